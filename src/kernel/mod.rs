@@ -1,0 +1,4 @@
+//! The kernel: what every domain stands on. It knows no dentistry.
+pub mod error;
+
+pub use error::{Error, Result};

@@ -1,0 +1,2 @@
+//! Enamel: the multi-tenant platform server for dentistry. ARCHITECTURE.md is the map.
+pub mod kernel;

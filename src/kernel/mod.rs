@@ -1,4 +1,21 @@
 //! The kernel: what every domain stands on. It knows no dentistry.
+pub mod audit;
+pub mod audit_store;
+pub mod caller;
+pub mod context;
+pub mod crypto;
+pub mod db;
 pub mod error;
+pub mod json;
+pub mod operation;
+pub mod table;
 
+pub use caller::Caller;
 pub use error::{Error, Result};
+
+/// What a running server shares: the door to the database, the keys, the audit log.
+pub struct Kernel {
+    pub door: db::SharedDoor,
+    pub keys: crypto::Keyring,
+    pub audit: audit::AuditLog,
+}

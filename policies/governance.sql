@@ -1,0 +1,38 @@
+-- Who may see audit and mandates. Events are written by two functions alone; planes have no INSERT.
+select kernel.protect('audit_events', 'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/none',
+    read => 'view_audit', patient => 'patient_id',
+    staff_only => '{request_id,session_id,ip_address,user_agent,metadata}',
+    secret => '{detail_salt,leaf_hash,transaction_id}', sec => 'rws');
+select kernel.protect('audit_seals', 'audit=all/none jobs=all/none platform=all/none', home => 'catalogue', read => 'view_audit', sec => 'sa');
+select kernel.protect('audit_digests', 'staff=all/none audit=all/none jobs=all/none', read => 'view_audit', sec => 'sa');
+select kernel.protect('audit_anchors', 'staff=all/none audit=all/none jobs=all/none platform=all/none', home => 'catalogue', read => 'view_audit', sec => 'sa');
+select kernel.protect('audit_mandates', 'staff=all/all audit=all/none jobs=all/none platform=all/all',
+    read => 'view_audit', write => 'manage_governance', sec => 'r');
+grant select on enamel.phi_access_logs to enamel_staff, enamel_patient, enamel_audit;
+
+-- Appends audit events. A plane may only speak for its own sealed actor and the tenants it covers; the log role, which
+-- the server uses for reads, denials and sign-ins, for all. events: [{id, tenant_id, …, detail_salt, leaf_hash}], bytes as hex.
+create or replace function sec.audit_append(events jsonb) returns void language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims; covered uuid[];
+begin
+    if session_user <> 'enamel_log' then
+        c := sec.claims();
+        covered := case when c.plane in ('auth', 'platform') then null else coalesce(sec.tenants(0), '{}') end;
+        if c is null or exists (select from jsonb_to_recordset(events) e(tenant_id uuid, user_id uuid)
+                                 where e.user_id is distinct from c.actor or not coalesce(e.tenant_id = any (covered), covered is null)) then
+            raise exception 'an audit event may only speak for its own caller' using errcode = '42501';
+        end if;
+    end if;
+    insert into enamel.audit_events (tenant_id, id, user_id, actor_type, api_client_id, plane, event_type, resource_type,
+        resource_id, patient_id, action, outcome, purpose_of_use, occurred_at, request_id, session_id, ip_address, user_agent,
+        break_glass_id, metadata, detail_salt, leaf_hash, created_by)
+    select e.tenant_id, e.id, e.user_id, e.actor_type, e.api_client_id, e.plane, e.event_type, e.resource_type,
+        e.resource_id, e.patient_id, e.action, e.outcome, e.purpose_of_use, e.occurred_at, e.request_id, e.session_id,
+        e.ip_address, e.user_agent, e.break_glass_id, e.metadata, decode(e.detail_salt, 'hex'), decode(e.leaf_hash, 'hex'),
+        e.user_id
+      from jsonb_to_recordset(events) e(tenant_id uuid, id uuid, user_id uuid, actor_type text, api_client_id uuid, plane text,
+        event_type text, resource_type text, resource_id uuid, patient_id uuid, action text, outcome text, purpose_of_use text,
+        occurred_at timestamptz, request_id uuid, session_id uuid, ip_address inet, user_agent text, break_glass_id uuid,
+        metadata jsonb, detail_salt text, leaf_hash text);
+end $$;

@@ -1,0 +1,326 @@
+-- The isolation kernel: the sealed context, the functions that policies call, the policy generator, and the triggers
+-- that stamp, log and announce every change. Applied before the migrations and again at every start; idempotent.
+
+-- ── The sealed context ──────────────────────────────────────────────────────────────────────────────────────────
+-- app.ctx := hex(hmac-sha256(key, payload)) || '.' || payload
+-- payload := 1|kid|exp|pid|plane|actor|tenant|scope|caps|subject|request|client|session    (uuid, int or word only)
+create table if not exists sec_priv.ctx_key (
+    kid text primary key, ipad bytea not null, opad bytea not null, not_after timestamptz not null default 'infinity');
+alter table sec_priv.ctx_key owner to enamel_sec;
+
+do $$ begin
+    if to_regtype('sec.claims') is null then
+        create type sec.claims as (plane text, actor uuid, tenant uuid, scope text, caps bigint, subject uuid,
+                                   request uuid, client uuid, session uuid);
+        alter type sec.claims owner to enamel_sec;
+    end if;
+end $$;
+
+-- Security INVOKER on purpose: reachable only from the SECURITY DEFINER functions below, planes have no EXECUTE.
+-- No EXCEPTION block (no subtransaction in parallel mode), no cast before the MAC is checked.
+create or replace function sec.claims() returns sec.claims language plpgsql stable parallel restricted as $$
+declare raw text := current_setting('app.ctx', true); p text; f text[]; ip bytea; op bytea; c sec.claims;
+begin
+    if raw is null or raw = '' then return null; end if;             -- no context: every policy sees NULL, no rows
+    p := substr(raw, 66); f := string_to_array(p, '|');
+    select k.ipad, k.opad into ip, op from sec_priv.ctx_key k where k.kid = f[2] and k.not_after > now();
+    if op is null or encode(sha256(op || sha256(ip || convert_to(p, 'UTF8'))), 'hex') is distinct from left(raw, 64)
+       or f[1] <> '1' or f[3]::bigint < extract(epoch from clock_timestamp()) or f[4]::int <> pg_backend_pid()
+       or 'enamel_' || f[5] <> session_user
+    then raise exception 'invalid security context' using errcode = '42501'; end if;
+    c.plane := f[5]; c.actor := nullif(f[6], '')::uuid; c.tenant := nullif(f[7], '')::uuid; c.scope := f[8];
+    c.caps := f[9]::bigint; c.subject := nullif(f[10], '')::uuid; c.request := nullif(f[11], '')::uuid;
+    c.client := nullif(f[12], '')::uuid; c.session := nullif(f[13], '')::uuid;
+    return c;
+end $$;
+
+-- Permissions by bit, in the order of the catalogue's list. src/kernel/context.rs holds the same list (a test compares).
+create or replace function kernel.permissions() returns text[] language sql immutable parallel safe as $$
+    select array['self', 'view_tenant', 'view_patient', 'edit_patient', 'view_schedule', 'edit_schedule', 'overbook',
+        'view_clinical', 'edit_clinical', 'sign_clinical', 'view_treatment', 'edit_treatment', 'view_imaging',
+        'edit_imaging', 'run_ai_analysis', 'review_ai', 'view_referral', 'edit_referral', 'view_messages',
+        'send_messages', 'view_claims', 'edit_claims', 'view_payments', 'edit_payments', 'manage_billing',
+        'manage_users', 'manage_tenant', 'manage_directory', 'manage_integrations', 'view_audit', 'manage_governance',
+        'delete_data', 'view_analytics', 'use_research_data', 'manage_knowledge', 'manage_reference',
+        'manage_workflow', 'manage_platform'] $$;
+create or replace function kernel.bit(permission text) returns bigint language plpgsql immutable parallel safe as $$
+declare place int := array_position(kernel.permissions(), permission);
+begin
+    if permission is null or permission = 'self' then return 0; end if;     -- every caller has "self"
+    if place is null then raise exception 'no permission %', permission; end if;
+    return 1::bigint << (place - 1);
+end $$;
+-- What a proxy's scopes let them see and do (catalogue 4.19). Demographics of the patient come with any scope.
+create or replace function sec.proxy_caps(scopes text[]) returns bigint language sql immutable parallel safe as $$
+    select kernel.bit('view_patient')
+         | case when 'appointments' = any (scopes) then kernel.bit('view_schedule') else 0 end
+         | case when 'messages' = any (scopes) then kernel.bit('view_messages') | kernel.bit('send_messages') else 0 end
+         | case when 'billing' = any (scopes) then kernel.bit('view_claims') | kernel.bit('view_payments') else 0 end
+         | case when 'plans' = any (scopes) then kernel.bit('view_treatment') else 0 end
+         | case when scopes && array['clinical', 'documents'] then kernel.bit('view_clinical') else 0 end
+         | case when scopes && array['imaging', 'documents'] then kernel.bit('view_imaging') else 0 end $$;
+
+-- ── What policies ask; each runs once per statement as an InitPlan ─────────────────────────────────────────────
+-- The one tenant of staff, jobs, platform and auth contexts.
+create or replace function sec.tenant(cap bigint) returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.caps & cap = cap and c.scope = 'tenant' then return c.tenant; end if;
+    return null;
+end $$;
+
+-- The (tenant, patient) pairs of a login: own charts by portal account, others' by proxy. A launch may narrow to one.
+create or replace function sec.charts(cap bigint, c sec.claims)
+returns table (tenant_id uuid, patient_id uuid) language plpgsql stable parallel restricted as $$
+begin
+    if c.scope = 'patient' and c.caps & cap = cap then return query
+        select a.tenant_id, a.patient_id from enamel.patient_portal_accounts a
+         where a.user_id = c.actor and a.status = 'ACTIVE' and (c.subject is null or a.patient_id = c.subject)
+        union
+        select p.tenant_id, p.patient_id from enamel.patient_proxies p
+         where p.user_id = c.actor and p.status = 'ACTIVE' and p.valid_from <= now()
+           and (p.valid_until is null or p.valid_until > now()) and sec.proxy_caps(p.scopes) & cap = cap
+           and (c.subject is null or p.patient_id = c.subject);
+    end if;
+end $$;
+
+-- The tenants a caller of many may read: a DSO's subtree, an auditor's mandates, a patient's clinics.
+create or replace function sec.tenants(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.caps & cap is distinct from cap then return null; end if;
+    case c.scope
+        when 'tenant' then return array[c.tenant];
+        when 'subtree' then return (select array_agg(descendant_id) from enamel.tenant_closure where ancestor_id = c.tenant);
+        when 'audit' then return (
+            select array_agg(m.tenant_id) from enamel.audit_mandates m
+             where m.auditor_user_id = c.actor and m.revoked_at is null and now() >= m.valid_from and now() < m.valid_until
+               and (cap = 0 or exists (select from unnest(m.permissions) p where kernel.bit(p) = cap)));
+        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c) h);
+        else return null;
+    end case;
+end $$;
+
+create or replace function sec.patients(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (select array_agg(distinct h.patient_id) from sec.charts(cap, sec.claims()) h); end $$;
+
+-- Ids may be made by clients, so one id can stand in two clinics: the pair decides, not the two lists.
+create or replace function sec.pairs(cap bigint) returns bytea[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims()) h); end $$;
+
+-- Shared rows belong to the platform tenant and are read beside one's own.
+create or replace function sec.shared(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare own uuid[] := sec.tenants(cap);
+begin
+    if own is null then return null; end if;
+    return own || '00000000-0000-7000-8000-000000000001'::uuid;
+end $$;
+
+-- The login of the caller, for rows that belong to a person and not to a tenant.
+create or replace function sec.actor(cap bigint) returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.caps & cap = cap then return c.actor; end if;
+    return null;
+end $$;
+
+-- The people of the tenants a caller covers.
+create or replace function sec.members(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare own uuid[] := sec.tenants(cap);
+begin
+    return (select array_agg(distinct m.user_id) from (
+        select t.user_id from enamel.user_tenants t where t.tenant_id = any (own) and t.deleted_at is null
+        union select a.user_id from enamel.patient_portal_accounts a where a.tenant_id = any (own)
+        union select p.user_id from enamel.patient_proxies p where p.tenant_id = any (own)
+        union select k.service_user_id from enamel.api_clients k where k.tenant_id = any (own)) m);
+end $$;
+
+-- Installation-wide rows: any sealed caller may read catalogues; auth, jobs and platform see their platform tables.
+create or replace function sec.known(cap bigint) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin return coalesce(c.caps & cap = cap, false); end $$;
+create or replace function sec.everything() returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin return coalesce(c.plane in ('auth', 'jobs', 'platform'), false); end $$;
+
+-- ── Every change is stamped, logged and announced ──────────────────────────────────────────────────────────────
+create or replace function sec.stamp() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if tg_op = 'INSERT' then
+        new.created_at := now(); new.created_by := c.actor; new.version := 1;
+    else
+        new.created_at := old.created_at; new.created_by := old.created_by; new.version := old.version + 1;
+        if tg_argv[0] = 'soft' then
+            if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null
+               and c.plane = 'staff' and c.caps & kernel.bit('delete_data') = 0 then
+                raise exception 'retiring a row needs delete_data' using errcode = '42501';
+            end if;
+        end if;
+    end if;
+    new.updated_at := now(); new.updated_by := c.actor;
+    return new;
+end $$;
+
+-- tg_argv: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version.
+create or replace function sec.log_change() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+    c sec.claims := sec.claims(); was jsonb; is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
+begin
+    if tg_op <> 'INSERT' then was := to_jsonb(old); end if;
+    if tg_op <> 'DELETE' then is_now := to_jsonb(new); end if;
+    row_now := coalesce(is_now, was);
+    tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (row_now ->> 'id')::uuid end,
+                       c.tenant, '00000000-0000-7000-8000-000000000001'::uuid);
+    if tg_argv[0] <> '' then patient := (row_now ->> tg_argv[0])::uuid; end if;
+    select coalesce(array_agg(n.key order by n.key), '{}') into changed
+      from jsonb_each(row_now) n
+     where n.value is distinct from was -> n.key and n.key not in ('version', 'updated_at', 'updated_by');
+    insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
+                                   user_id, patient_id, record_version, occurred_at, request_id, created_by)
+    values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, c.actor, patient,
+            (row_now ->> 'version')::bigint, clock_timestamp(),
+            coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid), c.actor);
+    insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
+    values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
+            coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
+            jsonb_build_object('version', (row_now ->> 'version')::bigint), c.actor);
+    if tg_argv[1] <> '' then
+        execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
+            using tenant, (row_now ->> tg_argv[2])::uuid;
+    end if;
+    return null;
+end $$;
+
+-- Makes a table a record: who, when and version stamped; each change in the log and the outbox, in its transaction.
+create or replace function kernel.record(rel text, patient text default '', parent text default '', parent_column text default '')
+returns void language plpgsql as $$
+declare soft text := case when exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass
+                                        and attname = 'deleted_at' and not attisdropped) then 'soft' else '' end;
+begin
+    if patient = '' and exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass
+                                 and attname = 'patient_id' and not attisdropped) then patient := 'patient_id'; end if;
+    if exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass and attname = 'updated_at') then
+        execute format('create trigger stamp before insert or update on enamel.%I for each row execute function sec.stamp(%L)', rel, soft);
+    end if;
+    execute format('create trigger log_change after insert or update or delete on enamel.%I for each row
+                    execute function sec.log_change(%L, %L, %L)', rel, patient, parent, parent_column);
+end $$;
+create or replace function sec.refuse_change() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin raise exception '% is append-only', tg_table_name using errcode = '55000'; end $$;
+
+-- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
+-- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
+--   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
+--   create (insert only) or a list of columns (update only).
+-- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
+--   a login without a tenant), catalogue (everybody reads).
+create or replace function kernel.protect(rel text, planes text, home text default 'tenant', read text default 'self',
+    write text default 'self', patient text default null, rows text default null,
+    staff_only text[] default '{}', secret text[] default '{}', sec text default '') returns void language plpgsql as $$
+declare
+    t regclass := ('enamel.' || rel)::regclass; item text; plane text; can_read text; can_write text; role text;
+    r bigint; w bigint; see text; change text; cols text; p record;
+begin
+    execute format('alter table %s owner to enamel_owner', t);
+    execute format('alter table %s enable row level security', t);
+    execute format('alter table %s force row level security', t);
+    for p in select polname from pg_policy where polrelid = t loop execute format('drop policy %I on %s', p.polname, t); end loop;
+    execute format('revoke all on %s from public, enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit,
+                    enamel_auth, enamel_jobs, enamel_platform, enamel_log, enamel_sealer, enamel_sec', t);
+    -- Column privileges outlive a table-wide REVOKE only when another grantor gave them; the owner is the one grantor.
+    foreach item in array regexp_split_to_array(planes, '\s+') loop
+        plane := split_part(item, '=', 1); can_read := split_part(split_part(item, '=', 2), '/', 1);
+        can_write := split_part(item, '/', 2); role := 'enamel_' || plane;
+        -- What is published to linked patients, and who looked at their chart, needs no permission of theirs.
+        r := case when plane in ('auth', 'jobs', 'platform') or plane in ('patient', 'share') and (can_read = 'linked' or read = 'view_audit')
+                  then 0 else kernel.bit(read) end;
+        w := case when plane in ('auth', 'jobs', 'platform', 'patient') then 0 else kernel.bit(write) end;
+        see := kernel.policy_form(home, plane, can_read, r, patient, rows);
+        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null);
+        if can_read <> 'none' then
+            execute format('create policy %I on %s for select to %I using (%s)', plane || '_r', t, role, see);
+            select string_agg(quote_ident(attname), ', ' order by attnum) into cols from pg_attribute
+             where attrelid = t and attnum > 0 and not attisdropped
+               and not (plane in ('patient', 'share', 'auth') and attname = any (staff_only))
+               and not (plane in ('staff', 'group', 'patient', 'share', 'audit') and attname = any (secret));
+            execute format('grant select (%s) on %s to %I', cols, t, role);
+        end if;
+        if can_write in ('all', 'own', 'create') then
+            execute format('create policy %I on %s for insert to %I with check (%s)', plane || '_i', t, role, change);
+            execute format('grant insert on %s to %I', t, role);
+        end if;
+        if can_write not in ('none', 'create', 'operations') then
+            execute format('create policy %I on %s for update to %I using (%s) with check (%s)', plane || '_u', t, role, change, change);
+            select string_agg(quote_ident(attname), ', ') into cols from pg_attribute
+             where attrelid = t and attnum > 0 and not attisdropped and attgenerated = ''
+               and attname not in ('tenant_id', 'id', 'created_at', 'created_by')
+               and (can_write in ('all', 'own') or attname = any (string_to_array(can_write, ',')));
+            execute format('grant update (%s) on %s to %I', cols, t, role);
+        end if;
+        if plane = 'jobs' and can_write = 'all' then
+            execute format('create policy jobs_d on %s for delete to enamel_jobs using (%s)', t, change);
+            execute format('grant delete on %s to enamel_jobs', t);
+        end if;
+    end loop;
+    -- The security role reads what policies are decided by, and writes what triggers write.
+    if sec like '%r%' then
+        execute format('create policy sec_r on %s for select to enamel_sec using (true)', t);
+        execute format('grant select on %s to enamel_sec', t);
+    end if;
+    if sec like '%w%' then
+        execute format('create policy sec_i on %s for insert to enamel_sec with check (true)', t);
+        execute format('create policy sec_u on %s for update to enamel_sec using (true) with check (true)', t);
+        execute format('grant insert, update on %s to enamel_sec', t);
+    end if;
+    -- The sealer reads every audit event and appends seals, digests and anchors.
+    if sec like '%s%' then
+        execute format('create policy sealer_r on %s for select to enamel_sealer using (true)', t);
+        execute format('grant select on %s to enamel_sealer', t);
+    end if;
+    if sec like '%a%' then
+        execute format('create policy sealer_i on %s for insert to enamel_sealer with check (true)', t);
+        execute format('grant insert on %s to enamel_sealer', t);
+    end if;
+end $$;
+
+-- AND-only, one expression per role and command; every call is an InitPlan.
+create or replace function kernel.policy_form(home text, plane text, extent text, cap bigint, patient text, rows text)
+returns text language plpgsql as $$
+declare one boolean := plane in ('staff', 'jobs', 'platform', 'auth'); form text;
+begin
+    form := case
+        when home = 'catalogue' and plane in ('platform', 'jobs') then '(select sec.everything())'
+        when home = 'catalogue' then format('(select sec.known(%s))', cap)
+        when home in ('login', 'members', 'root') and plane in ('auth', 'jobs', 'platform') then '(select sec.everything())'
+        when home = 'members' and extent = 'own' then format('id = (select sec.actor(%s))', cap)
+        when home = 'members' then format('id = any ((select sec.members(%s))::uuid[])', cap)
+        when home = 'login' then format('%I = (select sec.actor(%s))', patient, cap)
+        when home = 'root' and one then format('id = (select sec.tenant(%s))', cap)
+        when home = 'root' then format('id = any ((select sec.tenants(%s))::uuid[])', cap)
+        when home = 'shared' then format('tenant_id = any ((select sec.shared(%s))::uuid[])', cap)
+        when one then format('tenant_id = (select sec.tenant(%s))', cap)
+        else format('tenant_id = any ((select sec.tenants(%s))::uuid[])', cap) end;
+    if extent = 'own' and home = 'tenant' then
+        if patient in ('user_id', 'caller_id') then
+            form := form || format(' and %I = (select sec.actor(%s))', patient, cap);
+        else
+            form := form || format(' and %I = any ((select sec.patients(%s))::uuid[])', patient, cap)
+                         || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select sec.pairs(%s))::bytea[])', patient, cap);
+        end if;
+    end if;
+    if rows is not null and plane in ('patient', 'share') then form := form || ' and ' || rows; end if;
+    return form;
+end $$;

@@ -1,0 +1,28 @@
+-- Who may see and change what in patients; planes and permissions as the model lists them.
+select kernel.protect('patients',
+    'staff=all/all group=all/none patient=own/contact_email,phone_mobile,phone_home,preferred_language,preferred_contact_method share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'id', sec => 'rw');
+select kernel.protect('patient_identifiers',
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+select kernel.protect('patient_addresses',
+    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
+select kernel.protect('external_contacts',
+    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
+select kernel.protect('patient_relationships',
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+select kernel.protect('patient_portal_accounts',
+    'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+select kernel.protect('patient_proxies',
+    'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+select kernel.protect('payers',
+    'staff=all/all group=all/none patient=linked/none audit=all/none jobs=all/all platform=all/all',
+    home => 'shared', read => 'view_claims', write => 'manage_reference');
+select kernel.protect('patient_insurance_policies',
+    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id');

@@ -1,0 +1,54 @@
+//! A service account or integration client (catalogue 2.22, 16.25, C-R).
+
+use crate::kernel::context::Permission;
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+
+pub static API_CLIENT: Table = Table {
+    name: "api_clients",
+    schema: "ApiClient",
+    plural: "ApiClients",
+    path: "/api-clients",
+    tag: "Identity",
+    doc: "A service account or integration client.",
+    home: Home::Tenant,
+    soft_delete: false,
+    versioned: true,
+    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
+    read: Permission::ManageIntegrations,
+    write: Permission::ManageIntegrations,
+    group: false,
+    patient: None,
+    sorts: &[
+        Sort { name: "name", column: "name", ty: Ty::Text, nullable: false },
+    ],
+    filters: &[
+        Filter { name: "client_type", how: How::Equal },
+        Filter { name: "service_user_id", how: How::Equal },
+        Filter { name: "status", how: How::Equal },
+    ],
+    fields: &[
+        Field::text("client_id").required().read_only().doc("public identifier, 128 random bits made by the server, so unique without a constraint across tenants"),
+        Field::text("name").required(),
+        Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"]).defaulted(),
+        Field::bytes("client_secret_hash").hidden(),
+        Field::bytes("previous_secret_hash").hidden(),
+        Field::instant("previous_secret_expires_at").read_only(),
+        Field::text("jwks_uri").length(2000).doc("for key-based client authentication"),
+        Field::texts("redirect_uris").defaulted(),
+        Field::texts("scopes").defaulted().doc("SMART v2 scopes"),
+        Field::texts("grant_types").defaulted(),
+        Field::int("rate_limit_per_minute").at_least(1),
+        Field::uuid("service_user_id").required().read_only().refers(Refers::Installation("users")).doc("the actor written to created_by and the audit log"),
+        Field::texts("allowed_ip_ranges").defaulted(),
+        Field::choice("status", &["ACTIVE", "DISABLED"]).defaulted(),
+        Field::instant("last_used_at").read_only(),
+    ],
+    machines: &[Machine {
+        column: "status",
+        initial: &["ACTIVE"],
+        moves: &[
+            Move { from: "ACTIVE", to: "DISABLED", by: "disable" },
+            Move { from: "DISABLED", to: "ACTIVE", by: "enable" },
+        ],
+    }],
+};

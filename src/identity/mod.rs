@@ -1,0 +1,31 @@
+//! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
+pub mod api_client;
+pub mod identity_provider;
+pub mod oauth_authorization;
+pub mod permission;
+pub mod role;
+pub mod role_permission;
+pub mod session;
+pub mod user;
+pub mod user_auth_identity;
+pub mod user_mfa_factor;
+pub mod user_role;
+pub mod user_tenant;
+
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &user::USER,
+    &user_auth_identity::USER_AUTH_IDENTITY,
+    &user_mfa_factor::USER_MFA_FACTOR,
+    &identity_provider::IDENTITY_PROVIDER,
+    &user_tenant::USER_TENANT,
+    &role::ROLE,
+    &permission::PERMISSION,
+    &role_permission::ROLE_PERMISSION,
+    &user_role::USER_ROLE,
+    &session::SESSION,
+    &api_client::API_CLIENT,
+    &oauth_authorization::OAUTH_AUTHORIZATION,
+];

@@ -1,0 +1,68 @@
+//! One registry of stored blobs (catalogue 10.06, 10.07, 10.08, 10.09, 10.13, C36, C43, 7.12).
+
+use crate::kernel::context::Permission;
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+
+pub static FILE: Table = Table {
+    name: "files",
+    schema: "File",
+    plural: "Files",
+    path: "/files",
+    tag: "Imaging",
+    doc: "One registry of stored blobs.",
+    home: Home::Tenant,
+    soft_delete: true,
+    versioned: true,
+    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
+    read: Permission::ViewImaging,
+    write: Permission::EditImaging,
+    group: true,
+    patient: Some("patient_id"),
+    sorts: &[
+        Sort { name: "uploaded_at", column: "uploaded_at", ty: Ty::Instant, nullable: true },
+        Sort { name: "created_at", column: "created_at", ty: Ty::Instant, nullable: false },
+    ],
+    filters: &[
+        Filter { name: "file_type", how: How::Equal },
+        Filter { name: "uploaded_at_from", how: How::From("uploaded_at") },
+        Filter { name: "uploaded_at_to", how: How::Before("uploaded_at") },
+        Filter { name: "patient_id", how: How::Equal },
+        Filter { name: "plan_id", how: How::Equal },
+        Filter { name: "kind", how: How::Equal },
+        Filter { name: "status", how: How::Equal },
+        Filter { name: "uploaded_by_party", how: How::Equal },
+        Filter { name: "is_patient_visible", how: How::Equal },
+    ],
+    fields: &[
+        Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("plan_id"),
+        Field::choice("kind", &["XRAY", "CT_SCAN", "PHOTO", "MEDICAL_RECORD", "DOCUMENT", "NOTE", "DICOM", "MODEL_3D", "VIDEO", "OTHER"]).required(),
+        Field::text("file_name").required().pii().doc("shown to people, never part of the key"),
+        Field::text("file_type").required().phi(),
+        Field::big("file_size").required().at_least(0).doc("unit: bytes"),
+        Field::text("sha256").read_only().phi(),
+        Field::text("storage_key").hidden(),
+        Field::text("storage_region").required().read_only().phi(),
+        Field::uuid("encryption_key_id").hidden().refers(Refers::Tenant("encryption_keys")),
+        Field::choice("status", &["PENDING", "SCANNING", "READY", "QUARANTINED", "DELETED"]).defaulted().read_only(),
+        Field::text("scan_result").read_only().phi(),
+        Field::instant("uploaded_at").read_only(),
+        Field::choice("uploaded_by_party", &["STAFF", "PATIENT", "PUBLIC", "SYSTEM"]).defaulted().read_only(),
+        Field::text("source").phi(),
+        Field::date("purge_after").read_only().phi(),
+        Field::flag("is_patient_visible").defaulted().doc("false for attachments of staff-only notes and internal files"),
+    ],
+    machines: &[Machine {
+        column: "status",
+        initial: &["PENDING"],
+        moves: &[
+            Move { from: "PENDING", to: "SCANNING", by: "complete-upload" },
+            Move { from: "SCANNING", to: "READY", by: "system" },
+            Move { from: "SCANNING", to: "QUARANTINED", by: "system" },
+            Move { from: "QUARANTINED", to: "READY", by: "release" },
+            Move { from: "PENDING", to: "DELETED", by: "system" },
+            Move { from: "READY", to: "DELETED", by: "system" },
+            Move { from: "QUARANTINED", to: "DELETED", by: "system" },
+        ],
+    }],
+};

@@ -1,0 +1,11 @@
+//! PostgreSQL: pools by plane, the sealed transaction, our statements, migrations and the checks before serving.
+pub mod check;
+mod fault;
+pub mod migrate;
+pub mod pool;
+pub mod scope;
+mod sql;
+
+pub use pool::{Connector, Pools};
+pub use scope::{Door, Param, Query, Scope, SharedDoor};
+pub use sql::Sql;

@@ -1,0 +1,153 @@
+//! One pool per plane, each on its own LOGIN role.
+//!
+//! Recycling is cheap and sure: a connection returns to its pool only when its transaction was seen to end. Anything
+//! else (a dropped future, a cancelled request, a panic, a lost reply) marks it dirty, and a dirty one is closed.
+//! Session state never exists: the context is transaction-local.
+
+use crate::kernel::context::Plane;
+use crate::kernel::error::{Error, Result};
+use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult, Timeouts};
+use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_postgres::types::Type;
+use tokio_postgres::{CancelToken, Client, NoTls, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A connection that knows its backend and whether it may be used again.
+pub struct Conn {
+    pub client: ClientWrapper,
+    pub pid: i32,
+    dirty: AtomicBool,
+}
+
+impl Conn {
+    /// Prepared once per connection. Only text made of our own constants may come here.
+    pub async fn prepared(&self, text: &str, types: &[Type]) -> Result<Statement, tokio_postgres::Error> {
+        self.client.prepare_typed_cached(text, types).await
+    }
+    pub fn mark_dirty(&self, dirty: bool) {
+        self.dirty.store(dirty, Ordering::Release);
+    }
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Acquire)
+    }
+}
+
+/// How to reach the database; TLS when a connector is given.
+#[derive(Clone)]
+pub struct Connector {
+    pub config: tokio_postgres::Config,
+    pub tls: Option<MakeRustlsConnect>,
+}
+
+impl Connector {
+    fn manager(&self) -> deadpool_postgres::Manager {
+        let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        match &self.tls {
+            Some(tls) => deadpool_postgres::Manager::from_config(self.config.clone(), tls.clone(), how),
+            None => deadpool_postgres::Manager::from_config(self.config.clone(), NoTls, how),
+        }
+    }
+    /// A connection outside the pools: migrations and start-up checks.
+    pub async fn connect(&self) -> Result<Client> {
+        async fn drive<C: Future<Output = Result<(), tokio_postgres::Error>>>(connection: C) {
+            if let Err(error) = connection.await {
+                tracing::warn!(error = %error, "A database connection ended");
+            }
+        }
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await.map_err(Error::unavailable)?;
+                tokio::spawn(drive(connection));
+                Ok(client)
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(Error::unavailable)?;
+                tokio::spawn(drive(connection));
+                Ok(client)
+            }
+        }
+    }
+    pub async fn cancel(&self, token: CancelToken) {
+        let asked = match &self.tls {
+            Some(tls) => token.cancel_query(tls.clone()).await,
+            None => token.cancel_query(NoTls).await,
+        };
+        if let Err(error) = asked {
+            tracing::debug!(error = %error, "Could not cancel an abandoned statement");
+        }
+    }
+}
+
+pub struct ConnManager(deadpool_postgres::Manager);
+
+impl Manager for ConnManager {
+    type Type = Conn;
+    type Error = tokio_postgres::Error;
+
+    async fn create(&self) -> Result<Conn, Self::Error> {
+        let client = self.0.create().await?;
+        let pid = client.query_typed("select pg_backend_pid()", &[]).await?;
+        let pid = pid.first().map(|row| row.get(0)).unwrap_or_default();
+        Ok(Conn { client, pid, dirty: AtomicBool::new(false) })
+    }
+
+    async fn recycle(&self, conn: &mut Conn, metrics: &Metrics) -> RecycleResult<Self::Error> {
+        if conn.is_dirty() {
+            return Err(RecycleError::message("its last transaction was not seen to end"));
+        }
+        self.0.recycle(&mut conn.client, metrics).await
+    }
+}
+
+pub type Connection = Object<ConnManager>;
+
+/// The pools of a running server.
+pub struct Pools {
+    by_role: HashMap<&'static str, Pool<ConnManager>>,
+    connectors: HashMap<&'static str, Connector>,
+}
+
+impl Pools {
+    /// `roles`: role word (`staff`, `log`, …), how to connect as it, and how many connections it may hold.
+    pub fn new(roles: Vec<(&'static str, Connector, usize)>, acquire: Duration) -> Result<Pools> {
+        let mut by_role = HashMap::new();
+        let mut connectors = HashMap::new();
+        for (role, connector, size) in roles {
+            let timeouts = Timeouts { wait: Some(acquire), create: Some(acquire), recycle: Some(acquire) };
+            let pool = Pool::builder(ConnManager(connector.manager()))
+                .max_size(size)
+                .timeouts(timeouts)
+                .runtime(deadpool::Runtime::Tokio1)
+                .build()
+                .map_err(Error::internal)?;
+            by_role.insert(role, pool);
+            connectors.insert(role, connector);
+        }
+        Ok(Pools { by_role, connectors })
+    }
+
+    /// A connection of that role; 503 when none is free in time or PostgreSQL is away.
+    pub async fn take(&self, role: &'static str) -> Result<Connection> {
+        let pool = self.by_role.get(role).ok_or_else(|| Error::internal(format!("no pool for {role}")))?;
+        pool.get().await.map_err(Error::unavailable)
+    }
+    pub async fn plane(&self, plane: Plane) -> Result<Connection> {
+        self.take(plane.word()).await
+    }
+    pub fn connector(&self, role: &'static str) -> Result<&Connector> {
+        self.connectors.get(role).ok_or_else(|| Error::internal(format!("no connector for {role}")))
+    }
+    /// `(role, in use, size)` for the metrics.
+    pub fn stand(&self) -> Vec<(&'static str, usize, usize)> {
+        self.by_role
+            .iter()
+            .map(|(role, pool)| (*role, pool.status().size.saturating_sub(pool.status().available), pool.status().max_size))
+            .collect()
+    }
+    pub fn close(&self) {
+        self.by_role.values().for_each(Pool::close);
+    }
+}

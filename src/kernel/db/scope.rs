@@ -1,0 +1,235 @@
+//! The one door to SQL: a transaction on the caller's plane whose sealed context is set before anything else runs.
+//!
+//! A simple read is one round trip ([`Scope::once`]): BEGIN, context, statements and COMMIT leave in one pipeline.
+//! A write keeps its transaction open until [`Scope::commit`]; a scope that is dropped before is rolled back by closing
+//! its connection, whatever the reason. Pipelines hold prepared statements only: a text query would first prepare and
+//! then execute after the COMMIT, outside the context.
+
+use super::Sql;
+use super::pool::{Connection, Connector, Pools};
+use crate::kernel::audit::{Action, AuditEvent};
+use crate::kernel::context::{Context, Sealer};
+use crate::kernel::error::{self, Error, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::{join, join_all};
+use std::borrow::Cow;
+use std::sync::Arc;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, Statement};
+use uuid::Uuid;
+
+pub type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// How long a sealed context is believed, seconds. Longer than any request may take, shorter than anyone can use it.
+const SEAL_VALID_S: i64 = 60;
+const SET_CONTEXT: &str = "select set_config('app.ctx', $1, true)";
+
+/// A statement of ours, or a generated one made of our own column names.
+#[derive(Clone)]
+pub struct Query {
+    pub text: Cow<'static, str>,
+    pub types: Cow<'static, [Type]>,
+}
+
+impl From<&'static Sql> for Query {
+    fn from(sql: &'static Sql) -> Query {
+        Query { text: Cow::Borrowed(sql.text), types: Cow::Borrowed(sql.types) }
+    }
+}
+
+/// What a scope needs from the running server.
+pub struct Door {
+    pub pools: Pools,
+    pub sealer: Sealer,
+}
+
+pub struct Scope {
+    conn: Option<Connection>,
+    connector: Connector,
+    sealed: String,
+    context: Context,
+    began: bool,
+    now: DateTime<Utc>,
+    events: Vec<AuditEvent>,
+}
+
+impl Door {
+    /// A scope for this context. Nothing is sent before the first statement.
+    pub async fn open(&self, context: &Context) -> Result<Scope> {
+        let conn = self.pools.plane(context.plane).await?;
+        let now = Utc::now();
+        let sealed = self.sealer.seal(context, conn.pid, now + TimeDelta::seconds(SEAL_VALID_S));
+        let connector = self.pools.connector(context.plane.word())?.clone();
+        Ok(Scope { conn: Some(conn), connector, sealed, context: context.clone(), began: false, now, events: Vec::new() })
+    }
+}
+
+impl Scope {
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+    /// The tenant a single-tenant scope acts in.
+    pub fn tenant(&self) -> Result<Uuid> {
+        self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))
+    }
+    /// The moment of the request; one for all its rows.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+    pub fn new_id(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    fn conn(&self) -> Result<&Connection> {
+        self.conn.as_ref().ok_or_else(|| Error::internal("a scope was used after its end"))
+    }
+
+    async fn prepare(&self, query: &Query) -> Result<Statement> {
+        Ok(self.conn()?.prepared(&query.text, &query.types).await?)
+    }
+
+    /// All statements in one round trip, and the scope is done. For reads: the answer of each, in order.
+    pub async fn once(mut self, queries: &[(Query, Vec<Param<'_>>)]) -> Result<Vec<Vec<Row>>> {
+        if self.began {
+            return Err(Error::internal("a scope can read at once only when nothing ran before"));
+        }
+        let set_context = self.prepare(&Query { text: Cow::Borrowed(SET_CONTEXT), types: Cow::Borrowed(&[Type::TEXT]) }).await?;
+        let mut statements = Vec::with_capacity(queries.len());
+        for (query, _) in queries {
+            statements.push(self.prepare(query).await?);
+        }
+        let conn = self.conn()?;
+        conn.mark_dirty(true);
+        let context: [Param<'_>; 1] = [&self.sealed];
+        // Polled in order, and that is the order on the wire.
+        let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
+        let (((began, set), rows), ended) = join(
+            join(join(conn.client.batch_execute("begin"), conn.client.query(&set_context, &context)), reads),
+            conn.client.batch_execute("commit"),
+        )
+        .await;
+        began?;
+        set?;
+        let rows = rows.into_iter().collect::<Result<Vec<_>, _>>();
+        ended?;
+        self.leave();
+        Ok(rows?)
+    }
+
+    /// Runs one statement inside the transaction, opening it first (in the same round trip) when it is not open.
+    pub async fn rows(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        let query = query.into();
+        let statement = self.prepare(&query).await?;
+        if self.began {
+            return Ok(self.conn()?.client.query(&statement, params).await?);
+        }
+        let set_context = self.prepare(&Query { text: Cow::Borrowed(SET_CONTEXT), types: Cow::Borrowed(&[Type::TEXT]) }).await?;
+        self.began = true;
+        let conn = self.conn()?;
+        conn.mark_dirty(true);
+        let context: [Param<'_>; 1] = [&self.sealed];
+        let ((began, set), rows) = join(
+            join(conn.client.batch_execute("begin"), conn.client.query(&set_context, &context)),
+            conn.client.query(&statement, params),
+        )
+        .await;
+        began?;
+        set?;
+        Ok(rows?)
+    }
+
+    /// Like [`Self::rows`] for statements whose shape differs from call to call: parsed each time, never kept.
+    pub async fn rows_once(&mut self, text: &str, params: &[(Param<'_>, Type)]) -> Result<Vec<Row>> {
+        if !self.began {
+            self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
+        }
+        Ok(self.conn()?.client.query_typed(text, params).await?)
+    }
+
+    pub async fn optional(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<Option<Row>> {
+        Ok(self.rows(query, params).await?.into_iter().next())
+    }
+    /// The row, or the answer a foreign and a random id share.
+    pub async fn one(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<Row> {
+        self.optional(query, params).await?.ok_or_else(|| Error::new(&error::NOT_FOUND))
+    }
+    /// Rows touched.
+    pub async fn exec(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<u64> {
+        if !self.began {
+            self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
+        }
+        let statement = self.prepare(&query.into()).await?;
+        Ok(self.conn()?.client.execute(&statement, params).await?)
+    }
+
+    /// Remembers what happened; written in this transaction by [`Self::commit`].
+    pub fn audit(&mut self, event: AuditEvent) {
+        self.events.push(event);
+    }
+
+    /// Remembers a change of a record.
+    pub fn did(&mut self, action: Action, record: &crate::kernel::table::Record) {
+        let event = crate::kernel::audit_store::of_record(&self.context, action, record, self.now);
+        self.events.push(event);
+    }
+
+    /// Ends the transaction: audit rows and COMMIT in one pipeline. An aborted transaction is an error, for its COMMIT
+    /// would succeed as a ROLLBACK.
+    pub async fn commit(mut self) -> Result<()> {
+        if !self.began && self.events.is_empty() {
+            self.leave();
+            return Ok(());
+        }
+        if !self.began {
+            self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
+        }
+        let conn = self.conn()?;
+        if self.events.is_empty() {
+            // A statement that failed has returned its error already; this one proves the transaction still stands.
+            let alive = self.prepare(&Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }).await?;
+            let (alive, ended) = join(conn.client.query(&alive, &[]), conn.client.batch_execute("commit")).await;
+            alive?;
+            ended?;
+        } else {
+            let append = self.prepare(&Query { text: Cow::Borrowed("select sec.audit_append($1)"), types: Cow::Borrowed(&[Type::JSONB]) }).await?;
+            let events = crate::kernel::audit_store::rows(&self.events)?;
+            let params: [Param<'_>; 1] = [&events];
+            let (audited, ended) = join(conn.client.query(&append, &params), conn.client.batch_execute("commit")).await;
+            audited?;
+            ended?;
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// The transaction was seen to end: the connection may serve the next caller.
+    fn leave(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            conn.mark_dirty(false);
+        }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        if !conn.is_dirty() {
+            return;
+        }
+        // Stop what still runs, then close: PostgreSQL rolls back, nobody inherits the transaction.
+        let (token, connector) = (conn.client.cancel_token(), self.connector.clone());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { connector.cancel(token).await });
+        }
+        drop(deadpool::managed::Object::take(conn));
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+/// Shared by everything that serves requests.
+pub type SharedDoor = Arc<Door>;

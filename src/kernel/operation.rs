@@ -1,0 +1,144 @@
+//! A named operation: what it takes, what it gives, who may call it, and the plain function that does it.
+//!
+//! The REST contract, its OpenAPI document and the isolation matrix are made from this table; the function knows no HTTP.
+
+use crate::kernel::Caller;
+use crate::kernel::context::{Permission, Plane};
+use crate::kernel::db::Scope;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::field::Move;
+use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// What an operation answers.
+#[derive(Debug, Clone, Copy)]
+pub enum Gives {
+    /// 200 with the record.
+    Record(&'static Table),
+    /// 201 with the record.
+    Created(&'static Table),
+    /// 200 with a page of records.
+    Page(&'static Table),
+    /// 200 with an object of these fields; the first word is its schema name.
+    Object(&'static str, &'static [Field]),
+    /// 204.
+    Nothing,
+}
+
+pub struct Operation {
+    /// operationId, as generated SDKs spell it: `deactivatePatient`.
+    pub id: &'static str,
+    pub method: Method,
+    /// Below `/api/v1`, with `{id}` where it works on one record.
+    pub path: &'static str,
+    pub tag: &'static str,
+    pub doc: &'static str,
+    /// Body of a POST, query of a GET.
+    pub takes: &'static [Field],
+    pub gives: Gives,
+    /// Who may call it at all; `Plane::Auth` marks operations without a token.
+    pub planes: &'static [Plane],
+    pub permission: Permission,
+    pub run: Run,
+}
+
+/// How an operation is done.
+pub enum Run {
+    /// In one transaction that the contract opens and commits, with the idempotency key's row in it.
+    Inside(for<'a> fn(&'a mut Scope, &'a Call) -> BoxFuture<'a, Result<Answer>>),
+    /// In transactions of its own, because it waits for something outside between them (the object store, hashing).
+    Apart(fn(Call) -> BoxFuture<'static, Result<Answer>>),
+}
+
+/// One call, checked against the table.
+pub struct Call {
+    pub operation: &'static Operation,
+    pub caller: Caller,
+    pub id: Option<Uuid>,
+    pub input: BTreeMap<&'static str, Value>,
+    /// The fields as sent; for operations that hand them to a record.
+    pub body: Map<String, Json>,
+    /// From If-Match.
+    pub version: Option<i64>,
+}
+
+pub enum Answer {
+    Record(Record),
+    Page(Vec<Record>, Option<String>),
+    Object(Map<String, Json>),
+    Nothing,
+}
+
+impl Call {
+    pub fn id(&self) -> Result<Uuid> {
+        self.id.ok_or_else(|| Error::new(&error::NOT_FOUND))
+    }
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.input.get(name) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+    pub fn uuid(&self, name: &str) -> Option<Uuid> {
+        match self.input.get(name) {
+            Some(Value::Uuid(id)) => Some(*id),
+            _ => None,
+        }
+    }
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.input.get(name)
+    }
+}
+
+/// Checks a body (or a query) against the operation's fields; every fault is named at once.
+pub fn checked(operation: &Operation, body: &Map<String, Json>) -> Result<BTreeMap<&'static str, Value>> {
+    let mut input = BTreeMap::new();
+    let mut wrong = Error::new(if operation.method == Method::Get { &error::PARAMETER_INVALID } else { &error::INVALID });
+    for (name, json) in body {
+        match operation.takes.iter().find(|field| field.name == name) {
+            None => wrong = wrong.fault(plain(name), "unknown", "There is no such field."),
+            Some(field) if json.is_null() && field.required => wrong = wrong.fault(field.name, "required", "The field is needed."),
+            Some(_) if json.is_null() => {}
+            Some(field) => match crate::kernel::table::value::parse(field, json) {
+                Ok(value) => {
+                    input.insert(field.name, value);
+                }
+                Err((rule, text)) => wrong = wrong.fault(field.name, rule, text),
+            },
+        }
+    }
+    for field in operation.takes.iter().filter(|field| field.required && !body.contains_key(field.name)) {
+        wrong = wrong.fault(field.name, "required", "The field is needed.");
+    }
+    if wrong.faults.is_empty() { Ok(input) } else { Err(wrong) }
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
+}
+
+/// Moves a record along its state machine, as the operation's last path word names the move. What else changes with it
+/// is given as columns.
+pub async fn transition(scope: &mut Scope, call: &Call, table: &'static Table, columns: Vec<(&'static str, Value)>) -> Result<Answer> {
+    let by = call.operation.path.rsplit('/').next().unwrap_or_default();
+    let keys = &call.caller.kernel.keys;
+    let was = store::lock(scope, table, call.id()?, call.version, keys).await?;
+    let machine = table.machines.first().ok_or_else(|| Error::internal(format!("{} has no states", table.name)))?;
+    let from = was.text(machine.column).unwrap_or_default().to_owned();
+    let to = machine.moves.iter().find(|step: &&Move| step.from == from && step.by == by).map(|step| step.to);
+    let to = to.ok_or_else(|| store::refuse_move(machine, &from))?;
+    let mut draft = Draft::default().set(table, machine.column, Value::Text(to.to_owned()))?;
+    for (name, value) in columns {
+        draft = draft.set(table, name, value)?;
+    }
+    Ok(Answer::Record(store::update(scope, &was, &draft, by, keys).await?))
+}

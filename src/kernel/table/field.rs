@@ -1,0 +1,407 @@
+//! A field table: everything that is true of a record's columns, said once.
+//!
+//! From it come the SQL column list, JSON reading and checking with every fault named, filters, keyset pages, the
+//! OpenAPI schemas and the FHIR mapping's ground. Behaviour never lives here; it is a plain function of its domain.
+
+use crate::kernel::context::Permission;
+use tokio_postgres::types::Type;
+
+/// What a value is, in JSON and in PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ty {
+    Uuid,
+    Text,
+    Enum(&'static [&'static str]),
+    Bool,
+    Int,
+    BigInt,
+    Double,
+    Date,
+    Time,
+    Instant,
+    Json,
+    TextArray,
+    UuidArray,
+    IntArray,
+    Bytes,
+    Inet,
+}
+
+impl Ty {
+    pub fn pg(self) -> Type {
+        match self {
+            Ty::Uuid => Type::UUID,
+            Ty::Text | Ty::Enum(_) => Type::TEXT,
+            Ty::Bool => Type::BOOL,
+            Ty::Int => Type::INT4,
+            Ty::BigInt => Type::INT8,
+            Ty::Double => Type::FLOAT8,
+            Ty::Date => Type::DATE,
+            Ty::Time => Type::TIME,
+            Ty::Instant => Type::TIMESTAMPTZ,
+            Ty::Json => Type::JSONB,
+            Ty::TextArray => Type::TEXT_ARRAY,
+            Ty::UuidArray => Type::UUID_ARRAY,
+            Ty::IntArray => Type::INT4_ARRAY,
+            Ty::Bytes => Type::BYTEA,
+            Ty::Inet => Type::INET,
+        }
+    }
+}
+
+/// Who may set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// On create and by PATCH.
+    Write,
+    /// On create only.
+    Fixed,
+    /// By operations and the server only.
+    Read,
+    /// Set, never shown.
+    WriteOnly,
+    /// Neither set nor shown; operations use it.
+    Hidden,
+}
+
+/// The form of a text beyond its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Any,
+    /// E.164.
+    Phone,
+    Email,
+    /// ISO 3166-1 alpha-2.
+    Country,
+    /// ISO 3166-1, with an optional ISO 3166-2 part.
+    Jurisdiction,
+    /// ISO 4217.
+    Currency,
+    /// BCP 47.
+    Language,
+    /// IANA time zone.
+    TimeZone,
+    Npi,
+    Colour,
+    Slug,
+    /// DICOM PS3.5 §9.1.
+    DicomUid,
+}
+
+/// How a value is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealing {
+    Plain,
+    /// AES-256-GCM-SIV under the tenant's column key, in `<name>_enc`.
+    Sealed,
+    /// Sealed, with a keyed hash in `<name>_bidx` to find it by.
+    Blind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sensitivity {
+    Business,
+    Pii,
+    Phi,
+    Secret,
+}
+
+/// What a UUID points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refers {
+    Nothing,
+    /// A row of the same tenant: the composite foreign key decides.
+    Tenant(&'static str),
+    /// A row of the installation (users, tenants): the caller's own policies decide.
+    Installation(&'static str),
+    /// A row of the tenant or a shared one; the second word is the column that keeps whose it is.
+    Shared(&'static str, &'static str),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub name: &'static str,
+    pub ty: Ty,
+    /// NOT NULL without a default: a create must give it.
+    pub required: bool,
+    /// NOT NULL with a default: a create may leave it out, nobody may null it.
+    pub defaulted: bool,
+    pub access: Access,
+    pub form: Form,
+    pub length_max: u32,
+    pub range: (i64, i64),
+    /// A column `<name>_key` holds the folded text for search and sorting.
+    pub folded: bool,
+    pub sealing: Sealing,
+    pub refers: Refers,
+    pub sensitivity: Sensitivity,
+    /// The patient, share and auth planes have no grant on the column.
+    pub staff_only: bool,
+    pub doc: &'static str,
+}
+
+impl Field {
+    const fn new(name: &'static str, ty: Ty) -> Field {
+        Field {
+            name, ty, required: false, defaulted: false, access: Access::Write, form: Form::Any, length_max: 300,
+            range: (i64::MIN, i64::MAX), folded: false, sealing: Sealing::Plain, refers: Refers::Nothing,
+            sensitivity: Sensitivity::Business, staff_only: false, doc: "",
+        }
+    }
+    pub const fn uuid(name: &'static str) -> Field {
+        Field::new(name, Ty::Uuid)
+    }
+    pub const fn text(name: &'static str) -> Field {
+        Field::new(name, Ty::Text)
+    }
+    pub const fn choice(name: &'static str, words: &'static [&'static str]) -> Field {
+        Field::new(name, Ty::Enum(words))
+    }
+    pub const fn flag(name: &'static str) -> Field {
+        Field::new(name, Ty::Bool)
+    }
+    pub const fn int(name: &'static str) -> Field {
+        Field::new(name, Ty::Int)
+    }
+    pub const fn big(name: &'static str) -> Field {
+        Field::new(name, Ty::BigInt)
+    }
+    pub const fn double(name: &'static str) -> Field {
+        Field::new(name, Ty::Double)
+    }
+    pub const fn date(name: &'static str) -> Field {
+        Field::new(name, Ty::Date)
+    }
+    pub const fn time(name: &'static str) -> Field {
+        Field::new(name, Ty::Time)
+    }
+    pub const fn instant(name: &'static str) -> Field {
+        Field::new(name, Ty::Instant)
+    }
+    pub const fn json(name: &'static str) -> Field {
+        Field::new(name, Ty::Json)
+    }
+    pub const fn texts(name: &'static str) -> Field {
+        Field::new(name, Ty::TextArray)
+    }
+    pub const fn ints(name: &'static str) -> Field {
+        Field::new(name, Ty::IntArray)
+    }
+    pub const fn bytes(name: &'static str) -> Field {
+        Field::new(name, Ty::Bytes)
+    }
+    pub const fn inet(name: &'static str) -> Field {
+        Field::new(name, Ty::Inet)
+    }
+
+    pub const fn required(mut self) -> Field {
+        self.required = true;
+        self
+    }
+    pub const fn defaulted(mut self) -> Field {
+        self.defaulted = true;
+        self
+    }
+    pub const fn fixed(mut self) -> Field {
+        self.access = Access::Fixed;
+        self
+    }
+    pub const fn read_only(mut self) -> Field {
+        self.access = Access::Read;
+        self
+    }
+    pub const fn write_only(mut self) -> Field {
+        self.access = Access::WriteOnly;
+        self
+    }
+    pub const fn hidden(mut self) -> Field {
+        self.access = Access::Hidden;
+        self.sensitivity = Sensitivity::Secret;
+        self
+    }
+    pub const fn form(mut self, form: Form) -> Field {
+        self.form = form;
+        self
+    }
+    pub const fn length(mut self, max: u32) -> Field {
+        self.length_max = max;
+        self
+    }
+    pub const fn at_least(mut self, min: i64) -> Field {
+        self.range.0 = min;
+        self
+    }
+    pub const fn at_most(mut self, max: i64) -> Field {
+        self.range.1 = max;
+        self
+    }
+    pub const fn folded(mut self) -> Field {
+        self.folded = true;
+        self
+    }
+    pub const fn sealed(mut self) -> Field {
+        self.sealing = Sealing::Sealed;
+        self
+    }
+    pub const fn blind(mut self) -> Field {
+        self.sealing = Sealing::Blind;
+        self
+    }
+    pub const fn refers(mut self, to: Refers) -> Field {
+        self.refers = to;
+        self
+    }
+    pub const fn pii(mut self) -> Field {
+        self.sensitivity = Sensitivity::Pii;
+        self
+    }
+    pub const fn phi(mut self) -> Field {
+        self.sensitivity = Sensitivity::Phi;
+        self
+    }
+    pub const fn staff_only(mut self) -> Field {
+        self.staff_only = true;
+        self
+    }
+    pub const fn doc(mut self, doc: &'static str) -> Field {
+        self.doc = doc;
+        self
+    }
+
+    /// Shown in answers.
+    pub fn shown(&self) -> bool {
+        !matches!(self.access, Access::WriteOnly | Access::Hidden)
+    }
+    pub fn on_create(&self) -> bool {
+        matches!(self.access, Access::Write | Access::Fixed | Access::WriteOnly)
+    }
+    pub fn on_patch(&self) -> bool {
+        matches!(self.access, Access::Write | Access::WriteOnly)
+    }
+}
+
+/// Whose rows a table holds; decides keys and policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// `(tenant_id, id)`.
+    Tenant,
+    /// The same, plus rows of the platform tenant that everyone reads; the contract shows their tenant as null.
+    Shared,
+    /// `(id)`: rows of the installation (tenants, users, sessions, catalogues).
+    Installation,
+}
+
+/// What the generic endpoints offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    List,
+    Create,
+    Read,
+    Update,
+    Delete,
+}
+
+/// A column the list can be ordered by; it has an index led by the tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    pub name: &'static str,
+    pub column: &'static str,
+    pub ty: Ty,
+    pub nullable: bool,
+}
+
+/// A query parameter of the list.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    pub name: &'static str,
+    pub how: How,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum How {
+    /// The field of the same name equals the value.
+    Equal,
+    /// The named field is at or after / before the value (half-open ranges `x_from`, `x_to`).
+    From(&'static str),
+    Before(&'static str),
+    /// Words, each a prefix of one of the folded columns.
+    Words(&'static [&'static str]),
+    /// The folded column equals the folded value.
+    Folded(&'static str),
+    /// Any of these columns equals the value.
+    AnyOf(&'static [&'static str]),
+    /// The blind index of the named field equals the keyed hash of the value.
+    Blind(&'static str),
+    /// A condition on another table, with `$value`; for what the record shows but does not hold.
+    Elsewhere { sql: &'static str, blind: bool },
+}
+
+/// One record: its table, its contract and who may touch it.
+#[derive(Debug)]
+pub struct Table {
+    /// `patients`.
+    pub name: &'static str,
+    /// OpenAPI schema and operation ids: `Patient`.
+    pub schema: &'static str,
+    /// Plural for `list…`.
+    pub plural: &'static str,
+    /// `/patients`.
+    pub path: &'static str,
+    pub tag: &'static str,
+    pub doc: &'static str,
+    pub home: Home,
+    pub soft_delete: bool,
+    /// Has created_*, updated_* and version; without them a row is only ever added.
+    pub versioned: bool,
+    pub verbs: &'static [Verb],
+    pub read: Permission,
+    pub write: Permission,
+    /// A DSO reads it across its subtree.
+    pub group: bool,
+    /// The column that names the patient, for the audit trail.
+    pub patient: Option<&'static str>,
+    pub sorts: &'static [Sort],
+    pub filters: &'static [Filter],
+    pub fields: &'static [Field],
+    pub machines: &'static [Machine],
+}
+
+impl Table {
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+    pub fn offers(&self, verb: Verb) -> bool {
+        self.verbs.contains(&verb)
+    }
+    pub fn has_tenant(&self) -> bool {
+        self.home != Home::Installation
+    }
+}
+
+/// A state machine of one column: which moves exist. Operations make them; PATCH makes those marked so.
+#[derive(Debug)]
+pub struct Machine {
+    pub column: &'static str,
+    pub initial: &'static [&'static str],
+    pub moves: &'static [Move],
+}
+
+#[derive(Debug)]
+pub struct Move {
+    pub from: &'static str,
+    pub to: &'static str,
+    /// The operation that makes it; `update` is a plain PATCH, `system` a job or trigger.
+    pub by: &'static str,
+}
+
+impl Machine {
+    pub fn allowed(&self, from: &str, by: &str) -> Vec<&'static str> {
+        self.moves.iter().filter(|step| step.from == from && step.by == by).map(|step| step.to).collect()
+    }
+    /// Every state that can be reached from here, for the refusal's text.
+    pub fn onward(&self, from: &str) -> Vec<&'static str> {
+        let mut states: Vec<_> = self.moves.iter().filter(|step| step.from == from).map(|step| step.to).collect();
+        states.dedup();
+        states
+    }
+}

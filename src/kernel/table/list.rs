@@ -1,0 +1,302 @@
+//! Keyset pages. Every sort has an index led by the tenant; a page costs its rows and no more, at any depth.
+//!
+//! A caller of many tenants (a DSO, an auditor, a patient) gets the page by one index walk per tenant, merged: a plain
+//! `tenant_id = any(…)` would lose the index order and read everything.
+
+use super::field::{Filter, Home, How, Sort, Table, Ty};
+use super::record::{self, Record};
+use super::value::Value;
+use crate::kernel::context::{Plane, Permission};
+use crate::kernel::crypto::Cipher;
+use crate::kernel::db::{Param, Query};
+use crate::kernel::error::{self, Error, Result};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value as Json, json};
+use std::borrow::Cow;
+use std::fmt::Write;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+pub const PAGE_SIZE: usize = 20;
+pub const PAGE_SIZE_MAX: usize = 200;
+/// Words of a `q` filter that count.
+const WORDS_MAX: usize = 5;
+
+/// Where the last page ended. Travels sealed: a sort value may be a name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cursor {
+    pub value: Option<String>,
+    pub id: Uuid,
+    pub tenant: Uuid,
+}
+
+#[derive(Debug, Clone)]
+pub struct List {
+    pub table: &'static Table,
+    pub filters: Vec<(&'static Filter, Value)>,
+    /// Conditions another contract made of our own columns: SQL with `$value`, its type and value.
+    pub extra: Vec<(Cow<'static, str>, Vec<(Value, Type)>)>,
+    pub sort: Sort,
+    pub descending: bool,
+    pub limit: usize,
+    pub after: Option<Cursor>,
+    pub include_deleted: bool,
+}
+
+const BY_ID: Sort = Sort { name: "id", column: "id", ty: Ty::Uuid, nullable: false };
+
+/// The sort of that name, or creation order.
+pub fn sort_of(table: &'static Table, name: &str) -> Option<Sort> {
+    if name == "id" { Some(BY_ID) } else { table.sorts.iter().copied().find(|sort| sort.name == name) }
+}
+
+/// SQL of our own column names, and the values beside it.
+pub struct Built {
+    pub query: Query,
+    pub values: Vec<Value>,
+}
+
+impl Built {
+    pub fn params(&self) -> Vec<Param<'_>> {
+        self.values.iter().map(|value| value as Param<'_>).collect()
+    }
+}
+
+/// Collects values as the text that names them grows.
+struct Text {
+    sql: String,
+    types: Vec<Type>,
+    values: Vec<Value>,
+}
+
+impl Text {
+    fn bind(&mut self, value: Value, ty: Type) -> String {
+        self.values.push(value);
+        self.types.push(ty);
+        format!("${}", self.values.len())
+    }
+}
+
+impl List {
+    pub fn new(table: &'static Table) -> List {
+        List {
+            table, filters: Vec::new(), extra: Vec::new(), sort: BY_ID, descending: false, limit: PAGE_SIZE, after: None, include_deleted: false,
+        }
+    }
+
+    /// The page's statement: `limit + 1` rows, so that a next page is known without counting.
+    pub fn page(&self, plane: Plane, tenant: Option<Uuid>) -> Result<Built> {
+        let columns = record::columns(self.table, plane);
+        let mut text = Text { sql: String::new(), types: Vec::new(), values: Vec::new() };
+        let direction = if self.descending { "desc" } else { "asc" };
+        let order = format!("r.{} {direction} nulls last, r.id {direction}", self.sort.column);
+        let order = if self.sort.column == "id" { format!("r.id {direction}") } else { order };
+        let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
+        let mut wheres = String::new();
+        if many {
+            wheres.push_str("r.tenant_id = t.id");
+        } else if self.table.has_tenant() {
+            let tenant = tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
+            write!(wheres, "r.tenant_id = {}", text.bind(Value::Uuid(tenant), Type::UUID)).map_err(Error::internal)?;
+        } else {
+            wheres.push_str("true");
+        }
+        self.conditions(&mut text, &mut wheres)?;
+        let limit = self.limit + 1;
+        let inner = self.bounded(&mut text, &columns, &wheres, &order, limit, many)?;
+        text.sql = if many {
+            let source = format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
+            format!(
+                "select r.* from unnest((select {source})::uuid[]) t(id) cross join lateral ({inner}) r order by {order}, r.tenant_id {direction} limit {limit}"
+            )
+        } else {
+            inner
+        };
+        Ok(Built { query: Query { text: Cow::Owned(text.sql), types: Cow::Owned(text.types) }, values: text.values })
+    }
+
+    /// How many rows the whole list has; asked for by name only, for it costs a scan.
+    pub fn count(&self, plane: Plane, tenant: Option<Uuid>) -> Result<Built> {
+        let mut text = Text { sql: String::new(), types: Vec::new(), values: Vec::new() };
+        let mut wheres = String::from("true");
+        if self.table.has_tenant() {
+            wheres = match tenant.filter(|_| plane.single_tenant() && self.table.home == Home::Tenant) {
+                Some(tenant) => format!("r.tenant_id = {}", text.bind(Value::Uuid(tenant), Type::UUID)),
+                None => format!("r.tenant_id = any ((select sec.{}({}))::uuid[])",
+                    if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane)),
+            };
+        }
+        self.conditions(&mut text, &mut wheres)?;
+        let sql = format!("select count(*) from {} r where {wheres}", self.table.name);
+        Ok(Built { query: Query { text: Cow::Owned(sql), types: Cow::Owned(text.types) }, values: text.values })
+    }
+
+    fn conditions(&self, text: &mut Text, wheres: &mut String) -> Result<()> {
+        if self.table.soft_delete && !self.include_deleted {
+            wheres.push_str(" and r.deleted_at is null");
+        }
+        for (filter, value) in &self.filters {
+            condition(self.table, filter, value, text, wheres)?;
+        }
+        for (sql, values) in &self.extra {
+            let mut sql = sql.to_string();
+            for (value, ty) in values {
+                let bound = text.bind(value.clone(), ty.clone());
+                sql = sql.replacen("$value", &bound, 1);
+            }
+            write!(wheres, " and ({sql})").map_err(Error::internal)?;
+        }
+        Ok(())
+    }
+
+    /// One tenant's part: rows after the cursor in index order. Rows whose sort column is empty come last; they are a
+    /// walk of their own, for a row comparison with NULL is never true.
+    fn bounded(&self, text: &mut Text, columns: &str, wheres: &str, order: &str, limit: usize, many: bool) -> Result<String> {
+        let (table, column) = (self.table.name, self.sort.column);
+        let beyond = if self.descending { "<" } else { ">" };
+        let by_id = column == "id";
+        let tie = |text: &mut Text, cursor: &Cursor| {
+            let id = text.bind(Value::Uuid(cursor.id), Type::UUID);
+            if !many {
+                return format!("r.id {beyond} {id}");
+            }
+            let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
+            format!("r.id {beyond}= {id} and (r.id, r.tenant_id) {beyond} ({id}, {tenant})")
+        };
+        let direction = if self.descending { "desc" } else { "asc" };
+        let select = |bound: &str, order: &str| format!("select {columns} from {table} r where {wheres}{bound} order by {order} limit {limit}");
+        let Some(cursor) = &self.after else {
+            if by_id || !self.sort.nullable {
+                return Ok(select("", order));
+            }
+            let filled = select(&format!(" and r.{column} is not null"), &format!("r.{column} {direction}, r.id {direction}"));
+            let empty = select(&format!(" and r.{column} is null"), &format!("r.id {direction}"));
+            return Ok(format!("select * from (({filled}) union all ({empty})) r limit {limit}"));
+        };
+        if by_id {
+            let bound = tie(text, cursor);
+            return Ok(select(&format!(" and {bound}"), order));
+        }
+        let Some(value) = &cursor.value else {
+            let bound = tie(text, cursor);
+            return Ok(select(&format!(" and r.{column} is null and {bound}"), &format!("r.id {direction}")));
+        };
+        let value = text.bind(from_text(self.sort.ty, value)?, self.sort.ty.pg());
+        let id = text.bind(Value::Uuid(cursor.id), Type::UUID);
+        let bound = if many {
+            let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
+            format!(" and (r.{column}, r.id) {beyond}= ({value}, {id}) and (r.{column}, r.id, r.tenant_id) {beyond} ({value}, {id}, {tenant})")
+        } else {
+            format!(" and (r.{column}, r.id) {beyond} ({value}, {id})")
+        };
+        let filled = select(&bound, &format!("r.{column} {direction}, r.id {direction}"));
+        if !self.sort.nullable {
+            return Ok(filled);
+        }
+        let empty = select(&format!(" and r.{column} is null"), &format!("r.id {direction}"));
+        Ok(format!("select * from (({filled}) union all ({empty})) r limit {limit}"))
+    }
+
+    /// Where the next page starts, when there is one; drops the row that only proved it.
+    pub fn next(&self, rows: &mut Vec<Record>, keys: &[Option<String>]) -> Option<Cursor> {
+        if rows.len() <= self.limit {
+            return None;
+        }
+        rows.truncate(self.limit);
+        let last = rows.last()?;
+        let value = keys.get(self.limit - 1).cloned().flatten();
+        Some(Cursor { value, id: last.id, tenant: last.tenant })
+    }
+}
+
+/// The capability a policy asks of this plane for reading, as a number in the text (it is ours).
+fn read_bit(table: &Table, plane: Plane) -> i64 {
+    match plane {
+        Plane::Auth | Plane::Jobs | Plane::Platform => 0,
+        Plane::Patient | Plane::Share if table.patient.is_none() || table.read == Permission::ViewAudit => 0,
+        _ => table.read.bit(),
+    }
+}
+
+fn condition(table: &Table, filter: &Filter, value: &Value, text: &mut Text, wheres: &mut String) -> Result<()> {
+    let ty = |name: &str| table.field(name).map_or(Type::TEXT, |field| field.ty.pg());
+    let sql = match filter.how {
+        How::Equal => {
+            let bound = text.bind(value.clone(), ty(filter.name));
+            format!("r.{} = {bound}", filter.name)
+        }
+        How::From(name) => {
+            let bound = text.bind(value.clone(), ty(name));
+            format!("r.{name} >= {bound}")
+        }
+        How::Before(name) => {
+            let bound = text.bind(value.clone(), ty(name));
+            format!("r.{name} < {bound}")
+        }
+        How::Folded(column) => {
+            let bound = text.bind(value.clone(), Type::TEXT);
+            format!("r.{column} = kernel.fold({bound})")
+        }
+        How::AnyOf(columns) => {
+            let bound = text.bind(value.clone(), Type::TEXT);
+            let any: Vec<String> = columns.iter().map(|column| format!("r.{column} = {bound}")).collect();
+            format!("({})", any.join(" or "))
+        }
+        How::Blind(name) => {
+            let bound = text.bind(value.clone(), Type::BYTEA);
+            format!("r.{name}_bidx = {bound}")
+        }
+        How::Elsewhere { sql, blind } => {
+            let bound = text.bind(value.clone(), if blind { Type::BYTEA } else { Type::TEXT });
+            sql.replace("$value", &bound)
+        }
+        How::Words(columns) => {
+            let Value::Text(words) = value else { return Ok(()) };
+            let mut all = Vec::new();
+            for word in words.split_whitespace().filter(|word| word.chars().count() >= 2).take(WORDS_MAX) {
+                let bound = text.bind(Value::Text(word.to_owned()), Type::TEXT);
+                let any: Vec<String> = columns.iter().map(|column| prefix(column, &bound)).collect();
+                all.push(format!("({})", any.join(" or ")));
+            }
+            if all.is_empty() { "true".to_owned() } else { all.join(" and ") }
+        }
+    };
+    write!(wheres, " and {sql}").map_err(Error::internal)
+}
+
+/// `column` starts with the folded text: a range, which the index knows under row-level security (LIKE it does not).
+pub fn prefix(column: &str, bound: &str) -> String {
+    format!("r.{column} >= kernel.fold({bound}) and r.{column} < kernel.fold({bound}) || chr(1114109)")
+}
+
+fn from_text(ty: Ty, text: &str) -> Result<Value> {
+    let wrong = || Error::new(&error::PARAMETER_INVALID).fault("cursor", "format", "The cursor is not one of ours.");
+    let field = super::Field::text("cursor").length(4_000);
+    let field = super::Field { ty, ..field };
+    let json = match ty {
+        Ty::Int | Ty::BigInt => Json::Number(text.parse::<i64>().map_err(|_| wrong())?.into()),
+        Ty::Bool => Json::Bool(text == "true"),
+        _ => Json::String(text.to_owned()),
+    };
+    super::value::parse(&field, &json).map_err(|_| wrong())
+}
+
+impl Cursor {
+    /// Sealed for this list: a cursor of another list, sort or direction does not open.
+    pub fn seal(&self, list: &List, cipher: &Cipher) -> Result<String> {
+        let plain = json!([self.value, self.id.to_string(), self.tenant.to_string()]).to_string();
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(cipher.seal(&place(list), plain.as_bytes())?))
+    }
+    pub fn open(text: &str, list: &List, cipher: &Cipher) -> Result<Cursor> {
+        let wrong = || Error::new(&error::PARAMETER_INVALID).fault("cursor", "format", "The cursor is not one of this list's.");
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
+        let plain = cipher.open(&place(list), &sealed).map_err(|_| wrong())?;
+        let (value, id, tenant): (Option<String>, Uuid, Uuid) = serde_json::from_slice(&plain).map_err(|_| wrong())?;
+        Ok(Cursor { value, id, tenant })
+    }
+}
+
+fn place(list: &List) -> Vec<u8> {
+    format!("cursor {} {} {}", list.table.name, list.sort.name, list.descending).into_bytes()
+}

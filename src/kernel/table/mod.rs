@@ -1,0 +1,14 @@
+//! Records: field tables, and the one way to read and write them.
+pub mod draft;
+pub mod field;
+pub mod form;
+pub mod list;
+pub mod record;
+pub mod store;
+pub mod value;
+
+pub use draft::Draft;
+pub use field::{Access, Field, Filter, Form, Home, How, Machine, Move, Refers, Sealing, Sort, Table, Ty, Verb};
+pub use list::{Cursor, List};
+pub use record::Record;
+pub use value::Value;

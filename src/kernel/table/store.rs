@@ -1,0 +1,237 @@
+//! Reading and writing any record through a scope. Both contracts come here; nothing else knows a table's SQL shape.
+
+use super::draft::Draft;
+use super::field::{Home, Refers, Table, Ty};
+use super::list::{Built, Cursor, List};
+use super::record::{self, Record};
+use super::value::{self, Value};
+use crate::kernel::audit::Action;
+use crate::kernel::context::Plane;
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::{Param, Query, Scope};
+use crate::kernel::error::{self, Error, Result};
+use serde_json::Value as Json;
+use std::borrow::Cow;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+/// The statement that reads one row by id, on the caller's plane.
+pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
+    let columns = record::columns(table, plane);
+    let mut values = vec![Value::Uuid(id)];
+    let mut types = vec![Type::UUID];
+    let own = match table.home {
+        Home::Installation => "true".to_owned(),
+        Home::Shared if !lock => format!("r.tenant_id = any ((select sec.shared({}))::uuid[])", 0),
+        _ if plane.single_tenant() => {
+            values.push(Value::Uuid(tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
+            types.push(Type::UUID);
+            "r.tenant_id = $2".to_owned()
+        }
+        _ => "r.tenant_id = any ((select sec.tenants(0))::uuid[])".to_owned(),
+    };
+    let lock = if lock { " for no key update" } else { "" };
+    let sql = format!("select {columns} from {} r where r.id = $1 and {own}{lock}", table.name);
+    Ok(Built { query: Query { text: Cow::Owned(sql), types: Cow::Owned(types) }, values })
+}
+
+pub async fn one(table: &'static Table, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Record> {
+    let row = rows.first().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+    record::decode(table, plane, row, keys).await
+}
+
+/// A page in one round trip.
+pub async fn list(scope: Scope, list: &List, keys: &Keyring) -> Result<(Vec<Record>, Option<Cursor>)> {
+    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
+    let built = list.page(plane, tenant)?;
+    let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
+    page(list, plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await
+}
+
+pub async fn page(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<(Vec<Record>, Option<Cursor>)> {
+    let mut records = Vec::with_capacity(rows.len());
+    for row in rows {
+        records.push(record::decode(list.table, plane, row, keys).await?);
+    }
+    let keys_of: Vec<Option<String>> = records.iter().map(|record| sort_value(list, record)).collect();
+    let next = list.next(&mut records, &keys_of);
+    Ok((records, next))
+}
+
+/// The value the page was ordered by. Folded columns are not shown; PostgreSQL folds alike, so we ask it nothing.
+fn sort_value(list: &List, record: &Record) -> Option<String> {
+    if list.sort.column == "id" {
+        return None;
+    }
+    let shown = list.sort.column.strip_suffix("_key").filter(|name| record.table.field(name).is_some_and(|field| field.folded));
+    match record.json.get(shown.unwrap_or(list.sort.column))? {
+        Json::String(text) if shown.is_some() => Some(fold(text)),
+        Json::String(text) => Some(text.clone()),
+        Json::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// As `kernel.fold` in SQL: lower case, accents removed, blanks joined (a test compares the two).
+pub fn fold(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    let decomposed: String = text.nfkd().flat_map(char::to_lowercase).filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect();
+    decomposed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Stores a new record and returns it as read. References are looked up under the caller's own policies first.
+pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, keys: &Keyring) -> Result<Record> {
+    let tenant = scope.tenant()?;
+    let id = draft.id.unwrap_or_else(|| scope.new_id());
+    let shared = references(scope, draft).await?;
+    let tenant_keys = keys.of(if table.has_tenant() { tenant } else { crate::kernel::context::PLATFORM_TENANT }).await?;
+    let mut columns = vec![("id".to_owned(), Value::Uuid(id), Type::UUID)];
+    if table.has_tenant() {
+        columns.push(("tenant_id".to_owned(), Value::Uuid(tenant), Type::UUID));
+    }
+    columns.extend(draft.stored(table, id, &tenant_keys)?);
+    columns.extend(shared);
+    let names: Vec<&str> = columns.iter().map(|(name, ..)| name.as_str()).collect();
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    let plane = scope.context().plane;
+    let sql = format!(
+        "insert into {} as r ({}) values ({}) returning {}",
+        table.name, names.join(", "), places.join(", "), record::columns(table, plane)
+    );
+    let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
+    let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
+    let record = one(table, plane, &rows, keys).await?;
+    scope.did(Action::Create, &record);
+    Ok(record)
+}
+
+/// A client-made id that is taken answers like any other key, by its field.
+fn taken(failure: Error, table: &Table, draft: &Draft) -> Error {
+    let pkey = failure.code == &error::DUPLICATE && draft.id.is_some()
+        && failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(&format!("{}_pkey", table.name)));
+    if pkey { Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.") } else { failure }
+}
+
+/// Reads for a change: the row is locked and, when the caller names a version, it is that one.
+pub async fn lock(scope: &mut Scope, table: &'static Table, id: Uuid, version: Option<i64>, keys: &Keyring) -> Result<Record> {
+    let plane = scope.context().plane;
+    let built = get_query(table, plane, scope.context().tenant, id, true)?;
+    let rows = scope.rows(built.query.clone(), &built.params()).await?;
+    let record = one(table, plane, &rows, keys).await?;
+    if record.deleted() {
+        return Err(Error::new(&error::NOT_FOUND));
+    }
+    match version {
+        Some(version) if version != record.version => Err(Error::new(&error::STALE)),
+        _ => Ok(record),
+    }
+}
+
+/// Changes a locked record. Only what differs is written; the database raises the version.
+pub async fn update(scope: &mut Scope, was: &Record, draft: &Draft, by: &str, keys: &Keyring) -> Result<Record> {
+    let table = was.table;
+    for machine in table.machines {
+        if let (Some(Value::Text(to)), Some(from)) = (draft.value(machine.column), was.text(machine.column))
+            && to != from
+            && !machine.allowed(from, by).contains(&to.as_str())
+        {
+            return Err(refuse_move(machine, from));
+        }
+    }
+    let shared = references(scope, draft).await?;
+    let tenant_keys = keys.of(if table.name == "tenants" { was.id } else { was.tenant }).await?;
+    let mut columns = draft.stored(table, was.id, &tenant_keys)?;
+    columns.extend(shared);
+    if columns.is_empty() {
+        return Ok(was.clone());
+    }
+    write(scope, was, columns, Action::Update, keys).await
+}
+
+pub fn refuse_move(machine: &super::field::Machine, from: &str) -> Error {
+    let onward = machine.onward(from);
+    let allowed = if onward.is_empty() { "nowhere".to_owned() } else { onward.join(", ") };
+    Error::new(&error::MOVE_REFUSED).detail(format!("It is {from}; from there it can go to {allowed}.")).fault(machine.column, "state", "The move does not exist.")
+}
+
+/// Retires a record: it stays, leaves the lists and can be read by those who ask for deleted rows.
+pub async fn retire(scope: &mut Scope, was: &Record, reason: Option<&str>, keys: &Keyring) -> Result<Record> {
+    let mut columns = vec![("deleted_at".to_owned(), Value::Instant(scope.now()), Type::TIMESTAMPTZ)];
+    if let Some(reason) = reason {
+        columns.push(("delete_reason".to_owned(), Value::Text(reason.to_owned()), Type::TEXT));
+    }
+    write(scope, was, columns, Action::Delete, keys).await
+}
+
+async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Type)>, action: Action, keys: &Keyring) -> Result<Record> {
+    let table = was.table;
+    let plane = scope.context().plane;
+    let sets: Vec<String> = columns.iter().enumerate().map(|(place, (name, ..))| format!("{name} = ${}", place + 1)).collect();
+    let mut params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
+    params.push((&was.id, Type::UUID));
+    let mut own = format!("r.id = ${}", params.len());
+    if table.has_tenant() {
+        params.push((&was.tenant, Type::UUID));
+        own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
+    }
+    let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
+    let rows = scope.rows_once(&sql, &params).await?;
+    // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
+    let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
+    let record = record::decode(table, plane, row, keys).await?;
+    scope.did(action, &record);
+    Ok(record)
+}
+
+/// Foreign keys cannot tell a row of another tenant's people from our own, and a shared row has two homes: what a draft
+/// points to must be visible under the caller's policies. Gives the tenant columns of shared references.
+async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Value, Type)>> {
+    let mut out = Vec::new();
+    for (field, value) in &draft.values {
+        let Value::Uuid(id) = value else { continue };
+        let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
+        match field.refers {
+            Refers::Shared(target, column) => {
+                let sql = format!("select tenant_id from {target} where tenant_id = any ((select sec.shared(0))::uuid[]) and id = $1 and deleted_at is null");
+                let rows = scope.rows_once(&sql, &[(id, Type::UUID)]).await?;
+                let owner: Uuid = rows.first().ok_or_else(unknown)?.try_get(0)?;
+                out.push((column.to_owned(), Value::Uuid(owner), Type::UUID));
+            }
+            Refers::Installation(target) => {
+                let rows = scope.rows_once(&format!("select from {target} where id = $1"), &[(id, Type::UUID)]).await?;
+                rows.first().ok_or_else(unknown)?;
+            }
+            Refers::Tenant(_) | Refers::Nothing => {}
+        }
+    }
+    Ok(out)
+}
+
+/// Reads a query parameter as the type of the field it filters.
+pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) -> Result<Value> {
+    use super::field::How;
+    let name = match filter.how {
+        How::Equal => filter.name,
+        How::From(name) | How::Before(name) => name,
+        _ => return plain(filter.name, text),
+    };
+    let Some(field) = table.field(name) else { return plain(filter.name, text) };
+    let json = match field.ty {
+        Ty::Bool => match text {
+            "true" => Json::Bool(true),
+            "false" => Json::Bool(false),
+            _ => Json::String(text.to_owned()),
+        },
+        Ty::Int | Ty::BigInt => text.parse::<i64>().map_or_else(|_| Json::String(text.to_owned()), |n| Json::Number(n.into())),
+        _ => Json::String(text.to_owned()),
+    };
+    value::parse(field, &json).map_err(|(rule, why)| Error::new(&error::PARAMETER_INVALID).fault(filter.name, rule, why))
+}
+
+fn plain(name: &str, text: &str) -> Result<Value> {
+    if text.contains('\0') || text.chars().count() > 300 {
+        return Err(Error::new(&error::PARAMETER_INVALID).fault(name, "length", "It may have at most 300 characters and no NUL."));
+    }
+    Ok(Value::Text(text.to_owned()))
+}

@@ -1,0 +1,25 @@
+//! Patients, their family and their insurance. Catalogue §4 and §14.01–14.02.
+pub mod external_contact;
+pub mod patient;
+pub mod patient_address;
+pub mod patient_identifier;
+pub mod patient_insurance_policy;
+pub mod patient_portal_account;
+pub mod patient_proxy;
+pub mod patient_relationship;
+pub mod payer;
+
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &patient::PATIENT,
+    &patient_identifier::PATIENT_IDENTIFIER,
+    &patient_address::PATIENT_ADDRESS,
+    &external_contact::EXTERNAL_CONTACT,
+    &patient_relationship::PATIENT_RELATIONSHIP,
+    &patient_portal_account::PATIENT_PORTAL_ACCOUNT,
+    &patient_proxy::PATIENT_PROXY,
+    &payer::PAYER,
+    &patient_insurance_policy::PATIENT_INSURANCE_POLICY,
+];

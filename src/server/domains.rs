@@ -1,0 +1,17 @@
+//! What the rooms serve. A new domain is two lines here.
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+use crate::{directory, governance, identity, imaging, patients, tenancy, workflow};
+
+pub fn tables() -> impl Iterator<Item = &'static Table> {
+    let rooms = [
+        tenancy::TABLES, identity::TABLES, directory::TABLES, patients::TABLES, governance::TABLES, imaging::TABLES, workflow::TABLES,
+    ];
+    rooms.into_iter().flatten().copied()
+}
+
+pub fn operations() -> impl Iterator<Item = &'static Operation> {
+    let rooms: [&'static [&'static Operation]; 0] = [];
+    rooms.into_iter().flatten().copied()
+}

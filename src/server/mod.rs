@@ -1,0 +1,4 @@
+//! The server.
+pub mod domains;
+pub mod problem;
+pub mod rest;

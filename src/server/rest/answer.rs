@@ -1,0 +1,38 @@
+//! Answers of the REST contract.
+
+use crate::kernel::error::{Error, Result};
+use crate::kernel::table::Record;
+use poem::http::{StatusCode, header};
+use poem::{Body, Response};
+use serde_json::{Map, Value as Json};
+
+pub fn json(status: StatusCode, value: &Json) -> Result<Response> {
+    let body = serde_json::to_vec(value).map_err(Error::internal)?;
+    Ok(Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(Body::from(body)))
+}
+
+pub fn record(status: StatusCode, record: &Record) -> Result<Response> {
+    let body = serde_json::to_vec(&record.json).map_err(Error::internal)?;
+    let mut answer = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ETAG, record.etag());
+    if status == StatusCode::CREATED {
+        answer = answer.header(header::LOCATION, format!("/api/v1{}/{}", record.table.path, record.id));
+    }
+    Ok(answer.body(Body::from(body)))
+}
+
+pub fn page(records: &[Record], next: Option<String>, total: Option<i64>) -> Result<Response> {
+    let mut page = Map::new();
+    page.insert("items".into(), records.iter().map(|record| Json::Object(record.json.clone())).collect());
+    page.insert("next".into(), next.map_or(Json::Null, Json::String));
+    if let Some(total) = total {
+        page.insert("total".into(), total.into());
+    }
+    json(StatusCode::OK, &Json::Object(page))
+}
+
+pub fn nothing() -> Response {
+    Response::builder().status(StatusCode::NO_CONTENT).finish()
+}

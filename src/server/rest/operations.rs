@@ -1,0 +1,71 @@
+//! Named operations behind HTTP: read the request by the operation's table, run its function, give its answer.
+
+use super::resources::{body_bytes, object};
+use super::{answer, idempotency, query};
+use crate::kernel::Caller;
+use crate::kernel::error::Result;
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, checked};
+use poem::http::StatusCode;
+use poem::{Request, Response};
+use serde_json::{Map, Value as Json};
+
+pub async fn run(caller: Caller, operation: &'static Operation, mut request: Request) -> Result<Response> {
+    caller.on(operation.planes)?;
+    caller.needs(operation.permission)?;
+    let id = if operation.path.contains("{id}") { Some(query::path_id(&request)?) } else { None };
+    let version = query::version(&request)?;
+    let (body, bytes) = input(operation, &mut request).await?;
+    let input = checked(operation, &body)?;
+    let call = Call { operation, caller: caller.clone(), id, input, body, version };
+    let inside = match operation.run {
+        Run::Apart(run) => return respond(operation, run(call).await?),
+        Run::Inside(inside) => inside,
+    };
+    let mut scope = caller.kernel.door.open(&caller.context).await?;
+    let key = if operation.method == Method::Post { idempotency::Key::of(&request, &bytes)? } else { None };
+    if let Some(key) = &key
+        && let Some(answer) = key.replay(&mut scope, &caller).await?
+    {
+        return Ok(answer);
+    }
+    let mut given = respond(operation, inside(&mut scope, &call).await?)?;
+    if let Some(key) = &key {
+        given = key.keep(&mut scope, &caller, given).await?;
+    }
+    scope.commit().await?;
+    Ok(given)
+}
+
+async fn input(operation: &Operation, request: &mut Request) -> Result<(Map<String, Json>, Vec<u8>)> {
+    if operation.method == Method::Get {
+        let pairs = query::parameters(request)?;
+        return Ok((pairs.into_iter().map(|(name, text)| (name, typed(text))).collect(), Vec::new()));
+    }
+    let bytes = body_bytes(request).await?;
+    let body = if bytes.is_empty() { Map::new() } else { object(request, &bytes)? };
+    Ok((body, bytes))
+}
+
+/// Query texts stand for numbers and flags where the field is one.
+fn typed(text: String) -> Json {
+    match text.as_str() {
+        "true" => Json::Bool(true),
+        "false" => Json::Bool(false),
+        digits if digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() => {
+            digits.parse::<i64>().map_or(Json::String(text.clone()), |number| Json::Number(number.into()))
+        }
+        _ => Json::String(text),
+    }
+}
+
+fn respond(operation: &Operation, given: Answer) -> Result<Response> {
+    match given {
+        Answer::Record(record) => {
+            let status = if matches!(operation.gives, Gives::Created(_)) { StatusCode::CREATED } else { StatusCode::OK };
+            answer::record(status, &record)
+        }
+        Answer::Page(records, next) => answer::page(&records, next, None),
+        Answer::Object(members) => answer::json(StatusCode::OK, &Json::Object(members)),
+        Answer::Nothing => Ok(answer::nothing()),
+    }
+}

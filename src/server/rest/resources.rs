@@ -1,0 +1,121 @@
+//! The endpoints every record has: list, create, get, patch, retire. One set for all tables.
+
+use super::{answer, idempotency, query};
+use crate::kernel::Caller;
+use crate::kernel::audit::Action;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::json::{DEPTH_MAX, parse_json_strict};
+use crate::kernel::table::{Draft, Table, store};
+use poem::http::{StatusCode, header};
+use poem::{Request, Response};
+use serde_json::{Map, Value as Json};
+
+pub async fn list(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
+    let pairs = query::parameters(&request)?;
+    let (list, with_total) = query::list(&caller, table, &pairs).await?;
+    let context = caller.reading(table)?;
+    let keys = &caller.kernel.keys;
+    let scope = caller.kernel.door.open(&context).await?;
+    let built = list.page(context.plane, context.tenant)?;
+    let count = with_total.then(|| list.count(context.plane, context.tenant)).transpose()?;
+    let mut queries = vec![(built.query.clone(), built.params())];
+    if let Some(count) = &count {
+        queries.push((count.query.clone(), count.params()));
+    }
+    let answers = scope.once(&queries).await?;
+    let (records, next) = store::page(&list, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+    let total = answers.get(1).and_then(|rows| rows.first()).map(|row| row.try_get(0)).transpose()?;
+    let next = next.map(|cursor| cursor.seal(&list, keys.own())).transpose()?;
+    caller.searched(&context, table, &records).await?;
+    answer::page(&records, next, total)
+}
+
+pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
+    let id = query::path_id(&request)?;
+    let context = caller.reading(table)?;
+    let built = store::get_query(table, context.plane, context.tenant, id, false)?;
+    let scope = caller.kernel.door.open(&context).await?;
+    let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
+    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
+    let record = store::one(table, context.plane, rows, &caller.kernel.keys).await;
+    let record = match record.and_then(|record| if record.deleted() && !wants_deleted(&request) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }) {
+        Ok(record) => record,
+        Err(refusal) => {
+            caller.refused(table, Some(id), Action::Read, &refusal).await?;
+            return Err(refusal);
+        }
+    };
+    caller.saw(&context, &record).await?;
+    answer::record(StatusCode::OK, &record)
+}
+
+fn wants_deleted(request: &Request) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "include_deleted=true"))
+}
+
+pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
+    let bytes = body_bytes(&mut request).await?;
+    let draft = Draft::create(table, &object(&request, &bytes)?)?;
+    let mut scope = caller.write(table.write).await?;
+    let key = idempotency::Key::of(&request, &bytes)?;
+    if let Some(key) = &key
+        && let Some(answer) = key.replay(&mut scope, &caller).await?
+    {
+        return Ok(answer);
+    }
+    let record = store::insert(&mut scope, table, &draft, &caller.kernel.keys).await?;
+    let made = answer::record(StatusCode::CREATED, &record)?;
+    let made = match &key {
+        Some(key) => key.keep(&mut scope, &caller, made).await?,
+        None => made,
+    };
+    scope.commit().await?;
+    Ok(made)
+}
+
+pub async fn patch(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
+    let id = query::path_id(&request)?;
+    let bytes = body_bytes(&mut request).await?;
+    let draft = Draft::patch(table, &object(&request, &bytes)?)?;
+    let version = query::required_version(&request)?;
+    let mut scope = caller.write(table.write).await?;
+    let keys = &caller.kernel.keys;
+    let was = store::lock(&mut scope, table, id, Some(version), keys).await?;
+    let record = store::update(&mut scope, &was, &draft, "update", keys).await?;
+    scope.commit().await?;
+    answer::record(StatusCode::OK, &record)
+}
+
+pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
+    let id = query::path_id(&request)?;
+    let version = query::required_version(&request)?;
+    let pairs = query::parameters(&request)?;
+    let reason = pairs.iter().find(|(name, _)| name == "reason").map(|(_, text)| text.as_str());
+    if reason.is_some_and(|reason| reason.chars().count() > 1_000) {
+        return Err(Error::new(&error::PARAMETER_INVALID).fault("reason", "length", "It may have at most 1000 characters."));
+    }
+    let mut scope = caller.write(table.write).await?;
+    let keys = &caller.kernel.keys;
+    let was = store::lock(&mut scope, table, id, Some(version), keys).await?;
+    store::retire(&mut scope, &was, reason, keys).await?;
+    scope.commit().await?;
+    Ok(answer::nothing())
+}
+
+/// The body, bounded by the listener's limit for this class of routes.
+pub async fn body_bytes(request: &mut Request) -> Result<Vec<u8>> {
+    request.take_body().into_vec().await.map_err(|failure| Error::new(&error::MALFORMED).because(failure))
+}
+
+/// A JSON object, read strictly: no key twice, bounded depth, no NUL.
+pub fn object(request: &Request, bytes: &[u8]) -> Result<Map<String, Json>> {
+    let media = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if !matches!(media, "application/json" | "application/merge-patch+json") {
+        return Err(Error::new(&error::MEDIA_TYPE).detail("Send application/json."));
+    }
+    match parse_json_strict(bytes, DEPTH_MAX)? {
+        Json::Object(members) => Ok(members),
+        _ => Err(Error::new(&error::MALFORMED).detail("The body must be a JSON object.")),
+    }
+}

@@ -1,0 +1,35 @@
+//! Tenancy: organisations and their tree, settings, plans, places and teams. Catalogue §1.
+pub mod location;
+pub mod operatory;
+pub mod subscription_plan;
+pub mod team;
+pub mod team_member;
+pub mod tenant;
+pub mod tenant_branding;
+pub mod tenant_email_template;
+pub mod tenant_feature;
+pub mod tenant_move;
+pub mod tenant_placement;
+pub mod tenant_quota;
+pub mod tenant_settings;
+pub mod tenant_subscription;
+
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &tenant::TENANT,
+    &tenant_settings::TENANT_SETTINGS,
+    &tenant_branding::TENANT_BRANDING,
+    &tenant_email_template::TENANT_EMAIL_TEMPLATE,
+    &subscription_plan::SUBSCRIPTION_PLAN,
+    &tenant_subscription::TENANT_SUBSCRIPTION,
+    &tenant_feature::TENANT_FEATURE,
+    &tenant_quota::TENANT_QUOTA,
+    &location::LOCATION,
+    &operatory::OPERATORY,
+    &team::TEAM,
+    &tenant_placement::TENANT_PLACEMENT,
+    &tenant_move::TENANT_MOVE,
+    &team_member::TEAM_MEMBER,
+];

@@ -1,0 +1,9 @@
+//! Workflow: long work with progress, cancel and retry. Catalogue §15.04.
+pub mod job;
+
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &job::JOB,
+];

@@ -51,10 +51,14 @@ def point(raw):
     return p if good else None
 
 
+BASE = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
 def signed(key, message, signature):
     r, s = signature[:32], int.from_bytes(signature[32:], "little")
     k = int.from_bytes(hashlib.sha512(r + key + message).digest(), "little") % L
-    a, b = point(r), add(times(s, point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))), times(L - k, point(key)))
+    x, y, z, t = times(k, point(key))
+    a, b = point(r), add(times(s, BASE), (P - x, y, z, P - t))
     return s < L and a is not None and not ((a[0] * b[2] - b[0]) % P or (a[1] * b[2] - b[1]) % P)
 
 
@@ -106,8 +110,8 @@ def integer(low, high=INT_MAX):
     return lambda value: type(value) is int and low <= value <= high
 
 
-def text(pattern="[^\0]*|.*"):
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII | re.DOTALL) is not None
+def text(pattern):
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
 
 
 def shape(members, **own):
@@ -117,7 +121,8 @@ def shape(members, **own):
 
 
 DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-KINDS = {"nat": integer(0), "int": integer(-INT_MAX), "i32": integer(-2**31, 2**31 - 1), "text": text(),
+KINDS = {"nat": integer(0), "int": integer(-INT_MAX), "i32": integer(-2**31, 2**31 - 1),
+         "text": lambda value: isinstance(value, str),
          "hash": text("[0-9a-f]{64}"), "sig": text("[0-9a-f]{128}"), "date": text(DATE),
          "time": text(DATE + r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z"),
          "uuid": text("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "bool": lambda value: isinstance(value, bool),
@@ -241,13 +246,13 @@ class Walk:
 
     def on_digest(self, line):
         self.close_digest()
-        self.digest_no, last, hour, (number, running, digest_hash) = line["digest_no"], self.last_digest, line["hour_start"], (
-            self.head["digest_no"], self.head["running_count"], self.head["digest_hash"])
-        demand(self.digest_no == number + 1 and line["previous_hash"] == digest_hash, "digest.chain")
+        self.digest_no, last, hour, before = line["digest_no"], self.last_digest, line["hour_start"], self.head
+        follows = self.digest_no == before["digest_no"] + 1 and line["previous_hash"] == before["digest_hash"]
+        demand(follows, "digest.chain")
         in_order = (not last or last["hour_start"] < hour) and (self.good["anchored_through"] or "") < hour[:10]
         demand(hour.endswith(HOUR) and self.header["from"] <= hour < self.header["to"] and in_order, "digest.hour")
         demand(line["open"] or not last or not last["open"], "digest.open")
-        demand(line["running_count"] == running + line["event_count"], "digest.count")
+        demand(line["running_count"] == before["running_count"] + line["event_count"], "digest.count")
         digest_hash = sha(fields("digest", self.header["tenant_id"], self.digest_no, hour, line["event_count"],
                                  line["running_count"], unhex(line["root_hash"]), unhex(line["previous_hash"]))).hex()
         self.head = {"digest_no": self.digest_no, "running_count": line["running_count"], "digest_hash": digest_hash}
@@ -337,8 +342,9 @@ def describe(verdict):
     if verdict["ok"]:
         return ("OK: {events} events ({erased_events} erased) in {seals} seals and {digests} digests\n"
                 "tenant {tenant_id}, {from} to {to}, exported {exported_at}\n"
-                "anchored: {anchored_events} events, through {anchored_through}\n"
-                "head: digest {head[digest_no]}, count {head[running_count]}, {head[digest_hash]}").format(**verdict["proven"])
+                "anchored: {anchored_events} events, last anchored day {anchored_through}\n"
+                "head: digest {head[digest_no]}, count {head[running_count]}, {head[digest_hash]}"
+                ).format(**{**verdict["proven"], "anchored_through": verdict["proven"]["anchored_through"] or "none"})
     places = {"digest_no": "digest", "epoch": "epoch", "batch_no": "batch", "event_id": "event"}
     bad = verdict["first_bad"]
     known = [f", {word} {bad[name]}" for name, word in places.items() if bad[name] is not None]

@@ -74,9 +74,25 @@ pub struct AuditEvent {
 
 /// The columns that are hashed as they are, in the order they are hashed. `metadata` goes in by its salted hash.
 pub const FIELD_NAMES: [&str; 19] = [
-    "id", "tenant_id", "user_id", "actor_type", "api_client_id", "plane", "event_type", "resource_type", "resource_id",
-    "patient_id", "action", "outcome", "purpose_of_use", "occurred_at", "request_id", "session_id", "ip_address",
-    "user_agent", "break_glass_id",
+    "id",
+    "tenant_id",
+    "user_id",
+    "actor_type",
+    "api_client_id",
+    "plane",
+    "event_type",
+    "resource_type",
+    "resource_id",
+    "patient_id",
+    "action",
+    "outcome",
+    "purpose_of_use",
+    "occurred_at",
+    "request_id",
+    "session_id",
+    "ip_address",
+    "user_agent",
+    "break_glass_id",
 ];
 
 impl AuditEvent {
@@ -125,9 +141,8 @@ impl AuditEvent {
     /// Storage keeps microseconds and no control characters; what is hashed must be what is read back.
     fn settled(mut self) -> Result<Self> {
         self.occurred_at = self.occurred_at.trunc_subsecs(6);
-        self.user_agent = self.user_agent.map(|agent| {
-            agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect()
-        });
+        self.user_agent =
+            self.user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect());
         let word = |text: &str| {
             let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             plain && (1..=WORD_LENGTH_MAX).contains(&text.len())

@@ -88,12 +88,8 @@ impl AuditWriter {
     }
 }
 
-async fn write_batches<S, F>(
-    mut waiting: mpsc::Receiver<Waiting>,
-    stop: Arc<Notify>,
-    limits: Limits,
-    sink: S,
-) where
+async fn write_batches<S, F>(mut waiting: mpsc::Receiver<Waiting>, stop: Arc<Notify>, limits: Limits, sink: S)
+where
     S: Fn(Vec<Arc<PreparedEvent>>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {

@@ -30,7 +30,11 @@ mod verdict;
 mod verify;
 
 #[cfg(test)]
+mod forge;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod mutation;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -44,5 +48,5 @@ pub use metadata::{Metadata, Value};
 pub use package::{HeadProof, PackageWriter, Range};
 pub use seal::{Anchor, Batch, Digest, Head, Seal};
 pub use sign::{PinnedKeys, Signer};
-pub use verdict::{Bad, Good, Verdict};
+pub use verdict::{ALL as REASONS, Bad, Good, Reason, Verdict};
 pub use verify::{run, verify};

@@ -8,7 +8,7 @@ use super::package::{HeadProof, PackageWriter, Range};
 use super::seal::{Anchor, Batch, Digest, Head, Seal};
 use super::sign::{PinnedKeys, Signer};
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone as _, Utc};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 pub const OURS: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_000a);
@@ -40,7 +40,11 @@ pub fn event(n: u32) -> AuditEvent {
         occurred_at: at(20, 9, 0) + TimeDelta::microseconds(1_000_003 * i64::from(n)),
         request_id: id(0xf, n),
         session_id: None,
-        ip_address: Some(if n.is_multiple_of(2) { [192, 0, 2, 7].into() } else { [0x2001, 0xdb8, 0, 0, 0, 0, 0, 7].into() }),
+        ip_address: Some(if n.is_multiple_of(2) {
+            [192, 0, 2, 7].into()
+        } else {
+            [0x2001, 0xdb8, 0, 0, 0, 0, 0, 7].into()
+        }),
         user_agent: Some(format!("Prüfer/{n} \"quoted\" \\ \u{1f9b7}")),
         break_glass_id: None,
         metadata: Metadata::new().text("route", "/patients/{id}").integer("count", i64::from(n)).flag("cached", false),
@@ -110,7 +114,7 @@ pub struct Sealed {
 
 /// Events of both tenants in turn, sealed in six batches; the empty one is a heartbeat.
 pub fn sealed(signer: &Signer) -> Vec<Sealed> {
-    let batches = [(20, 9, 10, 5), (20, 9, 11, 1), (20, 9, 12, 0), (20, 22, 0, 4), (21, 8, 0, 3), (21, 9, 30, 6)];
+    let batches = [(20, 9, 10, 5), (20, 9, 11, 2), (20, 9, 12, 0), (20, 22, 0, 4), (21, 8, 0, 3), (21, 9, 30, 6)];
     let (mut sealed, mut next): (Vec<Sealed>, u32) = (Vec::new(), 0);
     for (n, (day, hour, second, count)) in batches.into_iter().enumerate() {
         let prepare = |n: u32| {
@@ -134,9 +138,7 @@ pub fn digests(sealed: &[Sealed], tenant_id: Uuid) -> Vec<Digest> {
     let hours = [at(20, 9, 0), at(20, 22, 0), at(21, 8, 0), at(21, 9, 0)];
     let mut head = Head::START;
     let digests = hours.into_iter().map(|hour| {
-        let within = sealed.iter().filter(|batch| {
-            (hour..hour + TimeDelta::hours(1)).contains(&batch.seal.sealed_at)
-        });
+        let within = sealed.iter().filter(|batch| (hour..hour + TimeDelta::hours(1)).contains(&batch.seal.sealed_at));
         let events = within.flat_map(|batch| &batch.events).filter(|event| event.event.tenant_id == tenant_id);
         let digest = Digest::next(&head, tenant_id, hour, &events.map(|event| event.leaf).collect());
         head = digest.head();
@@ -156,6 +158,11 @@ pub fn anchor(ours: &[Digest], others: &[Digest], signer: &Signer) -> (Anchor, H
 
 /// Our tenant's package of both days: four digests, the last of an open hour, and one event whose details are erased.
 pub fn package() -> Vec<u8> {
+    static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    PACKAGE.get_or_init(make_package).clone()
+}
+
+fn make_package() -> Vec<u8> {
     let keys = Keys::new();
     let sealed = sealed(&keys.sealer);
     let (ours, others) = (digests(&sealed, OURS), digests(&sealed, OTHER));
@@ -182,7 +189,8 @@ fn write_batch(writer: &mut PackageWriter<Vec<u8>>, batch: &Sealed) {
         if nth == 0 {
             writer.seal(&batch.seal).unwrap();
         }
-        let (event, salt) = if event.event.id == id(0xe, 4) { erased(event) } else { (event.event.clone(), Some(event.salt)) };
+        let (event, salt) =
+            if event.event.id == id(0xe, 4) { erased(event) } else { (event.event.clone(), Some(event.salt)) };
         writer.event(&event, salt, index as u64, tree.path(index as u64).unwrap()).unwrap();
     }
 }

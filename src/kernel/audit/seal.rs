@@ -73,6 +73,11 @@ impl Seal {
             .finish()
     }
 
+    #[cfg(test)]
+    pub fn resign(&mut self, signer: &Signer) {
+        self.signature = signer.sign(&self.message());
+    }
+
     /// What the next seal's `previous_hash` must be.
     pub fn hash(&self) -> Hash {
         Hash::of(&[&self.message()])

@@ -104,7 +104,11 @@ mod tests {
         assert!(Signer::from_config(&SecretString::from(STANDARD.encode([3; 32]))).is_ok());
         assert!(PinnedKeys::from_base64(["AAAA"]).is_err());
         assert!(PinnedKeys::from_base64(Vec::<String>::new()).is_err());
-        let small_order = STANDARD.encode({ let mut point = [0; 32]; point[0] = 1; point });
+        let small_order = STANDARD.encode({
+            let mut point = [0; 32];
+            point[0] = 1;
+            point
+        });
         assert!(PinnedKeys::from_base64([small_order]).is_err(), "a key under which anything verifies");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// What can be wrong, in the words both verifiers use.
+/// What can be wrong. The codes are shared with the independent verifier.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reason {
     pub code: &'static str,
@@ -17,7 +17,7 @@ pub struct Reason {
 macro_rules! reasons {
     ($($name:ident $code:literal $text:literal;)*) => {
         $(pub static $name: Reason = Reason { code: $code, text: $text };)*
-        #[cfg(test)]
+        /// All of them, for the format's description.
         pub static ALL: &[&Reason] = &[$(&$name),*];
     };
 }
@@ -105,7 +105,6 @@ impl Verdict {
                 "ok": false,
                 "first_bad": {
                     "reason": bad.reason.code,
-                    "text": bad.reason.text,
                     "line": bad.line,
                     "digest_no": bad.digest_no,
                     "epoch": bad.batch.map(|(epoch, _)| epoch),
@@ -116,7 +115,7 @@ impl Verdict {
         }
     }
 
-    /// For people; the independent verifier prints the same.
+    /// For people.
     pub fn text(&self) -> String {
         match self {
             Verdict::Good(good) => good.text(),
@@ -127,40 +126,30 @@ impl Verdict {
 
 impl Good {
     fn text(&self) -> String {
-        let through = self.anchored_through.map_or_else(|| "never".to_owned(), |date| date.to_string());
+        let day = self.anchored_through.map_or_else(|| "none".to_owned(), |date| date.to_string());
+        let Good { events, erased_events, seals, digests, tenant_id, anchored_events, head, .. } = self;
+        let [from, to, exported_at] = [self.from, self.to, self.exported_at].map(instant_text);
         format!(
-            "OK: tenant {}, {} to {}, exported {}\n{} events ({} erased) in {} seals and {} digests; \
-             {} events anchored, last anchored day: {}\nhead: digest {}, {} events since the first, {}\nkeys: {}\n",
-            self.tenant_id,
-            instant_text(self.from),
-            instant_text(self.to),
-            instant_text(self.exported_at),
-            self.events,
-            self.erased_events,
-            self.seals,
-            self.digests,
-            self.anchored_events,
-            through,
-            self.head.digest_no,
-            self.head.running_count,
-            self.head.digest_hash,
-            self.key_ids.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+            "OK: {events} events ({erased_events} erased) in {seals} seals and {digests} digests\n\
+             tenant {tenant_id}, {from} to {to}, exported {exported_at}\n\
+             anchored: {anchored_events} events, last anchored day {day}\n\
+             head: digest {}, count {}, {}\n",
+            head.digest_no, head.running_count, head.digest_hash,
         )
     }
 }
 
 impl Bad {
+    /// The first line is the independent verifier's; the second says its code in words.
     fn text(&self) -> String {
-        let mut text = format!("BAD: {}: {}\nline {}", self.reason.code, self.reason.text, self.line);
-        if let Some(digest_no) = self.digest_no {
-            text += &format!(", digest {digest_no}");
-        }
-        if let Some((epoch, batch_no)) = self.batch {
-            text += &format!(", batch {epoch}/{batch_no}");
-        }
-        if let Some(event_id) = self.event_id {
-            text += &format!(", event {event_id}");
-        }
-        text + "\n"
+        let (epoch, batch_no) = self.batch.unzip();
+        let places = [
+            self.digest_no.map(|n| format!(", digest {n}")),
+            epoch.map(|n| format!(", epoch {n}")),
+            batch_no.map(|n| format!(", batch {n}")),
+            self.event_id.map(|id| format!(", event {id}")),
+        ];
+        let place: String = places.into_iter().flatten().collect();
+        format!("BAD: {} at line {}{place}\n{}\n", self.reason.code, self.line, self.reason.text)
     }
 }

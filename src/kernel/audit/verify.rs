@@ -4,7 +4,9 @@ use super::bytes::Hash;
 use super::event::{FIELD_NAMES, detail_hash, leaf_hash};
 use super::merkle::{TreeHasher, path_leads_to};
 use super::metadata::ERASED;
-use super::package::{AnchorLine, DigestLine, End, EventLine, FORMAT, Header, Line, PackageReader, Unreadable, VERSION};
+use super::package::{
+    AnchorLine, DigestLine, End, EventLine, FORMAT, Header, Line, PackageReader, Unreadable, VERSION,
+};
 use super::seal::{Digest, Head, Seal, is_full_hour};
 use super::sign::PinnedKeys;
 use super::verdict::{self, Bad, Good, Reason, Verdict};
@@ -234,7 +236,10 @@ impl<'a> Walk<'a> {
         self.close_digest(place)?;
         let date = line.anchor_date;
         let in_order = self.good.anchored_through.is_none_or(|last| last < date) && self.head != Head::START;
-        demand(in_order && self.last_digest.as_ref().is_none_or(|last| may_anchor(last, date)), &verdict::ANCHOR_ORDER)?;
+        demand(
+            in_order && self.last_digest.as_ref().is_none_or(|last| may_anchor(last, date)),
+            &verdict::ANCHOR_ORDER,
+        )?;
         demand(self.keys.holds(&line.key_id), &verdict::ANCHOR_KEY)?;
         demand(line.anchor().signed(self.keys), &verdict::ANCHOR_SIGNATURE)?;
         let leaf = self.head.leaf(self.good.tenant_id);

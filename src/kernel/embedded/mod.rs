@@ -3,6 +3,8 @@
 
 pub mod object_store;
 pub mod postgres;
+#[cfg(test)]
+mod scratch;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,6 +14,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+#[cfg(test)]
+pub(crate) use self::scratch::Scratch;
 use crate::kernel::error::{Error, UNAVAILABLE};
 
 /// A start-up failure as one line for the terminal.
@@ -36,32 +40,3 @@ fn claim(folder: &Path) -> io::Result<Option<Claim>> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
-
-#[cfg(test)]
-mod scratch {
-    use std::path::{Path, PathBuf};
-
-    /// A folder of its own for one test, gone afterwards. Below /tmp, so that an unprivileged PostgreSQL can enter it.
-    pub struct Scratch(PathBuf);
-
-    impl Scratch {
-        pub fn new() -> Self {
-            use std::os::unix::fs::PermissionsExt;
-            let path = std::env::temp_dir().join(format!("enamel-test-{}", uuid::Uuid::new_v4().simple()));
-            std::fs::create_dir_all(&path).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-            Self(path)
-        }
-        pub fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-}
-#[cfg(test)]
-pub(crate) use scratch::Scratch;

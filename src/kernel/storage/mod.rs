@@ -273,7 +273,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// None for anything but pairs of hex digits.
 pub fn unhex(hex: &str) -> Option<Vec<u8>> {
     // from_str_radix takes a sign.
-    if hex.len() % 2 != 0 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    if !hex.len().is_multiple_of(2) || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()

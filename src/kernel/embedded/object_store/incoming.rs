@@ -203,7 +203,7 @@ impl Received {
         hex(&self.md5)
     }
 
-    pub fn into_head(&self, key: String, etag: String, labels: Labels) -> Head {
+    pub fn head(&self, key: String, etag: String, labels: Labels) -> Head {
         Head { key, size: self.size, sha256: self.sha256.clone(), etag, modified_s: now_s(), labels }
     }
 

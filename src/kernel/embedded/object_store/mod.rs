@@ -32,6 +32,8 @@ macro_rules! sums {
 mod backend;
 mod files;
 mod gate;
+#[cfg(test)]
+mod gate_tests;
 mod incoming;
 mod list;
 mod multipart;

@@ -90,7 +90,7 @@ impl Backend {
         };
         let received = receive(&self.folders, self.size_max, input.body, announced, &headers).await?;
         let (etag, sum) = (received.etag(), received.sums.checksum_sha256.clone());
-        let head = received.into_head(String::new(), etag.clone(), Labels::default());
+        let head = received.head(String::new(), etag.clone(), Labels::default());
         let at = part_file(&folder, input.part_number);
         received.place(at, head, Placing::Replace, false).await.map_err(|error| match error.kind() {
             // Completed or aborted while the part came in.
@@ -124,7 +124,7 @@ impl Backend {
         let whole = whole.end()?;
         // As S3 does: the hash of the parts' hashes, and their number.
         let etag = format!("{}-{}", hex(&etags.finalize()), named.len());
-        let head = whole.into_head(input.key.clone(), etag, upload.labels);
+        let head = whole.head(input.key.clone(), etag, upload.labels);
         let head = self.place(whole, &input.bucket, head, placing).await?;
         blocking(move || remove_upload(&folder)).await.map_err(io_failed)?;
         Ok(S3Response::new(CompleteMultipartUploadOutput {

@@ -34,7 +34,7 @@ impl Backend {
         };
         let received = receive(&self.folders, self.size_max, input.body, announced, &headers).await?;
         let (etag, sum) = (received.etag(), received.sums.checksum_sha256.clone());
-        let head = received.into_head(input.key, etag, labels);
+        let head = received.head(input.key, etag, labels);
         let head = self.place(received, &input.bucket, head, placing).await?;
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(ETag::Strong(head.etag)),
@@ -155,7 +155,7 @@ impl Backend {
         let copy = Incoming::create(&self.folders, self.size_max).await?;
         let copy = copy.write_file(Opened { head, file }).await?;
         let copy = copy.end()?;
-        let copied = copy.into_head(input.key, etag, labels);
+        let copied = copy.head(input.key, etag, labels);
         let copied = self.place(copy, &input.bucket, copied, Placing::Replace).await?;
         let result = CopyObjectResult {
             e_tag: Some(ETag::Strong(copied.etag)),

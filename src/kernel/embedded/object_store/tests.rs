@@ -14,7 +14,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use super::*;
 use crate::kernel::embedded::Scratch;
 
-const BUCKET: &str = "files";
+pub(super) const BUCKET: &str = "files";
 
 async fn start(dir: &Path) -> (ObjectStore, Client) {
     start_limited(dir, OBJECT_SIZE_MAX).await
@@ -23,6 +23,11 @@ async fn start(dir: &Path) -> (ObjectStore, Client) {
 async fn start_limited(dir: &Path, size_max: u64) -> (ObjectStore, Client) {
     let (any, secret) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SecretString::from("secret"));
     let store = ObjectStore::start_limited(dir, any, "key", &secret, size_max).await.unwrap();
+    let client = client(&store).await;
+    (store, client)
+}
+
+pub(super) async fn client(store: &ObjectStore) -> Client {
     // All defaults of the client stand here, CRC trailers included: other clients use them.
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -35,15 +40,15 @@ async fn start_limited(dir: &Path, size_max: u64) -> (ObjectStore, Client) {
     if client.head_bucket().bucket(BUCKET).send().await.is_err() {
         client.create_bucket().bucket(BUCKET).send().await.unwrap();
     }
-    (store, client)
+    client
 }
 
-async fn put(client: &Client, key: &str, bytes: &[u8]) {
+pub(super) async fn put(client: &Client, key: &str, bytes: &[u8]) {
     let body = ByteStream::from(bytes.to_vec());
     client.put_object().bucket(BUCKET).key(key).body(body).send().await.unwrap();
 }
 
-async fn get(client: &Client, key: &str) -> Option<Vec<u8>> {
+pub(super) async fn get(client: &Client, key: &str) -> Option<Vec<u8>> {
     let object = client.get_object().bucket(BUCKET).key(key).send().await.ok()?;
     Some(object.body.collect().await.unwrap().to_vec())
 }

@@ -9,6 +9,9 @@ pub mod error;
 pub mod json;
 pub mod operation;
 pub mod table;
+pub mod embedded;
+pub mod error;
+pub mod storage;
 
 pub use caller::Caller;
 pub use error::{Error, Result};

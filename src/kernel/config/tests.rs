@@ -15,6 +15,13 @@ access_key = "enamel"
 secret_key = "the-object-stores-own-key"
 "#;
 
+impl Config {
+    /// A configuration for tests; `toml` may set more.
+    pub(crate) fn sample(toml: &str) -> Self {
+        load(toml, &[]).unwrap()
+    }
+}
+
 fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
     Config::from_parts(&format!("{MINIMUM}{toml}"), variables).map_err(|error| error.to_string())

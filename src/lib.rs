@@ -8,3 +8,4 @@ pub mod patients;
 pub mod server;
 pub mod tenancy;
 pub mod workflow;
+pub mod server;

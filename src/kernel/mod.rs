@@ -12,6 +12,10 @@ pub mod table;
 pub mod embedded;
 pub mod error;
 pub mod storage;
+pub mod config;
+pub mod error;
+pub mod json;
+pub mod telemetry;
 
 pub use caller::Caller;
 pub use error::{Error, Result};

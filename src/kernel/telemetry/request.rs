@@ -1,0 +1,39 @@
+//! What is known about one request while it runs, for its log line, its audit events and its answer.
+
+use std::{net::IpAddr, sync::OnceLock, time::Instant};
+
+use uuid::Uuid;
+
+/// Made once by the server, carried in the request's extensions as `Arc<RequestTrace>`. The room that learns a fact
+/// sets it; the first one to set it wins.
+#[derive(Debug)]
+pub struct RequestTrace {
+    pub id: Uuid,
+    pub started: Instant,
+    /// The client's address, behind trusted proxies the one they report.
+    pub client: Option<IpAddr>,
+    tenant: OnceLock<Uuid>,
+    operation: OnceLock<&'static str>,
+}
+
+impl RequestTrace {
+    pub fn new(id: Uuid, client: Option<IpAddr>) -> Self {
+        Self { id, started: Instant::now(), client, tenant: OnceLock::new(), operation: OnceLock::new() }
+    }
+
+    /// Set once the caller is known.
+    pub fn set_tenant(&self, tenant: Uuid) {
+        self.tenant.get_or_init(|| tenant);
+    }
+    pub fn tenant(&self) -> Option<Uuid> {
+        self.tenant.get().copied()
+    }
+
+    /// The operation's stable name, `listPatients`.
+    pub fn set_operation(&self, operation: &'static str) {
+        self.operation.get_or_init(|| operation);
+    }
+    pub fn operation(&self) -> Option<&'static str> {
+        self.operation.get().copied()
+    }
+}

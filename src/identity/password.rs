@@ -221,31 +221,48 @@ mod tests {
         assert!((0.5..2.0).contains(&ratio), "{fastest:?}");
     }
 
+    /// Occupies a core of the pool until the sender speaks or is dropped.
+    async fn occupy(passwords: &Passwords) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+        let (let_go, held) = std::sync::mpsc::channel();
+        let (begun, running) = tokio::sync::oneshot::channel();
+        let passwords = passwords.clone();
+        let caller = tokio::spawn(async move {
+            let job = move |_: &Recipe, _: &StoredHash| {
+                begun.send(()).unwrap();
+                held.recv().ok();
+            };
+            passwords.run(job).await.unwrap();
+        });
+        running.await.unwrap();
+        (let_go, caller)
+    }
+
     #[tokio::test]
     async fn a_flood_fills_the_pool_and_no_more() {
         let passwords = passwords(PoolSize { running_max: 1, waiting_max: 3 });
-        let flood = (0..100).map(|_| passwords.verify("correct horse".into(), None));
-        let answers = futures_util::future::join_all(flood).await;
-        let busy = answers.iter().filter_map(|answer| answer.as_ref().err());
-        assert_eq!(busy.clone().count(), 96);
-        assert!(busy.clone().all(|error| error.code == &SIGN_IN_BUSY && error.retry_after_s.is_some()));
-        assert!(passwords.verify("correct horse".into(), None).await.is_ok(), "and it empties again");
+        let (let_go, _) = occupy(&passwords).await;
+        let mut waiting = Vec::new();
+        for _ in 0..100 {
+            let mut caller = Box::pin(passwords.verify("correct horse".into(), None));
+            match futures_util::poll!(caller.as_mut()) {
+                std::task::Poll::Pending => waiting.push(caller),
+                std::task::Poll::Ready(answer) => {
+                    let busy = answer.unwrap_err();
+                    assert_eq!((busy.code, busy.retry_after_s), (&SIGN_IN_BUSY, Some(1)));
+                }
+            }
+        }
+        assert_eq!(waiting.len(), 3, "all others heard 429 at once");
+        let_go.send(()).unwrap();
+        assert!(futures_util::future::join_all(waiting).await.iter().all(Result::is_ok), "and it empties again");
     }
 
     #[tokio::test]
     async fn callers_who_leave_give_no_room_while_their_hash_still_runs() {
         let passwords = passwords(PoolSize { running_max: 1, waiting_max: 0 });
-        let (let_go, held) = std::sync::mpsc::channel::<()>();
-        let left = tokio::spawn({
-            let passwords = passwords.clone();
-            async move { passwords.run(move |_, _| held.recv().is_ok()).await }
-        });
-        while passwords.running.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        left.abort();
-        assert!(left.await.unwrap_err().is_cancelled());
+        let (let_go, caller) = occupy(&passwords).await;
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
         let refused = passwords.verify("correct horse".into(), None).await.unwrap_err();
         assert_eq!(refused.code, &SIGN_IN_BUSY);
         let_go.send(()).unwrap();

@@ -1,4 +1,5 @@
 //! The kernel: what every domain stands on. It knows no dentistry.
+pub mod embedded;
 pub mod error;
 
 pub use error::{Error, Result};

@@ -1,0 +1,2 @@
+//! What `enamel up` brings along so that one command is enough.
+pub mod issuer;

@@ -3,6 +3,7 @@ pub mod directory;
 pub mod governance;
 pub mod identity;
 pub mod imaging;
+pub mod identity;
 pub mod kernel;
 pub mod patients;
 pub mod server;

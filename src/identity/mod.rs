@@ -29,3 +29,13 @@ pub static TABLES: &[&Table] = &[
     &api_client::API_CLIENT,
     &oauth_authorization::OAUTH_AUTHORIZATION,
 ];
+//! Identity: who is asking. Passwords, opaque tokens, PKCE, and sign-in at another's OpenID provider.
+//! Catalogue §2.
+pub mod oidc;
+mod oidc_provider;
+pub mod outbound;
+pub mod pages;
+pub mod password;
+mod password_hash;
+pub mod pkce;
+pub mod token;

@@ -5,6 +5,7 @@ pub mod caller;
 pub mod context;
 pub mod crypto;
 pub mod db;
+pub mod embedded;
 pub mod error;
 pub mod json;
 pub mod operation;

@@ -40,3 +40,5 @@ fn claim(folder: &Path) -> io::Result<Option<Claim>> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
+//! What `enamel up` brings along so that one command is enough.
+pub mod issuer;

@@ -1,0 +1,198 @@
+//! Opaque tokens: 256 bits nobody can guess, typed so that people and scanners see what leaked, hashed at rest.
+//!
+//! `en_at_` + 43 random base62 characters (256.03 bits) + 6 characters of CRC-32 over all before it. The checksum
+//! is no secret and proves nothing: it lets a scanner report without a false alarm, and the server refuse a typing
+//! mistake without asking the database.
+
+use std::fmt;
+
+use aws_lc_rs::rand;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::kernel::{Error, Result};
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const RANDOM_CHARS: usize = 43;
+const CHECKSUM_CHARS: usize = 6;
+
+/// What a token is for. One kind never passes for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Access,
+    Refresh,
+    ClientSecret,
+    Code,
+    Session,
+}
+
+impl Kind {
+    pub const ALL: [Self; 5] = [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session];
+
+    /// Stable: secret scanners know these.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Access => "en_at_",
+            Self::Refresh => "en_rt_",
+            Self::ClientSecret => "en_cs_",
+            Self::Code => "en_ac_",
+            Self::Session => "en_ss_",
+        }
+    }
+}
+
+/// A token as its bearer holds it. Shown once, never stored, never printed.
+pub struct Token {
+    kind: Kind,
+    text: SecretString,
+}
+
+impl Token {
+    pub fn new(kind: Kind) -> Result<Self> {
+        let mut text = String::with_capacity(kind.prefix().len() + RANDOM_CHARS + CHECKSUM_CHARS);
+        text.push_str(kind.prefix());
+        let random_end = text.len() + RANDOM_CHARS;
+        while text.len() < random_end {
+            let mut byte = [0];
+            rand::fill(&mut byte).map_err(|_| Error::internal("no randomness"))?;
+            // 248 = 4 · 62: bytes above would make some characters likelier than others.
+            if byte[0] < 248 {
+                text.push(char::from(ALPHABET[usize::from(byte[0] % 62)]));
+            }
+        }
+        let checksum = checksum(text.as_bytes());
+        text.extend(checksum.map(char::from));
+        Ok(Self { kind, text: text.into() })
+    }
+
+    /// `None` unless `text` has the form of this kind and its checksum holds.
+    pub fn parse(kind: Kind, text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(kind.prefix())?;
+        let formed = rest.len() == RANDOM_CHARS + CHECKSUM_CHARS && rest.bytes().all(|b| b.is_ascii_alphanumeric());
+        let (signed, sum) = formed.then(|| text.split_at(text.len() - CHECKSUM_CHARS))?;
+        (checksum(signed.as_bytes()) == sum.as_bytes()).then(|| Self { kind, text: text.into() })
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// For the one answer that hands it to its bearer.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// What is stored and looked up. A fast hash is enough above 112 bits of randomness (ASVS 6.5.2).
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.expose().as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}***)", self.kind.prefix())
+    }
+}
+
+/// SHA-256 of a token. Compares in constant time.
+#[derive(Clone, Copy, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// `None` for a stored value that is no SHA-256.
+    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl PartialEq for TokenHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(***)")
+    }
+}
+
+/// CRC-32 in base62, six characters, most significant first.
+fn checksum(text: &[u8]) -> [u8; CHECKSUM_CHARS] {
+    let mut crc = flate2::Crc::new();
+    crc.update(text);
+    let mut rest = crc.sum() as usize;
+    let mut chars = [0; CHECKSUM_CHARS];
+    for char in chars.iter_mut().rev() {
+        *char = ALPHABET[rest % 62];
+        rest /= 62;
+    }
+    chars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back_as_its_own_kind_only() {
+        for kind in Kind::ALL {
+            let token = Token::new(kind).unwrap();
+            assert_eq!(token.expose().len(), 55, "en_xx_, 43, 6");
+            for other in Kind::ALL {
+                let read = Token::parse(other, token.expose());
+                assert_eq!(read.map(|read| read.hash() == token.hash()), (kind == other).then_some(true));
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_character_is_seen_before_the_database_is_asked() {
+        let token = Token::new(Kind::Access).unwrap();
+        for at in 0..token.expose().len() {
+            let mut bytes = token.expose().as_bytes().to_vec();
+            bytes[at] = if bytes[at] == b'a' { b'b' } else { b'a' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(Token::parse(Kind::Access, &changed).is_none(), "character {at}");
+        }
+        for text in ["", "en_at_", "en_at_é", &token.expose()[..54], &format!("{}0", token.expose())] {
+            assert!(Token::parse(Kind::Access, text).is_none());
+        }
+    }
+
+    #[test]
+    fn no_two_are_alike_and_every_character_is_used() {
+        let tokens: Vec<_> = (0..200).map(|_| Token::new(Kind::Session).unwrap()).collect();
+        let seen: std::collections::HashSet<_> = tokens.iter().map(Token::expose).collect();
+        assert_eq!(seen.len(), tokens.len());
+        let chars: std::collections::HashSet<_> = tokens.iter().flat_map(|token| token.expose()[6..49].bytes()).collect();
+        assert_eq!(chars.len(), 62);
+    }
+
+    #[test]
+    fn the_checksum_is_crc_32() {
+        // The check value of CRC-32/ISO-HDLC over "123456789" is cbf43926.
+        let value = checksum(b"123456789")
+            .iter()
+            .fold(0u64, |value, char| value * 62 + ALPHABET.iter().position(|c| c == char).unwrap() as u64);
+        assert_eq!(value, 0xcbf4_3926);
+    }
+
+    #[test]
+    fn what_is_printed_tells_nothing() {
+        let token = Token::new(Kind::Refresh).unwrap();
+        assert_eq!(format!("{token:?} {:?}", token.hash()), "Token(en_rt_***) TokenHash(***)");
+    }
+
+    #[test]
+    fn a_hash_comes_back_from_the_database_whole_or_not_at_all() {
+        let hash = Token::new(Kind::Code).unwrap().hash();
+        assert_eq!(TokenHash::from_stored(hash.as_bytes()), Some(hash));
+        assert!(TokenHash::from_stored(&hash.as_bytes()[..31]).is_none());
+    }
+}

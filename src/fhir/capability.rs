@@ -5,6 +5,9 @@ use super::search::SearchParam;
 use super::search::param::{ID, LAST_UPDATED};
 use serde_json::{Map, Value, json};
 
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+const SECURITY_SERVICE: &str = "http://terminology.hl7.org/CodeSystem/restful-security-service";
+
 /// What the statement says about this server.
 pub struct Server<'a> {
     pub name: &'a str,
@@ -54,7 +57,8 @@ fn resource(def: &TypeDef) -> Value {
     if !def.profiles.is_empty() {
         out.insert("supportedProfile".into(), json!(def.profiles));
     }
-    let interactions: Vec<Value> = def.interactions.iter().map(|interaction| json!({"code": interaction.code()})).collect();
+    let interactions: Vec<Value> =
+        def.interactions.iter().map(|interaction| json!({"code": interaction.code()})).collect();
     if !interactions.is_empty() {
         out.insert("interaction".into(), Value::Array(interactions));
     }
@@ -79,11 +83,17 @@ fn param(param: &SearchParam) -> Value {
 }
 
 fn smart(security: &Security<'_>) -> Value {
-    let urls = [("authorize", Some(security.authorize)), ("token", Some(security.token)), ("introspect", security.introspect), ("revoke", security.revoke)];
-    let uris: Vec<Value> = urls.iter().filter_map(|(name, url)| Some(json!({"url": name, "valueUri": (*url)?}))).collect();
+    let urls = [
+        ("authorize", Some(security.authorize)),
+        ("token", Some(security.token)),
+        ("introspect", security.introspect),
+        ("revoke", security.revoke),
+    ];
+    let uris: Vec<Value> =
+        urls.iter().filter_map(|(name, url)| Some(json!({"url": name, "valueUri": (*url)?}))).collect();
     json!({
-        "extension": [{"url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris", "extension": uris}],
-        "service": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}]}],
+        "extension": [{"url": OAUTH_URIS, "extension": uris}],
+        "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
     })
 }
 
@@ -99,14 +109,36 @@ mod tests {
 
     #[test]
     fn the_statement_is_valid_and_says_what_is_registered() {
-        let urls = Security { authorize: "https://a.test/authorize", token: "https://a.test/token", introspect: None, revoke: Some("https://a.test/revoke") };
+        let urls = Security {
+            authorize: "https://a.test/authorize",
+            token: "https://a.test/token",
+            introspect: None,
+            revoke: Some("https://a.test/revoke"),
+        };
         let told = statement(&Registry::new([&PATIENT, &COVERAGE]), &server(Some(urls)));
         assert_eq!(faults(told.as_object().unwrap()), []);
         let rest = &told["rest"][0];
         assert_eq!(rest["resource"][0]["type"], "Coverage");
         assert!(rest["resource"][0].get("searchParam").is_none());
-        let names: Vec<&str> = rest["resource"][1]["searchParam"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["_id", "_lastUpdated", "name", "identifier", "birthdate", "general-practitioner", "organization", "photo-url"]);
+        let names: Vec<&str> = rest["resource"][1]["searchParam"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "_id",
+                "_lastUpdated",
+                "name",
+                "identifier",
+                "birthdate",
+                "general-practitioner",
+                "organization",
+                "photo-url"
+            ]
+        );
         assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
         let bare = statement(&Registry::default(), &server(None));
         assert_eq!(faults(bare.as_object().unwrap()), []);

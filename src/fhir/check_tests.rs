@@ -1,6 +1,7 @@
 //! The official, US Core and Synthea examples pass; what R4 refuses is refused where it stands.
 
 use super::*;
+use proptest::prelude::*;
 use serde_json::json;
 use std::io::Read;
 
@@ -54,7 +55,11 @@ fn a_fault_in_shape_is_named_where_it_stands() {
         (json!({"_active": [{"id": "test"}]}), "Patient.active", "type"),
         (json!({"name": [{"given": ["a"], "_given": {"id": "test"}}]}), "Patient.name[0].given", "type"),
         (json!({"name": [{"given": ["a"], "_given": [{"foo": "test"}]}]}), "Patient.name[0].given[0].foo", "unknown"),
-        (json!({"name": [{"given": [null, "b"], "_given": [{"id": "test"}, null]}]}), "Patient.name[0].given[0]", "empty"),
+        (
+            json!({"name": [{"given": [null, "b"], "_given": [{"id": "test"}, null]}]}),
+            "Patient.name[0].given[0]",
+            "empty",
+        ),
         (json!({"gender": "mmale"}), "Patient.gender", "code"),
         (json!({"foo": 1}), "Patient.foo", "unknown"),
         (json!({"contact": [{"foo": 1}]}), "Patient.contact[0].foo", "unknown"),
@@ -69,7 +74,11 @@ fn a_fault_in_shape_is_named_where_it_stands() {
         (json!({"extension": [{"url": "u", "valueFoo": 1}]}), "Patient.extension[0].valueFoo", "unknown"),
         (json!({"contained": [{"resourceType": "Foo"}]}), "Patient.contained[0]", "type"),
         (json!({"contained": [{"resourceType": "Claim", "id": "a b"}]}), "Patient.contained[0].id", "format"),
-        (json!({"contained": [{"resourceType": "Organization", "id": "a", "contained": [{"resourceType": "Patient"}]}]}), "Patient.contained[0].contained[0]", "invariant"),
+        (
+            json!({"contained": [{"resourceType": "Organization", "id": "a", "contained": [{"resourceType": "Patient"}]}]}),
+            "Patient.contained[0].contained[0]",
+            "invariant",
+        ),
     ] {
         let told = patient(element.clone());
         assert!(told.contains(&(field.into(), rule)), "{element}: {told:?}");
@@ -78,7 +87,8 @@ fn a_fault_in_shape_is_named_where_it_stands() {
 
 #[test]
 fn what_r4_allows_passes() {
-    let birth_time = json!([{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020"}]);
+    let birth_time =
+        json!([{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020"}]);
     for element in [
         json!({"id": "example", "gender": "male"}),
         json!({"birthDate": "1974-12-25", "_birthDate": {"extension": birth_time}}),
@@ -97,7 +107,8 @@ fn what_r4_allows_passes() {
 
 #[test]
 fn a_primitive_is_held_to_its_type_in_a_choice() {
-    let parameter = |key: &str, value: Value| told(json!({"resourceType": "Parameters", "parameter": [{"name": "x", key: value}]}));
+    let parameter =
+        |key: &str, value: Value| told(json!({"resourceType": "Parameters", "parameter": [{"name": "x", key: value}]}));
     for (key, good, bad, of) in [
         ("valueBoolean", json!(true), json!("true"), "boolean"),
         ("valueInteger", json!(-300), json!(3.1), "integer"),
@@ -128,4 +139,22 @@ fn a_body_of_another_type_or_form_is_refused() {
     assert_eq!(status("{\"resourceType\":\"Patient\",\"active\":1}"), 422);
     let many = format!("{{\"resourceType\":\"Patient\",\"name\":[{}{{}}]}}", "{},".repeat(500));
     assert_eq!(accept(many.as_bytes(), "Patient").unwrap_err().faults.len(), FAULTS_MAX);
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_resource_is_answered(at in prop::collection::vec((0usize..400, any::<u8>()), 0..6)) {
+        let mut body = br#"{"resourceType":"Patient","id":"a","active":true,"name":[{"given":[null,"b"],"_given":[{"extension":[{
+            "url":"u","valueDecimal":1.10}]}]}],"deceasedDateTime":"2020-05","contained":[{"resourceType":"Organization","id":"o"}],
+            "contact":[{"gender":"male"}],"link":[{"other":{"reference":"Patient/1"},"type":"seealso"}]}"#.to_vec();
+        for (index, byte) in at {
+            if let Some(place) = body.get_mut(index) {
+                *place = byte;
+            }
+        }
+        if let Err(error) = accept(&body, "Patient") {
+            prop_assert!((400..500).contains(&error.code.status));
+            prop_assert!(error.faults.len() <= FAULTS_MAX);
+        }
+    }
 }

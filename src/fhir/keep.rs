@@ -1,11 +1,14 @@
 //! What no column holds is kept. A client's document has three forms: `original`, as it was sent; `base`, what our
 //! mapping rendered from the columns that were taken from it; `now`, what the mapping renders from the columns today.
-//! Where `base` and `now` agree the client's own words stand, where they differ the columns do: one truth, nothing lost.
+//! Where `base` and `now` agree the client's own words stand, where they differ the columns do.
 //!
-//! 1. `now == base` gives `original`. 2. `original == base` gives `now`. 3. A column's value of today is always in the
-//! answer (`now` is covered by it). 4. What the mapping never rendered stays, unless it spoke about a value that is gone:
-//! the display of another reference, the text of another code, the narrative of another record ([`DERIVED`]).
+//! 1. `now == base` gives `original`.
+//! 2. `original == base` gives `now`.
+//! 3. A column's value of today is always in the answer (it covers `now`).
+//! 4. What the mapping never rendered stays, unless it spoke about a value that is gone: the display of another
+//!    reference, the text of another code, another type of the same choice, the narrative of another record.
 
+use super::definitions::Definitions;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, VecDeque};
 
@@ -30,7 +33,10 @@ pub fn restore(original: &Value, base: &Value, now: Value) -> Value {
         return merge(original, base, now);
     };
     // A narrative made from the content would tell the old content; one with content of its own stays.
-    let is_told_over = matches!(kept.get("text").and_then(|text| text.get("status")).and_then(Value::as_str), Some("generated" | "extensions"));
+    let is_told_over = matches!(
+        kept.get("text").and_then(|text| text.get("status")).and_then(Value::as_str),
+        Some("generated" | "extensions")
+    );
     if !is_told_over || !kept.contains_key("resourceType") || base.get("text").is_some() {
         return merge(original, base, now);
     }
@@ -44,24 +50,23 @@ fn merge(original: &Value, base: &Value, now: Value) -> Value {
         return original.clone();
     }
     match (original, base, now) {
-        (Value::Object(original), Value::Object(base), Value::Object(now)) => Value::Object(objects(original, base, now)),
-        (Value::Array(original), Value::Array(base), Value::Array(now)) => Value::Array(arrays("", original, base, now)),
+        (Value::Object(original), Value::Object(base), Value::Object(now)) => {
+            Value::Object(objects(original, base, now))
+        }
+        (Value::Array(original), Value::Array(base), Value::Array(now)) => {
+            Value::Array(arrays("", original, base, now))
+        }
         (_, _, now) => now,
     }
 }
 
-fn objects(original: &Map<String, Value>, base: &Map<String, Value>, mut now: Map<String, Value>) -> Map<String, Value> {
-    let changed = |key: &str| base.get(key) != now.get(key);
-    let mut gone: Vec<&str> = Vec::new();
-    for (causes, derived) in DERIVED {
-        if causes.iter().any(|key| changed(key)) {
-            gone.extend(derived.iter().filter(|key| !base.contains_key(**key)));
-        }
-    }
-    // What stands beside a primitive speaks about its value.
-    let beside: Vec<&String> = original.keys().filter(|key| key.strip_prefix('_').is_some_and(changed) && !base.contains_key(*key)).collect();
-    let lost_beside: Vec<String> = beside.iter().filter_map(|key| key.strip_prefix('_').map(String::from)).collect();
-    gone.extend(beside.iter().map(|key| key.as_str()));
+fn objects(
+    original: &Map<String, Value>,
+    base: &Map<String, Value>,
+    mut now: Map<String, Value>,
+) -> Map<String, Value> {
+    let gone = gone(original, base, &now);
+    let beside: Vec<&str> = gone.iter().filter_map(|key| key.strip_prefix('_')).collect();
     let mut merged = Map::with_capacity(original.len().max(now.len()));
     for (key, value) in original {
         let (base, now) = (base.get(key), now.shift_remove(key));
@@ -72,10 +77,39 @@ fn objects(original: &Map<String, Value>, base: &Map<String, Value>, mut now: Ma
     }
     // New today; what the mapping renders now as it did then, and the client never sent, stays unsaid.
     merged.extend(now.into_iter().filter(|(key, value)| base.get(key) != Some(value)));
-    for key in lost_beside {
-        without_nulls(&mut merged, &key);
+    for key in beside {
+        without_nulls(&mut merged, key);
     }
     merged
+}
+
+/// The keys of `original` that the mapping does not render and that spoke about a value which has changed since.
+fn gone<'a>(original: &'a Map<String, Value>, base: &Map<String, Value>, now: &Map<String, Value>) -> Vec<&'a str> {
+    let changed = |key: &str| base.get(key) != now.get(key);
+    let derived: Vec<&str> = DERIVED
+        .iter()
+        .filter(|(causes, _)| causes.iter().any(|key| changed(key)))
+        .flat_map(|(_, derived)| derived.iter().copied())
+        .collect();
+    let choices: Vec<&str> =
+        base.keys().chain(now.keys()).filter(|key| changed(key)).filter_map(|key| choice(original, key)).collect();
+    let speaks = |key: &str| {
+        // What stands beside a primitive speaks about its value.
+        let of_primitive = key.strip_prefix('_').is_some_and(changed);
+        of_primitive || derived.contains(&key) || choice(original, key).is_some_and(|name| choices.contains(&name))
+    };
+    original.keys().map(String::as_str).filter(|key| !base.contains_key(*key) && speaks(key)).collect()
+}
+
+/// The choice element that a key of a resource or an extension is a type of: `deceased` for `deceasedDateTime`.
+fn choice<'k>(object: &Map<String, Value>, key: &'k str) -> Option<&'k str> {
+    let plain = key.strip_prefix('_').unwrap_or(key);
+    if object.contains_key("url") {
+        return plain.get(..5).filter(|name| *name == "value");
+    }
+    let of = Definitions::r4().named(object.get("resourceType")?.as_str()?)?;
+    let (element, _) = of.element(plain).filter(|(element, _)| element.is_choice)?;
+    plain.get(..element.name.len())
 }
 
 fn member(key: &str, original: &Value, base: Option<&Value>, now: Option<Value>) -> Option<Value> {
@@ -194,7 +228,8 @@ fn whole(value: &Value) -> Option<String> {
 fn key(value: &Value) -> Option<String> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let pair = |a: &str, b: &str| Some(format!("{a} {} {}", text(a).unwrap_or_default(), text(b)?));
-    text("id").map(|id| format!("id {id}"))
+    text("id")
+        .map(|id| format!("id {id}"))
         .or_else(|| text("reference").map(|r| format!("reference {r}")))
         .or_else(|| pair("system", "value"))
         .or_else(|| pair("system", "code"))
@@ -216,125 +251,5 @@ fn covers(whole: &Value, part: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_clients_words_stand_until_the_column_changes() {
-        let original = json!({"resourceType": "Patient", "text": {"status": "generated", "div": "<div>Jane</div>"},
-            "name": [{"family": "Doe", "given": ["Jane"], "text": "Jane Doe", "extension": [{"url": "u", "valueCode": "x"}]}, {"use": "nickname", "text": "J"}],
-            "birthDate": "1990-01-02", "_birthDate": {"extension": [{"url": "time"}]}, "contact": [{"gender": "male"}]});
-        let base = json!({"resourceType": "Patient", "name": [{"family": "Doe", "given": ["Jane"]}], "birthDate": "1990-01-02"});
-        assert_eq!(restore(&original, &base, base.clone()), original);
-        let now = json!({"resourceType": "Patient", "name": [{"family": "Roe", "given": ["Jane"]}], "birthDate": "1990-01-03"});
-        assert_eq!(
-            restore(&original, &base, now),
-            json!({"resourceType": "Patient",
-                "name": [{"family": "Roe", "given": ["Jane"], "extension": [{"url": "u", "valueCode": "x"}]}, {"use": "nickname", "text": "J"}],
-                "birthDate": "1990-01-03", "contact": [{"gender": "male"}]})
-        );
-    }
-
-    #[test]
-    fn a_changed_reference_or_code_takes_its_display_along() {
-        let original = json!({"managingOrganization": {"reference": "Organization/1", "display": "Acme"},
-            "maritalStatus": {"coding": [{"system": "s", "code": "S", "display": "single"}, {"system": "other", "code": "x"}], "text": "single"}});
-        let base = json!({"managingOrganization": {"reference": "Organization/1"}, "maritalStatus": {"coding": [{"system": "s", "code": "S"}]}});
-        let now = json!({"managingOrganization": {"reference": "Organization/2"}, "maritalStatus": {"coding": [{"system": "s", "code": "M"}]}});
-        assert_eq!(restore(&original, &base, now.clone()), now);
-    }
-
-    #[test]
-    fn elements_are_found_again_when_they_move() {
-        let original = json!({"identifier": [{"system": "a", "value": "1", "assigner": {"display": "A"}}, {"system": "b", "value": "2", "x": true}, {"system": "c"}]});
-        let base = json!({"identifier": [{"system": "a", "value": "1"}, {"system": "b", "value": "2"}]});
-        let now = json!({"identifier": [{"system": "b", "value": "2", "use": "old"}, {"system": "d", "value": "4"}]});
-        let merged = json!({"identifier": [{"system": "b", "value": "2", "x": true, "use": "old"}, {"system": "c"}, {"system": "d", "value": "4"}]});
-        assert_eq!(restore(&original, &base, now), merged);
-        assert_eq!(restore(&original, &base, json!({})), json!({"identifier": [{"system": "c"}]}));
-        assert_eq!(restore(&json!({"given": [null, "b"], "_given": [{"id": "1"}, null]}), &json!({"given": ["b"]}), json!({"given": ["c"]})), json!({"given": ["c"]}));
-    }
-
-    #[test]
-    fn what_was_never_rendered_joins_what_is_rendered_today() {
-        let original = json!({"identifier": [{"value": "x"}], "gender": "other"});
-        let now = json!({"identifier": [{"system": "mrn", "value": "1"}], "gender": "male"});
-        assert_eq!(restore(&original, &json!({"gender": "other"}), now), json!({"identifier": [{"value": "x"}, {"system": "mrn", "value": "1"}], "gender": "male"}));
-    }
-
-    fn tree(key: &'static str, with_arrays: bool) -> BoxedStrategy<Value> {
-        let leaf = prop_oneof![(0..3i32).prop_map(Value::from), "[ab]{1,2}".prop_map(Value::from)];
-        let inner = leaf.prop_recursive(3, 24, 4, move |inner| {
-            let object = prop::collection::btree_map(key, inner.clone(), 1..4).prop_map(|m| Value::Object(m.into_iter().collect()));
-            if with_arrays { prop_oneof![object, prop::collection::vec(inner, 1..4).prop_map(Value::from)].boxed() } else { object.boxed() }
-        });
-        prop::collection::btree_map(key, inner, 1..4).prop_map(|m| Value::Object(m.into_iter().collect())).boxed()
-    }
-
-    /// What a client sent around what the mapping takes: more keys, named apart so that they can be told again.
-    fn decorate(value: &Value, seed: u64) -> Value {
-        match value {
-            Value::Object(map) => {
-                let mut out: Map<String, Value> = map.iter().map(|(k, v)| (k.clone(), decorate(v, seed / 3))).collect();
-                if seed % 2 == 0 {
-                    out.insert(format!("kept{}", seed % 5), json!(["kept"]));
-                }
-                Value::Object(out)
-            }
-            Value::Array(items) => Value::Array(items.iter().map(|v| decorate(v, seed / 3)).collect()),
-            leaf => leaf.clone(),
-        }
-    }
-
-    fn leaves(value: &Value, path: &str, out: &mut Vec<(String, Value)>) {
-        match value {
-            Value::Object(map) => map.iter().for_each(|(k, v)| leaves(v, &format!("{path}/{k}"), out)),
-            leaf => out.push((path.into(), leaf.clone())),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn unchanged_columns_give_the_original(original in tree("[a-d]", true), base in tree("[a-d]", true)) {
-            prop_assert_eq!(restore(&original, &base, base.clone()), original);
-        }
-        #[test]
-        fn a_document_that_is_all_columns_gives_the_columns(base in tree("[a-d]", true), now in tree("[a-d]", true)) {
-            prop_assert_eq!(restore(&base, &base, now.clone()), now);
-        }
-        #[test]
-        fn todays_columns_are_always_in_the_answer(base in tree("[a-d]", true), now in tree("[a-d]", true), seed: u64) {
-            let answer = restore(&decorate(&base, seed), &base, now.clone());
-            prop_assert!(covers(&answer, &now), "{} lacks something of {}", answer, now);
-        }
-        #[test]
-        fn no_leaf_that_changed_keeps_the_old_value(original in tree("[a-d]", false), base in tree("[a-d]", false), now in tree("[a-d]", false)) {
-            let answer = restore(&original, &base, now.clone());
-            let (mut were, mut are) = (Vec::new(), Vec::new());
-            leaves(&base, "", &mut were);
-            leaves(&now, "", &mut are);
-            for (path, value) in were.iter().chain(&are) {
-                if base.pointer(path) != now.pointer(path) {
-                    match now.pointer(path) {
-                        Some(told) => prop_assert!(answer.pointer(path).is_some_and(|a| covers(a, told)), "{} is not today's", path),
-                        None => prop_assert_eq!(answer.pointer(path), None, "{} tells {}", path, value),
-                    }
-                }
-            }
-        }
-        #[test]
-        fn nothing_kept_is_lost_where_its_parent_lives(base in tree("[a-d]", false), now in tree("[a-d]", false), seed: u64) {
-            let original = decorate(&base, seed);
-            let answer = restore(&original, &base, now.clone());
-            let mut all = Vec::new();
-            leaves(&original, "", &mut all);
-            for (path, value) in all.iter().filter(|(path, _)| path.contains("/kept")) {
-                let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-                let lives = base.pointer(parent).is_some_and(Value::is_object) && now.pointer(parent).is_some_and(Value::is_object);
-                prop_assert!(!lives || answer.pointer(path) == Some(value), "{} is lost", path);
-            }
-        }
-    }
-}
+#[path = "keep_tests.rs"]
+mod tests;

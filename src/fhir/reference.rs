@@ -58,7 +58,15 @@ mod tests {
         assert_eq!(parse("Patient/1/_history/2"), Literal::Local { type_name: "Patient", id: "1", version: Some("2") });
         assert_eq!(parse("#p"), Literal::Fragment("p"));
         assert!(matches!(parse("urn:uuid:c757873d-ec9a-4326-a141-556f43239520"), Literal::Urn(_)));
-        for foreign in ["https://elsewhere.test/fhir/Patient/1", "https://enamel.test/fhir/r4x/Patient/1", "Patient", "Foo/1", "Patient/a_b", "Patient/1/x", "/Patient/1"] {
+        for foreign in [
+            "https://elsewhere.test/fhir/Patient/1",
+            "https://enamel.test/fhir/r4x/Patient/1",
+            "Patient",
+            "Foo/1",
+            "Patient/a_b",
+            "Patient/1/x",
+            "/Patient/1",
+        ] {
             assert_eq!(parse(foreign), Literal::Foreign(foreign));
         }
     }

@@ -32,7 +32,11 @@ impl Resource {
         };
         let type_name = map.get("resourceType").and_then(Value::as_str).unwrap_or_default().to_string();
         if !Definitions::r4().is_resource(&type_name) {
-            return Err(Error::new(&MALFORMED).fault("resourceType", "type", "The resourceType is missing or unknown to R4."));
+            return Err(Error::new(&MALFORMED).fault(
+                "resourceType",
+                "type",
+                "The resourceType is missing or unknown to R4.",
+            ));
         }
         Ok(Self { type_name, element: Element(map) })
     }
@@ -59,7 +63,9 @@ impl Resource {
         let mut meta = Element::default();
         meta.string("versionId", version).instant("lastUpdated", last_updated);
         if let Some(Value::Object(given)) = self.element.0.shift_remove("meta") {
-            let kept = given.into_iter().filter(|(key, _)| !matches!(key.as_str(), "versionId" | "_versionId" | "lastUpdated" | "_lastUpdated"));
+            let kept = given.into_iter().filter(|(key, _)| {
+                !matches!(key.as_str(), "versionId" | "_versionId" | "lastUpdated" | "_lastUpdated")
+            });
             meta.0.extend(kept);
         }
         self.element.0.shift_remove("id");
@@ -108,7 +114,7 @@ impl Element {
     pub fn date(&mut self, key: &str, value: impl Into<Option<PartialDate>>) -> &mut Self {
         self.value(key, value.into().map(|date| Value::from(date.to_string())))
     }
-    /// To the microsecond, which is what PostgreSQL keeps, in UTC.
+    /// In UTC, with as many decimals as there are.
     pub fn instant(&mut self, key: &str, value: impl Into<Option<DateTime<Utc>>>) -> &mut Self {
         let text = value.into().map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         self.value(key, text.map(Value::from))
@@ -196,7 +202,9 @@ impl<'a> Node<'a> {
         self.items(key)?.map(|(item, path)| T::read(item, path)).collect()
     }
     pub fn string(&self, key: &str) -> Result<Option<&'a str>> {
-        let read = |value: &'a Value| value.as_str().ok_or_else(|| self.fault(key, "type", "The value must be a JSON string."));
+        let read = |value: &'a Value| {
+            value.as_str().ok_or_else(|| self.fault(key, "type", "The value must be a JSON string."))
+        };
         self.map.get(key).map(read).transpose()
     }
     pub fn code(&self, key: &str) -> Result<Option<&'a str>> {
@@ -206,11 +214,13 @@ impl<'a> Node<'a> {
         self.read(key)
     }
     pub fn date(&self, key: &str) -> Result<Option<PartialDate>> {
-        let parse = |text| PartialDate::parse(text).ok_or_else(|| self.fault(key, "format", "The value must be a date."));
+        let parse =
+            |text| PartialDate::parse(text).ok_or_else(|| self.fault(key, "format", "The value must be a date."));
         self.string(key)?.map(parse).transpose()
     }
     pub fn instant(&self, key: &str) -> Result<Option<DateTime<Utc>>> {
-        let parse = |text| temporal::instant(text).ok_or_else(|| self.fault(key, "format", "The value must be an instant."));
+        let parse =
+            |text| temporal::instant(text).ok_or_else(|| self.fault(key, "format", "The value must be an instant."));
         self.string(key)?.map(parse).transpose()
     }
     /// A child object.
@@ -228,7 +238,11 @@ impl<'a> Node<'a> {
         let Some(text) = reference.string("reference")? else { return Ok(None) };
         match Literal::parse(text, base) {
             Literal::Local { type_name: given, id, .. } if given == type_name => Ok(Some(id)),
-            _ => Err(reference.fault("reference", "reference", &format!("A reference to a {type_name} of this server is expected."))),
+            _ => Err(reference.fault(
+                "reference",
+                "reference",
+                &format!("A reference to a {type_name} of this server is expected."),
+            )),
         }
     }
 
@@ -283,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_fault_names_its_element() {
-        let patient = patient(json!({"resourceType": "Patient", "name": [{"family": "a"}, {"family": 4}], "birthDate": "x",
+        let patient =
+            patient(json!({"resourceType": "Patient", "name": [{"family": "a"}, {"family": 4}], "birthDate": "x",
             "identifier": {}, "managingOrganization": {"reference": "Practitioner/1"}}));
         let root = patient.root();
         let field = |error: Error| error.faults[0].field.clone();
@@ -291,7 +306,10 @@ mod tests {
         assert_eq!(field(root.date("birthDate").unwrap_err()), "Patient.birthDate");
         assert_eq!(field(root.list::<Identifier>("identifier").unwrap_err()), "Patient.identifier");
         assert_eq!(field(root.need::<String>("gender").unwrap_err()), "Patient.gender");
-        assert_eq!(field(root.reference("managingOrganization", "Organization", "").unwrap_err()), "Patient.managingOrganization.reference");
+        assert_eq!(
+            field(root.reference("managingOrganization", "Organization", "").unwrap_err()),
+            "Patient.managingOrganization.reference"
+        );
     }
 
     #[test]
@@ -299,8 +317,11 @@ mod tests {
         let mut given = patient(json!({"active": true, "id": "mine", "resourceType": "Patient",
             "meta": {"versionId": "99", "profile": ["http://p.test"], "lastUpdated": "1990-01-01T00:00:00Z"}}));
         given.stamp("a1", "3", DateTime::UNIX_EPOCH);
-        assert_eq!(given.into_value().to_string(), "{\"resourceType\":\"Patient\",\"id\":\"a1\",\"meta\":{\"versionId\":\"3\",\
-            \"lastUpdated\":\"1970-01-01T00:00:00Z\",\"profile\":[\"http://p.test\"]},\"active\":true}");
+        assert_eq!(
+            given.into_value().to_string(),
+            "{\"resourceType\":\"Patient\",\"id\":\"a1\",\"meta\":{\"versionId\":\"3\",\
+            \"lastUpdated\":\"1970-01-01T00:00:00Z\",\"profile\":[\"http://p.test\"]},\"active\":true}"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `_summary` and `_elements`: a resource cut down to what was asked for, marked so that nobody stores it back as whole.
+//! `_summary` and `_elements`: a resource cut down to what was asked for, marked so that nobody stores it back.
 
 use super::definitions::{Definitions, Element};
 use super::resource::Resource;
@@ -19,7 +19,8 @@ pub fn cut(resource: &mut Resource, query: &Query) {
     let stays = |key: &str| {
         let plain = key.strip_prefix('_').unwrap_or(key);
         let known = of.element(plain).map(|(element, _)| element);
-        matches!(plain, "resourceType" | "id" | "meta") || known.is_some_and(|element| element.min > 0 || keeps(element))
+        matches!(plain, "resourceType" | "id" | "meta")
+            || known.is_some_and(|element| element.min > 0 || keeps(element))
     };
     resource.0.retain(|key, _| stays(key));
     let tag = json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"});
@@ -55,7 +56,10 @@ mod tests {
         assert_eq!(cut_to(summary(Summary::True)), ["status", "beneficiary", "payor", "order", "meta"]);
         assert_eq!(cut_to(summary(Summary::Text)), ["text", "status", "beneficiary", "payor", "meta"]);
         assert_eq!(cut_to(summary(Summary::Data)), ["status", "beneficiary", "payor", "contract", "order", "meta"]);
-        assert_eq!(cut_to(Query { elements: vec!["contract".into()], ..Query::default() }), ["status", "beneficiary", "payor", "contract", "meta"]);
+        assert_eq!(
+            cut_to(Query { elements: vec!["contract".into()], ..Query::default() }),
+            ["status", "beneficiary", "payor", "contract", "meta"]
+        );
         assert_eq!(cut_to(Query::default()).len(), 7);
     }
 }

@@ -91,6 +91,7 @@ impl SearchParam {
 }
 
 /// What every type is searched by.
-pub static ID: SearchParam = SearchParam::token("_id").modified_by(&[]).sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-id");
+pub static ID: SearchParam =
+    SearchParam::token("_id").modified_by(&[]).sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-id");
 pub static LAST_UPDATED: SearchParam =
     SearchParam::date("_lastUpdated").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-lastUpdated");

@@ -13,7 +13,8 @@ const VALUE_LENGTH_MAX: usize = 64 * 1024;
 const SORTS_MAX: usize = 8;
 /// Parameters that would narrow the result in a way we do not: passing over one of them would give out more than was
 /// asked for, so they are refused however the caller wants unknown parameters handled.
-const NARROWING: &[&str] = &["_has", "_filter", "_text", "_content", "_list", "_query", "_type", "_source", "_security", "_tag", "_profile"];
+const NARROWING: &[&str] =
+    &["_has", "_filter", "_text", "_content", "_list", "_query", "_type", "_source", "_security", "_tag", "_profile"];
 
 /// What a type offers and the server decides.
 pub struct Rules<'a> {
@@ -124,7 +125,10 @@ fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Resul
     let mut told = raw.to_string();
     match name {
         "_count" => {
-            query.count = raw.parse::<usize>().map_err(|_| invalid(name, "format", "The value must be a whole number from 0."))?.min(rules.count_max);
+            query.count = raw
+                .parse::<usize>()
+                .map_err(|_| invalid(name, "format", "The value must be a whole number from 0."))?
+                .min(rules.count_max);
             told = query.count.to_string();
         }
         "_sort" => {
@@ -132,10 +136,22 @@ fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Resul
             told = sorted(&query.sort);
         }
         "_summary" => {
-            let choices = [("true", Some(Summary::True)), ("text", Some(Summary::Text)), ("data", Some(Summary::Data)), ("count", Some(Summary::Count)), ("false", None)];
+            let choices = [
+                ("true", Some(Summary::True)),
+                ("text", Some(Summary::Text)),
+                ("data", Some(Summary::Data)),
+                ("count", Some(Summary::Count)),
+                ("false", None),
+            ];
             query.summary = one_of(name, raw, &choices)?;
         }
-        "_total" => query.total = one_of(name, raw, &[("none", Total::None), ("estimate", Total::Estimate), ("accurate", Total::Accurate)])?,
+        "_total" => {
+            query.total = one_of(
+                name,
+                raw,
+                &[("none", Total::None), ("estimate", Total::Estimate), ("accurate", Total::Accurate)],
+            )?
+        }
         "_elements" => query.elements = elements(name, raw, rules.type_name)?,
         "_pretty" => query.is_pretty = one_of(name, raw, &[("true", true), ("false", false)])?,
         "_format" => query.format = Some(raw.into()),
@@ -158,7 +174,11 @@ fn elements(name: &str, raw: &str, type_name: &str) -> Result<Vec<String>> {
     let of = Definitions::r4().named(type_name);
     let is_known = |element: &str| of.is_some_and(|of| of.elements.iter().any(|known| known.name == element));
     let names: Vec<String> = raw.split(',').map(|element| element.trim().to_string()).collect();
-    if names.iter().all(|element| is_known(element)) { Ok(names) } else { Err(invalid(name, "unknown", "An element is unknown to the type.")) }
+    if names.iter().all(|element| is_known(element)) {
+        Ok(names)
+    } else {
+        Err(invalid(name, "unknown", "An element is unknown to the type."))
+    }
 }
 
 fn find(name: &str, rules: &Rules<'_>) -> Option<&'static SearchParam> {
@@ -185,7 +205,8 @@ fn sorts(raw: &str, rules: &Rules<'_>, ignored: &mut Vec<String>) -> Result<Vec<
 }
 
 fn sorted(sorts: &[Sort]) -> String {
-    let keys: Vec<String> = sorts.iter().map(|sort| format!("{}{}", if sort.is_descending { "-" } else { "" }, sort.param.name)).collect();
+    let keys: Vec<String> =
+        sorts.iter().map(|sort| format!("{}{}", if sort.is_descending { "-" } else { "" }, sort.param.name)).collect();
     keys.join(",")
 }
 
@@ -201,7 +222,8 @@ fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Res
         query.ignored.push(speakable(name).into());
         return Ok(());
     };
-    let (modifier, of_type) = modifier(param, suffix).ok_or_else(|| invalid(name, "not-supported", "The modifier is not supported here."))?;
+    let (modifier, of_type) =
+        modifier(param, suffix).ok_or_else(|| invalid(name, "not-supported", "The modifier is not supported here."))?;
     let alternatives = split(raw, ',');
     if alternatives.len() > ALTERNATIVES_MAX {
         return Err(Error::new(&TOO_COSTLY).detail("A parameter takes at most 1000 alternatives."));
@@ -249,11 +271,28 @@ mod tests {
     fn a_search_is_read_whole() {
         let query = lenient("name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\
             &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1").unwrap();
-        let shown: Vec<String> = query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();
-        assert_eq!(shown, ["name None 2", "name Some(Exact) 1", "identifier Some(Not) 1", "birthdate None 1", "birthdate None 1", "_id None 2"]);
+        let shown: Vec<String> =
+            query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();
+        assert_eq!(
+            shown,
+            [
+                "name None 2",
+                "name Some(Exact) 1",
+                "identifier Some(Not) 1",
+                "birthdate None 1",
+                "birthdate None 1",
+                "_id None 2"
+            ]
+        );
         assert_eq!(query.count, 200);
-        assert_eq!(query.sort.iter().map(|s| (s.param.name, s.is_descending)).collect::<Vec<_>>(), [("birthdate", true), ("name", false)]);
-        assert_eq!((query.summary, query.total, query.is_pretty, query.cursor.as_deref()), (Some(Summary::Data), Total::Accurate, true, Some("ab-C_1")));
+        assert_eq!(
+            query.sort.iter().map(|s| (s.param.name, s.is_descending)).collect::<Vec<_>>(),
+            [("birthdate", true), ("name", false)]
+        );
+        assert_eq!(
+            (query.summary, query.total, query.is_pretty, query.cursor.as_deref()),
+            (Some(Summary::Data), Total::Accurate, true, Some("ab-C_1"))
+        );
         assert_eq!(query.elements, ["name", "birthDate"]);
         assert!(query.applied.contains(&("_count".into(), "200".into())));
         assert!(lenient("_count=0").unwrap().is_count_only() && lenient("_summary=count").unwrap().is_count_only());
@@ -273,13 +312,24 @@ mod tests {
     #[test]
     fn what_is_wrong_is_refused_by_name() {
         for (text, told) in [
-            ("birthdate=foo", "birthdate format"), ("_count=-1", "_count format"), ("_count=1&_count=2", "_count cardinality"),
-            ("name:text=a", "name:text not-supported"), ("birthdate:missing=true", "birthdate:missing not-supported"),
-            ("organization.name=a", "organization.name not-supported"), ("organization:Organization.name=a", "organization:Organization.name not-supported"),
-            ("_has:Observation:patient:code=1", "_has:Observation:patient:code not-supported"), ("_filter=x", "_filter not-supported"),
-            ("organization=Practitioner/1", "organization format"), ("organization:Practitioner=1", "organization:Practitioner not-supported"),
-            ("name=", "name format"), ("name=a,", "name format"), ("_total=some", "_total code"), ("_summary=x", "_summary code"),
-            ("_elements=foo", "_elements unknown"), ("_cursor=%22", "_cursor format"), ("name=%ff", "body.malformed"),
+            ("birthdate=foo", "birthdate format"),
+            ("_count=-1", "_count format"),
+            ("_count=1&_count=2", "_count cardinality"),
+            ("name:text=a", "name:text not-supported"),
+            ("birthdate:missing=true", "birthdate:missing not-supported"),
+            ("organization.name=a", "organization.name not-supported"),
+            ("organization:Organization.name=a", "organization:Organization.name not-supported"),
+            ("_has:Observation:patient:code=1", "_has:Observation:patient:code not-supported"),
+            ("_filter=x", "_filter not-supported"),
+            ("organization=Practitioner/1", "organization format"),
+            ("organization:Practitioner=1", "organization:Practitioner not-supported"),
+            ("name=", "name format"),
+            ("name=a,", "name format"),
+            ("_total=some", "_total code"),
+            ("_summary=x", "_summary code"),
+            ("_elements=foo", "_elements unknown"),
+            ("_cursor=%22", "_cursor format"),
+            ("name=%ff", "body.malformed"),
         ] {
             assert_eq!(refused(text), told, "{text}");
         }

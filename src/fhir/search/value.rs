@@ -129,7 +129,13 @@ pub struct Reading<'a> {
 }
 
 /// Reads one value. Err: the rule it breaks and its form.
-pub fn read(param: &SearchParam, modifier: Option<Modifier>, of_type: Option<&'static str>, raw: &str, reading: &Reading<'_>) -> Result<Value, &'static str> {
+pub fn read(
+    param: &SearchParam,
+    modifier: Option<Modifier>,
+    of_type: Option<&'static str>,
+    raw: &str,
+    reading: &Reading<'_>,
+) -> Result<Value, &'static str> {
     if raw.is_empty() {
         return Err("A value is expected.");
     }
@@ -143,7 +149,9 @@ pub fn read(param: &SearchParam, modifier: Option<Modifier>, of_type: Option<&'s
     match param.kind {
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
         Kind::Token => token(raw).map(Value::Token),
-        Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),
+        Kind::Date => {
+            date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none.")
+        }
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
         Kind::Uri => Ok(Value::Uri(unescape(raw))),
     }
@@ -171,8 +179,15 @@ fn token(raw: &str) -> Result<Token, &'static str> {
 
 fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
     const PREFIXES: [(&str, Prefix); 9] = [
-        ("eq", Prefix::Eq), ("ne", Prefix::Ne), ("gt", Prefix::Gt), ("lt", Prefix::Lt), ("ge", Prefix::Ge),
-        ("le", Prefix::Le), ("sa", Prefix::Sa), ("eb", Prefix::Eb), ("ap", Prefix::Ap),
+        ("eq", Prefix::Eq),
+        ("ne", Prefix::Ne),
+        ("gt", Prefix::Gt),
+        ("lt", Prefix::Lt),
+        ("ge", Prefix::Ge),
+        ("le", Prefix::Le),
+        ("sa", Prefix::Sa),
+        ("eb", Prefix::Eb),
+        ("ap", Prefix::Ap),
     ];
     let stripped = PREFIXES.iter().find_map(|(name, prefix)| Some((*prefix, raw.strip_prefix(name)?)));
     let (prefix, text) = stripped.unwrap_or((Prefix::Eq, raw));
@@ -185,7 +200,12 @@ fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
     Some(DateValue { prefix, interval })
 }
 
-fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, base: &str) -> Result<ReferenceValue, &'static str> {
+fn reference(
+    param: &SearchParam,
+    of_type: Option<&'static str>,
+    text: &str,
+    base: &str,
+) -> Result<ReferenceValue, &'static str> {
     if is_id(text) {
         let type_name = of_type.or(match param.targets {
             [only] => Some(*only),
@@ -269,7 +289,10 @@ mod tests {
         assert_eq!(one(&two, "Practitioner/1"), local(Some("Practitioner"), "1"));
         assert_eq!(one(&two, "https://enamel.test/fhir/r4/Practitioner/1"), local(Some("Practitioner"), "1"));
         assert_eq!(read(&two, None, Some("Practitioner"), "1", &READING), local(Some("Practitioner"), "1"));
-        assert_eq!(one(&two, "https://x.test/Practitioner/1"), Ok(Value::Reference(ReferenceValue::Foreign("https://x.test/Practitioner/1".into()))));
+        assert_eq!(
+            one(&two, "https://x.test/Practitioner/1"),
+            Ok(Value::Reference(ReferenceValue::Foreign("https://x.test/Practitioner/1".into())))
+        );
         for bad in ["Patient/1", "#a", "a b", "Practitioner/1/_history/2"] {
             assert!(one(&two, bad).is_err(), "{bad}");
         }
@@ -291,10 +314,21 @@ mod tests {
 
     fn holds(test: &DateTest, target: (i64, i64)) -> bool {
         let edge = |edge: &Edge| {
-            let own = at(match edge.edge { Side::Start => target.0, Side::End => target.1 });
-            match edge.compare { Compare::Lt => own < edge.at, Compare::Le => own <= edge.at, Compare::Gt => own > edge.at, Compare::Ge => own >= edge.at }
+            let own = at(match edge.edge {
+                Side::Start => target.0,
+                Side::End => target.1,
+            });
+            match edge.compare {
+                Compare::Lt => own < edge.at,
+                Compare::Le => own <= edge.at,
+                Compare::Gt => own > edge.at,
+                Compare::Ge => own >= edge.at,
+            }
         };
-        match test { DateTest::All(edges) => edges.iter().all(edge), DateTest::Any(edges) => edges.iter().any(edge) }
+        match test {
+            DateTest::All(edges) => edges.iter().all(edge),
+            DateTest::Any(edges) => edges.iter().any(edge),
+        }
     }
 
     /// The definitions of R4 §3.1.1.4.7 over whole seconds, word by word.

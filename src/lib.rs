@@ -4,6 +4,7 @@ pub mod governance;
 pub mod identity;
 pub mod imaging;
 pub mod identity;
+pub mod fhir;
 pub mod kernel;
 pub mod patients;
 pub mod server;

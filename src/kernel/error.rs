@@ -36,6 +36,7 @@ errors! {
     MALFORMED              "body.malformed"          400 "The body cannot be read." "structure";
     INVALID                "field.invalid"           422 "A field breaks a rule." "invalid";
     PARAMETER_INVALID      "parameter.invalid"       400 "A parameter breaks a rule." "invalid";
+    TOO_COSTLY             "parameter.too_costly"    400 "The search asks for too much at once." "too-costly";
     TOO_LARGE              "body.too_large"          413 "The body is too large." "too-long";
     HEADERS_TOO_LARGE      "headers.too_large"       431 "The headers are too large." "too-long";
     MEDIA_TYPE             "body.media_type"         415 "The media type is not taken here." "not-supported";

@@ -1,0 +1,361 @@
+//! Bundles: pages of a search going out, batches coming in and their answers.
+
+use super::json;
+use super::outcome::{note, outcome};
+use super::primitive::is_id;
+use super::search::{Query, form};
+use crate::kernel::error::{Error, MALFORMED, NOT_SUPPORTED, Result};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+/// What a search found for one page.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Resources with their ids, in order.
+    pub matches: Vec<(String, Value)>,
+    pub total: Option<u64>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<String>,
+}
+
+/// A page as a Bundle. The self link tells what took effect; what was passed over is told by an entry of its own.
+pub fn searchset(base: &str, type_name: &str, query: &Query, page: Page) -> Value {
+    let mut bundle = Map::new();
+    bundle.insert("resourceType".into(), json!("Bundle"));
+    bundle.insert("type".into(), json!("searchset"));
+    if let Some(total) = page.total {
+        bundle.insert("total".into(), json!(total));
+    }
+    let mut links = vec![link("self", base, type_name, query, None)];
+    if let Some(next) = &page.next {
+        links.push(link("next", base, type_name, query, Some(next)));
+    }
+    bundle.insert("link".into(), Value::Array(links));
+    let mut entries: Vec<Value> = Vec::with_capacity(page.matches.len() + 1);
+    for (id, resource) in page.matches {
+        entries.push(
+            json!({"fullUrl": format!("{base}/{type_name}/{id}"), "resource": resource, "search": {"mode": "match"}}),
+        );
+    }
+    if !query.ignored.is_empty() {
+        let text = format!("Passed over: {}.", query.ignored.join(", "));
+        entries.push(json!({"resource": note("warning", "not-supported", &text), "search": {"mode": "outcome"}}));
+    }
+    if !entries.is_empty() {
+        bundle.insert("entry".into(), Value::Array(entries));
+    }
+    Value::Object(bundle)
+}
+
+fn link(relation: &str, base: &str, type_name: &str, query: &Query, cursor: Option<&str>) -> Value {
+    let kept = query.applied.iter().filter(|(name, _)| cursor.is_none() || name != "_cursor");
+    let pairs =
+        kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(cursor.map(|cursor| ("_cursor", cursor)));
+    let text = form::encode(pairs);
+    let mark = if text.is_empty() { "" } else { "?" };
+    json!({"relation": relation, "url": format!("{base}/{type_name}{mark}{text}")})
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// What an entry's request is aimed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub type_name: String,
+    pub id: Option<String>,
+    /// `Type/id/_history/version`.
+    pub version: Option<String>,
+    /// Without its question mark.
+    pub query: String,
+}
+
+/// One request of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub full_url: Option<String>,
+    pub method: Method,
+    pub target: Target,
+    pub resource: Option<Value>,
+    pub if_match: Option<String>,
+    pub if_none_match: Option<String>,
+    pub if_modified_since: Option<String>,
+    pub if_none_exist: Option<String>,
+}
+
+/// The entries of a batch, each readable or refused for itself.
+pub fn parse_batch(bytes: &[u8], base: &str) -> Result<Vec<Result<Entry>>> {
+    let Value::Object(mut bundle) = json::parse(bytes)? else {
+        return Err(Error::new(&MALFORMED).detail("A Bundle is expected."));
+    };
+    if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
+        return Err(Error::new(&MALFORMED).fault("resourceType", "type", "A Bundle is expected."));
+    }
+    match bundle.get("type").and_then(Value::as_str) {
+        Some("batch") => {}
+        Some("transaction") => {
+            return Err(Error::new(&NOT_SUPPORTED).fault(
+                "Bundle.type",
+                "not-supported",
+                "Transactions are not taken here; send a batch.",
+            ));
+        }
+        _ => return Err(Error::new(&MALFORMED).fault("Bundle.type", "code", "The type must be batch.")),
+    }
+    let entries = match bundle.remove("entry") {
+        None => Vec::new(),
+        Some(Value::Array(entries)) => entries,
+        Some(_) => {
+            return Err(Error::new(&MALFORMED).fault(
+                "Bundle.entry",
+                "type",
+                "The element repeats, so it is a JSON array.",
+            ));
+        }
+    };
+    Ok(entries.into_iter().enumerate().map(|(index, entry)| parse_entry(entry, index, base)).collect())
+}
+
+fn parse_entry(entry: Value, index: usize, base: &str) -> Result<Entry> {
+    let fault = |field: &str, rule, text: &str| {
+        Error::new(&MALFORMED).fault(format!("Bundle.entry[{index}]{field}"), rule, text)
+    };
+    let Value::Object(mut entry) = entry else { return Err(fault("", "type", "The entry is a JSON object.")) };
+    let resource = entry.remove("resource");
+    let Some(Value::Object(request)) = entry.get("request") else {
+        return Err(fault(".request", "required", "The element is required."));
+    };
+    let text = |key: &str| match request.get(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(fault(&format!(".request.{key}"), "type", "The value must be a JSON string.")),
+    };
+    let method = text("method")?
+        .as_deref()
+        .and_then(method)
+        .ok_or_else(|| fault(".request.method", "code", "The method must be an HTTP verb."))?;
+    let url = text("url")?.ok_or_else(|| fault(".request.url", "required", "The element is required."))?;
+    let target = target(&url, base)
+        .ok_or_else(|| fault(".request.url", "format", "The URL must be one of this server's FHIR URLs."))?;
+    let carries = matches!(method, Method::Post | Method::Put | Method::Patch);
+    match &resource {
+        None if carries => return Err(fault(".resource", "required", "The element is required.")),
+        Some(_) if !carries => return Err(fault(".resource", "unknown", "The method carries no resource.")),
+        _ => {}
+    }
+    Ok(Entry {
+        full_url: entry.get("fullUrl").and_then(Value::as_str).map(String::from),
+        method,
+        target,
+        resource,
+        if_match: text("ifMatch")?,
+        if_none_match: text("ifNoneMatch")?,
+        if_modified_since: text("ifModifiedSince")?,
+        if_none_exist: text("ifNoneExist")?,
+    })
+}
+
+fn method(verb: &str) -> Option<Method> {
+    Some(match verb {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "PATCH" => Method::Patch,
+        "DELETE" => Method::Delete,
+        _ => return None,
+    })
+}
+
+fn target(url: &str, base: &str) -> Option<Target> {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let path = if path.contains("://") {
+        path.strip_prefix(base)?.strip_prefix('/')?
+    } else {
+        path.strip_prefix('/').unwrap_or(path)
+    };
+    let mut parts = path.split('/');
+    let type_name = parts.next().filter(|name| is_id(name))?.to_string();
+    let id = match parts.next() {
+        None => None,
+        // An operation or `_search` is none of a batch's targets here.
+        Some(id) => Some(id).filter(|id| is_id(id))?.to_string().into(),
+    };
+    let version = match (parts.next(), parts.next(), parts.next()) {
+        (None, _, _) => None,
+        (Some("_history"), Some(version), None) => Some(version).filter(|version| is_id(version))?.to_string().into(),
+        _ => return None,
+    };
+    Some(Target { type_name, id, version, query: query.into() })
+}
+
+/// The answer to one entry of a batch.
+#[derive(Debug, Default)]
+pub struct Reply {
+    pub status: u16,
+    pub location: Option<String>,
+    pub etag: Option<String>,
+    pub last_modified: Option<DateTime<Utc>>,
+    pub resource: Option<Value>,
+    pub outcome: Option<Value>,
+}
+
+impl Reply {
+    pub fn failed(error: &Error) -> Self {
+        Self { status: error.code.status, outcome: Some(outcome(error)), ..Self::default() }
+    }
+
+    fn into_entry(self) -> Value {
+        let mut response = Map::new();
+        let status = http::StatusCode::from_u16(self.status)
+            .map_or_else(|_| self.status.to_string(), |status| status.to_string());
+        response.insert("status".into(), Value::from(status));
+        let modified = self.last_modified.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        for (key, value) in [("location", self.location), ("etag", self.etag), ("lastModified", modified)] {
+            if let Some(value) = value {
+                response.insert(key.into(), Value::from(value));
+            }
+        }
+        if let Some(outcome) = self.outcome {
+            response.insert("outcome".into(), outcome);
+        }
+        let mut entry = Map::new();
+        if let Some(resource) = self.resource {
+            entry.insert("resource".into(), resource);
+        }
+        entry.insert("response".into(), Value::Object(response));
+        Value::Object(entry)
+    }
+}
+
+/// The answers to a batch, in the order of its entries.
+pub fn batch_response(replies: Vec<Reply>) -> Value {
+    let entries: Vec<Value> = replies.into_iter().map(Reply::into_entry).collect();
+    let mut bundle = json!({"resourceType": "Bundle", "type": "batch-response"});
+    if !entries.is_empty() {
+        bundle["entry"] = Value::Array(entries);
+    }
+    bundle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::faults;
+    use super::*;
+    use crate::kernel::error::NOT_FOUND;
+
+    const BASE: &str = "https://enamel.test/fhir/r4";
+
+    fn batch(entries: Value) -> Vec<Result<Entry>> {
+        let body = json!({"resourceType": "Bundle", "type": "batch", "entry": entries});
+        parse_batch(body.to_string().as_bytes(), BASE).unwrap()
+    }
+
+    #[test]
+    fn a_page_links_to_itself_and_to_the_next() {
+        let query = Query {
+            applied: vec![("name".into(), "Jørgen,a&b".into()), ("_cursor".into(), "c1".into())],
+            ignored: vec!["foo".into()],
+            ..Query::default()
+        };
+        let page = Page {
+            matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))],
+            total: Some(7),
+            next: Some("c2".into()),
+        };
+        let bundle = searchset(BASE, "Patient", &query, page);
+        assert_eq!(faults(bundle.as_object().unwrap()), []);
+        assert_eq!(bundle["link"][0]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c1");
+        assert_eq!(bundle["link"][1]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c2");
+        assert_eq!(bundle["entry"][0]["fullUrl"], "https://enamel.test/fhir/r4/Patient/1");
+        assert_eq!(bundle["entry"][1]["search"]["mode"], "outcome");
+        let empty = searchset(BASE, "Patient", &Query::default(), Page::default());
+        assert_eq!(
+            empty.to_string(),
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"link\":[{\"relation\":\"self\",\"url\":\"https://enamel.test/fhir/r4/Patient\"}]}"
+        );
+    }
+
+    #[test]
+    fn a_batch_is_read_entry_by_entry() {
+        let entries = batch(json!([
+            {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=1"}},
+            {"request": {"method": "GET", "url": "/Patient/1/_history/2"}},
+            {"request": {"method": "GET", "url": "https://enamel.test/fhir/r4/Patient?name=a"}},
+            {"resource": {}, "request": {"method": "PUT", "url": "Patient/1", "ifMatch": "W/\"3\""}},
+            {"request": {"method": "BREW", "url": "Patient"}},
+            {"request": {"method": "POST", "url": "Patient"}},
+            {"request": {"method": "GET", "url": "https://elsewhere.test/Patient/1"}},
+            {"request": {"method": "GET"}},
+            {}, 4,
+        ]));
+        let shown: Vec<String> = entries
+            .iter()
+            .map(|entry| match entry {
+                Ok(entry) => format!("{:?} {:?}", entry.method, entry.target.query),
+                Err(error) => error.faults[0].field.clone(),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "Post \"\"",
+                "Get \"\"",
+                "Get \"name=a\"",
+                "Put \"\"",
+                "Bundle.entry[4].request.method",
+                "Bundle.entry[5].resource",
+                "Bundle.entry[6].request.url",
+                "Bundle.entry[7].request.url",
+                "Bundle.entry[8].request",
+                "Bundle.entry[9]"
+            ]
+        );
+        let history = entries[1].as_ref().unwrap();
+        assert_eq!(
+            history.target,
+            Target {
+                type_name: "Patient".into(),
+                id: Some("1".into()),
+                version: Some("2".into()),
+                query: String::new()
+            }
+        );
+        assert_eq!(entries[3].as_ref().unwrap().if_match.as_deref(), Some("W/\"3\""));
+    }
+
+    #[test]
+    fn what_is_no_batch_is_refused_whole() {
+        let status = |body: Value| parse_batch(body.to_string().as_bytes(), BASE).unwrap_err().code.status;
+        assert_eq!(status(json!({"resourceType": "Bundle", "type": "transaction", "entry": []})), 422);
+        assert_eq!(status(json!({"resourceType": "Bundle", "type": "searchset"})), 400);
+        assert_eq!(status(json!({"resourceType": "Patient"})), 400);
+        assert_eq!(status(json!({"resourceType": "Bundle", "type": "batch", "entry": {}})), 400);
+        assert_eq!(status(json!([])), 400);
+    }
+
+    #[test]
+    fn each_entry_is_answered_in_order() {
+        let made = Reply {
+            status: 201,
+            location: Some("Patient/1/_history/1".into()),
+            etag: Some("W/\"1\"".into()),
+            last_modified: Some(DateTime::UNIX_EPOCH),
+            resource: Some(json!({"resourceType": "Patient", "id": "1"})),
+            ..Reply::default()
+        };
+        let bundle = batch_response(vec![made, Reply::failed(&Error::new(&NOT_FOUND))]);
+        assert_eq!(faults(bundle.as_object().unwrap()), []);
+        assert_eq!(bundle["entry"][0]["response"]["status"], "201 Created");
+        assert_eq!(bundle["entry"][0]["response"]["lastModified"], "1970-01-01T00:00:00Z");
+        assert_eq!(bundle["entry"][1]["response"]["status"], "404 Not Found");
+        assert_eq!(bundle["entry"][1]["response"]["outcome"]["issue"][0]["code"], "not-found");
+    }
+}

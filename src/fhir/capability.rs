@@ -1,0 +1,147 @@
+//! The CapabilityStatement, made from the registry: what works is declared, what is declared works.
+
+use super::registry::{Interaction, Registry, TypeDef};
+use super::search::SearchParam;
+use super::search::param::{ID, LAST_UPDATED};
+use serde_json::{Map, Value, json};
+
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+const SECURITY_SERVICE: &str = "http://terminology.hl7.org/CodeSystem/restful-security-service";
+
+/// What the statement says about this server.
+pub struct Server<'a> {
+    pub name: &'a str,
+    pub version: &'a str,
+    /// When the software was released; a date or dateTime.
+    pub date: &'a str,
+    pub base: &'a str,
+    /// Set once an authorization server answers at these URLs.
+    pub security: Option<Security<'a>>,
+}
+
+/// The OAuth URLs of SMART App Launch.
+pub struct Security<'a> {
+    pub authorize: &'a str,
+    pub token: &'a str,
+    pub introspect: Option<&'a str>,
+    pub revoke: Option<&'a str>,
+}
+
+pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
+    let mut rest = Map::new();
+    rest.insert("mode".into(), json!("server"));
+    if let Some(security) = &server.security {
+        rest.insert("security".into(), smart(security));
+    }
+    let types: Vec<Value> = registry.types().iter().map(|def| resource(def)).collect();
+    if !types.is_empty() {
+        rest.insert("resource".into(), Value::Array(types));
+    }
+    rest.insert("interaction".into(), json!([{"code": "batch"}]));
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": server.date,
+        "kind": "instance",
+        "software": {"name": server.name, "version": server.version},
+        "implementation": {"description": server.name, "url": server.base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [rest],
+    })
+}
+
+fn resource(def: &TypeDef) -> Value {
+    let mut out = Map::new();
+    out.insert("type".into(), json!(def.name));
+    if !def.profiles.is_empty() {
+        out.insert("supportedProfile".into(), json!(def.profiles));
+    }
+    let interactions: Vec<Value> =
+        def.interactions.iter().map(|interaction| json!({"code": interaction.code()})).collect();
+    if !interactions.is_empty() {
+        out.insert("interaction".into(), Value::Array(interactions));
+    }
+    out.insert("versioning".into(), json!("versioned-update"));
+    out.insert("readHistory".into(), json!(def.interactions.contains(&Interaction::Vread)));
+    out.insert("updateCreate".into(), json!(def.update_creates));
+    if def.interactions.contains(&Interaction::SearchType) {
+        let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
+        out.insert("searchParam".into(), Value::Array(params));
+    }
+    Value::Object(out)
+}
+
+fn param(param: &SearchParam) -> Value {
+    let mut out = Map::new();
+    out.insert("name".into(), json!(param.name));
+    if !param.definition.is_empty() {
+        out.insert("definition".into(), json!(param.definition));
+    }
+    out.insert("type".into(), json!(param.kind.code()));
+    Value::Object(out)
+}
+
+fn smart(security: &Security<'_>) -> Value {
+    let urls = [
+        ("authorize", Some(security.authorize)),
+        ("token", Some(security.token)),
+        ("introspect", security.introspect),
+        ("revoke", security.revoke),
+    ];
+    let uris: Vec<Value> =
+        urls.iter().filter_map(|(name, url)| Some(json!({"url": name, "valueUri": (*url)?}))).collect();
+    json!({
+        "extension": [{"url": OAUTH_URIS, "extension": uris}],
+        "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::faults;
+    use super::super::registry::tests::{COVERAGE, PATIENT};
+    use super::*;
+
+    fn server(security: Option<Security<'static>>) -> Server<'static> {
+        Server { name: "Enamel", version: "1", date: "2026-11-21", base: "https://enamel.test/fhir/r4", security }
+    }
+
+    #[test]
+    fn the_statement_is_valid_and_says_what_is_registered() {
+        let urls = Security {
+            authorize: "https://a.test/authorize",
+            token: "https://a.test/token",
+            introspect: None,
+            revoke: Some("https://a.test/revoke"),
+        };
+        let told = statement(&Registry::new([&PATIENT, &COVERAGE]), &server(Some(urls)));
+        assert_eq!(faults(told.as_object().unwrap()), []);
+        let rest = &told["rest"][0];
+        assert_eq!(rest["resource"][0]["type"], "Coverage");
+        assert!(rest["resource"][0].get("searchParam").is_none());
+        let names: Vec<&str> = rest["resource"][1]["searchParam"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "_id",
+                "_lastUpdated",
+                "name",
+                "identifier",
+                "birthdate",
+                "general-practitioner",
+                "organization",
+                "photo-url"
+            ]
+        );
+        assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
+        let bare = statement(&Registry::default(), &server(None));
+        assert_eq!(faults(bare.as_object().unwrap()), []);
+        assert!(bare["rest"][0].get("security").is_none());
+    }
+}

@@ -1,0 +1,293 @@
+//! The JSON entry point: bytes of a stranger become a [`Value`] or a fault with its place.
+//!
+//! Our own reader, because serde_json takes the last of two equal keys silently, reads `\u0000`, and under
+//! `arbitrary_precision` tells a number from an object by a magic key that a caller could send. RFC 8259 grammar,
+//! no leniency. Bounded: depth, and values in proportion to bytes (a `Value` is far larger than the `1,` it came from).
+
+use super::path::{Path, Segment};
+use crate::kernel::error::{Error, MALFORMED, Result, TOO_LARGE};
+use serde_json::{Map, Number, Value};
+
+/// The deepest nesting of objects and arrays taken; real resources stay under 20.
+pub const DEPTH_MAX: usize = 64;
+/// A number's literal; FHIR asks for 18 digits.
+const NUMBER_LENGTH_MAX: usize = 64;
+/// Values allowed in a document: this many, and one more for each [`BYTES_PER_VALUE`] bytes.
+const VALUES_BASE: usize = 4096;
+const BYTES_PER_VALUE: usize = 8;
+
+/// Reads one JSON document.
+pub fn parse(bytes: &[u8]) -> Result<Value> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| malformed(format!("The body is not UTF-8 at byte {}.", e.valid_up_to())))?;
+    let mut reader =
+        Reader { text, at: 0, depth: 0, values_left: VALUES_BASE + text.len() / BYTES_PER_VALUE, path: Path::new() };
+    reader.space();
+    let value = reader.value()?;
+    reader.space();
+    match reader.peek() {
+        None => Ok(value),
+        Some(_) => Err(reader.wrong("there is more after the end of the JSON document")),
+    }
+}
+
+fn malformed(detail: String) -> Error {
+    Error::new(&MALFORMED).detail(detail)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    values_left: usize,
+    path: Path<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        malformed(format!("The JSON cannot be read at byte {}: {what}.", self.at))
+    }
+
+    fn fault(&self, rule: &'static str, text: &str) -> Error {
+        Error::new(&MALFORMED).fault(self.path.expression(), rule, text)
+    }
+
+    fn take(&mut self, byte: u8, what: &str) -> Result<()> {
+        if self.peek() != Some(byte) {
+            return Err(self.wrong(what));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<Value> {
+        self.values_left = match self.values_left.checked_sub(1) {
+            Some(left) => left,
+            None => return Err(Error::new(&TOO_LARGE).detail("The document holds too many values for its size.")),
+        };
+        match self.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) => Err(self.wrong("a value is expected")),
+            None => Err(self.wrong("the document breaks off")),
+        }
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Value>) -> Result<Value> {
+        if self.depth == DEPTH_MAX {
+            return Err(self.fault("depth", "The nesting is deeper than 64 levels."));
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.space();
+        let value = read(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn object(&mut self) -> Result<Value> {
+        let mut map = Map::new();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Value::Object(map));
+        }
+        loop {
+            let (key, raw) = self.key()?;
+            self.path.push(Segment::Key(raw));
+            if map.contains_key(&key) {
+                return Err(self.fault("duplicate", "The key stands twice in one object."));
+            }
+            self.space();
+            self.take(b':', "a colon is expected")?;
+            self.space();
+            let value = self.value()?;
+            self.path.pop();
+            if self.depth == 1 && key == "resourceType" {
+                // From here on the path starts at the resource's type.
+                self.path.push(Segment::Key(root_name(self.text, &value)));
+            }
+            map.insert(key, value);
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Value::Object(map));
+                }
+                _ => return Err(self.wrong("a comma or the end of the object is expected")),
+            }
+            self.space();
+        }
+    }
+
+    /// A key, and the slice of the text it stands for in a path.
+    fn key(&mut self) -> Result<(String, &'a str)> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a key in double quotes is expected"));
+        }
+        let from = self.at + 1;
+        let key = self.string()?;
+        Ok((key, &self.text[from..self.at - 1]))
+    }
+
+    fn array(&mut self) -> Result<Value> {
+        let mut items = Vec::new();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Value::Array(items));
+        }
+        loop {
+            self.path.push(Segment::Index(items.len()));
+            items.push(self.value()?);
+            self.path.pop();
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Value::Array(items));
+                }
+                _ => return Err(self.wrong("a comma or the end of the array is expected")),
+            }
+            self.space();
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.wrong("a value is expected"));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    /// Digits as they were sent: FHIR's `1.10` is not `1.1`.
+    fn number(&mut self) -> Result<Value> {
+        let from = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let literal = &self.text[from..self.at];
+        if literal.len() > NUMBER_LENGTH_MAX {
+            return Err(self.fault("length", "A number has more than 64 characters."));
+        }
+        let number: Number = literal.parse().map_err(|_| self.wrong("the number cannot be read"))?;
+        Ok(Value::Number(number))
+    }
+
+    fn digits(&mut self) -> Result<()> {
+        let from = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == from { Err(self.wrong("a digit is expected")) } else { Ok(()) }
+    }
+
+    fn string(&mut self) -> Result<String> {
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let rest = &self.text.as_bytes()[self.at..];
+            let Some(plain) = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20) else {
+                return Err(self.wrong("a string is not closed"));
+            };
+            // The stop is an ASCII byte, so the slice ends on a character's border.
+            out.push_str(&self.text[self.at..self.at + plain]);
+            self.at += plain;
+            match rest[plain] {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                b'\\' => out.push(self.escape()?),
+                0 => return Err(self.fault("nul", "A NUL character stands in a string.")),
+                _ => return Err(self.wrong("a control character stands in a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char> {
+        self.at += 1;
+        let kind = self.peek();
+        self.at += 1;
+        let plain = match kind {
+            Some(b'u') => return self.unicode(),
+            Some(c @ (b'"' | b'\\' | b'/')) => char::from(c),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            _ => return Err(self.wrong("an escape is unknown")),
+        };
+        Ok(plain)
+    }
+
+    fn unicode(&mut self) -> Result<char> {
+        let first = self.hex()?;
+        let code = match first {
+            0 => return Err(self.fault("nul", "A NUL character stands in a string.")),
+            0xD800..=0xDBFF => {
+                self.take(b'\\', "a low surrogate is expected")?;
+                self.take(b'u', "a low surrogate is expected")?;
+                let low = self.hex()?;
+                if !(0xDC00..=0xDFFF).contains(&low) {
+                    return Err(self.wrong("a low surrogate is expected"));
+                }
+                0x10000 + ((first - 0xD800) << 10) + (low - 0xDC00)
+            }
+            other => other,
+        };
+        char::from_u32(code).ok_or_else(|| self.wrong("a surrogate stands alone"))
+    }
+
+    fn hex(&mut self) -> Result<u32> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4);
+        let code = digits.and_then(|d| d.iter().try_fold(0, |code, &b| Some(code * 16 + char::from(b).to_digit(16)?)));
+        self.at += 4;
+        code.ok_or_else(|| {
+            malformed(format!("The JSON cannot be read at byte {}: four hex digits are expected.", self.at - 4))
+        })
+    }
+}
+
+/// The text of a `resourceType` as a slice of the document, so that the path can borrow it.
+fn root_name<'a>(text: &'a str, value: &Value) -> &'a str {
+    let name = value.as_str().unwrap_or_default();
+    text.find(name).map_or("", |at| &text[at..at + name.len()])
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

@@ -1,0 +1,24 @@
+//! The FHIR R4 engine. It knows the specification and no table: a domain registers its types here
+//! ([`registry`]), maps its records by hand ([`resource`]), and what no column holds is kept ([`keep`]).
+//!
+//! Bytes pass once, downwards: [`negotiate`] → [`json`] → [`check`] → the domain → [`keep`] → [`bundle`].
+pub mod bundle;
+pub mod capability;
+pub mod check;
+pub mod datatype;
+pub mod definitions;
+pub mod json;
+pub mod keep;
+pub mod negotiate;
+pub mod outcome;
+mod path;
+pub mod primitive;
+pub mod reference;
+pub mod registry;
+pub mod resource;
+pub mod search;
+pub mod subset;
+pub mod temporal;
+
+pub use check::accept;
+pub use resource::{Node, Resource};

@@ -1,0 +1,126 @@
+//! What is served: a domain declares each of its types once, and the protocol, the capability statement and the tests
+//! read it here.
+
+use super::definitions::Definitions;
+use super::search::SearchParam;
+use crate::kernel::error::{Error, METHOD_NOT_ALLOWED, NO_ROUTE, Result};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interaction {
+    Read,
+    Vread,
+    Update,
+    Patch,
+    Delete,
+    HistoryInstance,
+    HistoryType,
+    Create,
+    SearchType,
+}
+
+impl Interaction {
+    /// As `type-restful-interaction` has it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Vread => "vread",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::HistoryInstance => "history-instance",
+            Self::HistoryType => "history-type",
+            Self::Create => "create",
+            Self::SearchType => "search-type",
+        }
+    }
+}
+
+/// A resource type and what can be done with it.
+#[derive(Debug)]
+pub struct TypeDef {
+    pub name: &'static str,
+    pub interactions: &'static [Interaction],
+    /// Beside `_id` and `_lastUpdated`, which every type has.
+    pub search: &'static [SearchParam],
+    /// Profiles its resources are made to fit.
+    pub profiles: &'static [&'static str],
+    /// A PUT to an unknown id makes it.
+    pub update_creates: bool,
+}
+
+impl TypeDef {
+    pub fn allows(&self, interaction: Interaction) -> Result<()> {
+        if self.interactions.contains(&interaction) { Ok(()) } else { Err(Error::new(&METHOD_NOT_ALLOWED)) }
+    }
+}
+
+/// All types served, in the order of their names.
+#[derive(Debug, Default)]
+pub struct Registry {
+    types: Vec<&'static TypeDef>,
+}
+
+impl Registry {
+    /// A type of no R4 resource is left out, and of two with one name the first stands; the tests of the assembled
+    /// server hold that neither happens.
+    pub fn new(types: impl IntoIterator<Item = &'static TypeDef>) -> Self {
+        let mut types: Vec<_> = types.into_iter().filter(|def| Definitions::r4().is_resource(def.name)).collect();
+        types.sort_by_key(|def| def.name);
+        types.dedup_by_key(|def| def.name);
+        Self { types }
+    }
+    pub fn types(&self) -> &[&'static TypeDef] {
+        &self.types
+    }
+    /// The type of a URL. Unknown to R4 and not served are both 404; only the words differ.
+    pub fn find(&self, name: &str) -> Result<&'static TypeDef> {
+        let found =
+            self.types.binary_search_by_key(&name, |def| def.name).ok().and_then(|at| self.types.get(at).copied());
+        found.ok_or_else(|| {
+            let text = if Definitions::r4().is_resource(name) {
+                "The resource type is not served."
+            } else {
+                "R4 has no such resource type."
+            };
+            Error::new(&NO_ROUTE).detail(text)
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    use Interaction::{Create, Read, SearchType, Update};
+    static PATIENT_SEARCH: &[SearchParam] = &[
+        SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Patient-name"),
+        SearchParam::token("identifier"),
+        SearchParam::date("birthdate").sortable(),
+        SearchParam::reference("general-practitioner", &["Practitioner", "Organization"]),
+        SearchParam::reference("organization", &["Organization"]),
+        SearchParam::uri("photo-url"),
+    ];
+    pub static PATIENT: TypeDef = TypeDef {
+        name: "Patient",
+        interactions: &[Read, Create, Update, SearchType],
+        search: PATIENT_SEARCH,
+        profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
+        update_creates: false,
+    };
+    pub static COVERAGE: TypeDef =
+        TypeDef { name: "Coverage", interactions: &[Read], search: &[], profiles: &[], update_creates: false };
+    static NONSENSE: TypeDef =
+        TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[], update_creates: false };
+
+    #[test]
+    fn a_type_is_served_or_404() {
+        let registry = Registry::new([&PATIENT, &COVERAGE, &NONSENSE]);
+        assert_eq!(registry.types().iter().map(|def| def.name).collect::<Vec<_>>(), ["Coverage", "Patient"]);
+        assert_eq!(registry.find("Patient").unwrap().name, "Patient");
+        for name in ["Foo", "Claim", "", "patient"] {
+            assert_eq!(registry.find(name).unwrap_err().code.status, 404);
+        }
+        assert!(COVERAGE.allows(Read).is_ok());
+        assert_eq!(COVERAGE.allows(Create).unwrap_err().code.status, 405);
+    }
+}

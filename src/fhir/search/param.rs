@@ -1,0 +1,97 @@
+//! A search parameter as a domain declares it.
+
+/// How values of the parameter are read and compared (R4 §3.1.1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    String,
+    Token,
+    Date,
+    Reference,
+    Uri,
+}
+
+impl Kind {
+    /// As `search-param-type` has it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Token => "token",
+            Self::Date => "date",
+            Self::Reference => "reference",
+            Self::Uri => "uri",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modifier {
+    Exact,
+    Contains,
+    Not,
+    Missing,
+}
+
+impl Modifier {
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "exact" => Self::Exact,
+            "contains" => Self::Contains,
+            "not" => Self::Not,
+            "missing" => Self::Missing,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct SearchParam {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Canonical URL of the SearchParameter.
+    pub definition: &'static str,
+    pub modifiers: &'static [Modifier],
+    /// For a reference: the types it may point to.
+    pub targets: &'static [&'static str],
+    /// `_sort` takes it.
+    pub is_sortable: bool,
+}
+
+impl SearchParam {
+    const fn new(name: &'static str, kind: Kind, modifiers: &'static [Modifier]) -> Self {
+        Self { name, kind, definition: "", modifiers, targets: &[], is_sortable: false }
+    }
+    pub const fn string(name: &'static str) -> Self {
+        Self::new(name, Kind::String, &[Modifier::Exact, Modifier::Contains])
+    }
+    pub const fn token(name: &'static str) -> Self {
+        Self::new(name, Kind::Token, &[Modifier::Not])
+    }
+    pub const fn date(name: &'static str) -> Self {
+        Self::new(name, Kind::Date, &[])
+    }
+    pub const fn uri(name: &'static str) -> Self {
+        Self::new(name, Kind::Uri, &[])
+    }
+    pub const fn reference(name: &'static str, targets: &'static [&'static str]) -> Self {
+        Self { targets, ..Self::new(name, Kind::Reference, &[]) }
+    }
+    pub const fn sortable(mut self) -> Self {
+        self.is_sortable = true;
+        self
+    }
+    /// The modifiers the domain answers, where they are not those of the kind.
+    pub const fn modified_by(mut self, modifiers: &'static [Modifier]) -> Self {
+        self.modifiers = modifiers;
+        self
+    }
+    pub const fn defined_by(mut self, url: &'static str) -> Self {
+        self.definition = url;
+        self
+    }
+}
+
+/// What every type is searched by.
+pub static ID: SearchParam =
+    SearchParam::token("_id").modified_by(&[]).sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-id");
+pub static LAST_UPDATED: SearchParam =
+    SearchParam::date("_lastUpdated").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-lastUpdated");

@@ -1,0 +1,358 @@
+//! The parameters of a request, put in order.
+
+use super::form;
+use super::param::{ID, Kind, LAST_UPDATED, Modifier, SearchParam};
+use super::value::{self, Reading, Value, split};
+use crate::fhir::definitions::Definitions;
+use crate::fhir::negotiate::Handling;
+use crate::kernel::error::{Error, PARAMETER_INVALID, Result, TOO_COSTLY};
+
+/// Alternatives of one parameter (`name=a,b,c`).
+const ALTERNATIVES_MAX: usize = 1000;
+const VALUE_LENGTH_MAX: usize = 64 * 1024;
+const SORTS_MAX: usize = 8;
+/// Parameters that would narrow the result in a way we do not: passing over one of them would give out more than was
+/// asked for, so they are refused however the caller wants unknown parameters handled.
+const NARROWING: &[&str] =
+    &["_has", "_filter", "_text", "_content", "_list", "_query", "_type", "_source", "_security", "_tag", "_profile"];
+
+/// What a type offers and the server decides.
+pub struct Rules<'a> {
+    pub type_name: &'a str,
+    pub params: &'static [SearchParam],
+    pub handling: Handling,
+    pub count_default: usize,
+    pub count_max: usize,
+    pub reading: Reading<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    pub param: &'static SearchParam,
+    pub modifier: Option<Modifier>,
+    /// One of these must hold (with `:not`, none).
+    pub any_of: Vec<Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    pub param: &'static SearchParam,
+    pub is_descending: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summary {
+    True,
+    Text,
+    Data,
+    Count,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Total {
+    #[default]
+    None,
+    Estimate,
+    Accurate,
+}
+
+/// A search, all of whose conditions must hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    pub conditions: Vec<Condition>,
+    /// Matches on a page; 0 asks for the total alone.
+    pub count: usize,
+    pub sort: Vec<Sort>,
+    pub summary: Option<Summary>,
+    pub elements: Vec<String>,
+    pub total: Total,
+    /// Where the page starts; opaque, made and verified by who serves the pages.
+    pub cursor: Option<String>,
+    pub format: Option<String>,
+    pub is_pretty: bool,
+    /// What the self link tells: exactly the parameters that took effect.
+    pub applied: Vec<(String, String)>,
+    /// What was passed over (lenient handling).
+    pub ignored: Vec<String>,
+}
+
+impl Query {
+    pub fn is_count_only(&self) -> bool {
+        self.count == 0 || self.summary == Some(Summary::Count)
+    }
+}
+
+/// Reads a query string or the form body of `_search` (or both, joined by `&`).
+pub fn parse(text: &str, rules: &Rules<'_>) -> Result<Query> {
+    let mut query = Query { count: rules.count_default, ..Query::default() };
+    let mut seen: Vec<String> = Vec::new();
+    for (name, raw) in form::decode(text)? {
+        if raw.len() > VALUE_LENGTH_MAX {
+            return Err(Error::new(&TOO_COSTLY).detail("A parameter is longer than 64 kB."));
+        }
+        let is_control = control(&mut query, &name, &raw, rules)?;
+        if is_control && seen.contains(&name) {
+            return Err(invalid(&name, "cardinality", "The parameter may be given once."));
+        }
+        if !is_control {
+            condition(&mut query, &name, &raw, rules)?;
+        }
+        seen.push(name);
+    }
+    Ok(query)
+}
+
+fn invalid(name: &str, rule: &'static str, text: &str) -> Error {
+    Error::new(&PARAMETER_INVALID).fault(speakable(name), rule, text)
+}
+
+/// Names are the caller's; one that can be no parameter's is not repeated.
+fn speakable(name: &str) -> &str {
+    let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b));
+    if is_name { name } else { "?" }
+}
+
+fn one_of<T: Copy>(name: &str, raw: &str, choices: &[(&str, T)]) -> Result<T> {
+    let found = choices.iter().find(|(word, _)| *word == raw);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        invalid(name, "code", &format!("The value must be one of {}.", words.join(", ")))
+    })
+}
+
+/// Parameters that shape the answer. False: it is none of them.
+fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Result<bool> {
+    let mut told = raw.to_string();
+    match name {
+        "_count" => {
+            query.count = raw
+                .parse::<usize>()
+                .map_err(|_| invalid(name, "format", "The value must be a whole number from 0."))?
+                .min(rules.count_max);
+            told = query.count.to_string();
+        }
+        "_sort" => {
+            query.sort = sorts(raw, rules, &mut query.ignored)?;
+            told = sorted(&query.sort);
+        }
+        "_summary" => {
+            let choices = [
+                ("true", Some(Summary::True)),
+                ("text", Some(Summary::Text)),
+                ("data", Some(Summary::Data)),
+                ("count", Some(Summary::Count)),
+                ("false", None),
+            ];
+            query.summary = one_of(name, raw, &choices)?;
+        }
+        "_total" => {
+            query.total = one_of(
+                name,
+                raw,
+                &[("none", Total::None), ("estimate", Total::Estimate), ("accurate", Total::Accurate)],
+            )?
+        }
+        "_elements" => query.elements = elements(name, raw, rules.type_name)?,
+        "_pretty" => query.is_pretty = one_of(name, raw, &[("true", true), ("false", false)])?,
+        "_format" => query.format = Some(raw.into()),
+        "_cursor" => {
+            let is_ours = !raw.is_empty() && raw.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            query.cursor = Some(raw.into()).filter(|_| is_ours);
+            if !is_ours {
+                return Err(invalid(name, "format", "The cursor is none of ours."));
+            }
+        }
+        _ => return Ok(false),
+    }
+    if !told.is_empty() {
+        query.applied.push((name.into(), told));
+    }
+    Ok(true)
+}
+
+fn elements(name: &str, raw: &str, type_name: &str) -> Result<Vec<String>> {
+    let of = Definitions::r4().named(type_name);
+    let is_known = |element: &str| of.is_some_and(|of| of.elements.iter().any(|known| known.name == element));
+    let names: Vec<String> = raw.split(',').map(|element| element.trim().to_string()).collect();
+    if names.iter().all(|element| is_known(element)) {
+        Ok(names)
+    } else {
+        Err(invalid(name, "unknown", "An element is unknown to the type."))
+    }
+}
+
+fn find(name: &str, rules: &Rules<'_>) -> Option<&'static SearchParam> {
+    [&ID, &LAST_UPDATED].into_iter().chain(rules.params).find(|param| param.name == name)
+}
+
+fn sorts(raw: &str, rules: &Rules<'_>, ignored: &mut Vec<String>) -> Result<Vec<Sort>> {
+    let mut sorts: Vec<Sort> = Vec::new();
+    for key in raw.split(',') {
+        let (name, is_descending) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
+        match find(name, rules).filter(|param| param.is_sortable) {
+            Some(param) if sorts.iter().all(|sort| sort.param != param) => sorts.push(Sort { param, is_descending }),
+            Some(_) => {}
+            None if rules.handling == Handling::Strict => {
+                return Err(invalid("_sort", "not-supported", "A sort key is unknown or cannot be sorted by."));
+            }
+            None => ignored.push("_sort".into()),
+        }
+        if sorts.len() > SORTS_MAX {
+            return Err(Error::new(&TOO_COSTLY).detail("At most 8 sort keys can be given."));
+        }
+    }
+    Ok(sorts)
+}
+
+fn sorted(sorts: &[Sort]) -> String {
+    let keys: Vec<String> =
+        sorts.iter().map(|sort| format!("{}{}", if sort.is_descending { "-" } else { "" }, sort.param.name)).collect();
+    keys.join(",")
+}
+
+fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Result<()> {
+    let (plain, suffix) = name.split_once(':').map_or((name, None), |(plain, suffix)| (plain, Some(suffix)));
+    if name.contains('.') || NARROWING.contains(&plain) && find(plain, rules).is_none() {
+        return Err(invalid(name, "not-supported", "Chains and this parameter are not supported."));
+    }
+    let Some(param) = find(plain, rules) else {
+        if rules.handling == Handling::Strict {
+            return Err(invalid(name, "not-supported", "The parameter is unknown here."));
+        }
+        query.ignored.push(speakable(name).into());
+        return Ok(());
+    };
+    let (modifier, of_type) =
+        modifier(param, suffix).ok_or_else(|| invalid(name, "not-supported", "The modifier is not supported here."))?;
+    let alternatives = split(raw, ',');
+    if alternatives.len() > ALTERNATIVES_MAX {
+        return Err(Error::new(&TOO_COSTLY).detail("A parameter takes at most 1000 alternatives."));
+    }
+    let values = alternatives.iter().map(|raw| value::read(param, modifier, of_type, raw, &rules.reading));
+    let any_of = values.collect::<Result<Vec<Value>, _>>().map_err(|text| invalid(name, "format", text))?;
+    query.conditions.push(Condition { param, modifier, any_of });
+    query.applied.push((name.into(), raw.into()));
+    Ok(())
+}
+
+/// The modifier, or the type a reference is narrowed to (`subject:Patient`). None: neither is offered.
+fn modifier(param: &SearchParam, suffix: Option<&str>) -> Option<(Option<Modifier>, Option<&'static str>)> {
+    let Some(suffix) = suffix else { return Some((None, None)) };
+    if let Some(modifier) = Modifier::named(suffix) {
+        return param.modifiers.contains(&modifier).then_some((Some(modifier), None));
+    }
+    let target = param.targets.iter().find(|target| param.kind == Kind::Reference && **target == suffix)?;
+    Some((None, Some(target)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::registry::tests::PATIENT;
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    fn rules(handling: Handling) -> Rules<'static> {
+        let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
+        Rules { type_name: "Patient", params: PATIENT.search, handling, count_default: 20, count_max: 200, reading }
+    }
+
+    fn lenient(text: &str) -> Result<Query> {
+        parse(text, &rules(Handling::Lenient))
+    }
+
+    fn refused(text: &str) -> String {
+        let error = lenient(text).unwrap_err();
+        assert_eq!(error.code.status, 400, "{text}");
+        error.faults.first().map_or(error.code.code.into(), |fault| format!("{} {}", fault.field, fault.rule))
+    }
+
+    #[test]
+    fn a_search_is_read_whole() {
+        let query = lenient("name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\
+            &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1").unwrap();
+        let shown: Vec<String> =
+            query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();
+        assert_eq!(
+            shown,
+            [
+                "name None 2",
+                "name Some(Exact) 1",
+                "identifier Some(Not) 1",
+                "birthdate None 1",
+                "birthdate None 1",
+                "_id None 2"
+            ]
+        );
+        assert_eq!(query.count, 200);
+        assert_eq!(
+            query.sort.iter().map(|s| (s.param.name, s.is_descending)).collect::<Vec<_>>(),
+            [("birthdate", true), ("name", false)]
+        );
+        assert_eq!(
+            (query.summary, query.total, query.is_pretty, query.cursor.as_deref()),
+            (Some(Summary::Data), Total::Accurate, true, Some("ab-C_1"))
+        );
+        assert_eq!(query.elements, ["name", "birthDate"]);
+        assert!(query.applied.contains(&("_count".into(), "200".into())));
+        assert!(lenient("_count=0").unwrap().is_count_only() && lenient("_summary=count").unwrap().is_count_only());
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_named_or_passed_over() {
+        let error = parse("foo=1", &rules(Handling::Strict)).unwrap_err();
+        assert_eq!((error.faults[0].field.as_str(), error.faults[0].rule), ("foo", "not-supported"));
+        assert_eq!(parse("_sort=foo", &rules(Handling::Strict)).unwrap_err().faults[0].field, "_sort");
+        let query = lenient("foo=1&name=a&_sort=foo,-name").unwrap();
+        assert_eq!(query.ignored, ["foo", "_sort"]);
+        assert_eq!(query.applied, [("name".into(), "a".into()), ("_sort".into(), "-name".into())]);
+        assert_eq!(lenient("Jane%20Doe=1").unwrap().ignored, ["?"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_by_name() {
+        for (text, told) in [
+            ("birthdate=foo", "birthdate format"),
+            ("_count=-1", "_count format"),
+            ("_count=1&_count=2", "_count cardinality"),
+            ("name:text=a", "name:text not-supported"),
+            ("birthdate:missing=true", "birthdate:missing not-supported"),
+            ("organization.name=a", "organization.name not-supported"),
+            ("organization:Organization.name=a", "organization:Organization.name not-supported"),
+            ("_has:Observation:patient:code=1", "_has:Observation:patient:code not-supported"),
+            ("_filter=x", "_filter not-supported"),
+            ("organization=Practitioner/1", "organization format"),
+            ("organization:Practitioner=1", "organization:Practitioner not-supported"),
+            ("name=", "name format"),
+            ("name=a,", "name format"),
+            ("_total=some", "_total code"),
+            ("_summary=x", "_summary code"),
+            ("_elements=foo", "_elements unknown"),
+            ("_cursor=%22", "_cursor format"),
+            ("name=%ff", "body.malformed"),
+        ] {
+            assert_eq!(refused(text), told, "{text}");
+        }
+        assert_eq!(refused(&format!("name={}", "a,".repeat(10_000))), "parameter.too_costly");
+        assert_eq!(refused(&format!("name={}", "a".repeat(70_000))), "parameter.too_costly");
+        assert!(lenient("general-practitioner:Practitioner=1").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_answered(text in "(name|identifier|birthdate|organization|_sort|_count|_id|foo)(:exact|:not|:x)?=[a-z0-9%|,\\\\:/.+-]{0,12}(&[a-z_=%]{0,9}){0,3}") {
+            for handling in [Handling::Strict, Handling::Lenient] {
+                if let Err(error) = parse(&text, &rules(handling)) {
+                    prop_assert!((400..500).contains(&error.code.status));
+                }
+            }
+        }
+        #[test]
+        fn the_self_link_asks_the_same_again(name in "[a-zA-Zéø ]{1,8}", code in "[a-z0-9]{1,5}", year in 1900..2100i32, count in 0..500usize) {
+            let text = form::encode([("name", name.as_str()), ("identifier", &format!("http://s|{code}")), ("birthdate", &format!("ge{year}")), ("foo", "x"), ("_count", &count.to_string())]);
+            let first = lenient(&text).unwrap();
+            let again = lenient(&form::encode(first.applied.iter().map(|(n, v)| (n.as_str(), v.as_str())))).unwrap();
+            prop_assert_eq!(Query { ignored: vec![], ..first }, again);
+        }
+    }
+}

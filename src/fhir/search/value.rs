@@ -1,0 +1,366 @@
+//! One value of a search parameter, read by its kind.
+
+use super::fold::fold;
+use super::param::{Kind, Modifier, SearchParam};
+use crate::fhir::primitive::is_id;
+use crate::fhir::reference::Literal;
+use crate::fhir::temporal::{self, Interval};
+use chrono::{DateTime, Utc};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Text(Text),
+    Token(Token),
+    Date(DateValue),
+    Reference(ReferenceValue),
+    Uri(String),
+    /// `:missing=true` asks for the records without the element.
+    Missing(bool),
+}
+
+/// A text and how it is compared; `folded` with the folded column, `exact` with the column as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    StartsWith { folded: String },
+    Contains { folded: String },
+    Exact { exact: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    pub system: System,
+    /// None: any code of the system (`system|`).
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum System {
+    /// `code`: whatever the system.
+    Any,
+    /// `|code`: only where there is none.
+    None,
+    Is(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceValue {
+    /// A resource of ours; without a type, any of the parameter's targets.
+    Local { type_name: Option<&'static str>, id: String },
+    /// Another server's, by its URL or URN.
+    Foreign(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    Eq,
+    Ne,
+    Gt,
+    Lt,
+    Ge,
+    Le,
+    Sa,
+    Eb,
+    Ap,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DateValue {
+    pub prefix: Prefix,
+    /// Of the value as it was given; for `ap` widened.
+    pub interval: Interval,
+}
+
+/// One comparison of an edge of what is stored, an interval too (an open end lies at infinity), with an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    pub edge: Side,
+    pub compare: Compare,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Start,
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+/// The comparisons that make up a prefix; a domain writes them as SQL over its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DateTest {
+    All(Vec<Edge>),
+    Any(Vec<Edge>),
+}
+
+impl DateValue {
+    /// R4 §3.1.1.4.7 over half-open intervals. `ge` is `gt` or contained, which comes to its two edges here.
+    pub fn test(&self) -> DateTest {
+        use Compare::{Ge, Gt, Le, Lt};
+        use Side::{End, Start};
+        let Interval { start, end } = self.interval;
+        let edge = |edge, compare, at| Edge { edge, compare, at };
+        match self.prefix {
+            Prefix::Eq => DateTest::All(vec![edge(Start, Ge, start), edge(End, Le, end)]),
+            Prefix::Ne => DateTest::Any(vec![edge(Start, Lt, start), edge(End, Gt, end)]),
+            Prefix::Gt => DateTest::All(vec![edge(End, Gt, end)]),
+            Prefix::Lt => DateTest::All(vec![edge(Start, Lt, start)]),
+            Prefix::Ge => DateTest::Any(vec![edge(End, Gt, end), edge(Start, Ge, start)]),
+            Prefix::Le => DateTest::Any(vec![edge(Start, Lt, start), edge(End, Le, end)]),
+            Prefix::Sa => DateTest::All(vec![edge(Start, Ge, end)]),
+            Prefix::Eb => DateTest::All(vec![edge(End, Le, start)]),
+            Prefix::Ap => DateTest::All(vec![edge(Start, Lt, end), edge(End, Gt, start)]),
+        }
+    }
+}
+
+/// What is needed to read a value beside itself.
+pub struct Reading<'a> {
+    /// Our FHIR base URL, to know our own references.
+    pub base: &'a str,
+    /// `ap` means a tenth of the distance to now (R4's recommendation).
+    pub now: DateTime<Utc>,
+}
+
+/// Reads one value. Err: the rule it breaks and its form.
+pub fn read(
+    param: &SearchParam,
+    modifier: Option<Modifier>,
+    of_type: Option<&'static str>,
+    raw: &str,
+    reading: &Reading<'_>,
+) -> Result<Value, &'static str> {
+    if raw.is_empty() {
+        return Err("A value is expected.");
+    }
+    if modifier == Some(Modifier::Missing) {
+        return match raw {
+            "true" => Ok(Value::Missing(true)),
+            "false" => Ok(Value::Missing(false)),
+            _ => Err("The value must be true or false."),
+        };
+    }
+    match param.kind {
+        Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
+        Kind::Token => token(raw).map(Value::Token),
+        Kind::Date => {
+            date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none.")
+        }
+        Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
+        Kind::Uri => Ok(Value::Uri(unescape(raw))),
+    }
+}
+
+fn text(modifier: Option<Modifier>, raw: &str) -> Text {
+    match modifier {
+        Some(Modifier::Exact) => Text::Exact { exact: raw.into() },
+        Some(Modifier::Contains) => Text::Contains { folded: fold(raw) },
+        _ => Text::StartsWith { folded: fold(raw) },
+    }
+}
+
+fn token(raw: &str) -> Result<Token, &'static str> {
+    let parts = split(raw, '|');
+    let whole = |text: &str| (!text.is_empty()).then(|| unescape(text));
+    match parts.as_slice() {
+        [code] => Ok(Token { system: System::Any, code: whole(code) }),
+        ["", ""] => Err("A system or a code is expected."),
+        ["", code] => Ok(Token { system: System::None, code: whole(code) }),
+        [system, code] => Ok(Token { system: System::Is(unescape(system)), code: whole(code) }),
+        _ => Err("The value is a code or system|code."),
+    }
+}
+
+fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
+    const PREFIXES: [(&str, Prefix); 9] = [
+        ("eq", Prefix::Eq),
+        ("ne", Prefix::Ne),
+        ("gt", Prefix::Gt),
+        ("lt", Prefix::Lt),
+        ("ge", Prefix::Ge),
+        ("le", Prefix::Le),
+        ("sa", Prefix::Sa),
+        ("eb", Prefix::Eb),
+        ("ap", Prefix::Ap),
+    ];
+    let stripped = PREFIXES.iter().find_map(|(name, prefix)| Some((*prefix, raw.strip_prefix(name)?)));
+    let (prefix, text) = stripped.unwrap_or((Prefix::Eq, raw));
+    let mut interval = temporal::search(text)?;
+    if prefix == Prefix::Ap {
+        let near = (now - interval.start).abs() / 10;
+        interval.start = interval.start.checked_sub_signed(near)?;
+        interval.end = interval.end.checked_add_signed(near)?;
+    }
+    Some(DateValue { prefix, interval })
+}
+
+fn reference(
+    param: &SearchParam,
+    of_type: Option<&'static str>,
+    text: &str,
+    base: &str,
+) -> Result<ReferenceValue, &'static str> {
+    if is_id(text) {
+        let type_name = of_type.or(match param.targets {
+            [only] => Some(*only),
+            _ => None,
+        });
+        return Ok(ReferenceValue::Local { type_name, id: text.into() });
+    }
+    match Literal::parse(text, base) {
+        Literal::Local { type_name, id, version: None } => {
+            let target = param.targets.iter().find(|target| **target == type_name);
+            let target = target.filter(|target| of_type.is_none_or(|of| of == **target));
+            let type_name = target.ok_or("The parameter does not refer to that type.")?;
+            Ok(ReferenceValue::Local { type_name: Some(type_name), id: id.into() })
+        }
+        Literal::Urn(urn) => Ok(ReferenceValue::Foreign(urn.into())),
+        Literal::Foreign(url) if url.contains("://") => Ok(ReferenceValue::Foreign(url.into())),
+        _ => Err("The value is an id, Type/id or the URL of a resource."),
+    }
+}
+
+/// Splits at a mark that no backslash stands before.
+pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
+    let (mut parts, mut from, mut is_escaped) = (Vec::new(), 0, false);
+    for (at, letter) in text.char_indices() {
+        if letter == mark && !is_escaped {
+            parts.push(&text[from..at]);
+            from = at + letter.len_utf8();
+        }
+        is_escaped = letter == '\\' && !is_escaped;
+    }
+    parts.push(&text[from..]);
+    parts
+}
+
+/// `\,` `\|` `\$` and `\\` without their backslash; before anything else it is itself.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let escaped = letters.next_if(|next| letter == '\\' && matches!(next, ',' | '|' | '$' | '\\'));
+        out.push(escaped.unwrap_or(letter));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const READING: Reading<'_> = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
+
+    fn one(param: &SearchParam, raw: &str) -> Result<Value, &'static str> {
+        read(param, None, None, raw, &READING)
+    }
+
+    #[test]
+    fn a_token_has_four_forms_and_escapes() {
+        let param = SearchParam::token("identifier");
+        let shown = |raw: &str| match one(&param, raw) {
+            Ok(Value::Token(token)) => format!("{:?} {:?}", token.system, token.code),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(shown("a"), "Any Some(\"a\")");
+        assert_eq!(shown("s|a"), "Is(\"s\") Some(\"a\")");
+        assert_eq!(shown("|a"), "None Some(\"a\")");
+        assert_eq!(shown("s|"), "Is(\"s\") None");
+        assert_eq!(shown(r"s\|t|a\,b\$c\\d\e"), r#"Is("s|t") Some("a,b$c\\d\\e")"#);
+        for bad in ["", "|", "a|b|c"] {
+            assert!(one(&param, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reference_has_three_forms() {
+        let one_target = SearchParam::reference("organization", &["Organization"]);
+        let two = SearchParam::reference("general-practitioner", &["Practitioner", "Organization"]);
+        let local = |type_name, id: &str| Ok(Value::Reference(ReferenceValue::Local { type_name, id: id.into() }));
+        assert_eq!(one(&one_target, "1"), local(Some("Organization"), "1"));
+        assert_eq!(one(&two, "1"), local(None, "1"));
+        assert_eq!(one(&two, "Practitioner/1"), local(Some("Practitioner"), "1"));
+        assert_eq!(one(&two, "https://enamel.test/fhir/r4/Practitioner/1"), local(Some("Practitioner"), "1"));
+        assert_eq!(read(&two, None, Some("Practitioner"), "1", &READING), local(Some("Practitioner"), "1"));
+        assert_eq!(
+            one(&two, "https://x.test/Practitioner/1"),
+            Ok(Value::Reference(ReferenceValue::Foreign("https://x.test/Practitioner/1".into())))
+        );
+        for bad in ["Patient/1", "#a", "a b", "Practitioner/1/_history/2"] {
+            assert!(one(&two, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_string_is_folded_unless_exact() {
+        let param = SearchParam::string("name");
+        assert_eq!(one(&param, r"Mül\,"), Ok(Value::Text(Text::StartsWith { folded: "mul,".into() })));
+        let modified = |modifier| read(&param, Some(modifier), None, "Mül", &READING);
+        assert_eq!(modified(Modifier::Exact), Ok(Value::Text(Text::Exact { exact: "Mül".into() })));
+        assert_eq!(modified(Modifier::Contains), Ok(Value::Text(Text::Contains { folded: "mul".into() })));
+        assert_eq!(modified(Modifier::Missing), Err("The value must be true or false."));
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn holds(test: &DateTest, target: (i64, i64)) -> bool {
+        let edge = |edge: &Edge| {
+            let own = at(match edge.edge {
+                Side::Start => target.0,
+                Side::End => target.1,
+            });
+            match edge.compare {
+                Compare::Lt => own < edge.at,
+                Compare::Le => own <= edge.at,
+                Compare::Gt => own > edge.at,
+                Compare::Ge => own >= edge.at,
+            }
+        };
+        match test {
+            DateTest::All(edges) => edges.iter().all(edge),
+            DateTest::Any(edges) => edges.iter().any(edge),
+        }
+    }
+
+    /// The definitions of R4 §3.1.1.4.7 over whole seconds, word by word.
+    fn meant(prefix: Prefix, s: (i64, i64), t: (i64, i64)) -> bool {
+        let contains = s.0 <= t.0 && t.1 <= s.1;
+        let above_intersects = (t.0..t.1).any(|x| x >= s.1);
+        let below_intersects = (t.0..t.1).any(|x| x < s.0);
+        match prefix {
+            Prefix::Eq => contains,
+            Prefix::Ne => !contains,
+            Prefix::Gt => above_intersects,
+            Prefix::Lt => below_intersects,
+            Prefix::Ge => above_intersects || contains,
+            Prefix::Le => below_intersects || contains,
+            Prefix::Sa => (t.0..t.1).all(|x| x >= s.1),
+            Prefix::Eb => (t.0..t.1).all(|x| x < s.0),
+            Prefix::Ap => (t.0..t.1).any(|x| (s.0..s.1).contains(&x)),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_prefix_means_what_r4_says(s in (0i64..12, 1i64..6), t in (0i64..12, 1i64..6)) {
+            let (s, t) = ((s.0, s.0 + s.1), (t.0, t.0 + t.1));
+            for prefix in [Prefix::Eq, Prefix::Ne, Prefix::Gt, Prefix::Lt, Prefix::Ge, Prefix::Le, Prefix::Sa, Prefix::Eb, Prefix::Ap] {
+                let value = DateValue { prefix, interval: Interval { start: at(s.0), end: at(s.1) } };
+                prop_assert_eq!(holds(&value.test(), t), meant(prefix, s, t), "{:?} {:?} {:?}", prefix, s, t);
+            }
+        }
+        #[test]
+        fn splitting_loses_nothing(text in r"[a,\\|]{0,12}") {
+            prop_assert_eq!(split(&text, ',').join(","), text);
+        }
+    }
+}

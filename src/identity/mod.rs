@@ -2,10 +2,18 @@
 pub mod api_client;
 pub mod identity_provider;
 pub mod oauth_authorization;
+pub mod oidc;
+mod oidc_provider;
+pub mod outbound;
+pub mod pages;
+pub mod password;
+mod password_hash;
 pub mod permission;
+pub mod pkce;
 pub mod role;
 pub mod role_permission;
 pub mod session;
+pub mod token;
 pub mod user;
 pub mod user_auth_identity;
 pub mod user_mfa_factor;
@@ -29,13 +37,3 @@ pub static TABLES: &[&Table] = &[
     &api_client::API_CLIENT,
     &oauth_authorization::OAUTH_AUTHORIZATION,
 ];
-//! Identity: who is asking. Passwords, opaque tokens, PKCE, and sign-in at another's OpenID provider.
-//! Catalogue §2.
-pub mod oidc;
-mod oidc_provider;
-pub mod outbound;
-pub mod pages;
-pub mod password;
-mod password_hash;
-pub mod pkce;
-pub mod token;

@@ -2,6 +2,7 @@
 pub mod audit;
 pub mod audit_store;
 pub mod caller;
+pub mod config;
 pub mod context;
 pub mod crypto;
 pub mod db;
@@ -9,13 +10,8 @@ pub mod embedded;
 pub mod error;
 pub mod json;
 pub mod operation;
-pub mod table;
-pub mod embedded;
-pub mod error;
 pub mod storage;
-pub mod config;
-pub mod error;
-pub mod json;
+pub mod table;
 pub mod telemetry;
 
 pub use caller::Caller;

@@ -1,13 +1,10 @@
-//! The server.
-pub mod domains;
-pub mod problem;
-pub mod rest;
-//! The server: listeners, what every request passes through, and the one form of errors. It assembles contracts into
-//! one poem app and knows none of them.
+//! The server: listeners, what every request passes through, the one form of errors, and the contracts it assembles.
 pub mod admin;
+pub mod domains;
 pub mod listener;
 pub mod middleware;
 pub mod problem;
+pub mod rest;
 
 pub use admin::Admin;
 pub use listener::{Bound, bind, bind_admin};

@@ -1,6 +1,7 @@
 //! What `enamel up` brings with it: a private PostgreSQL and an S3 endpoint, so that one command is a whole house.
 //! Production configures its own and never enters here.
 
+pub mod issuer;
 pub mod object_store;
 pub mod postgres;
 #[cfg(test)]
@@ -40,5 +41,3 @@ fn claim(folder: &Path) -> io::Result<Option<Claim>> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
-//! What `enamel up` brings along so that one command is enough.
-pub mod issuer;

@@ -10,6 +10,7 @@ pub mod password;
 mod password_hash;
 pub mod permission;
 pub mod pkce;
+mod resolve;
 pub mod role;
 pub mod role_permission;
 pub mod session;
@@ -21,6 +22,7 @@ pub mod user_role;
 pub mod user_tenant;
 
 use crate::kernel::table::Table;
+pub use resolve::resolve;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[

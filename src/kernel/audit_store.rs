@@ -7,7 +7,8 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::table::Record;
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// An event of this caller, to be narrowed by its maker.
@@ -75,10 +76,11 @@ pub fn rows(events: &[AuditEvent]) -> Result<Json> {
     Ok(prepared_rows(&prepared))
 }
 
-pub fn prepared_rows(events: &[PreparedEvent]) -> Json {
+pub fn prepared_rows<P: Borrow<PreparedEvent>>(events: &[P]) -> Json {
     events
         .iter()
         .map(|prepared| {
+            let prepared: &PreparedEvent = prepared.borrow();
             let mut row = prepared.event.to_json();
             row.insert("detail_salt".into(), json!(hex(&prepared.salt.0)));
             row.insert("leaf_hash".into(), json!(hex(&prepared.leaf.0)));
@@ -93,7 +95,7 @@ crate::sql! {
 }
 
 /// The group inserter's way in: one statement, one commit, on the role that can do nothing else.
-pub async fn append(door: SharedDoor, events: Vec<PreparedEvent>) -> Result<()> {
+pub async fn append(door: SharedDoor, events: Vec<Arc<PreparedEvent>>) -> Result<()> {
     let conn = door.pools.take("log").await?;
     conn.mark_dirty(true);
     let statement = conn.prepared(AUDIT_APPEND.text, AUDIT_APPEND.types).await.map_err(Error::unavailable)?;

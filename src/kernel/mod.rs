@@ -17,9 +17,13 @@ pub mod telemetry;
 pub use caller::Caller;
 pub use error::{Error, Result};
 
-/// What a running server shares: the door to the database, the keys, the audit log.
+/// What a running server shares: the door to the database, the keys, the audit log, the object store.
 pub struct Kernel {
     pub door: db::SharedDoor,
     pub keys: crypto::Keyring,
     pub audit: audit::AuditLog,
+    pub storage: storage::Store,
+    pub config: config::Config,
+    /// What higher floors keep for the life of the server, by its type.
+    pub services: http::Extensions,
 }

@@ -1,10 +1,14 @@
 //! The server: listeners, what every request passes through, the one form of errors, and the contracts it assembles.
 pub mod admin;
+pub mod app;
+mod authenticate;
+mod database_tls;
 pub mod domains;
 pub mod listener;
 pub mod middleware;
 pub mod problem;
 pub mod rest;
+pub mod start;
 
 pub use admin::Admin;
 pub use listener::{Bound, bind, bind_admin};

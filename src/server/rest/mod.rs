@@ -54,6 +54,11 @@ impl Endpoint for Route {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Error::new(&error::UNAUTHENTICATED))?;
+        // Without a token only what is made for the auth plane can be called.
+        let open = matches!(self, Route::Operation(operation) if public(operation));
+        if caller.context.plane == Plane::Auth && !open {
+            return Err(Error::new(&error::UNAUTHENTICATED).into());
+        }
         let answer = match self {
             Route::Verb(table, handler) => handler(caller.clone(), table, request).await,
             Route::Operation(operation) => operations::run(caller.clone(), operation, request).await,

@@ -1,0 +1,72 @@
+//! Who is asking: from the bearer token to a [`Caller`], before any route sees the request.
+
+use crate::kernel::context::{Context, Origin, Plane};
+use crate::kernel::error::{self, Error};
+use crate::kernel::telemetry::RequestTrace;
+use crate::kernel::{Caller, Kernel};
+use poem::http::header;
+use poem::{Endpoint, Middleware, Request};
+use std::sync::Arc;
+use uuid::Uuid;
+
+const USER_AGENT_CHARS_MAX: usize = 200;
+
+pub struct Authenticate(pub Arc<Kernel>);
+
+impl<E: Endpoint> Middleware<E> for Authenticate {
+    type Output = Authenticated<E>;
+    fn transform(&self, inner: E) -> Authenticated<E> {
+        Authenticated { inner, kernel: self.0.clone() }
+    }
+}
+
+pub struct Authenticated<E> {
+    inner: E,
+    kernel: Arc<Kernel>,
+}
+
+impl<E: Endpoint> Endpoint for Authenticated<E> {
+    type Output = E::Output;
+
+    async fn call(&self, mut request: Request) -> poem::Result<E::Output> {
+        let trace = request.data::<Arc<RequestTrace>>().cloned();
+        let origin = Arc::new(Origin { ip: trace.as_ref().and_then(|trace| trace.client), user_agent: user_agent(&request) });
+        let id = trace.as_ref().map_or_else(Uuid::now_v7, |trace| trace.id);
+        let caller = match bearer(&request)? {
+            Some(token) => {
+                let caller = crate::identity::resolve(&self.kernel, &token, id, origin).await?;
+                if let (Some(trace), Some(tenant)) = (&trace, caller.context.tenant) {
+                    trace.set_tenant(tenant);
+                }
+                caller
+            }
+            None => anonymous(&self.kernel, id, origin),
+        };
+        request.extensions_mut().insert(caller);
+        self.inner.call(request).await
+    }
+}
+
+/// Nobody yet: may call what needs no token, on the auth plane.
+pub fn anonymous(kernel: &Arc<Kernel>, request: Uuid, origin: Arc<Origin>) -> Caller {
+    let mut context = Context::system(Plane::Auth, None);
+    (context.request, context.origin) = (request, Some(origin));
+    Caller { kernel: kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) }
+}
+
+/// RFC 6750 §2.1. Tokens in queries or bodies are not taken.
+fn bearer(request: &Request) -> Result<Option<String>, Error> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| Error::new(&error::UNAUTHENTICATED))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
+        // Client credentials at the token endpoint; its own handler reads them.
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") && request.uri().path().starts_with("/oauth2/") => Ok(None),
+        _ => Err(Error::new(&error::UNAUTHENTICATED)),
+    }
+}
+
+fn user_agent(request: &Request) -> Option<String> {
+    let text = request.headers().get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect())
+}

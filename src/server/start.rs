@@ -1,0 +1,171 @@
+//! From a configuration to a running server: pools, checks, kernel, app, listeners.
+
+use super::{Admin, Bound, Contract, InFlight, bind, bind_admin, guard};
+use crate::kernel::Kernel;
+use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
+use crate::kernel::config::{Config, DatabaseTls};
+use crate::kernel::context::Sealer;
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::{Connector, Door, Pools, SharedDoor, check, migrate};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::storage::{Store, StorageConfig};
+use crate::kernel::{audit_store, telemetry};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Every role the server signs in as. The word is its pool, the role is `enamel_<word>`.
+pub const ROLES: [&str; 10] = ["staff", "group", "patient", "share", "audit", "auth", "jobs", "platform", "log", "sealer"];
+
+/// A kernel and what must be ended with it.
+pub struct Prepared {
+    pub kernel: Arc<Kernel>,
+    audit_writer: AuditWriter,
+}
+
+/// The passwords the migration gives the roles.
+pub fn passwords(config: &Config) -> migrate::Passwords {
+    ROLES.iter().map(|role| (*role, config.database.plane_password(&format!("enamel_{role}")).expose_secret().to_owned())).collect()
+}
+
+pub fn sealer(config: &Config) -> Result<Sealer> {
+    Sealer::new(config.secrets.seal_key.expose())
+}
+
+fn tls(config: &Config) -> Result<Option<MakeRustlsConnect>> {
+    match config.database.tls {
+        DatabaseTls::Disable => Ok(None),
+        mode => super::database_tls::connector(mode, config.database.tls_ca.as_deref()).map(Some),
+    }
+}
+
+/// How one role reaches the configured database.
+fn connector(config: &Config, role: &str, tls: Option<&MakeRustlsConnect>) -> Result<Connector> {
+    let mut to: tokio_postgres::Config = config.database.url.parse().map_err(|_| Error::internal("database.url cannot be read"))?;
+    let user = format!("enamel_{role}");
+    to.user(&user)
+        .password(config.database.plane_password(&user).expose_secret())
+        .application_name(&user)
+        .connect_timeout(Duration::from_millis(config.database.acquire_timeout_ms))
+        .keepalives_idle(Duration::from_secs(30));
+    Ok(Connector { config: to, tls: tls.cloned() })
+}
+
+/// Brings the database to this binary's schema as `admin`, who may create roles.
+pub async fn migrate_as(admin: tokio_postgres::Config, config: &Config) -> Result<usize> {
+    let admin = Connector { config: admin, tls: tls(config)? };
+    migrate::migrate(&admin, &sealer(config)?, &passwords(config)).await
+}
+
+/// Pools, checks and keys. Refuses an unsafe database before anything is served.
+pub async fn prepare(config: Config) -> Result<Prepared> {
+    let sizes = &config.database.pools;
+    let sizes = [sizes.staff, sizes.group, sizes.patient, sizes.share, sizes.audit, sizes.auth, sizes.jobs, sizes.platform, sizes.log, sizes.sealer];
+    let tls = tls(&config)?;
+    let mut roles = Vec::with_capacity(ROLES.len());
+    for (role, size) in ROLES.into_iter().zip(sizes) {
+        roles.push((role, connector(&config, role, tls.as_ref())?, size as usize));
+    }
+    check::refuse_unsafe(&roles.iter().map(|(_, connector, _)| connector).collect::<Vec<_>>()).await?;
+    let pools = Pools::new(roles, Duration::from_millis(config.database.acquire_timeout_ms))?;
+    let door: SharedDoor = Arc::new(Door { pools, sealer: sealer(&config)? });
+    let keys = Keyring::new(config.secrets.envelope_key.expose(), door.clone())?;
+    let sink_door = door.clone();
+    let (audit, audit_writer) = AuditLog::start(Limits::default(), move |events| audit_store::append(sink_door.clone(), events));
+    let storage = Store::new(&StorageConfig {
+        endpoint: (!config.storage.endpoint.is_empty()).then(|| config.storage.endpoint.clone()),
+        region: config.storage.region.clone(),
+        bucket: config.storage.bucket.clone(),
+        access_key: config.storage.access_key.clone(),
+        secret_key: config.storage.secret_key.clone(),
+        public_endpoint: config.storage.public_endpoint.clone(),
+    });
+    let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services: http::Extensions::new() });
+    Ok(Prepared { kernel, audit_writer })
+}
+
+/// A server that answers.
+pub struct Server {
+    pub kernel: Arc<Kernel>,
+    pub address: SocketAddr,
+    pub admin_address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    admin: tokio::task::JoinHandle<std::io::Result<()>>,
+    audit_writer: AuditWriter,
+    in_flight: InFlight,
+}
+
+impl Server {
+    pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Server> {
+        let prepared = prepare(config).await?;
+        let kernel = prepared.kernel;
+        let bound = bind(&kernel.config.server).await.map_err(Error::unavailable)?;
+        let admin_bound = bind_admin(&kernel.config.server).await.map_err(Error::unavailable)?;
+        let (address, admin_address) = (bound.address(), admin_bound.address());
+        let (stop, stopped) = watch::channel(false);
+        let guarded = guard(super::app::app(kernel.clone()), contract(&kernel), &kernel.config.server);
+        let in_flight = guarded.in_flight();
+        let admin = admin(&kernel, metrics);
+        Ok(Server {
+            serving: tokio::spawn(serve(bound, guarded, stopped.clone())),
+            admin: tokio::spawn(serve(admin_bound, admin.endpoint(), stopped)),
+            audit_writer: prepared.audit_writer,
+            kernel, address, admin_address, stop, in_flight,
+        })
+    }
+
+    /// Takes no more requests, lets the running ones end, writes the last audit events, closes the pools.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in [self.serving, self.admin] {
+            if let Ok(Err(error)) = task.await {
+                tracing::warn!(error = %error, "A listener ended with an error");
+            }
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.in_flight.none()).await;
+        self.audit_writer.shutdown().await;
+        self.kernel.door.pools.close();
+    }
+}
+
+async fn serve<E: poem::IntoEndpoint>(bound: Bound, app: E, mut stopped: watch::Receiver<bool>) -> std::io::Result<()>
+where
+    E::Endpoint: 'static,
+{
+    let shutdown = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    bound.serve(app, shutdown).await
+}
+
+fn contract(kernel: &Kernel) -> Contract {
+    super::app::describe(Contract::new(&kernel.config.server))
+}
+
+fn admin(kernel: &Arc<Kernel>, metrics: PrometheusHandle) -> Admin {
+    let (database, store) = (kernel.clone(), kernel.storage.clone());
+    Admin::new(metrics)
+        .check("database", move || {
+            let kernel = database.clone();
+            async move {
+                let conn = kernel.door.pools.take("staff").await?;
+                conn.client.query_typed("select", &[]).await?;
+                Ok(())
+            }
+        })
+        .check("object_store", move || {
+            let store = store.clone();
+            async move { Ok(store.ready().await?) }
+        })
+}
+
+/// The recorder every metric goes to.
+pub fn recorder() -> Result<PrometheusHandle> {
+    let recorder = telemetry::recorder().map_err(Error::internal)?;
+    Ok(recorder.handle())
+}

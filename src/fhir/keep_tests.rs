@@ -61,6 +61,13 @@ fn elements_are_found_again_when_they_move() {
 }
 
 #[test]
+fn the_clients_spelling_stands_beside_a_new_neighbour() {
+    let phones = |numbers: &[&str]| json!({ "phones": numbers });
+    let told = restore(&phones(&["(555) 1"]), &phones(&["5551"]), phones(&["5551", "5552"]));
+    assert_eq!(told, phones(&["(555) 1", "5552"]));
+}
+
+#[test]
 fn what_was_never_rendered_joins_what_is_rendered_today() {
     let original = json!({"identifier": [{"value": "x"}], "gender": "other"});
     let now = json!({"identifier": [{"system": "mrn", "value": "1"}], "gender": "male"});

@@ -303,6 +303,7 @@ mod tests {
         let error = parse("foo=1", &rules(Handling::Strict)).unwrap_err();
         assert_eq!((error.faults[0].field.as_str(), error.faults[0].rule), ("foo", "not-supported"));
         assert_eq!(parse("_sort=foo", &rules(Handling::Strict)).unwrap_err().faults[0].field, "_sort");
+        assert!(parse("_sort=identifier", &rules(Handling::Strict)).is_err());
         let query = lenient("foo=1&name=a&_sort=foo,-name").unwrap();
         assert_eq!(query.ignored, ["foo", "_sort"]);
         assert_eq!(query.applied, [("name".into(), "a".into()), ("_sort".into(), "-name".into())]);

@@ -17,7 +17,7 @@ use sha2::Sha256;
 pub use load::ConfigError;
 pub use network::Network;
 pub use secret::Key32;
-use secret::secret_text;
+use secret::{secret_text, secret_text_option};
 
 /// One key of the file, for the reference and for reading environment variables.
 #[derive(Debug)]
@@ -41,14 +41,14 @@ impl Key {
 
 macro_rules! section {
     ($(#[doc = $about:literal])* $name:ident at $table:literal {
-        $($(#[doc = $meaning:literal])+ $field:ident: $kind:ty = $default:literal $(by $with:literal)?;)*
+        $($(#[doc = $meaning:literal])+ $field:ident: $kind:ty = $default:literal $(by $with:literal $(or $or:ident)?)?;)*
         $(tables { $($child:ident: $of:ty;)* })?
     }) => {
         $(#[doc = $about])*
         #[derive(Debug, Clone, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
-            $($(#[doc = $meaning])+ $(#[serde(deserialize_with = $with)])? pub $field: $kind,)*
+            $($(#[doc = $meaning])+ $(#[serde($($or,)? deserialize_with = $with)])? pub $field: $kind,)*
             $($(pub $child: $of,)*)?
         }
         impl $name {
@@ -93,6 +93,8 @@ section! {
     DatabaseConfig at "database" {
         /// `postgres://host[:port]/database` without a user, or `postgres:///database?host=/socket/directory`.
         url: String = "";
+        /// `postgres://administrator:password@host/database`, for `migrate` only; `serve` never reads it.
+        admin_url: Option<SecretString> = "" by "secret_text_option" or default;
         /// The roles' passwords are HMAC-SHA-256 of their names under this secret (32 characters or more).
         secret: SecretString = "" by "secret_text";
         /// `disable`, `require` (encrypted, any certificate) or `verify-full`.
@@ -293,7 +295,9 @@ impl Config {
                 return Err(ConfigError::new(format!("{name}: is the same key as {other}")));
             }
         }
-        for (name, secret) in [("database.secret", &self.database.secret), ("storage.secret_key", &self.storage.secret_key)] {
+        for (name, secret) in
+            [("database.secret", &self.database.secret), ("storage.secret_key", &self.storage.secret_key)]
+        {
             secret::refuse_weak_text(secret).map_err(|why| ConfigError::new(format!("{name}: {why}")))?;
         }
         Ok(())

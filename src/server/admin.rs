@@ -14,13 +14,7 @@ use futures_util::{
     future::{BoxFuture, join_all},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use poem::{
-    Endpoint, IntoResponse, Response, Route,
-    endpoint::make,
-    get,
-    http::StatusCode,
-    web::Json,
-};
+use poem::{Endpoint, IntoResponse, Response, Route, endpoint::make, get, http::StatusCode, web::Json};
 use serde_json::json;
 
 use crate::kernel::telemetry::loggable;
@@ -65,7 +59,8 @@ impl Admin {
             let ready = ready.clone();
             async move { ready.readiness().await }
         });
-        let metrics = make(move |_| std::future::ready(metrics.render().with_content_type("text/plain; version=0.0.4")));
+        let metrics =
+            make(move |_| std::future::ready(metrics.render().with_content_type("text/plain; version=0.0.4")));
         let live = make(|_| std::future::ready("alive\n"));
         Route::new().at("/livez", get(live)).at("/readyz", get(ready)).at("/metrics", get(metrics))
     }
@@ -84,7 +79,9 @@ impl Admin {
         let abort = run.abort_handle();
         match tokio::time::timeout(self.check_max, run).await {
             Ok(Ok(Ok(()))) => return None,
-            Ok(Ok(Err(error))) => tracing::warn!(check = name, error = loggable(error.as_ref()), "A readiness check failed"),
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(check = name, error = loggable(error.as_ref()), "A readiness check failed")
+            }
             Ok(Err(_)) => tracing::warn!(check = name, "A readiness check panicked"),
             Err(_) => {
                 abort.abort();

@@ -9,8 +9,10 @@ pub mod middleware;
 pub mod problem;
 pub mod rest;
 pub mod start;
+mod run;
 
 pub use admin::Admin;
 pub use listener::{Bound, bind, bind_admin};
-pub use middleware::{AllowTable, BodyLimits, Contract, InFlight, guard};
+pub use middleware::{AllowTable, BodyLimits, Contract, Guarded, InFlight, guard};
 pub use problem::Renderers;
+pub use run::run;

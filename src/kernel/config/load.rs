@@ -40,7 +40,8 @@ impl Config {
             None => String::new(),
         };
         // A variable that is not Unicode cannot be one of ours; std::env::vars would panic on it.
-        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::from_parts(&file, variables)
     }
 

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 /// Shortest text `serve` takes for a secret that is not a key.
 const TEXT_MIN: usize = 16;
 /// Beginnings that only stand in examples and tests.
-const PLACEHOLDERS: &[&str] = &["change-me", "changeme", "development", "enamel-dev", "example", "minioadmin", "password", "secret", "test"];
+const PLACEHOLDERS: &[&str] =
+    &["change-me", "changeme", "development", "enamel-dev", "example", "minioadmin", "password", "secret", "test"];
 
 /// 32 bytes of key, written in the file as base64. Wiped when dropped.
 #[derive(Clone)]
@@ -74,6 +75,10 @@ impl<'de> Deserialize<'de> for Key32 {
 /// For `deserialize_with`: secrecy's own serde support is a feature that would also allow printing.
 pub(super) fn secret_text<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
     String::deserialize(from).map(SecretString::from)
+}
+
+pub(super) fn secret_text_option<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    secret_text(from).map(Some)
 }
 
 pub(super) fn refuse_weak_text(secret: &SecretString) -> Result<(), &'static str> {

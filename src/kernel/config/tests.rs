@@ -43,6 +43,7 @@ fn the_environment_stands_over_the_file() {
         ("ENAMEL_SERVER__LISTEN", "0.0.0.0:80"),
         ("ENAMEL_DATABASE__POOLS__STAFF", "31"),
         ("ENAMEL_DATABASE__SECRET", "001234567890123456"),
+        ("ENAMEL_DATABASE__ADMIN_URL", "postgres://root:hunter2@db/enamel"),
         ("ENAMEL_SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/8"]"#),
         ("ENAMEL_DATA_DIR", "is the command line's"),
         ("PATH", "/bin"),
@@ -51,6 +52,7 @@ fn the_environment_stands_over_the_file() {
     assert_eq!(config.server.listen, "0.0.0.0:80".parse().unwrap());
     assert_eq!(config.database.pools.staff, 31);
     assert_eq!(config.database.secret.expose_secret(), "001234567890123456", "digits stay a text");
+    assert!(config.database.admin_url.is_some() && !format!("{config:?}").contains("hunter2"));
     assert!(config.server.trusted_proxies[0].contains("10.9.9.9".parse().unwrap()));
 }
 
@@ -62,7 +64,10 @@ fn an_unknown_key_is_refused_by_its_name() {
         load("", &[("ENAMEL_SERVER__LISTN", "x")]).unwrap_err(),
         "server.listn: unknown key (environment variable ENAMEL_SERVER__LISTN)"
     );
-    assert_eq!(load("", &[("ENAMEL_SERVER_LISTEN", "x")]).unwrap_err(), "ENAMEL_SERVER_LISTEN: write ENAMEL_SERVER__LISTEN");
+    assert_eq!(
+        load("", &[("ENAMEL_SERVER_LISTEN", "x")]).unwrap_err(),
+        "ENAMEL_SERVER_LISTEN: write ENAMEL_SERVER__LISTEN"
+    );
 }
 
 #[test]
@@ -87,7 +92,13 @@ fn errors_are_one_line_and_repeat_no_value() {
     ] {
         let error = load(&toml, &variables).unwrap_err();
         assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
-        assert!(error.contains("server") || error.contains("telemetry") || error.contains("secrets") || error.contains("line"), "{error}");
+        assert!(
+            error.contains("server")
+                || error.contains("telemetry")
+                || error.contains("secrets")
+                || error.contains("line"),
+            "{error}"
+        );
     }
     let numeric = load("[identity]\nsession_idle_s = -1", &[]).unwrap_err();
     assert!(numeric.starts_with("identity.session_idle_s: ") && !numeric.contains("-1"), "{numeric}");
@@ -126,7 +137,8 @@ fn every_plane_has_a_password_of_its_own() {
 fn the_reference_has_every_key() {
     let reference = Config::reference();
     for (table, keys) in TABLES {
-        let children: Vec<&str> = TABLES.iter().filter_map(|(other, _)| other.strip_prefix(&format!("{table}."))).collect();
+        let children: Vec<&str> =
+            TABLES.iter().filter_map(|(other, _)| other.strip_prefix(&format!("{table}."))).collect();
         let figment = figment::Figment::from(figment::providers::Serialized::default(&format!("{table}.zzz"), 1));
         let error = figment.extract::<Config>().unwrap_err();
         let figment::error::Kind::UnknownField(_, taken) = error.kind else { panic!("{table}: {error}") };

@@ -69,7 +69,8 @@ async fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 async fn contents(name: &str, path: &Path) -> io::Result<Vec<u8>> {
-    let failed = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {}: {}", path.display(), error.kind()));
+    let failed =
+        |error: io::Error| io::Error::new(error.kind(), format!("{name}: {}: {}", path.display(), error.kind()));
     tokio::fs::read(path).await.map_err(failed)
 }
 

@@ -38,7 +38,7 @@ fn choose(installed: Vec<Binaries>, cluster_major: Option<&str>, data: &Path) ->
     found.dedup();
     let found = found.join(", ");
     Err(line(format!(
-        "{} was made by PostgreSQL {major}, but {found} is installed: install postgresql-{major}, or take another data folder.",
+        "{} was made by PostgreSQL {major}, but {found} is installed: install {major} or take another data folder.",
         data.display()
     )))
 }

@@ -267,7 +267,7 @@ fn can_enter(owner: &Owner, dir: &Path) -> Result<()> {
         };
         if metadata.mode() & bit == 0 {
             return Err(line(format!(
-                "{} cannot be entered by the user {}, as whom PostgreSQL runs when started by root: take a data folder elsewhere.",
+                "{} cannot be entered by the user {}, as whom PostgreSQL runs under root: take another data folder.",
                 above.display(),
                 owner.name
             )));

@@ -2,7 +2,7 @@
 """Verifies an Enamel audit package offline: verify.py [--json] --key BASE64 [--key BASE64 ...] PACKAGE
 
 Exit code 0: the package is whole; 1: it is not, and the first bad place is printed; 2: nothing could be verified.
-Python 3.8 alone, nothing else. Written from README.md, apart from the server's own verifier, which must agree.
+Python 3 alone, nothing else. Written from README.md, apart from the server's own verifier, which must agree.
 """
 import argparse, base64, hashlib, json, re, sys, zlib
 

@@ -83,7 +83,7 @@ impl EventLine {
     fn is_well_formed(&self) -> bool {
         let text_or_null = |name: &&str| matches!(self.event.get(*name), Some(Json::Null | Json::String(_)));
         self.event.len() == FIELD_NAMES.len() + 1
-            && FIELD_NAMES.iter().all(|name| text_or_null(&name))
+            && FIELD_NAMES.iter().all(text_or_null)
             && matches!(self.event.get("metadata"), Some(Json::Object(_)))
             && self.id("id").is_some()
             && self.id("tenant_id").is_some()

@@ -217,9 +217,10 @@ fn client(metadata: &Metadata, provider: &Provider, redirect_uri: &str) -> Resul
     let methods = metadata.token_endpoint_auth_methods_supported();
     let has = |method| methods.is_some_and(|methods| methods.contains(&method));
     let by_post = has(CoreClientAuthMethod::ClientSecretPost) && !has(CoreClientAuthMethod::ClientSecretBasic);
-    let client = CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(provider.client_id.clone()), secret)
-        .set_redirect_uri(redirect)
-        .set_auth_type(if by_post { AuthType::RequestBody } else { AuthType::BasicAuth });
+    let client =
+        CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(provider.client_id.clone()), secret)
+            .set_redirect_uri(redirect)
+            .set_auth_type(if by_post { AuthType::RequestBody } else { AuthType::BasicAuth });
     Ok(client)
 }
 
@@ -240,13 +241,12 @@ fn verified(
     let token = tokens.id_token().ok_or(Refusal::Wrong("there is no ID token"))?;
     let verifier = client
         .id_token_verifier()
-        .set_allowed_algs([
-            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-        ])
+        .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256, CoreJwsSigningAlgorithm::EcdsaP256Sha256])
         .set_other_audience_verifier_fn(|_| false)
         .set_time_fn(move || now - SKEW)
-        .set_issue_time_verifier_fn(move |at| if at <= now + SKEW { Ok(()) } else { Err("issued in the future".into()) });
+        .set_issue_time_verifier_fn(
+            move |at| if at <= now + SKEW { Ok(()) } else { Err("issued in the future".into()) },
+        );
     let claims = token.claims(&verifier, &Nonce::new(pending.nonce.clone())).map_err(|error| refusal(&error))?;
     if claims.authorized_party().is_some_and(|party| party != client.client_id()) {
         return Err(Refusal::Wrong("azp"));

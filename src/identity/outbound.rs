@@ -45,9 +45,7 @@ impl Policy {
     }
 
     fn takes_address(&self, address: IpAddr) -> bool {
-        is_global(address)
-            || (self.loopback && address.is_loopback())
-            || (self.private_networks && is_private(address))
+        is_global(address) || (self.loopback && address.is_loopback()) || (self.private_networks && is_private(address))
     }
 
     /// What can be told from the address alone; names are checked again when they are resolved.
@@ -266,11 +264,37 @@ mod tests {
             assert!(is_global(address.parse().unwrap()), "{address}");
         }
         for address in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.9.9.9", "169.254.169.254", "172.16.0.1",
-            "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1",
-            "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8",
-            "64:ff9b::a00:1", "fc00::1", "fd12::1", "fe80::1", "ff02::1", "2001::1", "2001:db8::1", "2002:a00:1::",
-            "3fff::1", "100::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::a00:1",
+            "fc00::1",
+            "fd12::1",
+            "fe80::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:a00:1::",
+            "3fff::1",
+            "100::1",
         ] {
             assert!(!is_global(address.parse().unwrap()), "{address}");
         }
@@ -279,8 +303,15 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_sent_into_our_own_network() {
         for url in [
-            "https://127.0.0.1/", "https://[::1]/", "https://localhost/", "https://10.0.0.1/", "https://0x7f000001/",
-            "https://2130706433/", "https://127.1/", "https://169.254.169.254/latest/meta-data", "https://[::ffff:7f00:1]/",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://localhost/",
+            "https://10.0.0.1/",
+            "https://0x7f000001/",
+            "https://2130706433/",
+            "https://127.1/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[::ffff:7f00:1]/",
         ] {
             let refused = get(Policy::default(), url).await.unwrap_err();
             assert!(matches!(refused, OutboundError::Refused(_)), "{url}: {refused:?}");
@@ -306,7 +337,10 @@ mod tests {
     async fn an_answer_comes_back_whole() {
         let url = peer(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nx-a: b\r\n\r\nno".to_vec(), false).await;
         let answer = get(quick(), &url).await.unwrap();
-        assert_eq!((answer.status().as_u16(), &answer.headers()["x-a"], &answer.body()[..]), (404, &"b".parse().unwrap(), &b"no"[..]));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["x-a"], &answer.body()[..]),
+            (404, &"b".parse().unwrap(), &b"no"[..])
+        );
     }
 
     #[tokio::test]

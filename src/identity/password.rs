@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tracing::error;
 
-pub use super::password_hash::{Algorithm, Costs, Pepper, Recipe, StoredHash};
 use super::password_hash;
+pub use super::password_hash::{Algorithm, Costs, Pepper, Recipe, StoredHash};
 use crate::kernel::error::{INVALID, SIGN_IN_BUSY};
 use crate::kernel::{Error, Result};
 
@@ -183,7 +183,8 @@ mod tests {
         let passwords = passwords(PoolSize::default());
         for stored in [
             "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned(),
-            password_hash::make(b"U*U", &Recipe { costs: Costs { memory_kib: 512, ..Costs::FAST }, peppers: vec![] }).unwrap(),
+            password_hash::make(b"U*U", &Recipe { costs: Costs { memory_kib: 512, ..Costs::FAST }, peppers: vec![] })
+                .unwrap(),
         ] {
             assert_eq!(verify(&passwords, "U*U", Some(&stored)).await, Verdict { ok: true, upgrade: true });
             assert_eq!(verify(&passwords, "U*V", Some(&stored)).await, Verdict { ok: false, upgrade: false });

@@ -305,8 +305,14 @@ mod tests {
         ] {
             assert!(StoredHash::parse(&format!("{head}{tail}")).is_none(), "{head}");
         }
-        for text in ["", "plain", "$", "$2", "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-            "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"] {
+        for text in [
+            "",
+            "plain",
+            "$",
+            "$2",
+            "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        ] {
             assert!(StoredHash::parse(text).is_none(), "{text}");
         }
     }

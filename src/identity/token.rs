@@ -170,7 +170,8 @@ mod tests {
         let tokens: Vec<_> = (0..200).map(|_| Token::new(Kind::Session).unwrap()).collect();
         let seen: std::collections::HashSet<_> = tokens.iter().map(Token::expose).collect();
         assert_eq!(seen.len(), tokens.len());
-        let chars: std::collections::HashSet<_> = tokens.iter().flat_map(|token| token.expose()[6..49].bytes()).collect();
+        let chars: std::collections::HashSet<_> =
+            tokens.iter().flat_map(|token| token.expose()[6..49].bytes()).collect();
         assert_eq!(chars.len(), 62);
     }
 

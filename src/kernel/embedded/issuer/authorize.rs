@@ -59,7 +59,7 @@ pub fn show(Data(state): Data<&Arc<State>>, Query(request): Query<Request>) -> R
     match request.check(state) {
         Ok(_) if request.prompt.as_deref() == Some("none") => request.send_back(state, "error", "login_required"),
         Ok(redirect) => page(state, &request, &redirect, request.login_hint.as_deref().unwrap_or(""), false),
-        Err(refused) => refused,
+        Err(refused) => *refused,
     }
 }
 
@@ -68,7 +68,7 @@ pub fn sign_in(Data(state): Data<&Arc<State>>, Form(form): Form<SignIn>) -> Resp
     let request = form.request;
     let redirect = match request.check(state) {
         Ok(redirect) => redirect,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let knows = |person: &&Person| {
         person.email.eq_ignore_ascii_case(form.email.trim())
@@ -96,13 +96,13 @@ pub fn sign_in(Data(state): Data<&Arc<State>>, Form(form): Form<SignIn>) -> Resp
 impl Request {
     /// The redirect URI when all is right. An unknown client or redirect URI is told to the person and never
     /// redirected to; other faults go back to the client (RFC 6749 §4.1.2.1).
-    fn check(&self, state: &State) -> Result<String, Response> {
+    fn check(&self, state: &State) -> Result<String, Box<Response>> {
         let Some(client) = self.client_id.as_deref().and_then(|id| state.client(id)) else {
-            return Err(refused("This application is not registered here."));
+            return Err(Box::new(refused("This application is not registered here.")));
         };
         let known = client.redirect_uris.iter().find(|uri| Some(*uri) == self.redirect_uri.as_ref());
         let Some(redirect) = known.filter(|uri| Url::parse(uri).is_ok()) else {
-            return Err(refused("The application asks to return to an address that is not registered."));
+            return Err(Box::new(refused("The application asks to return to an address that is not registered.")));
         };
         let fault = if self.response_type.as_deref() != Some("code") {
             "unsupported_response_type"
@@ -115,7 +115,7 @@ impl Request {
         } else {
             return Ok(redirect.clone());
         };
-        Err(self.send_back(state, "error", fault))
+        Err(Box::new(self.send_back(state, "error", fault)))
     }
 
     fn scopes(&self) -> impl Iterator<Item = &str> {
@@ -150,8 +150,7 @@ impl Request {
 }
 
 fn page(state: &State, request: &Request, redirect: &str, email: &str, wrong: bool) -> Response {
-    let page =
-        Page { stylesheet: "/style.css", carried: request.carried(), people: &state.people, email, wrong };
+    let page = Page { stylesheet: "/style.css", carried: request.carried(), people: &state.people, email, wrong };
     // Browsers hold a form's redirect to `form-action` too.
     let origin = Url::parse(redirect).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     html(if wrong { StatusCode::UNAUTHORIZED } else { StatusCode::OK }, &page, &origin)
@@ -166,7 +165,8 @@ fn html(status: StatusCode, template: &impl Template, form_target: &str) -> Resp
         return Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).finish();
     };
     let policy = format!(
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' {form_target}"
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         form-action 'self' {form_target}"
     );
     Response::builder()
         .status(status)

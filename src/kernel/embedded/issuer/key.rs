@@ -42,7 +42,12 @@ impl Key {
             .map_err(|_| Error::internal("a signing key cannot be made"))?;
         // Renamed when whole: a crash leaves no half key behind.
         let partial = path.with_extension("partial");
-        let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)
             .and_then(|mut file| file.write_all(der.as_ref()).and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&partial, path));
         written.map_err(Error::internal)?;
@@ -69,7 +74,10 @@ impl Key {
 
     pub fn jwks(&self) -> Value {
         let [x, y] = &self.point;
-        json!({ "keys": [{ "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.id, "x": x, "y": y }] })
+        let key = json!({
+            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.id, "x": x, "y": y,
+        });
+        json!({ "keys": [key] })
     }
 }
 

@@ -157,8 +157,5 @@ fn stylesheet() -> Response {
 
 /// RFC 6749 §5.2.
 fn refusal(status: StatusCode, error: &'static str) -> Response {
-    Response::builder()
-        .status(status)
-        .content_type("application/json")
-        .body(json!({ "error": error }).to_string())
+    Response::builder().status(status).content_type("application/json").body(json!({ "error": error }).to_string())
 }

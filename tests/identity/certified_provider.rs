@@ -1,0 +1,127 @@
+//! Our relying party against an independent provider with an OpenID certificate: npm `oidc-provider`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use enamel::identity::oidc::Pending;
+use enamel::kernel::error::CREDENTIALS_WRONG;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::browser::Browser;
+use super::{REDIRECT_URI, SECRET, altered, callback, now, provider, relying_party};
+
+const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/oidc-provider");
+const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
+
+/// The peer's process. Ends with this value, and by itself when our end of its stdin closes.
+struct Peer {
+    issuer: String,
+    _process: Child,
+    /// It writes notices later on, and would die of a closed pipe.
+    _output: Lines<BufReader<ChildStdout>>,
+}
+
+async fn start() -> Peer {
+    let dir = installed().await;
+    let mut process = Command::new("node")
+        .args(["server.mjs", REDIRECT_URI, SECRET])
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("node is installed");
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    loop {
+        let line = lines.next_line().await.unwrap().expect("the provider starts");
+        if let Some(issuer) = line.strip_prefix("ready ") {
+            return Peer { issuer: issuer.to_owned(), _process: process, _output: lines };
+        }
+    }
+}
+
+/// The peer with its packages, outside the source tree; installed once for a lock file.
+async fn installed() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers");
+    let dir = target.join("oidc-provider");
+    std::fs::create_dir_all(&dir).unwrap();
+    let guard = std::fs::File::create(target.join("oidc-provider.lock")).unwrap();
+    let guard = tokio::task::spawn_blocking(move || guard.lock().map(|()| guard)).await.unwrap().unwrap();
+    for file in FILES {
+        std::fs::copy(Path::new(PEER).join(file), dir.join(file)).unwrap();
+    }
+    let wanted = std::fs::read(dir.join("package-lock.json")).unwrap();
+    let done = dir.join("node_modules/.installed-lock.json");
+    if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
+        let install = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+        let status = Command::new("npm").args(install).current_dir(&dir).stdout(Stdio::null()).status().await;
+        assert!(status.expect("npm is installed").success(), "npm ci failed; the peer needs the npm registry once");
+        std::fs::write(done, wanted).unwrap();
+    }
+    drop(guard);
+    dir
+}
+
+/// Signs `login` in and consents; the address that would bring the browser back to us.
+async fn sign_in(pending: &Pending, login: &str) -> String {
+    let mut browser = Browser::new();
+    let mut page = browser.get(&pending.url).await;
+    for fields in [&[("prompt", "login"), ("login", login), ("password", "x")][..], &[("prompt", "consent")][..]] {
+        page = browser.follow(page, REDIRECT_URI).await;
+        if page.location.is_some() {
+            break;
+        }
+        page = browser.submit(&page, fields).await;
+    }
+    let landed = browser.follow(page, REDIRECT_URI).await;
+    landed.location.unwrap_or_else(|| panic!("{} {}", landed.status, landed.body))
+}
+
+#[tokio::test]
+async fn a_certified_provider_signs_people_in_with_rs256_and_es256() {
+    let peer = start().await;
+    let party = relying_party();
+    for (client_id, login, email, verified, name) in [
+        ("signs-rs256", "alice", "alice@bright-north.example", true, "Alice Ngata"),
+        ("signs-es256", "bob", "bob@oak-street.example", false, "Bob Stone"),
+    ] {
+        let provider = provider(&peer.issuer, client_id, Some(SECRET));
+        let pending = party.begin(&provider, REDIRECT_URI, Some(email)).await.unwrap();
+        let answer = callback(&sign_in(&pending, login).await);
+        assert_eq!(answer.iss.as_deref(), Some(peer.issuer.as_str()));
+        let claims = party.finish(&provider, &pending, &answer, now()).await.unwrap();
+        assert_eq!((claims.issuer.as_str(), claims.subject.as_str()), (peer.issuer.as_str(), login));
+        // This provider gives them at userinfo only.
+        assert_eq!((claims.email.as_deref(), claims.email_verified), (Some(email), verified));
+        assert_eq!(claims.name.as_deref(), Some(name));
+    }
+}
+
+#[tokio::test]
+async fn a_certified_providers_answer_is_refused_when_it_is_not_the_one_we_asked_for() {
+    let peer = start().await;
+    let party = relying_party();
+    let ours = provider(&peer.issuer, "signs-rs256", Some(SECRET));
+    let pending = party.begin(&ours, REDIRECT_URI, None).await.unwrap();
+    for (what, pending) in [
+        ("nonce", altered(&pending, |pending| pending.nonce.push('x'))),
+        ("verifier", altered(&pending, |pending| pending.pkce_verifier = "v".repeat(43))),
+        ("state", altered(&pending, |pending| pending.state.push('x'))),
+    ] {
+        let answer = callback(&sign_in(&pending, "alice").await);
+        let refused = party.finish(&ours, &pending, &answer, now()).await.unwrap_err();
+        assert_eq!(refused.code, &CREDENTIALS_WRONG, "{what}");
+    }
+    let answer = callback(&sign_in(&pending, "alice").await);
+    let stranger = provider(&peer.issuer, "signs-rs256", Some("some other secret that is not the client's"));
+    assert_eq!(party.finish(&stranger, &pending, &answer, now()).await.unwrap_err().code, &CREDENTIALS_WRONG);
+    assert!(party.finish(&ours, &pending, &answer, now()).await.is_ok(), "the control");
+    let late = now() + chrono::TimeDelta::hours(2);
+    let answer = callback(&sign_in(&pending, "alice").await);
+    assert_eq!(party.finish(&ours, &pending, &answer, late).await.unwrap_err().code, &CREDENTIALS_WRONG, "expired");
+    let answer = callback(&sign_in(&pending, "alice").await);
+    assert!(party.finish(&ours, &pending, &answer, now()).await.is_ok());
+    assert_eq!(party.finish(&ours, &pending, &answer, now()).await.unwrap_err().code, &CREDENTIALS_WRONG, "replayed");
+}

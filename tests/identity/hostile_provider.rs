@@ -1,0 +1,187 @@
+//! What a provider may not get away with. Each refusal stands beside the control that is taken.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::Utc;
+use enamel::identity::oidc::{Callback, Claims, Provider, RelyingParty};
+use enamel::identity::outbound::{Outbound, Policy};
+use enamel::kernel::Error;
+use enamel::kernel::error::{CREDENTIALS_WRONG, UNAVAILABLE};
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::hostile::{ACCESS_TOKEN, Hostile, Signed, jwks, new_key};
+use super::{REDIRECT_URI, SECRET, now, provider, relying_party};
+
+const CLIENT: &str = "enamel";
+
+struct World {
+    hostile: Arc<Hostile>,
+    party: RelyingParty,
+    provider: Provider,
+}
+
+async fn world() -> World {
+    let hostile = Hostile::start(SECRET).await;
+    let provider = provider(&hostile.url, CLIENT, Some(SECRET));
+    World { hostile, party: relying_party(), provider }
+}
+
+impl World {
+    /// A sign-in whose ID token holds `change` over right claims.
+    async fn sign_in(&self, change: Value) -> Result<Claims, Error> {
+        let pending = self.party.begin(&self.provider, REDIRECT_URI, None).await?;
+        self.hostile.claim(CLIENT, &pending.nonce, change);
+        let answer = Callback { code: "c".into(), state: pending.state.clone(), iss: None };
+        self.party.finish(&self.provider, &pending, &answer, now()).await
+    }
+
+    /// `wrong` is the one check that refuses, as the log tells it; `None` when the sign-in is to be taken.
+    async fn check(&self, what: &str, change: Value, wrong: Option<&str>) {
+        match (self.sign_in(change).await, wrong) {
+            (Ok(claims), None) => assert_eq!(claims.subject, "s-1", "{what}"),
+            (Err(error), Some(wrong)) => {
+                assert_eq!(error.code, &CREDENTIALS_WRONG, "{what}: {error}");
+                assert!(error.detail.is_none() && error.faults.is_empty(), "{what}: nothing is told outside");
+                assert_eq!(error.cause.unwrap().to_string(), wrong, "{what}");
+            }
+            (other, _) => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_claim_that_is_wrong_is_refused() {
+    let world = world().await;
+    let at = |seconds: i64| Utc::now().timestamp() + seconds;
+    let at_hash = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(ACCESS_TOKEN)[..16]);
+    for (what, change, wrong) in [
+        ("all right", json!({}), None),
+        ("another nonce", json!({"nonce": "n"}), Some("nonce")),
+        ("no nonce", json!({"nonce": null}), Some("nonce")),
+        ("another audience", json!({"aud": "other"}), Some("aud")),
+        ("our audience in a list", json!({"aud": [CLIENT]}), None),
+        ("an audience besides ours", json!({"aud": [CLIENT, "other"], "azp": CLIENT}), Some("aud")),
+        ("issued to another party", json!({"azp": "other"}), Some("azp")),
+        ("issued to us", json!({"azp": CLIENT}), None),
+        ("another issuer", json!({"iss": "https://other.example"}), Some("iss")),
+        ("our issuer with a slash", json!({"iss": format!("{}/", world.hostile.url)}), Some("iss")),
+        ("expired", json!({"exp": at(-70)}), Some("exp or iat")),
+        ("expired within the skew", json!({"exp": at(-30)}), None),
+        ("issued tomorrow", json!({"iat": at(86_400), "exp": at(90_000)}), Some("exp or iat")),
+        ("issued within the skew", json!({"iat": at(30)}), None),
+        ("the access token's hash", json!({"at_hash": at_hash}), None),
+        ("another access token's hash", json!({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}), Some("at_hash")),
+        ("a subject without end", json!({"sub": "s".repeat(256)}), Some("sub")),
+        ("a subject with control characters", json!({"sub": "s\u{0}1"}), Some("sub")),
+        ("an empty subject", json!({"sub": ""}), Some("sub")),
+    ] {
+        world.check(what, change, wrong).await;
+    }
+}
+
+#[tokio::test]
+async fn every_signature_that_is_not_the_providers_is_refused() {
+    let world = world().await;
+    for (what, signed, wrong) in [
+        ("signed rightly", Signed::Rightly, None),
+        ("alg none", Signed::WithNothing, Some("signature")),
+        ("HS256 with the public key", Signed::WithThePublicKey, Some("alg")),
+        ("HS256 with the client secret", Signed::WithTheClientSecret, Some("alg")),
+        ("signed by another key", Signed::ByAnotherKey, Some("signature")),
+        ("changed after signing", Signed::Tampered, Some("signature")),
+        ("signed rightly again", Signed::Rightly, None),
+    ] {
+        world.hostile.set(|behaviour| behaviour.signed = signed);
+        world.check(what, json!({}), wrong).await;
+    }
+}
+
+#[tokio::test]
+async fn words_that_would_not_store_are_left_out() {
+    let world = world().await;
+    let claims = world.sign_in(json!({"email": "a\u{0}@example.org", "email_verified": true, "name": "x".repeat(300)}));
+    let claims = claims.await.unwrap();
+    assert_eq!((claims.email, claims.email_verified, claims.name), (None, false, None));
+}
+
+#[tokio::test]
+async fn a_key_turned_over_is_fetched_once_a_minute_at_most() {
+    let world = world().await;
+    world.check("the first key", json!({}), None).await;
+    let asked = world.hostile.keys_asked.load(Ordering::SeqCst);
+
+    let public_key = world.hostile.public_key.clone();
+    world.hostile.set(|behaviour| (behaviour.key_id, behaviour.keys) = ("k2".into(), jwks(&public_key, "k2")));
+    world.check("the key was turned over", json!({}), None).await;
+    assert_eq!(world.hostile.keys_asked.load(Ordering::SeqCst), asked + 1);
+
+    world.hostile.set(|behaviour| (behaviour.key_id, behaviour.keys) = ("k3".into(), jwks(&new_key().1, "k3")));
+    for _ in 0..5 {
+        world.check("made-up key ids", json!({}), Some("the token's key is unknown")).await;
+    }
+    assert_eq!(world.hostile.keys_asked.load(Ordering::SeqCst), asked + 1, "the minute is not over");
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_badly_is_unavailable() {
+    for (what, spoil) in [
+        ("redirects", (|world| world.hostile.set(|b| b.redirects = true)) as fn(&World)),
+        ("names another issuer", |world| {
+            world.hostile.set(|b| b.discovery = |d| d["issuer"] = json!("https://other.example"))
+        }),
+        ("sends people to a script", |world| {
+            world.hostile.set(|b| b.discovery = |d| d["authorization_endpoint"] = json!("javascript:alert(1)"));
+        }),
+        ("keeps its keys in our network", |world| {
+            world.hostile.set(|b| b.discovery = |d| d["jwks_uri"] = json!("http://169.254.169.254/keys"));
+        }),
+        ("has keys without end", |world| {
+            let keys: Vec<_> =
+                (0..5_000).map(|n| json!({"kty": "oct", "kid": format!("{n:0100}"), "k": "AAAA"})).collect();
+            world.hostile.set(|b| b.keys = json!({ "keys": keys }));
+        }),
+        ("fails at the token endpoint", |world| world.hostile.set(|b| b.token_status = StatusCode::BAD_GATEWAY)),
+    ] {
+        let world = world().await;
+        spoil(&world);
+        let begin = Instant::now();
+        let error = world.sign_in(json!({})).await.unwrap_err();
+        assert_eq!(error.code, &UNAVAILABLE, "{what}: {error}");
+        assert!(begin.elapsed() < Duration::from_secs(2), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_provider_costs_the_time_limit_and_no_more() {
+    let world = world().await;
+    world.hostile.set(|behaviour| behaviour.delay = Duration::from_secs(60));
+    let policy = Policy { timeout: Duration::from_millis(300), ..Policy::with_loopback() };
+    let party = RelyingParty::new(Outbound::new(policy).unwrap());
+    let begin = Instant::now();
+    let error = party.begin(&world.provider, REDIRECT_URI, None).await.unwrap_err();
+    assert_eq!(error.code, &UNAVAILABLE);
+    assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&begin.elapsed()));
+}
+
+#[tokio::test]
+async fn in_production_a_provider_on_our_own_machine_is_not_asked() {
+    let world = world().await;
+    let party = RelyingParty::new(Outbound::new(Policy::default()).unwrap());
+    assert_eq!(party.discover(&world.hostile.url).await.unwrap_err().code, &UNAVAILABLE);
+    assert!(world.party.discover(&world.hostile.url).await.is_ok(), "the twin that may");
+}
+
+#[tokio::test]
+async fn a_promised_issuer_parameter_may_not_be_missing() {
+    let world = world().await;
+    world.hostile.set(|behaviour| {
+        behaviour.discovery = |document| document["authorization_response_iss_parameter_supported"] = json!(true);
+    });
+    world.check("promised and missing", json!({}), Some("iss is missing")).await;
+}

@@ -8,6 +8,14 @@ create table if not exists sec_priv.ctx_key (
     kid text primary key, ipad bytea not null, opad bytea not null, not_after timestamptz not null default 'infinity');
 alter table sec_priv.ctx_key owner to enamel_sec;
 
+-- Transaction ids start over after a dump and reload; the epoch in front keeps the order of sealing.
+create table if not exists sec_priv.audit_epoch (epoch int not null check (epoch between 1 and 9999));
+alter table sec_priv.audit_epoch owner to enamel_sec;
+insert into sec_priv.audit_epoch select 1 where not exists (select from sec_priv.audit_epoch);
+create or replace function sec.audit_transaction() returns text language sql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+    select lpad((select max(epoch) from sec_priv.audit_epoch)::text, 4, '0') || '.' || lpad(pg_current_xact_id()::text, 20, '0') $$;
+
 do $$ begin
     if to_regtype('sec.claims') is null then
         create type sec.claims as (plane text, actor uuid, tenant uuid, scope text, caps bigint, subject uuid,

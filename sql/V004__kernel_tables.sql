@@ -101,8 +101,8 @@ create table change_log (
     table_name text not null check (char_length(table_name) <= 100),
     record_id uuid not null,
     action text not null check (action in ('INSERT', 'UPDATE', 'DELETE') and char_length(action) <= 20),
-    old_values_enc bytea,
-    new_values_enc bytea,
+    old_values jsonb,
+    new_values jsonb,
     changed_fields text[] not null default '{}',
     user_id uuid,
     patient_id uuid,
@@ -119,8 +119,6 @@ create index change_log_patient_id_occurred_at_idx on change_log (tenant_id, pat
 create index change_log_occurred_at_id_idx on change_log (tenant_id, occurred_at, id);
 create index change_log_user_id_idx on change_log (tenant_id, user_id);
 comment on table change_log is 'Before and after image of every changed row, written by trigger. Sensitivity: phi.';
-comment on column change_log.old_values_enc is 'sensitivity: phi; encrypted with the tenant''s column key';
-comment on column change_log.new_values_enc is 'sensitivity: phi; encrypted with the tenant''s column key';
 
 
 -- What a FHIR client sent and no column holds: the resource as it came, for the version of the record it made.

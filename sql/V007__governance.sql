@@ -24,7 +24,7 @@ create table audit_events (
     metadata jsonb not null default '{}',
     detail_salt bytea,
     leaf_hash bytea not null check (octet_length(leaf_hash) = 32),
-    transaction_id text not null default lpad(pg_current_xact_id()::text, 20, '0') check (char_length(transaction_id) = 20),
+    transaction_id text not null default sec.audit_transaction() check (transaction_id ~ '^[0-9]{4}[.][0-9]{20}$'),
     created_at timestamptz not null default now(),
     created_by uuid,
     primary key (tenant_id, id)
@@ -129,7 +129,7 @@ comment on column audit_mandates.auditor_tenant_id is 'tenant of type REGULATOR'
 select kernel.record('audit_mandates');
 
 
-comment on column audit_events.transaction_id is 'zero-padded transaction id: the sealer takes events by commit horizon, never by id';
+comment on column audit_events.transaction_id is 'epoch and zero-padded transaction id: the sealer takes events by commit horizon, never by id; a restore opens a new epoch';
 create trigger refuse_change before update or delete on audit_events for each row execute function sec.refuse_change();
 create trigger refuse_change before update or delete on audit_seals for each row execute function sec.refuse_change();
 create trigger refuse_change before update or delete on audit_digests for each row execute function sec.refuse_change();

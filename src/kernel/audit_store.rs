@@ -101,7 +101,8 @@ pub async fn append(door: SharedDoor, events: Vec<Arc<PreparedEvent>>) -> Result
     let statement = conn.prepared(AUDIT_APPEND.text, AUDIT_APPEND.types).await.map_err(Error::unavailable)?;
     let rows = prepared_rows(&events);
     let params: [Param<'_>; 1] = [&rows];
-    conn.client.query(&statement, &params).await.map_err(Error::unavailable)?;
+    // What the database refuses is told apart from a database that is away: the log then finds the one bad event.
+    conn.client.query(&statement, &params).await?;
     conn.mark_dirty(false);
     Ok(())
 }

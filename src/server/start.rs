@@ -1,6 +1,6 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
-use super::{Admin, Bound, Contract, InFlight, bind, bind_admin, guard};
+use super::{Admin, Contract, bind, bind_admin, guard};
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
@@ -94,53 +94,38 @@ pub struct Server {
     pub address: SocketAddr,
     pub admin_address: SocketAddr,
     stop: watch::Sender<bool>,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
-    admin: tokio::task::JoinHandle<std::io::Result<()>>,
+    running: tokio::task::JoinHandle<std::io::Result<()>>,
     audit_writer: AuditWriter,
-    in_flight: InFlight,
 }
 
 impl Server {
     pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Server> {
-        let prepared = prepare(config).await?;
-        let kernel = prepared.kernel;
-        let bound = bind(&kernel.config.server).await.map_err(Error::unavailable)?;
-        let admin_bound = bind_admin(&kernel.config.server).await.map_err(Error::unavailable)?;
-        let (address, admin_address) = (bound.address(), admin_bound.address());
-        let (stop, stopped) = watch::channel(false);
+        let Prepared { kernel, audit_writer } = prepare(config).await?;
+        let api = bind(&kernel.config.server).await.map_err(Error::unavailable)?;
+        let probes = bind_admin(&kernel.config.server).await.map_err(Error::unavailable)?;
+        let (address, admin_address) = (api.address(), probes.address());
+        let (stop, mut stopped) = watch::channel(false);
         let guarded = guard(super::app::app(kernel.clone()), contract(&kernel), &kernel.config.server);
-        let in_flight = guarded.in_flight();
         let admin = admin(&kernel, metrics);
-        Ok(Server {
-            serving: tokio::spawn(serve(bound, guarded, stopped.clone())),
-            admin: tokio::spawn(serve(admin_bound, admin.endpoint(), stopped)),
-            audit_writer: prepared.audit_writer,
-            kernel, address, admin_address, stop, in_flight,
-        })
+        let shutdown = async move {
+            // A sender that is gone ends the server too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer })
     }
 
     /// Takes no more requests, lets the running ones end, writes the last audit events, closes the pools.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        for task in [self.serving, self.admin] {
-            if let Ok(Err(error)) = task.await {
-                tracing::warn!(error = %error, "A listener ended with an error");
-            }
+        match self.running.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %error, "A listener ended with an error"),
+            Err(error) => tracing::error!(error = %error, "The server's task failed"),
         }
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.in_flight.none()).await;
         self.audit_writer.shutdown().await;
         self.kernel.door.pools.close();
     }
-}
-
-async fn serve<E: poem::IntoEndpoint>(bound: Bound, app: E, mut stopped: watch::Receiver<bool>) -> std::io::Result<()>
-where
-    E::Endpoint: 'static,
-{
-    let shutdown = async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    bound.serve(app, shutdown).await
 }
 
 fn contract(kernel: &Kernel) -> Contract {

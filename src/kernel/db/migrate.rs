@@ -44,11 +44,11 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
 async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> Result<usize> {
     client.batch_execute("set statement_timeout = 0; set lock_timeout = '60s'; set client_min_messages = warning").await?;
     run(client, BEFORE).await?;
-    client.batch_execute("set role enamel_owner; set search_path = enamel, kernel").await?;
+    client.batch_execute("set search_path = enamel, kernel").await?;
     let mut runner = embedded::migrations::runner().set_abort_divergent(true).set_abort_missing(true);
     runner.set_migration_table_name("ledger.migrations");
     let report = runner.run_async(client).await.map_err(Error::internal)?;
-    client.batch_execute("reset role; reset search_path").await?;
+    client.batch_execute("reset search_path").await?;
     run(client, AFTER).await?;
     let (kid, inner, outer) = sealer.key_row();
     client

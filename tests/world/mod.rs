@@ -1,0 +1,142 @@
+//! The world the tests share: one throw-away PostgreSQL, one object store, one server, started on first use. Each test
+//! makes its own DSO in it, so the whole run is itself an isolation test. Everything runs on the world's own runtime.
+
+use enamel::kernel::config::Config;
+use enamel::kernel::context::{Caps, Context, Permission, Plane};
+use enamel::kernel::db::Connector;
+use enamel::kernel::embedded::object_store::ObjectStore;
+use enamel::kernel::embedded::postgres::{Cluster, Options};
+use enamel::kernel::{Caller, Kernel};
+use enamel::server::start::{self, Server};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use uuid::Uuid;
+
+pub mod tenants;
+
+pub struct World {
+    pub kernel: Arc<Kernel>,
+    pub base_url: String,
+    pub admin_url: String,
+    pub config: Config,
+    /// A superuser on the world's database: the attacker's opposite, who sees what is really there.
+    pub superuser: tokio_postgres::Config,
+    pub http: reqwest::Client,
+    cluster: Cluster,
+}
+
+static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+static WORLD: tokio::sync::OnceCell<World> = tokio::sync::OnceCell::const_new();
+
+pub fn runtime() -> &'static tokio::runtime::Runtime {
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+}
+
+/// Runs one test against the world.
+pub fn with<T, F>(test: impl FnOnce(&'static World) -> F) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let runtime = runtime();
+    let world = runtime.block_on(WORLD.get_or_init(World::start));
+    runtime.block_on(runtime.spawn(test(world))).unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+}
+
+/// A folder that PostgreSQL may enter as another user; removed by the operating system, not by us.
+pub fn scratch(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("enamel-{name}-{}", Uuid::now_v7().simple()));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    dir
+}
+
+/// A configuration for a test server, on free ports.
+pub fn config(database: &Cluster, name: &str, store: &ObjectStore) -> Config {
+    let host = match database.superuser_config(name).get_hosts() {
+        [tokio_postgres::config::Host::Unix(path)] => path.display().to_string(),
+        hosts => panic!("the cluster listens on {hosts:?}"),
+    };
+    let keys: Vec<String> = (1..=4u8).map(|byte| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [byte.wrapping_mul(37); 32])).collect();
+    let text = format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+public_url = "http://127.0.0.1"
+[database]
+url = "host={host} port=5432 dbname={name}"
+secret = "the test world's secret, longer than 32 characters"
+[database.pools]
+staff = 8
+[secrets]
+seal_key = "{}"
+envelope_key = "{}"
+audit_signing_key = "{}"
+password_pepper = "{}"
+[storage]
+endpoint = "{}"
+bucket = "enamel"
+access_key = "enamel"
+secret_key = "{STORE_SECRET}"
+[identity]
+allow_http_issuers = true
+[telemetry]
+[audit]
+"#,
+        keys[0], keys[1], keys[2], keys[3], store.endpoint()
+    );
+    Config::from_parts(&text, []).unwrap()
+}
+
+const STORE_SECRET: &str = "enamel-test-secret-0123456789abcdef";
+
+impl World {
+    async fn start() -> World {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let dir = scratch("world");
+        let cluster = Cluster::start(&dir, Options { throwaway: true, connections_max: 200 }).await.unwrap();
+        let store = ObjectStore::start(&dir.join("objects"), "127.0.0.1:0".parse().unwrap(), "enamel", &STORE_SECRET.into()).await.unwrap();
+        database(&cluster, "world").await;
+        let config = config(&cluster, "world", &store);
+        let superuser = cluster.superuser_config("world");
+        start::migrate_as(superuser.clone(), &config).await.unwrap();
+        let server = Server::start(config.clone(), start::recorder().unwrap()).await.unwrap();
+        server.kernel.storage.ensure_bucket().await.unwrap();
+        let world = World {
+            kernel: server.kernel.clone(),
+            base_url: format!("http://{}", server.address),
+            admin_url: format!("http://{}", server.admin_address),
+            config,
+            superuser,
+            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            cluster,
+        };
+        // They live as long as the process.
+        std::mem::forget(store);
+        std::mem::forget(server);
+        world
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+    /// Connected as superuser: forced row-level security does not bind it.
+    pub async fn truth(&self) -> tokio_postgres::Client {
+        Connector { config: self.superuser.clone(), tls: None }.connect().await.unwrap()
+    }
+    /// A caller made by hand, for tests below HTTP.
+    pub fn caller(&self, plane: Plane, tenant: Uuid, actor: Option<Uuid>, permissions: &[Permission]) -> Caller {
+        let mut context = Context::system(plane, Some(tenant));
+        context.actor = actor;
+        context.caps = Caps::of(permissions);
+        Caller { kernel: self.kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) }
+    }
+}
+
+/// An empty database beside the world's.
+pub async fn database(cluster: &Cluster, name: &str) {
+    let admin = Connector { config: cluster.superuser_config("postgres"), tls: None }.connect().await.unwrap();
+    admin.batch_execute(&format!("create database {name}")).await.unwrap();
+}
+

@@ -150,3 +150,24 @@ fn the_reference_has_every_key() {
     }
     assert!(reference.lines().all(|line| line.split('|').filter(|cell| !cell.trim().is_empty()).count() == 3 || line.starts_with("|---")));
 }
+
+/// The example stands for all keys, shows the true defaults, loads, and cannot be served as it is.
+#[test]
+fn the_example_file_is_whole_and_useless_as_it_stands() {
+    let example = include_str!("../../../deploy/enamel.toml.example");
+    let config = Config::from_parts(example, []).unwrap();
+    assert!(config.refuse_weak().is_err());
+    for (table, keys) in TABLES {
+        let (_, section) = example.split_once(&format!("[{table}]")).expect(table);
+        let section = section.split("\n[").next().unwrap();
+        for key in *keys {
+            let line =
+                section.lines().find(|line| line.trim_start_matches("# ").starts_with(&format!("{} = ", key.name)));
+            let line = line.unwrap_or_else(|| panic!("{table}.{} is missing", key.name));
+            let shown = !line.starts_with('#') || key.default.is_empty();
+            let default = format!("# {} = {}", key.name, key.default);
+            let true_default = line == default || line.starts_with(&format!("{default} "));
+            assert!(shown || true_default, "{table}.{}: another default is shown", key.name);
+        }
+    }
+}

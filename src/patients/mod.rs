@@ -1,5 +1,6 @@
 //! Patients, their family and their insurance. Catalogue §4 and §14.01–14.02.
 pub mod external_contact;
+mod family;
 pub mod patient;
 pub mod patient_address;
 pub mod patient_identifier;
@@ -8,7 +9,10 @@ pub mod patient_portal_account;
 pub mod patient_proxy;
 pub mod patient_relationship;
 pub mod payer;
+mod search;
+mod status;
 
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -22,4 +26,19 @@ pub static TABLES: &[&Table] = &[
     &patient_proxy::PATIENT_PROXY,
     &payer::PAYER,
     &patient_insurance_policy::PATIENT_INSURANCE_POLICY,
+];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &status::DEACTIVATE,
+    &status::REACTIVATE,
+    &status::MARK_DECEASED,
+    &search::SEARCH,
+    &search::MATCH,
+    &family::ADD_FAMILY_MEMBER,
+    &family::CONFIRM_PROXY,
+    &family::REVOKE_PROXY,
+    &family::ACTIVATE_PORTAL,
+    &family::SUSPEND_PORTAL,
+    &family::REINSTATE_PORTAL,
+    &family::CLOSE_PORTAL,
 ];

@@ -1,4 +1,5 @@
 //! Tenancy: organisations and their tree, settings, plans, places and teams. Catalogue §1.
+mod lifecycle;
 pub mod location;
 pub mod operatory;
 pub mod subscription_plan;
@@ -14,6 +15,7 @@ pub mod tenant_quota;
 pub mod tenant_settings;
 pub mod tenant_subscription;
 
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -32,4 +34,15 @@ pub static TABLES: &[&Table] = &[
     &tenant_placement::TENANT_PLACEMENT,
     &tenant_move::TENANT_MOVE,
     &team_member::TEAM_MEMBER,
+];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &lifecycle::SUSPEND,
+    &lifecycle::REINSTATE,
+    &lifecycle::CLOSE,
+    &lifecycle::CLOSE_LOCATION,
+    &lifecycle::RETIRE_PLAN,
+    &lifecycle::ACTIVATE_SUBSCRIPTION,
+    &lifecycle::CANCEL_SUBSCRIPTION,
+    &lifecycle::GET_SUBTREE,
 ];

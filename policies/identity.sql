@@ -37,3 +37,10 @@ select kernel.protect('oauth_authorizations',
     secret => '{code_hash,code_challenge,code_expires_at}');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
     secret => '{state_hash,pending_enc}');
+
+create or replace trigger guard_grant before insert or update on enamel.role_permissions
+    for each row execute function sec.guard_grant();
+create or replace trigger guard_grant before insert or update on enamel.user_roles
+    for each row execute function sec.guard_grant();
+create or replace trigger guard_client before insert or update on enamel.api_clients
+    for each row execute function sec.guard_client();

@@ -2,4 +2,5 @@
 mod identity;
 mod house;
 mod kernel;
+mod rest;
 mod world;

@@ -1,4 +1,5 @@
 //! Enamel: the multi-tenant platform server for dentistry. ARCHITECTURE.md is the map.
+pub mod dicom;
 pub mod directory;
 pub mod fhir;
 pub mod governance;

@@ -1,7 +1,7 @@
 //! One registry of stored blobs (catalogue 10.06, 10.07, 10.08, 10.09, 10.13, C36, C43, 7.12).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static FILE: Table = Table {
     name: "files",
@@ -12,7 +12,7 @@ pub static FILE: Table = Table {
     doc: "One registry of stored blobs.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,

@@ -1,7 +1,7 @@
 //! One image, volume, model or video (catalogue 10.03, 10.05).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
 pub static IMAGING_OBJECT: Table = Table {
     name: "imaging_objects",
@@ -12,7 +12,7 @@ pub static IMAGING_OBJECT: Table = Table {
     doc: "One image, volume, model or video.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,

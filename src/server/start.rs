@@ -46,6 +46,9 @@ fn tls(config: &Config) -> Result<Option<MakeRustlsConnect>> {
 /// How one role reaches the configured database.
 fn connector(config: &Config, role: &str, tls: Option<&MakeRustlsConnect>) -> Result<Connector> {
     let mut to: tokio_postgres::Config = config.database.url.parse().map_err(|_| Error::internal("database.url cannot be read"))?;
+    if to.get_user().is_some() || to.get_password().is_some() {
+        return Err(Error::internal("database.url names a user or a password: the server signs in as its own roles only"));
+    }
     let user = format!("enamel_{role}");
     to.user(&user)
         .password(config.database.plane_password(&user).expose_secret())

@@ -197,7 +197,8 @@ impl Scope {
             let events = crate::kernel::audit_store::rows(&self.events)?;
             let params: [Param<'_>; 1] = [&events];
             let (audited, ended) = join(conn.client.query(&append, &params), conn.client.batch_execute("commit")).await;
-            audited?;
+            // Without its audit rows the change is rolled back and never told: the answer is 503, whatever the reason.
+            audited.map_err(Error::unavailable)?;
             ended?;
         }
         self.leave();

@@ -23,3 +23,4 @@ begin
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
 grant execute on function sec.resolve_token(bytea, interval) to enamel_auth;
+grant execute on function sec.sweep(interval) to enamel_jobs;

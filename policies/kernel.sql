@@ -337,6 +337,11 @@ begin
         execute format('create policy sec_u on %s for update to enamel_sec using (true) with check (true)', t);
         execute format('grant insert, update on %s to enamel_sec', t);
     end if;
+    -- What has expired is swept for every tenant by one function.
+    if sec like '%d%' then
+        execute format('create policy sec_d on %s for delete to enamel_sec using (true)', t);
+        execute format('grant delete on %s to enamel_sec', t);
+    end if;
     -- The sealer reads every audit event and appends seals, digests and anchors.
     if sec like '%s%' then
         execute format('create policy sealer_r on %s for select to enamel_sealer using (true)', t);

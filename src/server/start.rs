@@ -1,5 +1,6 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
+use super::worker::Worker;
 use super::{Admin, Contract, bind, bind_admin, guard};
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
@@ -96,6 +97,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     audit_writer: AuditWriter,
+    worker: Worker,
 }
 
 impl Server {
@@ -112,7 +114,8 @@ impl Server {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
-        Ok(Server { kernel, address, admin_address, stop, running, audit_writer })
+        let worker = Worker::start(kernel.clone());
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker })
     }
 
     /// Takes no more requests, lets the running ones end, writes the last audit events, closes the pools.
@@ -123,6 +126,7 @@ impl Server {
             Ok(Err(error)) => tracing::warn!(error = %error, "A listener ended with an error"),
             Err(error) => tracing::error!(error = %error, "The server's task failed"),
         }
+        self.worker.stop().await;
         self.audit_writer.shutdown().await;
         self.kernel.door.pools.close();
     }

@@ -12,6 +12,6 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 }
 
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    let rooms: [&'static [&'static Operation]; 0] = [];
+    let rooms: [&'static [&'static Operation]; 1] = [imaging::OPERATIONS];
     rooms.into_iter().flatten().copied()
 }

@@ -44,3 +44,5 @@ create or replace trigger guard_grant before insert or update on enamel.user_rol
     for each row execute function sec.guard_grant();
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
+create or replace trigger guard_person before update on enamel.users
+    for each row execute function sec.guard_person();

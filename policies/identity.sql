@@ -77,3 +77,5 @@ begin
      where s.token_hash = hash and s.revoked_at is null and s.expires_at > now() and s.token_expires_at > now()
        and (s.api_client_id is not null or s.last_activity_at > now() - idle);
 end $$;
+create or replace trigger guard_person before update on enamel.users
+    for each row execute function sec.guard_person();

@@ -257,6 +257,23 @@ begin
     return new;
 end $$;
 
+-- A login belongs to a person, not to a clinic: staff may correct one only while no other tree of tenants knows it.
+create or replace function sec.guard_person() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); root uuid;
+begin
+    if c.plane is distinct from 'staff' or new.id = c.actor then return new; end if;
+    select t.root_tenant_id into root from enamel.tenants t where t.id = c.tenant;
+    if exists (select from (
+            select m.tenant_id from enamel.user_tenants m where m.user_id = new.id and m.deleted_at is null
+            union all select a.tenant_id from enamel.patient_portal_accounts a where a.user_id = new.id
+            union all select p.tenant_id from enamel.patient_proxies p where p.user_id = new.id) known
+          join enamel.tenants t on t.id = known.tenant_id where t.root_tenant_id <> root) then
+        raise exception 'this login is known to others; only its person may change it' using errcode = '42501';
+    end if;
+    return new;
+end $$;
+
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
 create or replace function sec.guard_client() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$

@@ -22,3 +22,4 @@ begin
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
+grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int) to enamel_sealer;

@@ -1,6 +1,7 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
 use super::{Admin, Contract, bind, bind_admin, guard};
+use crate::governance;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
@@ -96,6 +97,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     audit_writer: AuditWriter,
+    pub sealer: governance::sealer::Sealer,
 }
 
 impl Server {
@@ -112,10 +114,11 @@ impl Server {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
-        Ok(Server { kernel, address, admin_address, stop, running, audit_writer })
+        let sealer = governance::sealer::Sealer::start(kernel.clone())?;
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, sealer })
     }
 
-    /// Takes no more requests, lets the running ones end, writes the last audit events, closes the pools.
+    /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         match self.running.await {
@@ -124,6 +127,7 @@ impl Server {
             Err(error) => tracing::error!(error = %error, "The server's task failed"),
         }
         self.audit_writer.shutdown().await;
+        self.sealer.stop().await;
         self.kernel.door.pools.close();
     }
 }

@@ -16,6 +16,20 @@ create or replace function sec.audit_transaction() returns text language sql vol
 security definer set search_path = pg_catalog, pg_temp as $$
     select lpad((select max(epoch) from sec_priv.audit_epoch)::text, 4, '0') || '.' || lpad(pg_current_xact_id()::text, 20, '0') $$;
 
+-- Every transaction below it has ended, so what a snapshot shows below it is all there will ever be.
+create or replace function sec.audit_horizon() returns text language sql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+    select lpad(max(epoch)::text, 4, '0') || '.' || lpad(pg_snapshot_xmin(pg_current_snapshot())::text, 20, '0') from sec_priv.audit_epoch $$;
+-- After a restore. The lock waits for every transaction that has written an event of the old epoch.
+create or replace function sec.open_audit_epoch(wanted int) returns void language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if wanted > (select max(epoch) from sec_priv.audit_epoch) then
+        lock table sec_priv.audit_epoch in access exclusive mode;
+        insert into sec_priv.audit_epoch select wanted where wanted > (select max(epoch) from sec_priv.audit_epoch);
+    end if;
+end $$;
+
 do $$ begin
     if to_regtype('sec.claims') is null then
         create type sec.claims as (plane text, actor uuid, tenant uuid, scope text, caps bigint, subject uuid,

@@ -2,6 +2,7 @@
 
 use super::worker::Worker;
 use super::{Admin, Contract, bind, bind_admin, guard};
+use crate::governance;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
@@ -98,6 +99,7 @@ pub struct Server {
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     audit_writer: AuditWriter,
     worker: Worker,
+    pub sealer: governance::sealer::Sealer,
 }
 
 impl Server {
@@ -116,9 +118,11 @@ impl Server {
         let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
         let worker = Worker::start(kernel.clone());
         Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker })
+        let sealer = governance::sealer::Sealer::start(kernel.clone())?;
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, sealer })
     }
 
-    /// Takes no more requests, lets the running ones end, writes the last audit events, closes the pools.
+    /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         match self.running.await {
@@ -128,6 +132,7 @@ impl Server {
         }
         self.worker.stop().await;
         self.audit_writer.shutdown().await;
+        self.sealer.stop().await;
         self.kernel.door.pools.close();
     }
 }

@@ -1,8 +1,7 @@
 //! A regulator's or auditor's mandate over a tenant (catalogue 2.15, 3.11, C-R).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Stamps, Table, Ty, Verb};
-use crate::kernel::table::{Field, Filter, Home, How, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_MANDATE: Table = Table {
     name: "audit_mandates",

@@ -15,8 +15,6 @@ pub static FILE: Table = Table {
     home: Home::Tenant,
     soft_delete: true,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
-    versioned: true,
     verbs: &[Verb::List, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,

@@ -117,9 +117,8 @@ impl Server {
         };
         let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
         let worker = Worker::start(kernel.clone());
-        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker })
         let sealer = governance::sealer::Sealer::start(kernel.clone())?;
-        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, sealer })
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker, sealer })
     }
 
     /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.

@@ -12,7 +12,7 @@ select kernel.protect('user_mfa_factors', 'staff=own/own patient=own/own auth=al
 select kernel.protect('user_recovery_codes', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{code_hash}');
 select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
-    secret => '{token_hash}');
+    secret => '{token_hash}', sec => 'rd');
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
     read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'r');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
@@ -28,7 +28,7 @@ select kernel.protect('user_roles', 'staff=all/all group=all/none audit=all/none
 select kernel.protect('sessions', 'staff=own/none patient=own/none auth=all/all jobs=all/all platform=none/none',
     home => 'login', patient => 'user_id', secret => '{token_hash}', sec => 'r');
 select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
-    secret => '{token_hash}');
+    secret => '{token_hash}', sec => 'rd');
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     read => 'manage_integrations', write => 'manage_integrations',
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'r');
@@ -36,7 +36,7 @@ select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
     secret => '{code_hash,code_challenge,code_expires_at}');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
-    secret => '{state_hash,pending_enc}');
+    secret => '{state_hash,pending_enc}', sec => 'rd');
 
 create or replace trigger guard_grant before insert or update on enamel.role_permissions
     for each row execute function sec.guard_grant();
@@ -77,3 +77,5 @@ begin
      where s.token_hash = hash and s.revoked_at is null and s.expires_at > now() and s.token_expires_at > now()
        and (s.api_client_id is not null or s.last_activity_at > now() - idle);
 end $$;
+create or replace trigger guard_person before update on enamel.users
+    for each row execute function sec.guard_person();

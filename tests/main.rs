@@ -2,6 +2,7 @@
 mod faults;
 mod identity;
 mod house;
+mod isolation;
 mod kernel;
 mod rest;
 mod world;

@@ -60,6 +60,7 @@ impl People {
         let tokens: Vec<Vec<u8>> = all.iter().map(|clinic| Token::parse(Kind::Access, &clinic.token).unwrap().hash().as_bytes().to_vec()).collect();
         truth.execute("insert into bench.clinics select * from unnest($1::int[], $2::bigint[], $3::bigint[], $4::bytea[])", &[&numbers, &firsts, &counts, &tokens]).await.unwrap();
         truth.batch_execute(FILL).await.unwrap();
+        truth.batch_execute("vacuum (analyze)").await.unwrap();
         let clinics: Vec<Clinic> = all.iter().filter(|clinic| clinic.patients > 0).cloned().collect();
         People { truth, clinics, dso: 0, all }
     }
@@ -146,8 +147,8 @@ begin
         execute 'drop index enamel.' || quote_ident(one.indexname);
     end loop;
     insert into enamel.patients (tenant_id, id, first_name, last_name, dob, administrative_gender, contact_email, phone_mobile, preferred_language, external_ref)
-    select bench.tenant(c.number), bench.patient(n), first, last, date '1930-01-01' + (n * 7919 % 33000)::int, (array['FEMALE', 'MALE', 'OTHER', 'UNKNOWN'])[1 + n % 4],
-           lower(first || '.' || last) || n || '@mail.example', '+49151' || 10000000 + n, 'de', 'PMS-' || n
+    select bench.tenant(c.number), bench.patient(n), name.first, name.last, date '1930-01-01' + (n * 7919 % 33000)::int, (array['FEMALE', 'MALE', 'OTHER', 'UNKNOWN'])[1 + n % 4],
+           lower(name.first || '.' || name.last) || n || '@mail.example', '+49151' || 10000000 + n, 'de', 'PMS-' || n
       from bench.clinics c cross join lateral generate_series(c.first, c.first + c.patients - 1) n
       cross join lateral (select (array['Anna', 'Boris', 'Chloé', 'Dmitri', 'Elif', 'Farid', 'Grete', 'Hans', 'Ines', 'Jakob', 'Klara'])[1 + n % 11] as first,
                                  (array['Müller', 'Schmidt', 'Yılmaz', 'Nowak', 'Okafor', 'Lindqvist', 'García', 'Ionescu', 'Haddad', 'Kim', 'Fischer', 'Weber', 'Ruiz'])[1 + n % 13] || '-' || n % 997 as last) name;
@@ -156,8 +157,4 @@ begin
     for n in 1 .. cardinality(kept) loop execute kept[n]; end loop;
 end $$;
 reset session_replication_role;
-reset synchronous_commit;
-vacuum (analyze) enamel.patients;
-vacuum (analyze) enamel.patient_addresses;
-analyze;
-checkpoint";
+reset synchronous_commit";

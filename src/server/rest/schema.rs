@@ -246,6 +246,11 @@ fn answer(status: u16, description: &'static str, schema: Option<String>, etag: 
     }
 }
 
+fn bytes(media: &'static str) -> MetaResponse {
+    let body = MetaMediaType { content_type: media, schema: inline(MetaSchema::new_with_format("string", "binary")) };
+    MetaResponse { content: vec![body], ..answer(200, "The bytes, sent as they are made.", None, false) }
+}
+
 fn refusals(statuses: &[u16]) -> Vec<MetaResponse> {
     let text = |status| match status {
         400 => "The request cannot be read.",
@@ -336,6 +341,7 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
         Gives::Created(table) => answer(201, "Stored.", Some(table.schema.to_owned()), true),
         Gives::Page(table) => answer(200, "A page.", Some(Shape::Page.name(table.schema)), false),
         Gives::Object(schema, _) => answer(200, "Done.", Some(schema.to_owned()), false),
+        Gives::Bytes(media) => bytes(media),
         Gives::Nothing => answer(204, "Done.", None, false),
     }];
     responses.extend(refusals(&[400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503]));

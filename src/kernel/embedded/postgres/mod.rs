@@ -36,8 +36,10 @@ const PORT: u16 = 5432;
 const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
-/// Backends of a killed server need a moment to notice; until then its shared memory counts as in use.
+/// Backends of a killed server need a moment to notice, and init one to reap it; until then its shared memory or its
+/// process counts as in use.
 const STARTS_MAX: u32 = 10;
+const LINGERS: [&str; 2] = ["shared memory block", "\"postmaster.pid\" already exists"];
 const LOG_LINE_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(Debug, Clone)]
@@ -78,7 +80,8 @@ impl Cluster {
             keeper.end(STOP_MAX).await;
             let why = why.unwrap_or_else(|| last_words(&folder.log(), log_from));
             starts += 1;
-            if starts == STARTS_MAX || !why.contains("shared memory block") {
+            let lingers = LINGERS.iter().any(|words| why.contains(words));
+            if starts == STARTS_MAX || !lingers {
                 return Err(line(format!("PostgreSQL did not start: {why} (its log is {}).", folder.log().display())));
             }
             tokio::time::sleep(Duration::from_millis(300)).await;

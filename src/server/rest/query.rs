@@ -13,6 +13,9 @@ const PARAMETERS_MAX: usize = 50;
 /// The parameters in order; a name that stands twice is refused, for two readers would take different ones.
 pub fn parameters(request: &Request) -> Result<Vec<(String, String)>> {
     let text = request.uri().query().unwrap_or_default();
+    if !is_clean(text.as_bytes()) {
+        return Err(Error::new(&error::PARAMETER_INVALID).detail("The query is not form-encoded UTF-8 without U+0000."));
+    }
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(text)
         .map_err(|_| Error::new(&error::PARAMETER_INVALID).detail("The query is not form-encoded UTF-8."))?;
     let mut seen = HashSet::new();
@@ -25,6 +28,26 @@ pub fn parameters(request: &Request) -> Result<Vec<(String, String)>> {
         0..=PARAMETERS_MAX => Ok(pairs),
         _ => Err(Error::new(&error::PARAMETER_INVALID).detail("There are too many parameters.")),
     }
+}
+
+/// The form decoder puts U+FFFD for bytes that are no UTF-8, and PostgreSQL's text cannot hold U+0000.
+fn is_clean(query: &[u8]) -> bool {
+    let mut decoded = Vec::with_capacity(query.len());
+    let mut rest = query;
+    while let [byte, behind @ ..] = rest {
+        let digit = |at: usize| behind.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.extend(u8::try_from(high * 16 + low));
+                rest = &behind[2..];
+            }
+            _ => {
+                decoded.push(*byte);
+                rest = behind;
+            }
+        }
+    }
+    !decoded.contains(&0) && std::str::from_utf8(&decoded).is_ok()
 }
 
 pub fn shown(name: &str) -> String {

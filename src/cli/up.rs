@@ -74,14 +74,17 @@ async fn serve(dir: &Path, ports: Ports, secrets: &Secrets, cluster: &Cluster, s
     let described = world::describe(&server, issuer.issuer_url(), secrets).await?;
     write_private(&dir.join("dev.json"), &serde_json::to_vec_pretty(&described)?)?;
     world::greet(&described, made, started.elapsed());
-    tokio::select! {
-        () = asked_to_stop() => println!("\nStopping …"),
-        () = cluster.ended() => eprintln!("enamel: PostgreSQL ended by itself; stopping"),
-    }
+    let outcome = tokio::select! {
+        () = asked_to_stop() => {
+            println!("\nStopping …");
+            Ok(())
+        }
+        () = cluster.ended() => Err(line("PostgreSQL ended by itself; its log is in the data directory")),
+    };
     server.stop().await;
     issuer.stop().await?;
     telemetry.flush().await;
-    Ok(())
+    outcome
 }
 
 /// Made for its owner; as root, an unprivileged PostgreSQL has to pass through it.

@@ -1,4 +1,5 @@
 //! Commands. Each failure is one line and an exit code other than 0.
+mod audit;
 mod demo;
 mod openapi;
 mod secrets;
@@ -29,6 +30,9 @@ enum Command {
     Serve(WithConfig),
     /// Brings the database to the schema of this binary (needs database.admin_url)
     Migrate(WithConfig),
+    /// Exports and proves audit logs
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Writes what is generated under openapi/
     Openapi,
 }
@@ -81,6 +85,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Up(up) => up::up(up).await?,
         Command::Serve(at) => serve::serve(at.config.as_deref()).await?,
         Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
+        Command::Audit(audit) => return audit::run(audit).await,
         Command::Openapi => openapi::write(std::path::Path::new("openapi"))?,
     }
     Ok(ExitCode::SUCCESS)

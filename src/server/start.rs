@@ -29,6 +29,14 @@ pub struct Prepared {
     audit_writer: AuditWriter,
 }
 
+impl Prepared {
+    /// Writes the last audit events and closes the pools.
+    pub async fn stop(self) {
+        self.audit_writer.shutdown().await;
+        self.kernel.door.pools.close();
+    }
+}
+
 /// The passwords the migration gives the roles.
 pub fn passwords(config: &Config) -> migrate::Passwords {
     ROLES.iter().map(|role| (*role, config.database.plane_password(&format!("enamel_{role}")).expose_secret().to_owned())).collect()

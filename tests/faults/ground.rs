@@ -52,16 +52,22 @@ impl Ground {
     }
     async fn make() -> Ground {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let cluster = Cluster::start(&world::scratch("ground"), Options { throwaway: true, connections_max: 200 }).await.unwrap();
+        let dir = world::scratch("ground");
+        let cluster = Cluster::start(&dir, Options { throwaway: true, connections_max: 200 }).await.unwrap();
+        // Its socket is ours alone. SCRAM costs an unoptimized build most of a start, and a hundred starts are tested.
+        std::fs::write(dir.join("postgres/data/pg_hba.conf"), "local all all trust\n").unwrap();
         let ground = Ground { cluster, keys: Keys::new() };
         world::database(&ground.cluster, TEMPLATE).await;
+        ground.admin().await.batch_execute("select pg_reload_conf()").await.unwrap();
         ground.keys.migrate(&ground.cluster, TEMPLATE).await;
         ground
     }
+    async fn admin(&self) -> tokio_postgres::Client {
+        Connector { config: self.cluster.superuser_config("postgres"), tls: None }.connect().await.unwrap()
+    }
     /// A house whose database nobody else uses.
     pub async fn house(&self, name: &str) -> House {
-        let admin = Connector { config: self.cluster.superuser_config("postgres"), tls: None }.connect().await.unwrap();
-        admin.batch_execute(&format!("create database {name} template {TEMPLATE}")).await.unwrap();
+        self.admin().await.batch_execute(&format!("create database {name} template {TEMPLATE}")).await.unwrap();
         self.keys.house(&self.cluster, name)
     }
     /// As [`Self::house`], with nothing in its database yet.

@@ -104,9 +104,9 @@ fn a_superuser_is_refused_however_it_comes() {
 #[test]
 fn two_that_migrate_at_once_are_safe() {
     world::runtime().block_on(async {
-        let house = Ground::get().await.bare_house("both").await;
+        let house = Ground::get().await.bare_house("both_migrate").await;
         let password = String::from_utf8(house.superuser.get_password().unwrap().to_vec()).unwrap();
-        let admin = format!("host={} port=5432 dbname=both user=enamel_super password={password}", socket(&house.superuser));
+        let admin = format!("host={} port=5432 dbname=both_migrate user=enamel_super password={password}", socket(&house.superuser));
         let migrate = |number: usize| {
             let mut command = command(["migrate", "--config", house.config.to_str().unwrap()]);
             command.env("ENAMEL_DATABASE__ADMIN_URL", &admin);

@@ -22,6 +22,8 @@ const DERIVED: &[(&[&str], &[&str])] = &[
     (&["family", "given", "prefix", "suffix"], &["text"]),
     (&["line", "city", "district", "state", "postalCode", "country"], &["text"]),
     (&["data", "url"], &["hash", "size"]),
+    // A record that holds the whole as one text tells nothing about its parts.
+    (&["text"], &["family", "given", "prefix", "suffix", "line", "city", "district", "state", "postalCode", "country", "coding"]),
 ];
 
 /// Elements of this array are several words for one thing: when one changes, the others said the old.

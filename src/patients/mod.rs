@@ -1,5 +1,10 @@
 //! Patients, their family and their insurance. Catalogue §4 and §14.01–14.02.
 pub mod external_contact;
+pub mod fhir_coverage;
+pub mod fhir_patient;
+mod fhir_patient_parts;
+pub mod fhir_payer;
+pub mod fhir_related_person;
 pub mod patient;
 pub mod patient_address;
 pub mod patient_identifier;
@@ -9,6 +14,7 @@ pub mod patient_proxy;
 pub mod patient_relationship;
 pub mod payer;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -23,3 +29,7 @@ pub static TABLES: &[&Table] = &[
     &payer::PAYER,
     &patient_insurance_policy::PATIENT_INSURANCE_POLICY,
 ];
+
+/// The resource types of this room.
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_patient::MAPPING, &fhir_related_person::MAPPING, &fhir_payer::MAPPING, &fhir_coverage::MAPPING];

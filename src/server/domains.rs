@@ -1,5 +1,6 @@
 //! What the rooms serve. A new domain is two lines here.
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 use crate::{directory, governance, identity, imaging, patients, tenancy, workflow};
@@ -14,4 +15,8 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
     let rooms: [&'static [&'static Operation]; 0] = [];
     rooms.into_iter().flatten().copied()
+}
+
+pub fn resources() -> impl Iterator<Item = &'static Mapping> {
+    [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES].into_iter().flatten().copied()
 }

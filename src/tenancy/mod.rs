@@ -1,4 +1,7 @@
 //! Tenancy: organisations and their tree, settings, plans, places and teams. Catalogue §1.
+pub mod fhir_location;
+pub mod fhir_operatory;
+pub mod fhir_organization;
 pub mod location;
 pub mod operatory;
 pub mod subscription_plan;
@@ -14,6 +17,7 @@ pub mod tenant_quota;
 pub mod tenant_settings;
 pub mod tenant_subscription;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -33,3 +37,6 @@ pub static TABLES: &[&Table] = &[
     &tenant_move::TENANT_MOVE,
     &team_member::TEAM_MEMBER,
 ];
+
+/// The resource types of this room.
+pub static RESOURCES: &[&Mapping] = &[&fhir_organization::MAPPING, &fhir_location::MAPPING, &fhir_operatory::MAPPING];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub const API: &str = "/api/v1";
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    let routes = Route::new().nest(API, rest::service()).nest(fhir::PATH, fhir::routes(kernel.clone()));
+    let routes = Route::new().nest(API, rest::service()).nest(fhir::PATH, fhir::routes(&kernel));
     routes.with(super::authenticate::Authenticate(kernel)).map_to_response()
 }
 

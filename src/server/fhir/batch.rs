@@ -22,20 +22,17 @@ pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str) -> R
     let mut replies = Vec::with_capacity(entries.len());
     for (place, entry) in entries.into_iter().enumerate() {
         let reply = match entry {
-            Ok(entry) => one(caller, entry, prefer, base).await.map_err(|refusal| within(refusal, place)),
+            Ok(entry) => one(caller, entry, prefer, base).await,
             Err(refusal) => Err(refusal),
         };
-        replies.push(reply.unwrap_or_else(|refusal| Reply::failed(&refusal)));
+        replies.push(reply.unwrap_or_else(|refusal| {
+            if refusal.code.status >= 500 {
+                tracing::error!(entry = place, error = %refusal, "An entry of a batch failed");
+            }
+            Reply::failed(&refusal)
+        }));
     }
     Ok(bundle::batch_response(replies))
-}
-
-/// Elements are named from the resource's own root, as the entry's outcome stands beside the entry; parameters stay.
-fn within(refusal: Error, place: usize) -> Error {
-    if refusal.code.status >= 500 {
-        tracing::error!(entry = place, error = %refusal, "An entry of a batch failed");
-    }
-    refusal
 }
 
 async fn one(caller: &Caller, entry: Entry, prefer: Prefer, base: &str) -> Result<Reply> {

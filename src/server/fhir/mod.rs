@@ -36,7 +36,6 @@ type Handler<F> = fn(Fhir, Request) -> F;
 /// What every handler needs.
 #[derive(Clone)]
 struct Fhir {
-    kernel: Arc<Kernel>,
     base: Arc<str>,
 }
 
@@ -44,8 +43,8 @@ pub fn base(kernel: &Kernel) -> String {
     format!("{}{PATH}", kernel.config.server.public_url.trim_end_matches('/'))
 }
 
-pub fn routes(kernel: Arc<Kernel>) -> Route {
-    let fhir = Fhir { base: base(&kernel).into(), kernel };
+pub fn routes(kernel: &Kernel) -> Route {
+    let fhir = Fhir { base: base(kernel).into() };
     fn at<F>(fhir: &Fhir, handler: Handler<F>) -> BoxEndpoint<'static, Response>
     where
         F: Future<Output = Result<Response>> + Send + 'static,

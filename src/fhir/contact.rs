@@ -28,10 +28,9 @@ pub fn point(points: &[ContactPoint], system: &str, uses: &[&str], plain: fn(&st
     points.iter().filter(fits).find_map(|point| plain(point.value.as_deref()?))
 }
 
-/// E.164, with the marks people write between the digits taken out.
+/// E.164 as it stands; other spellings stay as they were sent.
 pub fn phone(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(|c| !" -().\u{a0}/".contains(*c)).collect();
-    form::is_phone(&digits).then_some(digits)
+    form::is_phone(text).then(|| text.to_owned())
 }
 
 pub fn email(text: &str) -> Option<String> {

@@ -13,6 +13,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::kernel::config::Config;
 use crate::kernel::{Error, Result};
 
 /// bcrypt reads 72 bytes and forgets the rest: two passwords with one beginning would be the same.
@@ -98,6 +99,15 @@ impl Pepper {
 pub struct Recipe {
     pub costs: Costs,
     pub peppers: Vec<Pepper>,
+}
+
+impl Recipe {
+    /// As the configuration asks.
+    pub fn configured(config: &Config) -> Result<Recipe> {
+        let argon2 = &config.identity.argon2;
+        let costs = Costs { memory_kib: argon2.memory_kib, passes: argon2.iterations, lanes: argon2.parallelism };
+        Ok(Recipe { costs, peppers: vec![Pepper::new("1", *config.secrets.password_pepper.expose())?] })
+    }
 }
 
 /// A hash from the database, understood.

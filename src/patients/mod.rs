@@ -5,6 +5,7 @@ pub mod fhir_patient;
 mod fhir_patient_parts;
 pub mod fhir_payer;
 pub mod fhir_related_person;
+mod family;
 pub mod patient;
 pub mod patient_address;
 pub mod patient_identifier;
@@ -13,8 +14,11 @@ pub mod patient_portal_account;
 pub mod patient_proxy;
 pub mod patient_relationship;
 pub mod payer;
+mod search;
+mod status;
 
 use crate::fhir::mapping::Mapping;
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -33,3 +37,18 @@ pub static TABLES: &[&Table] = &[
 /// The resource types of this room.
 pub static RESOURCES: &[&Mapping] =
     &[&fhir_patient::MAPPING, &fhir_related_person::MAPPING, &fhir_payer::MAPPING, &fhir_coverage::MAPPING];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &status::DEACTIVATE,
+    &status::REACTIVATE,
+    &status::MARK_DECEASED,
+    &search::SEARCH,
+    &search::MATCH,
+    &family::ADD_FAMILY_MEMBER,
+    &family::CONFIRM_PROXY,
+    &family::REVOKE_PROXY,
+    &family::ACTIVATE_PORTAL,
+    &family::SUSPEND_PORTAL,
+    &family::REINSTATE_PORTAL,
+    &family::CLOSE_PORTAL,
+];

@@ -131,7 +131,7 @@ mod tests {
         let mut admin = admin()
             .check("database", || async { Err("password hunter2 is wrong".into()) })
             .check("works", || async { Ok(()) })
-            .check("store", || std::future::pending())
+            .check("store", std::future::pending)
             .check("sealer", || async { panic!("hunter2") });
         admin.check_max = Duration::from_millis(50);
         assert_eq!(readyz(&admin).await, r#"503 {"ready":false,"failing":["database","store","sealer"]}"#);

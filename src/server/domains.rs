@@ -13,7 +13,12 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 }
 
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    let rooms: [&'static [&'static Operation]; 0] = [];
+    let rooms = [
+        tenancy::OPERATIONS,
+        patients::OPERATIONS,
+        governance::OPERATIONS,
+        imaging::OPERATIONS,
+    ];
     rooms.into_iter().flatten().copied()
 }
 

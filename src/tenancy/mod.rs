@@ -2,6 +2,7 @@
 pub mod fhir_location;
 pub mod fhir_operatory;
 pub mod fhir_organization;
+mod lifecycle;
 pub mod location;
 pub mod operatory;
 pub mod subscription_plan;
@@ -18,6 +19,7 @@ pub mod tenant_settings;
 pub mod tenant_subscription;
 
 use crate::fhir::mapping::Mapping;
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -40,3 +42,14 @@ pub static TABLES: &[&Table] = &[
 
 /// The resource types of this room.
 pub static RESOURCES: &[&Mapping] = &[&fhir_organization::MAPPING, &fhir_location::MAPPING, &fhir_operatory::MAPPING];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &lifecycle::SUSPEND,
+    &lifecycle::REINSTATE,
+    &lifecycle::CLOSE,
+    &lifecycle::CLOSE_LOCATION,
+    &lifecycle::RETIRE_PLAN,
+    &lifecycle::ACTIVATE_SUBSCRIPTION,
+    &lifecycle::CANCEL_SUBSCRIPTION,
+    &lifecycle::GET_SUBTREE,
+];

@@ -22,8 +22,10 @@ pub type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// How long a sealed context is believed, seconds. Longer than any request may take, shorter than anyone can use it.
 const SEAL_VALID_S: i64 = 60;
-/// One snapshot for all statements of a read: a record and its parts never come from two moments.
-const BEGIN_READ: &str = "begin isolation level repeatable read";
+/// Session state never exists by our doing; what a hostile statement left on the connection is wiped with the same trip.
+const BEGIN: &str = "close all; unlisten *; reset all; begin";
+/// The same, and one snapshot for all statements of a read: a record and its parts never come from two moments.
+const BEGIN_READ: &str = "close all; unlisten *; reset all; begin isolation level repeatable read";
 const SET_CONTEXT: &str = "select set_config('app.ctx', $1, true)";
 
 /// A statement of ours, or a generated one made of our own column names.
@@ -131,7 +133,7 @@ impl Scope {
         conn.mark_dirty(true);
         let context: [Param<'_>; 1] = [&self.sealed];
         let ((began, set), rows) = join(
-            join(conn.client.batch_execute("begin"), conn.client.query(&set_context, &context)),
+            join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)),
             conn.client.query(&statement, params),
         )
         .await;

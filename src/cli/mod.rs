@@ -1,0 +1,104 @@
+//! Commands. Each failure is one line and an exit code other than 0.
+mod demo;
+mod openapi;
+mod secrets;
+mod serve;
+mod up;
+mod world;
+
+use clap::{Args, Parser, Subcommand};
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `(file, content)` of everything under openapi/.
+pub use openapi::files as generated;
+
+#[derive(Parser)]
+#[command(name = "enamel", version, about = "The multi-tenant platform server for dentistry")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts everything on loopback with a demo world: PostgreSQL, object store, sign-in, server
+    Up(Up),
+    /// Serves in production, against a PostgreSQL, an object store and identity providers of yours
+    Serve(WithConfig),
+    /// Brings the database to the schema of this binary (needs database.admin_url)
+    Migrate(WithConfig),
+    /// Writes what is generated under openapi/
+    Openapi,
+}
+
+#[derive(Args)]
+pub struct Up {
+    /// Where everything lives
+    #[arg(long, default_value = ".enamel")]
+    data_dir: PathBuf,
+    /// Of the API; the three after it are used for probes, sign-in and the object store
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+#[derive(Args)]
+pub struct WithConfig {
+    /// TOML file; environment variables ENAMEL_<TABLE>__<KEY> come on top
+    #[arg(long, env = "ENAMEL_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// A failure as one line for the terminal.
+#[derive(Debug)]
+pub struct Line(String);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Line {
+    fn from(error: E) -> Line {
+        let mut text = error.to_string().replace('\n', " ");
+        if let Some(rest) = text.strip_prefix("unavailable: ").or_else(|| text.strip_prefix("internal: Something failed on our side. ")) {
+            text = rest.trim_start_matches('[').trim_end_matches(']').to_owned();
+        }
+        Line(text)
+    }
+}
+
+fn line(text: impl Into<String>) -> Line {
+    Line(text.into())
+}
+
+type Outcome<T = ()> = Result<T, Line>;
+
+pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
+    match arguments.command {
+        Command::Up(up) => up::up(up).await?,
+        Command::Serve(at) => serve::serve(at.config.as_deref()).await?,
+        Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
+        Command::Openapi => openapi::write(std::path::Path::new("openapi"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,135 @@
+//! Tenants, subscriptions and places along their states (catalogue 1.07, 1.16, 1.19).
+
+use super::location::LOCATION;
+use super::subscription_plan::SUBSCRIPTION_PLAN;
+use super::tenant::TENANT;
+use super::tenant_subscription::TENANT_SUBSCRIPTION;
+use crate::kernel::audit::{Action, Metadata, Outcome};
+use crate::kernel::audit_store;
+use crate::kernel::context::{Permission, Plane};
+use crate::kernel::db::Scope;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::table::{Field, Table, Value, store};
+use crate::sql;
+use chrono::TimeDelta;
+use serde_json::json;
+
+const fn step(
+    id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], table: &'static Table, planes: &'static [Plane], permission: Permission, run: Run,
+) -> Operation {
+    Operation { id, method: Method::Post, path, tag: "Tenancy", doc, takes, gives: Gives::Record(table), planes, permission, run }
+}
+
+const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
+
+pub static SUSPEND: Operation = step(
+    "suspendTenant", "/tenants/{id}/suspend", "Refuse sign-in and API calls of a tenant within 5 seconds; the data stays", REASON, &TENANT,
+    &[Plane::Platform], Permission::Own,
+    Run::Inside(|scope, call| Box::pin(async move {
+        let now = scope.now();
+        told(scope, call);
+        transition(scope, call, &TENANT, vec![("suspended_at", Value::Instant(now))]).await
+    })),
+);
+pub static REINSTATE: Operation = step(
+    "reinstateTenant", "/tenants/{id}/reinstate", "End a suspension", &[], &TENANT, &[Plane::Platform], Permission::Own,
+    Run::Inside(|scope, call| Box::pin(async move {
+        told(scope, call);
+        transition(scope, call, &TENANT, vec![("suspended_at", Value::Null)]).await
+    })),
+);
+/// Years a closed tenant's rows stay before the retention job may look at them.
+const KEPT_AFTER_CLOSING_DAYS: i64 = 365 * 10;
+pub static CLOSE: Operation = step(
+    "closeTenant", "/tenants/{id}/close", "Close a tenant for good; nothing is deleted before its retention ends",
+    &[Field::text("confirm").required().doc("the tenant's slug, once more")], &TENANT, &[Plane::Platform, Plane::Staff], Permission::ManageTenant,
+    Run::Inside(|scope, call| Box::pin(close(scope, call))),
+);
+
+async fn close(scope: &mut Scope, call: &Call) -> Result<Answer> {
+    let was = store::lock(scope, &TENANT, call.id()?, call.version, &call.caller.kernel.keys).await?;
+    if was.text("slug") != call.text("confirm") {
+        return Err(Error::new(&error::INVALID).fault("confirm", "value", "It must be the tenant's slug."));
+    }
+    told(scope, call);
+    let (now, later) = (scope.now(), scope.now() + TimeDelta::days(KEPT_AFTER_CLOSING_DAYS));
+    transition(scope, call, &TENANT, vec![("closed_at", Value::Instant(now)), ("purge_after", Value::Instant(later))]).await
+}
+
+/// The tenant's own log says who stopped or started it, and why.
+fn told(scope: &mut Scope, call: &Call) {
+    let mut event = audit_store::of(scope.context(), "CONFIG_CHANGED", Action::Execute, Outcome::Success, scope.now());
+    event.tenant_id = call.id.unwrap_or(event.tenant_id);
+    event.resource_type = Some("Tenant".into());
+    event.resource_id = call.id;
+    event.metadata = Metadata::new().text("operation", call.operation.id).text("reason", call.text("reason").unwrap_or_default());
+    scope.audit(event);
+}
+
+pub static CLOSE_LOCATION: Operation = step(
+    "closeLocation", "/locations/{id}/close", "Close a place for good", &[], &LOCATION, &[Plane::Staff], Permission::ManageTenant,
+    Run::Inside(|scope, call| Box::pin(transition(scope, call, &LOCATION, vec![]))),
+);
+pub static RETIRE_PLAN: Operation = step(
+    "retireSubscriptionPlan", "/subscription-plans/{id}/retire", "Offer a plan no more; running subscriptions go on", &[], &SUBSCRIPTION_PLAN,
+    &[Plane::Platform], Permission::Own,
+    Run::Inside(|scope, call| Box::pin(transition(scope, call, &SUBSCRIPTION_PLAN, vec![]))),
+);
+pub static ACTIVATE_SUBSCRIPTION: Operation = step(
+    "activateTenantSubscription", "/tenant-subscriptions/{id}/activate", "End the trial and begin to pay", &[], &TENANT_SUBSCRIPTION,
+    &[Plane::Staff, Plane::Platform], Permission::ManageBilling,
+    Run::Inside(|scope, call| Box::pin(transition(scope, call, &TENANT_SUBSCRIPTION, vec![("is_trial", Value::Bool(false))]))),
+);
+pub static CANCEL_SUBSCRIPTION: Operation = step(
+    "cancelTenantSubscription", "/tenant-subscriptions/{id}/cancel", "Cancel; it runs to its end", REASON, &TENANT_SUBSCRIPTION,
+    &[Plane::Staff, Plane::Platform], Permission::ManageBilling,
+    Run::Inside(|scope, call| Box::pin(async move {
+        let (now, reason) = (scope.now(), call.text("reason").unwrap_or_default().to_owned());
+        let columns = vec![("cancelled_at", Value::Instant(now)), ("cancel_reason", Value::Text(reason)), ("auto_renew", Value::Bool(false))];
+        transition(scope, call, &TENANT_SUBSCRIPTION, columns).await
+    })),
+);
+
+sql! {
+    /// The tenants the caller covers.
+    SUBTREE() = "
+        select t.id, t.slug, t.name, t.type, t.status, t.parent_tenant_id from tenants t
+         where t.id = any ((select sec.tenants(0))::uuid[]) order by t.created_at, t.id";
+}
+
+static TREE: &[Field] = &[Field::json("tenants").required().doc("id, slug, name, type, status, parent_tenant_id and depth below the asked one")];
+pub static GET_SUBTREE: Operation = Operation {
+    id: "getTenantSubtree", method: Method::Get, path: "/tenants/{id}/subtree", tag: "Tenancy", doc: "The tenants of a subtree with their depth", takes: &[],
+    gives: Gives::Object("TenantSubtree", TREE), planes: &[Plane::Staff], permission: Permission::ViewTenant, run: Run::Apart(|call| Box::pin(subtree(call))),
+};
+
+async fn subtree(call: Call) -> Result<Answer> {
+    let root = call.id()?;
+    let context = call.caller.reading(&TENANT)?;
+    let scope = call.caller.kernel.door.open(&context).await?;
+    let answers = scope.once(&[((&SUBTREE).into(), vec![])]).await?;
+    let mut nodes = Vec::new();
+    for row in answers.iter().flatten() {
+        let (id, parent): (uuid::Uuid, Option<uuid::Uuid>) = (row.try_get(0)?, row.try_get(5)?);
+        let words = [row.try_get::<_, String>(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?];
+        nodes.push((id, parent, words));
+    }
+    let depth_of = |mut id: uuid::Uuid| {
+        let mut depth = 0;
+        while id != root {
+            let (_, parent, _) = nodes.iter().find(|(node, ..)| *node == id)?;
+            id = (*parent)?;
+            depth += 1;
+        }
+        Some(depth)
+    };
+    let tree: Vec<_> = nodes.iter().filter_map(|(id, parent, [slug, name, kind, status])| {
+        let depth = depth_of(*id)?;
+        Some(json!({"id": id, "slug": slug, "name": name, "type": kind, "status": status, "parent_tenant_id": parent, "depth": depth}))
+    }).collect();
+    if tree.is_empty() {
+        return Err(Error::new(&error::NOT_FOUND));
+    }
+    Ok(Answer::Object([("tenants".to_owned(), tree.into())].into_iter().collect()))
+}

@@ -7,11 +7,9 @@ use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STA
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::fhir::search::SearchParam;
-use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty, form};
 use crate::tenancy::fhir_location::NPI;
-use futures_util::future::BoxFuture;
 
 /// Stands in the specialty's column until a PractitionerRole says it.
 pub const UNKNOWN: &str = "Unspecified";
@@ -40,7 +38,8 @@ pub static MAPPING: Mapping = Mapping {
     render,
     take: Some(take),
     creates: true,
-    complete: Some(complete),
+    complete: None,
+    presumed: &[("specialty", UNKNOWN)],
     search: &[
         ("name", Find::Text { within: HERE, starts: &[], words: &["r.full_name_key"], exact: &["r.full_name", "r.last_name", "r.first_name"] }),
         ("identifier", Find::Plain { within: IDENTIFIED }),
@@ -102,11 +101,4 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
         .set("npi", npi, root.at("identifier"))
         .set("status", if active { "ACTIVE" } else { "INACTIVE" }, root.at("active"));
     Ok(Taken { root: columns, parts: vec![Some(rows)] })
-}
-
-fn complete<'a>(_scope: &'a mut Scope, taken: &'a mut Taken) -> BoxFuture<'a, Result<()>> {
-    Box::pin(async move {
-        taken.root.set("specialty", UNKNOWN, "Practitioner".into());
-        Ok(())
-    })
 }

@@ -35,6 +35,7 @@ pub static MAPPING: Mapping = Mapping {
     take: Some(take),
     creates: true,
     complete: None,
+    presumed: &[],
     search: &[
         ("practitioner", Find::Points { column: "r.provider_id", to: "Practitioner" }),
         ("specialty", Find::Code {

@@ -6,11 +6,11 @@
 use super::registry::TypeDef;
 use super::resource::Resource;
 use crate::kernel::context::Plane;
-use crate::kernel::db::Scope;
+use crate::kernel::db::Sql;
 use crate::kernel::error::{Error, Fault, INVALID, Result};
-use crate::kernel::table::{Draft, Record, Sort, Table, value};
-use futures_util::future::BoxFuture;
+use crate::kernel::table::{Draft, Record, Sort, Table, Value, value};
 use serde_json::Value as Json;
+use tokio_postgres::Row;
 
 /// Planes a resource is served on, and those on which its parts can be read too.
 pub const PEOPLE: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit, Plane::Patient];
@@ -30,12 +30,20 @@ pub struct Mapping {
     pub creates: bool,
     /// What a new record needs and FHIR does not say.
     pub complete: Option<Complete>,
+    /// Columns with a value that stands until somebody says better.
+    pub presumed: &'static [(&'static str, &'static str)],
     pub search: &'static [(&'static str, Find)],
     /// Sort keys beside `_id` and `_lastUpdated`.
     pub sorts: &'static [Sort],
 }
 
-pub type Complete = for<'a> fn(&'a mut Scope, &'a mut Taken) -> BoxFuture<'a, Result<()>>;
+/// A statement whose one row fills in what is missing.
+pub struct Complete {
+    /// `$1` is the tenant; what else it asks for follows.
+    pub query: &'static Sql,
+    pub asks: fn(&Taken) -> Vec<Value>,
+    pub fill: fn(&Row, &mut Taken) -> Result<()>,
+}
 
 pub struct Part {
     pub table: &'static Table,

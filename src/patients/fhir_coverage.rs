@@ -2,17 +2,17 @@
 
 use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
-use crate::fhir::mapping::{Columns, Find, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Columns, Complete, Find, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::fhir::search::SearchParam;
-use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, REFERENCE_UNKNOWN, Result};
+use crate::kernel::table::Value;
 use crate::sql;
 use chrono::NaiveDate;
-use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::fhir_patient_parts::take_period;
@@ -41,7 +41,8 @@ pub static MAPPING: Mapping = Mapping {
     render,
     take: Some(take),
     creates: true,
-    complete: Some(complete),
+    complete: Some(Complete { query: &COVERAGE_DEFAULTS, asks: patient, fill }),
+    presumed: &[],
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
         ("status", Find::Code { expr: "r.status", system: "http://hl7.org/fhir/fm-status", stored: str::to_uppercase }),
@@ -169,18 +170,18 @@ sql! {
           from tenants t where t.id = $1";
 }
 
+fn patient(taken: &Taken) -> Vec<Value> {
+    let id = taken.root.get("patient_id").and_then(Json::as_str).and_then(|id| id.parse().ok());
+    vec![id.map_or(Value::Null, Value::Uuid)]
+}
+
 /// The currency is the clinic's; a cover whose order nobody says comes after those that are there.
-fn complete<'a>(scope: &'a mut Scope, taken: &'a mut Taken) -> BoxFuture<'a, Result<()>> {
-    Box::pin(async move {
-        let (tenant, columns) = (scope.tenant()?, &mut taken.root);
-        let patient: Option<Uuid> = columns.get("patient_id").and_then(Json::as_str).and_then(|id| id.parse().ok());
-        let row = scope.one(&COVERAGE_DEFAULTS, &[&tenant, &patient]).await?;
-        let (currency, orders): (String, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
-        columns.set("currency", currency, "Coverage".into());
-        if columns.get("coverage_order").is_none() {
-            let free = ORDERS.iter().find(|order| !orders.iter().any(|taken| taken == *order));
-            columns.set("coverage_order", *free.unwrap_or(&ORDERS[0]), "Coverage.order".into());
-        }
-        Ok(())
-    })
+fn fill(row: &Row, taken: &mut Taken) -> Result<()> {
+    let (currency, orders): (String, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
+    taken.root.set("currency", currency, "Coverage".into());
+    if taken.root.get("coverage_order").is_none() {
+        let free = ORDERS.iter().find(|order| !orders.iter().any(|taken| taken == *order));
+        taken.root.set("coverage_order", *free.unwrap_or(&ORDERS[0]), "Coverage.order".into());
+    }
+    Ok(())
 }

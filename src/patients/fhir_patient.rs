@@ -54,6 +54,7 @@ pub static MAPPING: Mapping = Mapping {
     take: Some(take),
     creates: true,
     complete: None,
+    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.last_name_key", "r.first_name_key"], words: &[], exact: &["r.last_name", "r.first_name", "r.full_name"] }),
         ("family", Find::Text { within: HERE, starts: &["r.last_name_key"], words: &[], exact: &["r.last_name"] }),

@@ -21,6 +21,7 @@ pub static MAPPING: Mapping = Mapping {
     take: Some(take),
     creates: true,
     complete: None,
+    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.claims_address)"], exact: &["r.claims_address"] }),

@@ -40,6 +40,7 @@ pub static MAPPING: Mapping = Mapping {
     take: Some(take),
     creates: true,
     complete: None,
+    presumed: &[],
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
         ("name", Find::Text {

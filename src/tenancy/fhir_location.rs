@@ -3,16 +3,15 @@
 use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
-use crate::fhir::mapping::{Columns, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Columns, Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Resource};
 use crate::fhir::search::SearchParam;
-use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::table::form;
 use crate::sql;
-use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
+use tokio_postgres::Row;
 
 pub const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physical-type";
@@ -43,7 +42,8 @@ pub static MAPPING: Mapping = Mapping {
     render,
     take: Some(take),
     creates: true,
-    complete: Some(complete),
+    complete: Some(Complete { query: &SITE_DEFAULTS, asks: |_| Vec::new(), fill }),
+    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text { within: HERE, starts: &[], words: PLACE, exact: &["r.city", "r.region", "r.postal_code", "r.country"] }),
@@ -144,15 +144,11 @@ sql! {
 }
 
 /// FHIR says no time zone and need not say a country: the tenant's are meant.
-fn complete<'a>(scope: &'a mut Scope, taken: &'a mut Taken) -> BoxFuture<'a, Result<()>> {
-    Box::pin(async move {
-        let tenant = scope.tenant()?;
-        let row = scope.one(&SITE_DEFAULTS, &[&tenant]).await?;
-        let (country, time_zone): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        if taken.root.get("country").is_none() {
-            taken.root.set("country", country, "Location.address.country".into());
-        }
-        taken.root.set("time_zone", time_zone, "Location".into());
-        Ok(())
-    })
+fn fill(row: &Row, taken: &mut Taken) -> Result<()> {
+    let (country, time_zone): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    if taken.root.get("country").is_none() {
+        taken.root.set("country", country, "Location.address.country".into());
+    }
+    taken.root.set("time_zone", time_zone, "Location".into());
+    Ok(())
 }

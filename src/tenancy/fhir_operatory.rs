@@ -15,6 +15,7 @@ pub static MAPPING: Mapping = Mapping {
     take: None,
     creates: false,
     complete: None,
+    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["kernel.fold(r.name)"], words: &[], exact: &["r.name"] }),
         ("address", Find::Never),

@@ -33,6 +33,7 @@ pub static MAPPING: Mapping = Mapping {
     take: Some(take),
     creates: false,
     complete: None,
+    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text {

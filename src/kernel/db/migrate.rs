@@ -38,8 +38,11 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
     let mut client = admin.connect().await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
     let outcome = apply(&mut client, sealer, passwords).await;
-    client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await?;
-    outcome
+    let unlocked = client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await;
+    // What failed first is what is told: after it the unlocking fails too.
+    let applied = outcome?;
+    unlocked?;
+    Ok(applied)
 }
 
 async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> Result<usize> {

@@ -7,7 +7,7 @@ use crate::fhir::{Resource, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
-use crate::kernel::db::Scope;
+use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Access, Draft, Record, Value, Verb, store};
 use serde_json::{Value as Json, json};
@@ -21,9 +21,7 @@ pub async fn create(caller: &Caller, sources: &[&'static Mapping], resource: Res
     let mut scope = caller.write(mapping.table.write).await?;
     let keys = &caller.kernel.keys;
     let mut taken = take(&resource, base)?;
-    if let Some(complete) = mapping.complete {
-        complete(&mut scope, &mut taken).await?;
-    }
+    complete(&mut scope, mapping, &mut taken).await?;
     let parts = std::mem::take(&mut taken.parts);
     parents(&mut scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let draft = taken.root.draft(mapping.table)?;
@@ -33,6 +31,19 @@ pub async fn create(caller: &Caller, sources: &[&'static Mapping], resource: Res
     let shown = finish(&mut scope, mapping, &root, resource, keys).await?;
     scope.commit().await?;
     Ok(shown)
+}
+
+/// What a new record needs and FHIR does not say.
+async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Result<()> {
+    for (column, value) in mapping.presumed {
+        taken.root.set(column, *value, mapping.of.name.to_owned());
+    }
+    let Some(complete) = &mapping.complete else { return Ok(()) };
+    let mut values = vec![Value::Uuid(scope.tenant()?)];
+    values.extend((complete.asks)(taken));
+    let params: Vec<Param<'_>> = values.iter().map(|value| value as Param<'_>).collect();
+    let row = scope.one(complete.query, &params).await?;
+    (complete.fill)(&row, taken)
 }
 
 fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {

@@ -43,7 +43,8 @@ fn a_rest_change_shows_and_the_rest_stays() {
         now.as_object_mut().unwrap().shift_remove("text");
         now.as_object_mut().unwrap().shift_remove("birthDate");
         now["name"][1] = json!({"use": "official", "family": "Lovelace", "given": ["Ada", "Augusta"]});
-        now["telecom"][3]["value"] = json!("+49170999");
+        // Another number is another contact point: the rank of the old one goes with it.
+        now["telecom"][3] = json!({"system": "phone", "use": "mobile", "value": "+49170999"});
         // Contact points come in the order our columns have them; none is lost.
         let sorted = |resource: &Value| {
             let mut resource = bare(resource);

@@ -102,7 +102,7 @@ create table patient_identifiers (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
-create unique index patient_identifiers_system_value_bidx_key on patient_identifiers (tenant_id, system, value_bidx) nulls not distinct where deleted_at is null and system in ('INTERNAL','MRN','NATIONAL_ID');
+create unique index patient_identifiers_system_value_bidx_key on patient_identifiers (tenant_id, system, system_uri, value_bidx) nulls not distinct where deleted_at is null and system in ('INTERNAL','MRN','NATIONAL_ID');
 create unique index patient_identifiers_patient_id_system_key on patient_identifiers (tenant_id, patient_id, system) nulls not distinct where is_primary and deleted_at is null;
 create index patient_identifiers_patient_id_idx on patient_identifiers (tenant_id, patient_id);
 create index patient_identifiers_value_bidx_idx on patient_identifiers (tenant_id, value_bidx);
@@ -186,7 +186,7 @@ create table patient_relationships (
     patient_id uuid not null,
     related_patient_id uuid,
     external_contact_id uuid,
-    relationship_type text not null check (relationship_type in ('SPOUSE', 'CHILD', 'GUARDIAN', 'EMERGENCY_CONTACT', 'PARENT')),
+    relationship_type text not null check (relationship_type in ('SPOUSE', 'CHILD', 'GUARDIAN', 'EMERGENCY_CONTACT', 'PARENT', 'OTHER')),
     is_legal_guardian boolean not null default false,
     valid_from date,
     valid_until date,
@@ -316,8 +316,8 @@ create table patient_insurance_policies (
     tenant_id uuid not null references tenants (id),
     id uuid not null,
     patient_id uuid not null,
-    payer_tenant_id uuid not null,
-    payer_id uuid not null,
+    payer_tenant_id uuid,
+    payer_id uuid,
     plan_name text check (char_length(plan_name) <= 300),
     policy_number_enc bytea not null,
     policy_number_bidx bytea not null,

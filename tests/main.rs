@@ -1,7 +1,9 @@
 //! Everything that is tested from outside, in one binary.
+mod e2e;
 mod faults;
-mod identity;
+mod fhir;
 mod house;
+mod identity;
 mod isolation;
 mod kernel;
 mod rest;

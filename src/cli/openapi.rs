@@ -1,12 +1,13 @@
 //! What is generated from the code and committed beside it.
 
 use super::Outcome;
-use crate::server::rest;
+use crate::server::{fhir, rest};
 use std::path::Path;
 
 /// `(file, content)` of everything under openapi/.
 pub fn files() -> Vec<(&'static str, String)> {
-    vec![("enamel-v1.json", with_newline(rest::service().spec()))]
+    let statement = format!("{:#}", fhir::statement("https://enamel.example/fhir/r4"));
+    vec![("enamel-v1.json", with_newline(rest::service().spec())), ("capability-statement.json", with_newline(statement))]
 }
 
 fn with_newline(mut text: String) -> String {

@@ -22,6 +22,8 @@ const DERIVED: &[(&[&str], &[&str])] = &[
     (&["family", "given", "prefix", "suffix"], &["text"]),
     (&["line", "city", "district", "state", "postalCode", "country"], &["text"]),
     (&["data", "url"], &["hash", "size"]),
+    // A record that holds the whole as one text tells nothing about its parts.
+    (&["text"], &["family", "given", "prefix", "suffix", "line", "city", "district", "state", "postalCode", "country", "coding"]),
 ];
 
 /// Elements of this array are several words for one thing: when one changes, the others said the old.
@@ -163,9 +165,9 @@ fn arrays(name: &str, original: &[Value], base: &[Value], now: Vec<Value>) -> Ve
 fn with_extras(original: &[Value], sources: &[usize], merged: Vec<Value>, source_of: &[Option<usize>]) -> Vec<Value> {
     let place: HashMap<usize, usize> = source_of.iter().enumerate().filter_map(|(i, o)| Some(((*o)?, i))).collect();
     let mut behind: Vec<Vec<&Value>> = vec![Vec::new(); merged.len() + 1];
-    let (mut anchor, mut rendered) = (0, sources.iter().peekable());
+    let mut anchor = 0;
     for (index, item) in original.iter().enumerate() {
-        if rendered.next_if(|o| **o == index).is_some() {
+        if sources.contains(&index) {
             anchor = place.get(&index).map_or(anchor, |i| i + 1);
         } else {
             behind[anchor].push(item);
@@ -179,14 +181,22 @@ fn with_extras(original: &[Value], sources: &[usize], merged: Vec<Value>, source
     out
 }
 
-/// For each element of `base` the one of `original` it was rendered from, in ascending order: by position when there
-/// are as many, else the next that covers it. None when that cannot be told.
+/// For each element of `base` the one of `original` it was rendered from: the first that covers it, in whatever order
+/// they stand; for those that none covers, when there are as many left on both sides, by position. None when that
+/// cannot be told.
 fn sources(original: &[Value], base: &[Value]) -> Option<Vec<usize>> {
-    if original.len() == base.len() {
-        return Some((0..base.len()).collect());
+    let mut free: Vec<usize> = (0..original.len()).collect();
+    let mut found: Vec<Option<usize>> = Vec::with_capacity(base.len());
+    for item in base {
+        let place = free.iter().position(|o| covers(&original[*o], item));
+        found.push(place.map(|place| free.remove(place)));
     }
-    let mut rest = 0..original.len();
-    base.iter().map(|item| rest.find(|o| covers(&original[*o], item))).collect()
+    let open = found.iter().filter(|source| source.is_none()).count();
+    if open != 0 && open != free.len() {
+        return None;
+    }
+    let mut rest = free.into_iter();
+    found.into_iter().map(|source| source.or_else(|| rest.next())).collect()
 }
 
 /// For each element of `now` the one of `base` it was: an equal one, else one of the same identity, else, when there

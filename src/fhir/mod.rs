@@ -5,10 +5,12 @@
 pub mod bundle;
 pub mod capability;
 pub mod check;
+pub mod contact;
 pub mod datatype;
 pub mod definitions;
 pub mod json;
 pub mod keep;
+pub mod mapping;
 pub mod negotiate;
 pub mod outcome;
 mod path;

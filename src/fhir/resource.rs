@@ -140,6 +140,9 @@ impl Element {
         extension.string("url", url).value(value_key, value.into());
         if extension.0.len() == 2 { self.push_element("extension", extension) } else { self }
     }
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
     fn append(&mut self, key: &str, value: Value) -> &mut Self {
         if !is_empty(&value) {
             match self.0.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
@@ -212,6 +215,9 @@ impl<'a> Node<'a> {
     }
     pub fn boolean(&self, key: &str) -> Result<Option<bool>> {
         self.read(key)
+    }
+    pub fn number(&self, key: &str) -> Option<Value> {
+        self.map.get(key).filter(|value| value.is_number()).cloned()
     }
     pub fn date(&self, key: &str) -> Result<Option<PartialDate>> {
         let parse =

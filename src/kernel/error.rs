@@ -25,6 +25,7 @@ macro_rules! errors {
 
 errors! {
     NOT_FOUND              "not_found"               404 "There is no such resource." "not-found";
+    GONE                   "gone"                    410 "The resource was retired." "deleted";
     NO_ROUTE               "route.unknown"           404 "There is no such path." "not-found";
     METHOD_NOT_ALLOWED     "route.method"            405 "The path does not take this method." "not-supported";
     UNAUTHENTICATED        "auth.required"           401 "A valid access token is needed." "login";

@@ -1,5 +1,10 @@
 //! Patients, their family and their insurance. Catalogue §4 and §14.01–14.02.
 pub mod external_contact;
+pub mod fhir_coverage;
+pub mod fhir_patient;
+mod fhir_patient_parts;
+pub mod fhir_payer;
+pub mod fhir_related_person;
 mod family;
 pub mod patient;
 pub mod patient_address;
@@ -12,6 +17,7 @@ pub mod payer;
 mod search;
 mod status;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -27,6 +33,10 @@ pub static TABLES: &[&Table] = &[
     &payer::PAYER,
     &patient_insurance_policy::PATIENT_INSURANCE_POLICY,
 ];
+
+/// The resource types of this room.
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_patient::MAPPING, &fhir_related_person::MAPPING, &fhir_payer::MAPPING, &fhir_coverage::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &status::DEACTIVATE,

@@ -30,7 +30,7 @@ pub static PATIENT_RELATIONSHIP: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("related_patient_id").refers(Refers::Tenant("patients")),
         Field::uuid("external_contact_id").refers(Refers::Tenant("external_contacts")),
-        Field::choice("relationship_type", &["SPOUSE", "CHILD", "GUARDIAN", "EMERGENCY_CONTACT", "PARENT"]).required(),
+        Field::choice("relationship_type", &["SPOUSE", "CHILD", "GUARDIAN", "EMERGENCY_CONTACT", "PARENT", "OTHER"]).required(),
         Field::flag("is_legal_guardian").defaulted(),
         Field::date("valid_from").phi(),
         Field::date("valid_until").phi(),

@@ -1,5 +1,6 @@
 //! The contracts side by side, as one app.
 
+use super::fhir;
 use super::rest::{self, Rest};
 use super::{AllowTable, Contract};
 use crate::kernel::Kernel;
@@ -10,11 +11,14 @@ use std::sync::Arc;
 pub const API: &str = "/api/v1";
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    Route::new().nest(API, rest::service()).with(super::authenticate::Authenticate(kernel)).map_to_response()
+    let routes = Route::new().nest(API, rest::service()).nest(fhir::PATH, fhir::routes(&kernel));
+    routes.with(super::authenticate::Authenticate(kernel)).map_to_response()
 }
 
 /// What the middleware around the app needs to know of it.
 pub fn describe(mut contract: Contract) -> Contract {
-    contract.allow = AllowTable::default().api::<Rest>(API);
+    contract.allow = fhir::allow(AllowTable::default().api::<Rest>(API));
+    contract.bodies = fhir::bodies(contract.bodies);
+    contract.renderers = contract.renderers.under(fhir::PATH, fhir::render);
     contract
 }

@@ -1,5 +1,6 @@
 //! What the rooms serve. A new domain is two lines here.
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 use crate::{directory, governance, identity, imaging, patients, tenancy, workflow};
@@ -19,4 +20,8 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         imaging::OPERATIONS,
     ];
     rooms.into_iter().flatten().copied()
+}
+
+pub fn resources() -> impl Iterator<Item = &'static Mapping> {
+    [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES].into_iter().flatten().copied()
 }

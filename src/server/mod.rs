@@ -4,6 +4,7 @@ pub mod app;
 mod authenticate;
 mod database_tls;
 pub mod domains;
+pub mod fhir;
 pub mod listener;
 pub mod middleware;
 pub mod problem;

@@ -1,4 +1,7 @@
 //! Tenancy: organisations and their tree, settings, plans, places and teams. Catalogue §1.
+pub mod fhir_location;
+pub mod fhir_operatory;
+pub mod fhir_organization;
 mod lifecycle;
 pub mod location;
 pub mod operatory;
@@ -15,6 +18,7 @@ pub mod tenant_quota;
 pub mod tenant_settings;
 pub mod tenant_subscription;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -35,6 +39,9 @@ pub static TABLES: &[&Table] = &[
     &tenant_move::TENANT_MOVE,
     &team_member::TEAM_MEMBER,
 ];
+
+/// The resource types of this room.
+pub static RESOURCES: &[&Mapping] = &[&fhir_organization::MAPPING, &fhir_location::MAPPING, &fhir_operatory::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &lifecycle::SUSPEND,

@@ -1,7 +1,6 @@
 //! A search as it was asked, read against what a type declares (R4 §3.1.1). The result names columns to nobody: a
 //! domain turns each [`Condition`] into SQL of its own.
 
-pub mod fold;
 pub mod form;
 pub mod param;
 mod query;

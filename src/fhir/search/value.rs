@@ -1,6 +1,5 @@
 //! One value of a search parameter, read by its kind.
 
-use super::fold::fold;
 use super::param::{Kind, Modifier, SearchParam};
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
@@ -18,12 +17,12 @@ pub enum Value {
     Missing(bool),
 }
 
-/// A text and how it is compared; `folded` with the folded column, `exact` with the column as it is.
+/// A text and how it is compared. Who compares folds it as the column is folded, except where it is exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
-    StartsWith { folded: String },
-    Contains { folded: String },
-    Exact { exact: String },
+    StartsWith(String),
+    Contains(String),
+    Exact(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,9 +158,9 @@ pub fn read(
 
 fn text(modifier: Option<Modifier>, raw: &str) -> Text {
     match modifier {
-        Some(Modifier::Exact) => Text::Exact { exact: raw.into() },
-        Some(Modifier::Contains) => Text::Contains { folded: fold(raw) },
-        _ => Text::StartsWith { folded: fold(raw) },
+        Some(Modifier::Exact) => Text::Exact(raw.into()),
+        Some(Modifier::Contains) => Text::Contains(raw.into()),
+        _ => Text::StartsWith(raw.into()),
     }
 }
 
@@ -299,12 +298,12 @@ mod tests {
     }
 
     #[test]
-    fn a_string_is_folded_unless_exact() {
+    fn a_string_is_compared_as_its_modifier_says() {
         let param = SearchParam::string("name");
-        assert_eq!(one(&param, r"Mül\,"), Ok(Value::Text(Text::StartsWith { folded: "mul,".into() })));
+        assert_eq!(one(&param, r"Mül\,"), Ok(Value::Text(Text::StartsWith("Mül,".into()))));
         let modified = |modifier| read(&param, Some(modifier), None, "Mül", &READING);
-        assert_eq!(modified(Modifier::Exact), Ok(Value::Text(Text::Exact { exact: "Mül".into() })));
-        assert_eq!(modified(Modifier::Contains), Ok(Value::Text(Text::Contains { folded: "mul".into() })));
+        assert_eq!(modified(Modifier::Exact), Ok(Value::Text(Text::Exact("Mül".into()))));
+        assert_eq!(modified(Modifier::Contains), Ok(Value::Text(Text::Contains("Mül".into()))));
         assert_eq!(modified(Modifier::Missing), Err("The value must be true or false."));
     }
 

@@ -104,11 +104,14 @@ impl List {
         }
         self.conditions(&mut text, &mut wheres)?;
         let limit = self.limit + 1;
-        let inner = self.bounded(&mut text, &columns, &wheres, &order, limit, many)?;
+        // Behind the columns, so that the tenants' walks can be merged by it whether it is shown or not.
+        let keyed = if many { format!("{columns}, r.{} as page_key", self.sort.column) } else { columns };
+        let inner = self.bounded(&mut text, &keyed, &wheres, &order, limit, many)?;
         text.sql = if many {
             let source = format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
+            let merged = if self.sort.column == "id" { order } else { format!("r.page_key {direction} nulls last, r.id {direction}") };
             format!(
-                "select r.* from unnest((select {source})::uuid[]) t(id) cross join lateral ({inner}) r order by {order}, r.tenant_id {direction} limit {limit}"
+                "select r.* from unnest((select {source})::uuid[]) t(id) cross join lateral ({inner}) r order by {merged}, r.tenant_id {direction} limit {limit}"
             )
         } else {
             inner

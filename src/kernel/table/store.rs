@@ -60,7 +60,7 @@ pub async fn page(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Re
 }
 
 /// The value the page was ordered by. Folded columns are not shown; PostgreSQL folds alike, so we ask it nothing.
-fn sort_value(list: &List, record: &Record) -> Option<String> {
+pub fn sort_value(list: &List, record: &Record) -> Option<String> {
     if list.sort.column == "id" {
         return None;
     }

@@ -17,6 +17,7 @@ use poem::http::Method as Http;
 use poem::{Endpoint, Request, Response};
 use poem_openapi::registry::{MetaApi, MetaPath, MetaSecurityScheme, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
+pub use resources::body_bytes;
 use schema::Shape;
 use std::collections::{BTreeMap, HashMap};
 

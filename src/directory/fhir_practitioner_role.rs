@@ -1,0 +1,113 @@
+//! Where a provider works, with the provider's specialty, as FHIR PractitionerRole.
+
+use super::fhir_practitioner::UNKNOWN;
+use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
+use crate::fhir::datatype::{CodeableConcept, Coding, Period};
+use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::resource::{Element, Node, Resource};
+use crate::fhir::search::SearchParam;
+use crate::kernel::error::Result;
+use chrono::NaiveDate;
+use serde_json::json;
+use uuid::Uuid;
+
+const TAXONOMY: &str = "http://nucc.org/provider-taxonomy";
+
+static TYPE: TypeDef = TypeDef {
+    name: "PractitionerRole",
+    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    search: &[
+        SearchParam::reference("practitioner", &["Practitioner"]).defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-practitioner"),
+        SearchParam::token("specialty").defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-specialty"),
+        SearchParam::reference("location", &["Location"]).defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-location"),
+    ],
+    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitionerrole"],
+    update_creates: false,
+};
+
+pub static MAPPING: Mapping = Mapping {
+    of: &TYPE,
+    table: &PROVIDER_LOCATION,
+    planes: PEOPLE,
+    parts: &[Part { table: &PROVIDER, link: Link::Parent("provider_id"), planes: PEOPLE, alike: &[] }],
+    render,
+    take: Some(take),
+    creates: true,
+    complete: None,
+    presumed: &[],
+    search: &[
+        ("practitioner", Find::Points { column: "r.provider_id", to: "Practitioner" }),
+        ("specialty", Find::Code {
+            expr: "(select p.specialty_code from providers p where p.tenant_id = r.tenant_id and p.id = r.provider_id)",
+            system: TAXONOMY, stored: str::to_owned,
+        }),
+        ("location", Find::Points { column: "r.location_id", to: "Location" }),
+    ],
+    sorts: &[],
+};
+
+fn render(whole: &Whole, out: &mut Resource) {
+    let role = &whole.root;
+    let day = |column| role.text(column).and_then(|text| text.parse::<NaiveDate>().ok());
+    let period = Period::of_days(day("valid_from"), day("valid_until"));
+    if period != Period::default() {
+        out.put("period", &period);
+    }
+    if let Some(provider) = role.uuid("provider_id") {
+        out.reference("practitioner", "Practitioner", provider);
+    }
+    out.reference("organization", "Organization", role.tenant);
+    if let Some(provider) = whole.part(0).first() {
+        let coding = provider.text("specialty_code").map(|code| Coding::new(TAXONOMY, code));
+        let text = provider.text("specialty").filter(|text| *text != UNKNOWN).map(String::from);
+        let concept = CodeableConcept { coding: coding.into_iter().collect(), text };
+        if concept != CodeableConcept::default() {
+            out.push("specialty", &concept);
+        }
+    }
+    if let Some(site) = role.uuid("location_id") {
+        let mut reference = Element::default();
+        reference.string("reference", format!("Location/{site}").as_str());
+        out.push_element("location", reference);
+    }
+}
+
+fn take(resource: &Resource, base: &str) -> Result<Taken> {
+    let root = resource.root();
+    let practitioner = root.reference("practitioner", "Practitioner", base)?.and_then(|id| id.parse::<Uuid>().ok());
+    let Some(practitioner) = practitioner else {
+        return Err(root.fault("practitioner", "reference", "A reference to a Practitioner of this server is needed."));
+    };
+    let Some(site) = site(&root, base)? else {
+        return Err(root.fault("location", "reference", "A reference to a Location of this server is needed."));
+    };
+    let mut columns = Columns::default();
+    columns.set("provider_id", json!(practitioner), root.at("practitioner")).set("location_id", json!(site), root.at("location[0]"));
+    let (from, until) = root.read::<Period>("period")?.map(|period| period.days()).unwrap_or_default();
+    if from.zip(until).is_some_and(|(from, until)| until < from) {
+        return Err(root.fault("period", "invariant", "A period does not end before it starts."));
+    }
+    columns
+        .set("valid_from", from.map(|day| day.to_string()), root.at("period.start"))
+        .set("valid_until", until.map(|day| day.to_string()), root.at("period.end"));
+    let specialties: Vec<CodeableConcept> = root.list("specialty")?;
+    let provider = specialties.first().map(|concept| {
+        let display = concept.coding.iter().find_map(|coding| coding.display.clone().or_else(|| coding.code.clone()));
+        let mut provider = Columns::default();
+        provider
+            .set("specialty", concept.text.clone().or(display).unwrap_or_else(|| UNKNOWN.to_owned()), root.at("specialty[0]"))
+            .set("specialty_code", concept.code_in(TAXONOMY), root.at("specialty[0].coding"));
+        vec![provider]
+    });
+    Ok(Taken { root: columns, parts: vec![provider] })
+}
+
+fn site(root: &Node<'_>, base: &str) -> Result<Option<Uuid>> {
+    use crate::fhir::reference::Literal;
+    let Some(first) = root.nodes("location")?.into_iter().next() else { return Ok(None) };
+    Ok(match first.string("reference")?.map(|text| Literal::parse(text, base)) {
+        Some(Literal::Local { type_name: "Location", id, .. }) => id.parse().ok(),
+        _ => None,
+    })
+}

@@ -1,0 +1,165 @@
+//! How a domain says which records a resource type is: declared once beside the record, used by read, search and write.
+//!
+//! Records give their JSON; the mapping renders from it and takes columns from a resource. What no column holds is kept
+//! beside the record ([`super::keep`]), so a mapping states what is true of the columns and nothing else.
+
+use super::registry::TypeDef;
+use super::resource::Resource;
+use crate::kernel::context::Plane;
+use crate::kernel::db::Sql;
+use crate::kernel::error::{Error, Fault, INVALID, Result};
+use crate::kernel::table::{Draft, Record, Sort, Table, Value, value};
+use serde_json::Value as Json;
+use tokio_postgres::Row;
+
+/// Planes a resource is served on, and those on which its parts can be read too.
+pub const PEOPLE: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit, Plane::Patient];
+pub const STAFF: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit];
+
+/// Resources of one type that are records of one table; a type may have several of them.
+pub struct Mapping {
+    pub of: &'static TypeDef,
+    pub table: &'static Table,
+    pub planes: &'static [Plane],
+    /// Rows that belong to the record and are shown in its resource.
+    pub parts: &'static [Part],
+    pub render: fn(&Whole, &mut Resource),
+    /// None: such records are read only.
+    pub take: Option<fn(&Resource, &str) -> Result<Taken>>,
+    /// A create of the type makes such records.
+    pub creates: bool,
+    /// What a new record needs and FHIR does not say.
+    pub complete: Option<Complete>,
+    /// Columns with a value that stands until somebody says better.
+    pub presumed: &'static [(&'static str, &'static str)],
+    pub search: &'static [(&'static str, Find)],
+    /// Sort keys beside `_id` and `_lastUpdated`.
+    pub sorts: &'static [Sort],
+}
+
+/// A statement whose one row fills in what is missing.
+pub struct Complete {
+    /// `$1` is the tenant; what else it asks for follows.
+    pub query: &'static Sql,
+    pub asks: fn(&Taken) -> Vec<Value>,
+    pub fill: fn(&Row, &mut Taken) -> Result<()>,
+}
+
+pub struct Part {
+    pub table: &'static Table,
+    pub link: Link,
+    pub planes: &'static [Plane],
+    /// Columns by which an incoming row is taken for a stored one that has other values.
+    pub alike: &'static [&'static str],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Link {
+    /// The part's column names the record.
+    Child(&'static str),
+    /// The record's column names the part.
+    Parent(&'static str),
+}
+
+/// A record and its parts, in the order the mapping names them.
+pub struct Whole {
+    pub root: Record,
+    pub parts: Vec<Vec<Record>>,
+}
+
+impl Whole {
+    pub fn part(&self, place: usize) -> &[Record] {
+        self.parts.get(place).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// What a resource says about columns.
+#[derive(Default)]
+pub struct Taken {
+    pub root: Columns,
+    /// For each part the rows there shall be; None leaves them as they are.
+    pub parts: Vec<Option<Vec<Columns>>>,
+}
+
+/// Values for columns, each with the FHIRPath it came from.
+#[derive(Debug, Clone, Default)]
+pub struct Columns(Vec<(&'static str, Json, String)>);
+
+impl Columns {
+    /// A missing value clears the column.
+    pub fn set(&mut self, column: &'static str, value: impl Into<Json>, path: String) -> &mut Self {
+        self.0.retain(|(name, ..)| *name != column);
+        self.0.push((column, value.into(), path));
+        self
+    }
+    pub fn get(&self, column: &str) -> Option<&Json> {
+        self.0.iter().find(|(name, ..)| *name == column).map(|(_, value, _)| value)
+    }
+    pub fn remove(&mut self, column: &str) {
+        self.0.retain(|(name, ..)| *name != column);
+    }
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, ..)| *name)
+    }
+    /// Whether a stored row already says all of it.
+    pub fn are_in(&self, record: &Record) -> bool {
+        self.0.iter().all(|(name, value, _)| record.json.get(*name).unwrap_or(&Json::Null) == value)
+    }
+    /// Whether a stored row agrees in these columns.
+    pub fn agree(&self, record: &Record, columns: &[&str]) -> bool {
+        columns.iter().all(|name| self.get(name).unwrap_or(&Json::Null) == record.json.get(*name).unwrap_or(&Json::Null))
+    }
+
+    /// Checked against the field table; faults name the elements.
+    pub fn draft(&self, table: &'static Table) -> Result<Draft> {
+        let mut draft = Draft::default();
+        let mut faults = Vec::new();
+        let fault = |path: &String, rule, text: String| Fault { field: path.clone(), rule, text };
+        for (name, json, path) in &self.0 {
+            let field = table.field(name).ok_or_else(|| Error::internal(format!("{} has no field {name}", table.name)))?;
+            if json.is_null() && (field.required || field.defaulted) {
+                faults.push(fault(path, "required", "The element is needed here.".into()));
+                continue;
+            }
+            match value::parse(field, json) {
+                Ok(value) => draft.values.push((field, value)),
+                Err((rule, text)) => faults.push(fault(path, rule, text)),
+            }
+        }
+        if faults.is_empty() { Ok(draft) } else { Err(Error::new(&INVALID).faults(faults)) }
+    }
+
+    /// A refusal of the store, with the elements' names in place of the columns'.
+    pub fn told(&self, mut refusal: Error) -> Error {
+        for fault in &mut refusal.faults {
+            let of = self.0.iter().find(|(name, ..)| *name == fault.field);
+            // A key of several columns is named by all of them; its last one is the one a caller chose.
+            let of = of.or_else(|| self.0.iter().filter(|(name, ..)| fault.field.contains(name)).next_back());
+            fault.field = of.map(|(_, _, path)| path.clone()).unwrap_or_default();
+        }
+        refusal
+    }
+}
+
+/// How a search parameter is answered. Texts are SQL of our own, over the record `r`.
+pub enum Find {
+    /// `within` holds the condition at `{}`; `starts` are folded columns with an index, `words` folded texts any word
+    /// of which may start so, `exact` the texts as they are.
+    Text { within: &'static str, starts: &'static [&'static str], words: &'static [&'static str], exact: &'static [&'static str] },
+    /// A text column that holds a code of `system`; `stored` turns the code into what the column holds.
+    Code { expr: &'static str, system: &'static str, stored: fn(&str) -> String },
+    /// A flag, true or false.
+    Flag(&'static str),
+    /// `system|value` of rows whose value is sealed.
+    Blind { within: &'static str, table: &'static str, column: &'static str },
+    /// `system|value` of rows in the clear.
+    Plain { within: &'static str },
+    Day(&'static str),
+    Moment(&'static str),
+    Points { column: &'static str, to: &'static str },
+    /// These records never match.
+    Never,
+}
+
+/// The condition itself, where it stands in no subquery.
+pub const HERE: &str = "{}";

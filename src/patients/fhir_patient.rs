@@ -1,0 +1,238 @@
+//! A patient as FHIR Patient. First name, phones, e-mail and the like have columns; further names, photos, contacts and
+//! extensions stay as they were sent.
+
+use super::{fhir_patient_parts as parts, patient::PATIENT};
+use super::{patient_address::PATIENT_ADDRESS, patient_identifier::PATIENT_IDENTIFIER};
+use crate::fhir::contact::{self, name_in_use, point};
+use crate::fhir::datatype::{CodeableConcept, ContactPoint, HumanName};
+use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::primitive::is_id;
+use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::resource::{Element, Node, Resource};
+use crate::fhir::search::SearchParam;
+use crate::fhir::temporal;
+use crate::kernel::error::Result;
+use crate::kernel::table::{Record, Sort, Ty, form};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+const BIRTH_SEX: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex";
+const LANGUAGES: &str = "urn:ietf:bcp:47";
+const GENDERS: &str = "http://hl7.org/fhir/administrative-gender";
+/// The earliest birth a column holds.
+const BORN_FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1870, 1, 1);
+
+const IDENTIFIED: &str = "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.deleted_at is null and {})";
+
+static TYPE: TypeDef = TypeDef {
+    name: "Patient",
+    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    search: &[
+        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/Patient-name"),
+        SearchParam::string("family").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-family"),
+        SearchParam::string("given").defined_by("http://hl7.org/fhir/SearchParameter/individual-given"),
+        SearchParam::token("identifier").defined_by("http://hl7.org/fhir/SearchParameter/Patient-identifier"),
+        SearchParam::date("birthdate").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-birthdate"),
+        SearchParam::date("death-date").defined_by("http://hl7.org/fhir/SearchParameter/Patient-death-date"),
+        SearchParam::token("gender").defined_by("http://hl7.org/fhir/SearchParameter/individual-gender"),
+        SearchParam::token("active").defined_by("http://hl7.org/fhir/SearchParameter/Patient-active"),
+    ],
+    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
+    update_creates: false,
+};
+
+pub static MAPPING: Mapping = Mapping {
+    of: &TYPE,
+    table: &PATIENT,
+    planes: PEOPLE,
+    parts: &[
+        Part { table: &PATIENT_IDENTIFIER, link: Link::Child("patient_id"), planes: PEOPLE, alike: &["system", "system_uri"] },
+        Part { table: &PATIENT_ADDRESS, link: Link::Child("patient_id"), planes: PEOPLE, alike: &["use", "kind"] },
+    ],
+    render,
+    take: Some(take),
+    creates: true,
+    complete: None,
+    presumed: &[],
+    search: &[
+        ("name", Find::Text { within: HERE, starts: &["r.last_name_key", "r.first_name_key"], words: &[], exact: &["r.last_name", "r.first_name", "r.full_name"] }),
+        ("family", Find::Text { within: HERE, starts: &["r.last_name_key"], words: &[], exact: &["r.last_name"] }),
+        ("given", Find::Text { within: HERE, starts: &["r.first_name_key"], words: &["kernel.fold(r.middle_name)"], exact: &["r.first_name", "r.middle_name"] }),
+        ("identifier", Find::Blind { within: IDENTIFIED, table: "patient_identifiers", column: "value" }),
+        ("birthdate", Find::Day("r.dob")),
+        ("death-date", Find::Moment("r.deceased_at")),
+        ("gender", Find::Code { expr: "r.administrative_gender", system: GENDERS, stored: str::to_uppercase }),
+        ("active", Find::Flag("r.is_active")),
+    ],
+    sorts: &[
+        Sort { name: "family", column: "last_name_key", ty: Ty::Text, nullable: false },
+        Sort { name: "birthdate", column: "dob", ty: Ty::Date, nullable: true },
+    ],
+};
+
+fn render(whole: &Whole, out: &mut Resource) {
+    let patient = &whole.root;
+    if let Some(code) = birth_sex(patient.text("sex_at_birth")) {
+        out.extension(BIRTH_SEX, "valueCode", code);
+    }
+    parts::identifiers(whole.part(0), out);
+    let dead = patient.text("status") == Some("DECEASED");
+    if !dead {
+        out.boolean("active", patient.flag("is_active"));
+    }
+    out.push("name", &name(patient));
+    for (use_, column) in [("mobile", "phone_mobile"), ("home", "phone_home")] {
+        if let Some(number) = patient.text(column) {
+            out.push("telecom", &ContactPoint { system: Some("phone".into()), value: Some(number.into()), use_: Some(use_.into()), ..ContactPoint::default() });
+        }
+    }
+    if let Some(address) = patient.text("contact_email") {
+        out.push("telecom", &ContactPoint { system: Some("email".into()), value: Some(address.into()), ..ContactPoint::default() });
+    }
+    out.code("gender", patient.text("administrative_gender").map(str::to_lowercase).as_deref()).string("birthDate", patient.text("dob"));
+    match patient.text("deceased_at").and_then(|text| text.parse::<DateTime<Utc>>().ok()) {
+        Some(at) if dead => {
+            out.instant("deceasedDateTime", at);
+        }
+        _ if dead => {
+            out.boolean("deceasedBoolean", true);
+        }
+        _ => {}
+    }
+    parts::addresses(whole.part(1), out);
+    if let Some(language) = patient.text("preferred_language") {
+        let mut communication = Element::default();
+        communication.put("language", &CodeableConcept::of(LANGUAGES, language)).boolean("preferred", true);
+        out.push_element("communication", communication);
+    }
+    if let Some(provider) = patient.uuid("primary_provider_id") {
+        let mut reference = Element::default();
+        reference.string("reference", format!("Practitioner/{provider}").as_str());
+        out.push_element("generalPractitioner", reference);
+    }
+}
+
+fn birth_sex(word: Option<&str>) -> Option<&'static str> {
+    Some(match word? {
+        "MALE" => "M",
+        "FEMALE" => "F",
+        "UNKNOWN" => "UNK",
+        _ => return None,
+    })
+}
+
+/// A single name of unknown place stands in the last name's column until a person looked at it.
+fn name(patient: &Record) -> HumanName {
+    let text = |column| patient.text(column).map(String::from);
+    let one = |column| text(column).into_iter().collect::<Vec<_>>();
+    if patient.flag("name_needs_review") && patient.text("first_name").is_none() {
+        return HumanName { given: one("last_name"), prefix: one("name_prefix"), suffix: one("name_suffix"), ..HumanName::default() };
+    }
+    let middle = patient.text("middle_name").unwrap_or_default().split_whitespace().map(String::from);
+    let given = text("first_name").into_iter().chain(middle).collect();
+    HumanName { family: text("last_name"), given, prefix: one("name_prefix"), suffix: one("name_suffix"), ..HumanName::default() }
+}
+
+fn take(resource: &Resource, base: &str) -> Result<Taken> {
+    let root = resource.root();
+    let mut columns = Columns::default();
+    take_name(&root, &mut columns)?;
+    take_life(&root, &mut columns)?;
+    let points: Vec<ContactPoint> = root.list("telecom")?;
+    let telecom = root.at("telecom");
+    columns
+        .set("phone_mobile", point(&points, "phone", &["mobile"], contact::phone), telecom.clone())
+        .set("phone_home", point(&points, "phone", &["home", ""], contact::phone), telecom.clone())
+        .set("contact_email", point(&points, "email", &[], contact::email), telecom)
+        .set("preferred_language", language(&root)?, root.at("communication"));
+    let sex = match root.extension(BIRTH_SEX)?.map(|node| node.code("valueCode").map(|code| code.unwrap_or_default().to_owned())).transpose()?.as_deref() {
+        Some("M") => Some("MALE"),
+        Some("F") => Some("FEMALE"),
+        Some("UNK") => Some("UNKNOWN"),
+        _ => None,
+    };
+    columns.set("sex_at_birth", sex, root.at("extension"));
+    columns.set("primary_provider_id", practitioner(&root, base)?, root.at("generalPractitioner"));
+    let rows = vec![Some(parts::take_identifiers(&root)?), Some(parts::take_addresses(&root)?)];
+    Ok(Taken { root: columns, parts: rows })
+}
+
+fn take_name(root: &Node<'_>, columns: &mut Columns) -> Result<()> {
+    let Some((name, path)) = name_in_use(root)? else {
+        return Err(root.fault("name", "required", "A patient needs a name."));
+    };
+    let joined = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
+    let single = name.family.is_none();
+    let only = || joined(&name.given).or_else(|| name.text.clone());
+    let last = name.family.clone().or_else(only);
+    if last.is_none() {
+        return Err(root.fault("name", "required", "A patient needs a family name, a given name or a name as text."));
+    }
+    let (first, middle) = match name.given.split_first() {
+        Some((first, rest)) if !single => (Some(first.clone()), joined(rest)),
+        _ => (None, None),
+    };
+    let at = |element: &str| format!("{path}.{element}");
+    columns
+        .set("last_name", last, at("family"))
+        .set("first_name", first, at("given"))
+        .set("middle_name", middle, at("given"))
+        .set("name_prefix", joined(&name.prefix), at("prefix"))
+        .set("name_suffix", joined(&name.suffix), at("suffix"))
+        .set("name_needs_review", single, path);
+    Ok(())
+}
+
+/// Gender, birth and death. A date that is not known to the day has no column.
+fn take_life(root: &Node<'_>, columns: &mut Columns) -> Result<()> {
+    let born = root.date("birthDate")?.and_then(|date| date.whole());
+    if born.is_some_and(|day| Some(day) < BORN_FIRST || day > Utc::now().date_naive() + chrono::Days::new(1)) {
+        return Err(root.fault("birthDate", "range", "A birth lies between 1870 and today."));
+    }
+    let died = match root.string("deceasedDateTime")? {
+        None => None,
+        Some(text) => {
+            let at = temporal::date_time(text).map(|interval| interval.start);
+            let at = at.filter(|at| *at <= Utc::now() + chrono::Days::new(1) && Some(at.date_naive()) >= BORN_FIRST);
+            Some(at.ok_or_else(|| root.fault("deceased", "range", "A death lies between 1870 and today."))?)
+        }
+    };
+    let dead = died.is_some() || root.boolean("deceasedBoolean")? == Some(true);
+    let active = root.boolean("active")?.unwrap_or(true);
+    let status = if dead { "DECEASED" } else if active { "ACTIVE" } else { "INACTIVE" };
+    columns
+        .set("administrative_gender", root.code("gender")?.map(str::to_uppercase), root.at("gender"))
+        .set("dob", born.map(|day| day.to_string()), root.at("birthDate"))
+        .set("deceased_at", died.map(crate::kernel::table::value::instant_text), root.at("deceased"))
+        .set("status", status, root.at(if dead { "deceased" } else { "active" }));
+    Ok(())
+}
+
+fn language(root: &Node<'_>) -> Result<Option<String>> {
+    let mut found = None;
+    for node in root.nodes("communication")? {
+        let concept: CodeableConcept = node.need("language")?;
+        let code = concept.coding.iter().filter_map(|coding| coding.code.clone()).find(|code| form::is_language(code));
+        if node.boolean("preferred")? == Some(true) {
+            return Ok(code);
+        }
+        found = found.or(code);
+    }
+    Ok(found)
+}
+
+/// The first practitioner of ours; other general practitioners stay as they were sent.
+fn practitioner(root: &Node<'_>, base: &str) -> Result<Json> {
+    use crate::fhir::reference::Literal;
+    for node in root.nodes("generalPractitioner")? {
+        let Some(text) = node.string("reference")? else { continue };
+        if let Literal::Local { type_name: "Practitioner", id, .. } = Literal::parse(text, base)
+            && is_id(id)
+            && let Ok(id) = id.parse::<Uuid>()
+        {
+            return Ok(json!(id));
+        }
+    }
+    Ok(Json::Null)
+}

@@ -1,0 +1,76 @@
+//! What a client sent and no column holds: the resource as it came beside what our columns said of it then, sealed with
+//! the tenant's key.
+
+use super::read::owner;
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::{Query, Scope};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::table::list::Built;
+use crate::kernel::table::{Record, Value};
+use crate::sql;
+use serde_json::{Value as Json, json};
+use std::borrow::Cow;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+pub struct Extras {
+    pub sent: Json,
+    pub shown: Json,
+}
+
+/// The newest for a record `$1` of the tenants `own` (SQL of ours).
+pub fn by_id(own: &str) -> String {
+    format!(
+        "select distinct on (r.tenant_id) r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
+          where r.tenant_id = any ({own}) and r.record_id = $1 order by r.tenant_id, r.record_version desc"
+    )
+}
+
+/// For each record the newest that is not of a later version.
+pub fn of_versions(records: &[&Record]) -> Built {
+    let text = "select e.tenant_id, e.record_id, e.id, e.body_enc
+          from unnest($1::uuid[], $2::uuid[], $3::text[]) k(tenant_id, record_id, version)
+         cross join lateral (
+            select r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
+             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.record_version <= k.version::bigint
+             order by r.record_version desc limit 1) e";
+    let values = vec![
+        Value::Uuids(records.iter().map(|record| owner(record)).collect()),
+        Value::Uuids(records.iter().map(|record| record.id).collect()),
+        Value::Texts(records.iter().map(|record| record.version.to_string()).collect()),
+    ];
+    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY];
+    Built { query: Query { text: Cow::Borrowed(text), types: Cow::Owned(types) }, values }
+}
+
+/// Whose it is, of which record, and the two forms.
+pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Uuid, Extras)> {
+    let (tenant, record, id, sealed): (Uuid, Uuid, Uuid, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let plain = keys.of(tenant).await?.open("fhir_extras", "body", id, &sealed)?;
+    let (sent, shown): (Json, Json) = serde_json::from_slice(&plain).map_err(Error::internal)?;
+    Ok((tenant, record, Extras { sent, shown }))
+}
+
+sql! {
+    /// $1 tenant, $2 record.
+    EXTRAS_KNOWN(UUID, UUID) = "select from fhir_extras where tenant_id = $1 and record_id = $2 limit 1";
+    /// $1 tenant, $2 id, $3 type, $4 record, $5 version, $6 patient, $7 sealed body, $8 author.
+    EXTRAS_ADD(UUID, UUID, TEXT, UUID, INT8, UUID, BYTEA, UUID) = "
+        insert into fhir_extras (tenant_id, id, resource_type, record_id, record_version, patient_id, body_enc, created_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+}
+
+/// Kept when the columns do not say all of it, and when an older one would speak in its place.
+pub async fn keep(scope: &mut Scope, type_name: &str, record: &Record, extras: &Extras, keys: &Keyring) -> Result<()> {
+    let tenant = owner(record);
+    if extras.sent == extras.shown && scope.optional(&EXTRAS_KNOWN, &[&tenant, &record.id]).await?.is_none() {
+        return Ok(());
+    }
+    let id = scope.new_id();
+    let body = json!([extras.sent, extras.shown]).to_string();
+    let sealed = keys.of(tenant).await?.seal("fhir_extras", "body", id, body.as_bytes())?;
+    let actor = scope.context().actor;
+    scope.exec(&EXTRAS_ADD, &[&tenant, &id, &type_name, &record.id, &record.version, &record.patient, &sealed, &actor]).await?;
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
+
+use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, ReferenceValue, Side, System, Text, Token};
+use crate::fhir::search::{Condition, Modifier, Value as Asked};
+use crate::kernel::Caller;
+use crate::kernel::context::Context;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::Value;
+use crate::sql;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use std::borrow::Cow;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+pub type Sql = (Cow<'static, str>, Vec<(Value, Type)>);
+
+/// Tenants whose keyed hashes one search may need.
+const TENANTS_MAX: usize = 1_000;
+
+sql! {
+    /// $1 the permission a caller of many tenants reads with.
+    TENANTS_READ(INT8) = "select unnest((select sec.tenants($1))::uuid[])";
+}
+
+/// Collects one condition's text and its values, in order.
+#[derive(Default)]
+struct Writing {
+    values: Vec<(Value, Type)>,
+}
+
+impl Writing {
+    fn text(&mut self, text: &str) -> &'static str {
+        self.values.push((Value::Text(text.to_owned()), Type::TEXT));
+        "$value"
+    }
+}
+
+/// One condition on records of one mapping.
+pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
+    let mut writing = Writing::default();
+    let mut any = Vec::with_capacity(condition.any_of.len());
+    for asked in &condition.any_of {
+        any.push(match condition.param.name {
+            "_id" => by_id(&mut writing, asked),
+            "_lastUpdated" => date(&mut writing, asked, "r.updated_at", false),
+            name => {
+                let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
+                let find = find.ok_or_else(|| Error::internal(format!("{} is not searched by {name}", mapping.table.name)))?;
+                one(caller, context, mapping, &mut writing, find, asked).await?
+            }
+        });
+    }
+    let any = any.into_iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" or ");
+    let text = match condition.modifier {
+        Some(Modifier::Not) => format!("not coalesce({any}, false)"),
+        _ => any,
+    };
+    Ok((Cow::Owned(text), writing.values))
+}
+
+fn by_id(writing: &mut Writing, asked: &Asked) -> String {
+    let id = match asked {
+        Asked::Token(Token { system: System::Any, code: Some(code) }) => code.parse::<Uuid>().ok(),
+        _ => None,
+    };
+    match id {
+        Some(id) => {
+            writing.values.push((Value::Uuid(id), Type::UUID));
+            "r.id = $value".into()
+        }
+        None => "false".into(),
+    }
+}
+
+async fn one(caller: &Caller, context: &Context, mapping: &'static Mapping, writing: &mut Writing, find: &Find, asked: &Asked) -> Result<String> {
+    Ok(match (find, asked) {
+        (Find::Never, _) => "false".into(),
+        (Find::Text { within, starts, words, exact }, Asked::Text(text)) => {
+            let any = texts(writing, starts, words, exact, text);
+            within.replace("{}", &format!("({any})"))
+        }
+        (Find::Code { expr, system, stored }, Asked::Token(token)) => match (&token.system, &token.code) {
+            (System::Any, Some(code)) => format!("{expr} = {}", writing.text(&stored(code))),
+            (System::Is(given), Some(code)) if given == system => format!("{expr} = {}", writing.text(&stored(code))),
+            (System::Is(given), None) if given == system => format!("{expr} is not null"),
+            _ => "false".into(),
+        },
+        (Find::Flag(column), Asked::Token(token)) => match token.code.as_deref() {
+            Some("true") => (*column).to_owned(),
+            Some("false") => format!("not {column}"),
+            _ => "false".into(),
+        },
+        (Find::Plain { within }, Asked::Token(token)) => {
+            let value = token.code.as_ref().map(|code| format!("i.value = {}", writing.text(code)));
+            identified(writing, within, token, value)
+        }
+        (Find::Blind { within, table, column }, Asked::Token(token)) => {
+            let value = match &token.code {
+                Some(code) => Some(blind(caller, context, mapping, writing, table, column, code).await?),
+                None => None,
+            };
+            identified(writing, within, token, value)
+        }
+        (Find::Day(column), asked) => date(writing, asked, column, true),
+        (Find::Moment(column), asked) => date(writing, asked, column, false),
+        (Find::Points { column, to }, Asked::Reference(ReferenceValue::Local { type_name, id })) => {
+            match id.parse::<Uuid>().ok().filter(|_| type_name.is_none_or(|name| name == *to)) {
+                Some(id) => {
+                    writing.values.push((Value::Uuid(id), Type::UUID));
+                    format!("{column} = $value")
+                }
+                None => "false".into(),
+            }
+        }
+        _ => "false".into(),
+    })
+}
+
+/// The value's condition comes first in the text, as its parameter does.
+fn identified(writing: &mut Writing, within: &str, token: &Token, value: Option<String>) -> String {
+    let mut all: Vec<String> = value.into_iter().collect();
+    match &token.system {
+        System::Any => {}
+        System::None => all.push("i.system_uri is null".into()),
+        System::Is(system) => all.push(format!("i.system_uri = {}", writing.text(system))),
+    }
+    within.replace("{}", &all.join(" and "))
+}
+
+/// A sealed value is found by its keyed hash, and each tenant hashes with a key of its own.
+async fn blind(caller: &Caller, context: &Context, mapping: &'static Mapping, writing: &mut Writing, table: &str, column: &str, code: &str) -> Result<String> {
+    let keys = &caller.kernel.keys;
+    let mut tenants: Vec<Uuid> = context.tenant.into_iter().collect();
+    if !context.plane.single_tenant() {
+        let bit = mapping.table.read.bit();
+        let answers = caller.kernel.door.open(context).await?.once(&[((&TENANTS_READ).into(), vec![&bit])]).await?;
+        tenants = answers.iter().flatten().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    }
+    if tenants.len() > TENANTS_MAX {
+        return Err(Error::new(&error::TOO_COSTLY).detail("An identifier can be looked for in 1000 clinics at once."));
+    }
+    let mut any = Vec::with_capacity(tenants.len());
+    for tenant in tenants {
+        writing.values.push((Value::Bytes(keys.of(tenant).await?.blind(table, column, code)?), Type::BYTEA));
+        any.push(format!("i.{column}_bidx = $value"));
+    }
+    Ok(if any.is_empty() { "false".into() } else { format!("({})", any.join(" or ")) })
+}
+
+fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str], text: &Text) -> String {
+    let mut any = Vec::new();
+    match text {
+        Text::StartsWith(text) => {
+            // A range, which an index knows under row-level security.
+            for expr in starts {
+                let (from, to) = (writing.text(text), writing.text(text));
+                any.push(format!("{expr} >= kernel.fold({from}) and {expr} < kernel.fold({to}) || chr(1114109)"));
+            }
+            for expr in words {
+                any.push(format!("strpos(' ' || {expr}, ' ' || kernel.fold({})) > 0", writing.text(text)));
+            }
+        }
+        Text::Contains(text) => {
+            for expr in starts.iter().chain(words) {
+                any.push(format!("strpos({expr}, kernel.fold({})) > 0", writing.text(text)));
+            }
+        }
+        Text::Exact(text) => {
+            for expr in exact {
+                any.push(format!("{expr} = {}", writing.text(text)));
+            }
+        }
+    }
+    any.iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" or ")
+}
+
+fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String {
+    let Asked::Date(value) = asked else { return "false".into() };
+    let (edges, joint) = match DateValue::test(value) {
+        DateTest::All(edges) => (edges, " and "),
+        DateTest::Any(edges) => (edges, " or "),
+    };
+    let edges = edges.into_iter().map(|edge| if day { on_day(writing, column, edge) } else { at_moment(writing, column, edge) });
+    edges.collect::<Vec<_>>().join(joint)
+}
+
+/// A day is the interval from its midnight to the next; the comparison is turned into one of days, for the index.
+fn on_day(writing: &mut Writing, column: &str, edge: Edge) -> String {
+    let at = if edge.edge == Side::End { edge.at - TimeDelta::days(1) } else { edge.at };
+    let whole = at.time() == NaiveTime::MIN;
+    let (floor, ceiling) = (at.date_naive(), if whole { at.date_naive() } else { at.date_naive() + Days::new(1) });
+    let (sign, day): (_, NaiveDate) = match edge.compare {
+        Compare::Ge => (">=", ceiling),
+        Compare::Gt => (">", floor),
+        Compare::Lt => ("<", ceiling),
+        Compare::Le => ("<=", floor),
+    };
+    writing.values.push((Value::Date(day), Type::DATE));
+    format!("{column} {sign} $value")
+}
+
+/// A stored moment lasts one microsecond, the finest PostgreSQL keeps.
+fn at_moment(writing: &mut Writing, column: &str, edge: Edge) -> String {
+    let sign = match (edge.edge, edge.compare) {
+        (Side::Start, Compare::Ge) | (Side::End, Compare::Gt | Compare::Ge) => ">=",
+        (Side::Start, Compare::Gt) => ">",
+        (Side::Start, Compare::Lt) | (Side::End, Compare::Le | Compare::Lt) => "<",
+        (Side::Start, Compare::Le) => "<=",
+    };
+    let at: DateTime<Utc> = edge.at;
+    writing.values.push((Value::Instant(at), Type::TIMESTAMPTZ));
+    format!("{column} {sign} $value")
+}

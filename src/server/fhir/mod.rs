@@ -1,0 +1,216 @@
+//! The FHIR R4 contract: the types of the domains, served over their records.
+mod answer;
+mod batch;
+mod extras;
+mod find;
+mod read;
+mod search;
+mod types;
+mod write;
+
+use self::answer::Asked;
+use crate::fhir::negotiate::{self, Return};
+use crate::fhir::outcome::outcome;
+use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::{Resource, capability, check};
+use crate::kernel::audit::Action;
+use crate::kernel::context::Plane;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::{Caller, Kernel};
+use crate::server::rest::body_bytes;
+use crate::server::{AllowTable, BodyLimits};
+use poem::endpoint::{BoxEndpoint, EndpointExt, make};
+use poem::http::{Method, StatusCode, header};
+use poem::{Request, Response, Route, RouteMethod};
+use serde_json::Value as Json;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Below the public URL.
+pub const PATH: &str = "/fhir/r4";
+/// A patient's whole record in one batch, with documents in it.
+const BATCH_BYTES_MAX: usize = 20 << 20;
+
+type Handler<F> = fn(Fhir, Request) -> F;
+
+/// What every handler needs.
+#[derive(Clone)]
+struct Fhir {
+    base: Arc<str>,
+}
+
+pub fn base(kernel: &Kernel) -> String {
+    format!("{}{PATH}", kernel.config.server.public_url.trim_end_matches('/'))
+}
+
+pub fn routes(kernel: &Kernel) -> Route {
+    let fhir = Fhir { base: base(kernel).into() };
+    fn at<F>(fhir: &Fhir, handler: Handler<F>) -> BoxEndpoint<'static, Response>
+    where
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        let fhir = fhir.clone();
+        make(move |request| {
+            let running = handler(fhir.clone(), request);
+            async move { running.await.map_err(poem::Error::from) }
+        })
+        .boxed()
+    }
+    Route::new()
+        .at("/", RouteMethod::new().post(at(&fhir, batch)))
+        .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
+        .at("/:type", RouteMethod::new().get(at(&fhir, search_get)).post(at(&fhir, create)))
+        .at("/:type/_search", RouteMethod::new().post(at(&fhir, search_post)))
+        .at("/:type/:id", RouteMethod::new().get(at(&fhir, get)).put(at(&fhir, update)).delete(at(&fhir, delete)))
+}
+
+pub fn allow(table: AllowTable) -> AllowTable {
+    let path = |rest: &str| format!("{PATH}{rest}");
+    table
+        .path(&path("/"), &[Method::POST])
+        .path(&path("/metadata"), &[Method::GET])
+        .path(&path("/:type"), &[Method::GET, Method::POST])
+        .path(&path("/:type/_search"), &[Method::POST])
+        .path(&path("/:type/:id"), &[Method::GET, Method::PUT, Method::DELETE])
+}
+
+pub fn bodies(limits: BodyLimits) -> BodyLimits {
+    limits.at(Method::POST, PATH, BATCH_BYTES_MAX)
+}
+
+/// Errors of this contract.
+pub fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    (negotiate::Format::FhirJson.media_type(), outcome(error).to_string().into_bytes())
+}
+
+/// What this server can do, for anyone who asks.
+pub fn statement(base: &str) -> Json {
+    let server = capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None };
+    capability::statement(types::registry(), &server)
+}
+
+async fn metadata(fhir: Fhir, request: Request) -> Result<Response> {
+    let asked = Asked::of(&request)?;
+    answer::body(StatusCode::OK, &statement(&fhir.base), &asked.shape("CapabilityStatement", &fhir.base)?)
+}
+
+fn caller(request: &Request) -> Result<Caller> {
+    let caller = request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::new(&error::UNAUTHENTICATED))?;
+    if caller.context.plane == Plane::Auth { Err(Error::new(&error::UNAUTHENTICATED)) } else { Ok(caller) }
+}
+
+/// The type of the path, when it offers the interaction.
+fn typed(request: &Request, interaction: Interaction) -> Result<&'static TypeDef> {
+    let def = types::registry().find(request.raw_path_param("type").unwrap_or_default())?;
+    def.allows(interaction).map(|()| def)
+}
+
+/// An id that is none of ours names nothing.
+fn record_id(id: Option<&str>) -> Result<Uuid> {
+    id.and_then(|id| id.parse().ok()).ok_or_else(|| Error::new(&error::NOT_FOUND))
+}
+
+/// The id of an update stands in the path and in the resource.
+fn same_id(id: Option<&str>, resource: &Resource) -> Result<Uuid> {
+    if resource.id() != id {
+        let text = "The resource has the id of the URL.";
+        return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", resource.type_name()), "invariant", text));
+    }
+    record_id(id)
+}
+
+/// `W/"3"`; a tag that is none of ours matches nothing that is current.
+fn version(tag: Option<&str>) -> Result<Option<i64>> {
+    let Some(tag) = tag.map(str::trim) else { return Ok(None) };
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    let number = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
+    number.map(Some).ok_or_else(|| Error::new(&error::STALE))
+}
+
+async fn told<T>(caller: &Caller, def: &TypeDef, id: Option<Uuid>, action: Action, result: Result<T>) -> Result<T> {
+    if let (Err(refusal), Some(mapping)) = (&result, types::sources(def.name)?.first()) {
+        caller.refused(mapping.table, id, action, refusal).await?;
+    }
+    result
+}
+
+async fn get(fhir: Fhir, request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let def = typed(&request, Interaction::Read)?;
+    let asked = Asked::of(&request)?;
+    let shape = asked.shape(def.name, &fhir.base)?;
+    let id = record_id(request.raw_path_param("id"))?;
+    let shown = told(&caller, def, Some(id), Action::Read, read::one(&caller, types::sources(def.name)?, id).await).await?;
+    let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == shown.record.etag()));
+    if known {
+        return answer::unchanged(&shown);
+    }
+    answer::resource(StatusCode::OK, shown, &shape, Return::Representation, &fhir.base)
+}
+
+async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let def = typed(&request, Interaction::Create)?;
+    let (asked, bytes) = Asked::with_body(&mut request).await?;
+    let shape = asked.shape(def.name, &fhir.base)?;
+    if request.headers().contains_key("if-none-exist") {
+        return Err(Error::new(&error::NOT_SUPPORTED).detail("Conditional creates are not served; search first."));
+    }
+    let resource = check::accept(&bytes, def.name)?;
+    let made = write::create(&caller, types::sources(def.name)?, resource, &fhir.base).await;
+    let shown = told(&caller, def, None, Action::Create, made).await?;
+    answer::resource(StatusCode::CREATED, shown, &shape, asked.prefer.return_, &fhir.base)
+}
+
+async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let def = typed(&request, Interaction::Update)?;
+    let (asked, bytes) = Asked::with_body(&mut request).await?;
+    let shape = asked.shape(def.name, &fhir.base)?;
+    let resource = check::accept(&bytes, def.name)?;
+    let id = same_id(request.raw_path_param("id"), &resource)?;
+    let version = version(request.header(header::IF_MATCH))?;
+    let done = write::update(&caller, types::sources(def.name)?, id, version, resource, &fhir.base).await;
+    let shown = told(&caller, def, Some(id), Action::Update, done).await?;
+    answer::resource(StatusCode::OK, shown, &shape, asked.prefer.return_, &fhir.base)
+}
+
+async fn delete(_fhir: Fhir, request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let def = typed(&request, Interaction::Delete)?;
+    let id = record_id(request.raw_path_param("id"))?;
+    let version = version(request.header(header::IF_MATCH))?;
+    told(&caller, def, Some(id), Action::Delete, write::retire(&caller, types::sources(def.name)?, id, version).await).await?;
+    Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
+}
+
+async fn search_get(fhir: Fhir, request: Request) -> Result<Response> {
+    let text = request.uri().query().unwrap_or_default().to_owned();
+    found(fhir, request, text).await
+}
+
+async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
+    negotiate::form_body(request.header(header::CONTENT_TYPE))?;
+    let body = body_bytes(&mut request).await?;
+    let body = String::from_utf8(body).map_err(|_| Error::new(&error::MALFORMED).detail("The form is not UTF-8."))?;
+    let query = request.uri().query().unwrap_or_default();
+    let text = [query, body.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
+    found(fhir, request, text).await
+}
+
+async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
+    let caller = caller(&request)?;
+    let def = typed(&request, Interaction::SearchType)?;
+    let asked = Asked::of(&request)?;
+    let query = search::parse(def.name, def.search, &text, asked.prefer, &fhir.base)?;
+    let shape = asked.shaped(&query)?;
+    let bundle = told(&caller, def, None, Action::Search, search::run(&caller, def.name, &query, &fhir.base).await).await?;
+    answer::body(StatusCode::OK, &bundle, &shape)
+}
+
+async fn batch(fhir: Fhir, mut request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let (asked, bytes) = Asked::with_body(&mut request).await?;
+    let bundle = batch::run(&caller, &bytes, asked.prefer, &fhir.base).await?;
+    answer::body(StatusCode::OK, &bundle, &asked.shape("Bundle", &fhir.base)?)
+}

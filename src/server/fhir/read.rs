@@ -1,0 +1,244 @@
+//! Records with their parts and with what was sent beyond our columns: one round trip for one record, one more for the
+//! parts of a whole page.
+
+use super::extras::{self, Extras};
+use crate::fhir::Resource;
+use crate::fhir::keep;
+use crate::fhir::mapping::{Link, Mapping, Part, Whole};
+use crate::kernel::Caller;
+use crate::kernel::context::{Context, Plane};
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::{Param, Query, Scope};
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::list::Built;
+use crate::kernel::table::{Record, Table, Value, record, store};
+use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+/// A resource ready to be sent, and the record it is.
+pub struct Shown {
+    pub record: Record,
+    pub resource: Resource,
+}
+
+impl Shown {
+    pub fn modified(&self) -> Option<DateTime<Utc>> {
+        modified(&self.record)
+    }
+}
+
+pub fn modified(record: &Record) -> Option<DateTime<Utc>> {
+    record.text("updated_at").and_then(|text| text.parse().ok())
+}
+
+/// The mappings of a type that this caller can read at all; why not, when there is none.
+pub fn readable(caller: &Caller, sources: &[&'static Mapping]) -> Result<Vec<(&'static Mapping, Context)>> {
+    let mut refusal = Error::new(&error::FORBIDDEN);
+    let mut open = Vec::with_capacity(sources.len());
+    for mapping in sources {
+        match caller.reading(mapping.table) {
+            Ok(context) if mapping.planes.contains(&context.plane) => open.push((*mapping, context)),
+            Ok(_) => {}
+            Err(why) => refusal = why,
+        }
+    }
+    if open.is_empty() { Err(refusal) } else { Ok(open) }
+}
+
+fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {
+    mapping.parts.iter().enumerate().filter(move |(_, part)| part.planes.contains(&plane))
+}
+
+fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
+    Built { query: Query { text: Cow::Owned(text), types: Cow::Owned(types) }, values }
+}
+
+/// The statements for one record by its id: itself, what was sent, its parts.
+fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<Built>> {
+    let plane = context.plane;
+    let mut queries = vec![store::get_query(mapping.table, plane, context.tenant, id, false)?];
+    let (mut types, mut values) = (vec![Type::UUID], vec![Value::Uuid(id)]);
+    let mut own = "(select sec.tenants(0))::uuid[]".to_owned();
+    if plane.single_tenant() {
+        own = "array[$2]".to_owned();
+        types.push(Type::UUID);
+        values.push(Value::Uuid(context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
+    }
+    queries.push(built(extras::by_id(&own), types.clone(), values.clone()));
+    for (_, part) in parts(mapping, plane) {
+        let of = match part.link {
+            Link::Child(column) => format!("r.{column} = $1"),
+            Link::Parent(column) => format!("r.id = any (array(select x.{column} from {} x where x.tenant_id = any ({own}) and x.id = $1))", mapping.table.name),
+        };
+        let text = format!("select {} from {} r where r.tenant_id = any ({own}) and {of}{} order by r.id", record::columns(part.table, plane), part.table.name, alive(part.table));
+        queries.push(built(text, types.clone(), values.clone()));
+    }
+    Ok(queries)
+}
+
+fn alive(table: &Table) -> &'static str {
+    if table.soft_delete { " and r.deleted_at is null" } else { "" }
+}
+
+/// One record of the type, shown; the answer for an unknown id and for a foreign one is the same.
+pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
+    let open = readable(caller, sources)?;
+    let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
+    let mut queries = Vec::new();
+    for (mapping, context) in &open {
+        queries.push(by_id(mapping, context, id)?);
+    }
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().flatten().map(|built| (built.query.clone(), built.params())).collect();
+    let answers = caller.kernel.door.open(&context).await?.once(&flat).await?;
+    let mut answers = answers.into_iter();
+    let keys = &caller.kernel.keys;
+    for ((mapping, context), queries) in open.iter().zip(&queries) {
+        let rows: Vec<Vec<Row>> = answers.by_ref().take(queries.len()).collect();
+        let Some(row) = rows.first().and_then(|rows| rows.first()) else { continue };
+        let root = record::decode(mapping.table, context.plane, row, keys).await?;
+        if root.deleted() {
+            caller.saw(context, &root).await?;
+            return Err(Error::new(&error::GONE));
+        }
+        let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+        let owner = owner(&whole.root);
+        for ((place, part), rows) in parts(mapping, context.plane).zip(rows.iter().skip(2)) {
+            for row in rows {
+                let record = record::decode(part.table, context.plane, row, keys).await?;
+                if record.tenant == owner {
+                    whole.parts[place].push(record);
+                }
+            }
+        }
+        let mut kept = None;
+        for row in rows.get(1).into_iter().flatten() {
+            let (tenant, _, extras) = extras::open(row, keys).await?;
+            if tenant == owner {
+                kept = Some(extras);
+            }
+        }
+        caller.saw(context, &whole.root).await?;
+        return shown(mapping, whole, kept);
+    }
+    Err(Error::new(&error::NOT_FOUND))
+}
+
+/// The tenant whose keys and parts are the record's.
+pub fn owner(record: &Record) -> Uuid {
+    if record.table.name == "tenants" { record.id } else { record.tenant }
+}
+
+/// Parts and extras for records that were read already, in one more round trip.
+pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Mapping, Record)>) -> Result<Vec<Shown>> {
+    let mut by_mapping: Vec<(&'static Mapping, Vec<usize>)> = Vec::new();
+    for (place, (mapping, _)) in records.iter().enumerate() {
+        match by_mapping.iter_mut().find(|(known, _)| std::ptr::eq(*known, *mapping)) {
+            Some((_, places)) => places.push(place),
+            None => by_mapping.push((mapping, vec![place])),
+        }
+    }
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let roots: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
+    let mut queries = vec![extras::of_versions(&roots)];
+    for (mapping, places) in &by_mapping {
+        for (_, part) in parts(mapping, context.plane) {
+            let of: Vec<&Record> = places.iter().filter_map(|place| roots.get(*place).copied()).collect();
+            queries.push(part_query(part, context.plane, &of));
+        }
+    }
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
+    let answers = caller.kernel.door.open(context).await?.once(&flat).await?;
+    let mut answers = answers.into_iter();
+    let keys = &caller.kernel.keys;
+    let mut kept: HashMap<(Uuid, Uuid), Extras> = HashMap::new();
+    for row in answers.next().iter().flatten() {
+        let (tenant, record, extras) = extras::open(row, keys).await?;
+        kept.insert((tenant, record), extras);
+    }
+    let mut found: Vec<Vec<(&'static Part, usize, Vec<Record>)>> = Vec::new();
+    for (mapping, _) in &by_mapping {
+        let mut of = Vec::new();
+        for (place, part) in parts(mapping, context.plane) {
+            of.push((part, place, decode(part.table, context.plane, answers.next().unwrap_or_default(), keys).await?));
+        }
+        found.push(of);
+    }
+    let mut out = Vec::with_capacity(records.len());
+    for (mapping, root) in records {
+        let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+        let owner = owner(&whole.root);
+        let of = by_mapping.iter().position(|(known, _)| std::ptr::eq(*known, mapping)).and_then(|place| found.get(place));
+        for (part, place, rows) in of.into_iter().flatten() {
+            let ours = rows.iter().filter(|row| row.tenant == owner && belongs(part, &whole.root, row));
+            whole.parts[*place] = ours.cloned().collect();
+        }
+        let extras = kept.remove(&(owner, whole.root.id));
+        out.push(shown(mapping, whole, extras)?);
+    }
+    Ok(out)
+}
+
+async fn decode(table: &'static Table, plane: Plane, rows: Vec<Row>, keys: &Keyring) -> Result<Vec<Record>> {
+    let mut records = Vec::with_capacity(rows.len());
+    for row in &rows {
+        records.push(record::decode(table, plane, row, keys).await?);
+    }
+    Ok(records)
+}
+
+fn belongs(part: &Part, root: &Record, row: &Record) -> bool {
+    match part.link {
+        Link::Child(column) => row.uuid(column) == Some(root.id),
+        Link::Parent(column) => root.uuid(column) == Some(row.id),
+    }
+}
+
+fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
+    let tenants = roots.iter().map(|root| owner(root)).collect();
+    let (column, ids) = match part.link {
+        Link::Child(column) => (column, roots.iter().map(|root| root.id).collect()),
+        Link::Parent(column) => ("id", roots.iter().filter_map(|root| root.uuid(column)).collect()),
+    };
+    let text = format!(
+        "select {} from {} r where r.tenant_id = any ($1) and r.{column} = any ($2){} order by r.id",
+        record::columns(part.table, plane), part.table.name, alive(part.table)
+    );
+    built(text, vec![Type::UUID_ARRAY, Type::UUID_ARRAY], vec![Value::Uuids(tenants), Value::Uuids(ids)])
+}
+
+/// A record's parts inside a transaction of the caller.
+pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, keys: &Keyring) -> Result<Whole> {
+    let plane = scope.context().plane;
+    let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+    for (place, part) in parts(mapping, plane) {
+        let query = part_query(part, plane, &[&whole.root]);
+        let rows = scope.rows(query.query.clone(), &query.params()).await?;
+        whole.parts[place] = decode(part.table, plane, rows, keys).await?;
+    }
+    Ok(whole)
+}
+
+/// What our columns say, without id and meta.
+pub fn rendered(mapping: &Mapping, whole: &Whole) -> Resource {
+    let mut resource = Resource::new(mapping.of.name);
+    (mapping.render)(whole, &mut resource);
+    resource
+}
+
+/// The columns of today, and around them what the client sent and no column holds.
+pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
+    let mut resource = rendered(mapping, &whole);
+    if let Some(Extras { sent, shown }) = extras {
+        resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
+    }
+    let record = whole.root;
+    let at = modified(&record).unwrap_or(DateTime::UNIX_EPOCH);
+    resource.stamp(&record.id.to_string(), &record.version.to_string(), at);
+    Ok(Shown { record, resource })
+}

@@ -1,0 +1,142 @@
+//! Searches: the conditions of every table of a type, their pages merged by one order, and the parts of the page.
+
+use super::read::{self, Shown};
+use super::{find, types};
+use crate::fhir::bundle::{self, Page};
+use crate::fhir::mapping::Mapping;
+use crate::fhir::negotiate::Prefer;
+use crate::fhir::search::value::Reading;
+use crate::fhir::search::{Query, Rules, Total};
+use crate::fhir::{search, subset};
+use crate::kernel::Caller;
+use crate::kernel::context::Context;
+use crate::kernel::db::Param;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
+use crate::kernel::table::{Cursor, List, Record, Sort, Ty, store};
+use chrono::Utc;
+use serde_json::Value as Json;
+use std::cmp::Ordering;
+
+const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
+
+/// A row and what it is ordered by.
+struct Found {
+    mapping: &'static Mapping,
+    record: Record,
+    key: Option<String>,
+}
+
+pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str, prefer: Prefer, base: &str) -> Result<Query> {
+    let reading = Reading { base, now: Utc::now() };
+    let rules = Rules { type_name, params, handling: prefer.handling, count_default: PAGE_SIZE, count_max: PAGE_SIZE_MAX, reading };
+    search::parse(text, &rules)
+}
+
+/// The searchset for a query string.
+pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    let sources = types::sources(type_name)?;
+    let open = read::readable(caller, sources)?;
+    let mut lists = Vec::with_capacity(open.len());
+    for (mapping, context) in &open {
+        lists.push((*mapping, list(caller, context, mapping, query).await?));
+    }
+    let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
+    let (page, total) = fetch(caller, &context, &mut lists, query).await?;
+    let limit = if query.is_count_only() { 0 } else { query.count };
+    let next = match (page.get(limit), limit.checked_sub(1).and_then(|last| page.get(last)), lists.first()) {
+        (Some(_), Some(last), Some((_, list))) => {
+            let cursor = Cursor { value: last.key.clone(), id: last.record.id, tenant: last.record.tenant };
+            Some(cursor.seal(list, caller.kernel.keys.own())?)
+        }
+        _ => None,
+    };
+    let records: Vec<(&'static Mapping, Record)> = page.into_iter().take(limit).map(|found| (found.mapping, found.record)).collect();
+    for (place, (mapping, context)) in open.iter().enumerate() {
+        let of: Vec<Record> = records.iter().filter(|(of, _)| std::ptr::eq(*of, *mapping)).map(|(_, record)| record.clone()).collect();
+        if !of.is_empty() || (place == 0 && records.is_empty()) {
+            caller.searched(context, mapping.table, &of).await?;
+        }
+    }
+    let shown = read::many(caller, &context, records).await?;
+    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
+    Ok(bundle::searchset(base, type_name, query, Page { matches, total, next }))
+}
+
+fn cut(shown: Shown, query: &Query) -> (String, Json) {
+    let Shown { record, mut resource } = shown;
+    subset::cut(&mut resource, query);
+    (record.id.to_string(), resource.into_value())
+}
+
+async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, query: &Query) -> Result<List> {
+    let mut list = List::new(mapping.table);
+    list.limit = query.count;
+    match query.sort.as_slice() {
+        [] => {}
+        [sort] => {
+            list.sort = match sort.param.name {
+                "_id" => sort_of(mapping.table, "id"),
+                "_lastUpdated" => Some(LAST_UPDATED),
+                name => mapping.sorts.iter().copied().find(|known| known.name == name),
+            }
+            .ok_or_else(|| Error::internal(format!("{} is not sorted by {}", mapping.table.name, sort.param.name)))?;
+            list.descending = sort.is_descending;
+        }
+        _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
+    }
+    for condition in &query.conditions {
+        list.extra.push(find::condition(caller, context, mapping, condition).await?);
+    }
+    Ok(list)
+}
+
+/// The rows of all tables after the cursor, merged; one more than the page, when there are more.
+async fn fetch(caller: &Caller, context: &Context, lists: &mut [(&'static Mapping, List)], query: &Query) -> Result<(Vec<Found>, Option<u64>)> {
+    let own = caller.kernel.keys.own();
+    if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
+        let cursor = Cursor::open(text, first, own)?;
+        lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
+    }
+    let (count_only, with_total) = (query.is_count_only(), query.is_count_only() || query.total != Total::None);
+    let (mut pages, mut counts) = (Vec::new(), Vec::new());
+    for (_, list) in lists.iter() {
+        if !count_only {
+            pages.push(list.page(context.plane, context.tenant)?);
+        }
+        if with_total {
+            counts.push(list.count(context.plane, context.tenant)?);
+        }
+    }
+    let queries: Vec<(_, Vec<Param<'_>>)> = pages.iter().chain(&counts).map(|built| (built.query.clone(), built.params())).collect();
+    let answers = caller.kernel.door.open(context).await?.once(&queries).await?;
+    let mut found = Vec::new();
+    for ((mapping, list), rows) in lists.iter().zip(answers.iter().take(pages.len())) {
+        // The row that proves a next page stays in until the tables are merged.
+        let wide = List { limit: list.limit + 1, ..list.clone() };
+        let (records, _) = store::page(&wide, context.plane, rows, &caller.kernel.keys).await?;
+        found.extend(records.into_iter().map(|record| Found { mapping, key: store::sort_value(list, &record), record }));
+    }
+    if let Some((_, list)) = lists.first().filter(|_| lists.len() > 1) {
+        found.sort_by(|one, other| order(list, one, other));
+    }
+    let mut total = 0;
+    for rows in answers.iter().skip(pages.len()) {
+        let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+        total += u64::try_from(count).unwrap_or(0);
+    }
+    Ok((found, with_total.then_some(total)))
+}
+
+/// As PostgreSQL orders a page: the key, those without one last, then id and tenant.
+fn order(list: &List, one: &Found, other: &Found) -> Ordering {
+    let ids = (one.record.id, one.record.tenant).cmp(&(other.record.id, other.record.tenant));
+    let keyed = match (&one.key, &other.key) {
+        (Some(a), Some(b)) => a.cmp(b),
+        (Some(_), None) => return Ordering::Less,
+        (None, Some(_)) => return Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    };
+    let order = keyed.then(ids);
+    if list.descending { order.reverse() } else { order }
+}

@@ -1,0 +1,256 @@
+//! Creating, changing and retiring the records that a resource is, each in one transaction.
+
+use super::extras::{self, Extras};
+use super::read::{self, Shown};
+use crate::fhir::mapping::{Columns, Link, Mapping, Part, Taken, Whole};
+use crate::fhir::{Resource, subset};
+use crate::kernel::Caller;
+use crate::kernel::context::Plane;
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::{Param, Scope};
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::{Access, Draft, Record, Value, Verb, store};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+/// A new record. Its id is ours, whatever the resource says.
+pub async fn create(caller: &Caller, sources: &[&'static Mapping], resource: Resource, base: &str) -> Result<Shown> {
+    caller.on(&[Plane::Staff])?;
+    let mapping = sources.iter().copied().find(|mapping| mapping.creates).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
+    let take = mapping.take.ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
+    let mut scope = caller.write(mapping.table.write).await?;
+    let keys = &caller.kernel.keys;
+    let mut taken = take(&resource, base)?;
+    complete(&mut scope, mapping, &mut taken).await?;
+    let parts = std::mem::take(&mut taken.parts);
+    parents(&mut scope, mapping, &mut taken.root, &parts, None, keys).await?;
+    let draft = taken.root.draft(mapping.table)?;
+    needed(mapping, &taken.root)?;
+    let root = store::insert(&mut scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    children(&mut scope, mapping, &root, &parts, keys).await?;
+    let shown = finish(&mut scope, mapping, &root, resource, keys).await?;
+    scope.commit().await?;
+    Ok(shown)
+}
+
+/// What a new record needs and FHIR does not say.
+async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Result<()> {
+    for (column, value) in mapping.presumed {
+        taken.root.set(column, *value, mapping.of.name.to_owned());
+    }
+    let Some(complete) = &mapping.complete else { return Ok(()) };
+    let mut values = vec![Value::Uuid(scope.tenant()?)];
+    values.extend((complete.asks)(taken));
+    let params: Vec<Param<'_>> = values.iter().map(|value| value as Param<'_>).collect();
+    let row = scope.one(complete.query, &params).await?;
+    (complete.fill)(&row, taken)
+}
+
+fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
+    let missing = mapping.table.fields.iter().filter(|field| field.required && field.on_create()).find(|field| columns.get(field.name).is_none());
+    match missing {
+        None => Ok(()),
+        Some(_) => Err(Error::new(&error::INVALID).fault(mapping.of.name, "required", "The resource lacks an element that its record needs.")),
+    }
+}
+
+/// Replaces what the resource says of a record; columns that FHIR does not speak about stay.
+pub async fn update(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>, resource: Resource, base: &str) -> Result<Shown> {
+    if subset::is_cut(&resource) {
+        let text = "A resource that was cut down is not stored.";
+        return Err(Error::new(&error::INVALID).fault(format!("{}.meta.tag", resource.type_name()), "invariant", text));
+    }
+    let keys = &caller.kernel.keys;
+    let (mut scope, mapping, was) = locked(caller, sources, id, version, |mapping| mapping.take.is_some()).await?;
+    let take = mapping.take.ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
+    let mut taken: Taken = take(&resource, base)?;
+    settled(mapping, &mut taken.root, &was)?;
+    let parts = std::mem::take(&mut taken.parts);
+    parents(&mut scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
+    let draft = taken.root.draft(mapping.table)?;
+    let by = move_of(&was, &draft);
+    // Written even when no column differs: what was sent differs, and a new version says so.
+    let root = store::update(&mut scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    children(&mut scope, mapping, &root, &parts, keys).await?;
+    let shown = finish(&mut scope, mapping, &root, resource, keys).await?;
+    scope.commit().await?;
+    Ok(shown)
+}
+
+/// Columns that are set once: the same value is no change, another one is refused.
+fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result<()> {
+    let fixed: Vec<&'static str> = columns.names().filter(|name| mapping.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
+    for name in fixed {
+        if !columns.agree(was, &[name]) {
+            let refusal = Error::new(&error::INVALID).fault(name, "fixed", "It is set once and stays.");
+            return Err(columns.told(refusal));
+        }
+        columns.remove(name);
+    }
+    Ok(())
+}
+
+/// FHIR sets a status where our operations move it: any move there is will do, in the name of its operation.
+fn move_of(was: &Record, draft: &Draft) -> &'static str {
+    let moves = was.table.machines.iter().filter_map(|machine| match draft.value(machine.column) {
+        Some(Value::Text(to)) => machine.moves.iter().find(|step| Some(step.from) == was.text(machine.column) && step.to == to),
+        _ => None,
+    });
+    moves.map(|step| step.by).next().unwrap_or("update")
+}
+
+/// Retiring is idempotent: what is retired already stays so.
+pub async fn retire(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>) -> Result<()> {
+    let keys = &caller.kernel.keys;
+    let (mut scope, _, was) = match locked(caller, sources, id, version, |mapping| mapping.take.is_some() && mapping.table.offers(Verb::Delete)).await {
+        Err(refusal) if refusal.code == &error::GONE => return Ok(()),
+        other => other?,
+    };
+    store::retire(&mut scope, &was, None, keys).await?;
+    scope.commit().await
+}
+
+/// The record of that id in whichever table of the type has it, locked.
+async fn locked(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>, may: fn(&Mapping) -> bool) -> Result<(Scope, &'static Mapping, Record)> {
+    caller.on(&[Plane::Staff])?;
+    let keys = &caller.kernel.keys;
+    let mut refusal = Error::new(&error::NOT_FOUND);
+    for mapping in sources.iter().copied() {
+        if !may(mapping) {
+            continue;
+        }
+        let mut scope = match caller.write(mapping.table.write).await {
+            Ok(scope) => scope,
+            Err(why) => {
+                refusal = why;
+                continue;
+            }
+        };
+        match store::lock(&mut scope, mapping.table, id, version, keys).await {
+            Ok(was) => return Ok((scope, mapping, was)),
+            Err(why) if why.code == &error::NOT_FOUND => {}
+            Err(why) => return Err(why),
+        }
+        let built = store::get_query(mapping.table, scope.context().plane, scope.context().tenant, id, false)?;
+        if !scope.rows(built.query.clone(), &built.params()).await?.is_empty() {
+            // Only a retired row is read and cannot be locked, apart from shared rows of the platform.
+            return Err(Error::new(if mapping.table.soft_delete { &error::GONE } else { &error::FORBIDDEN }));
+        }
+        scope.commit().await?;
+    }
+    Err(refusal)
+}
+
+/// Rows the record points to: changed where it points to one already, made where it does not.
+async fn parents(scope: &mut Scope, mapping: &'static Mapping, root: &mut Columns, parts: &[Option<Vec<Columns>>], was: Option<&Record>, keys: &Keyring) -> Result<()> {
+    for (part, rows) in mapping.parts.iter().zip(parts) {
+        let (Link::Parent(column), Some(row)) = (part.link, rows.as_ref().and_then(|rows| rows.first())) else { continue };
+        let id = root.get(column).cloned().or_else(|| was.map(|was| was.get(column).clone())).unwrap_or(Json::Null);
+        let id: Option<Uuid> = id.as_str().and_then(|id| id.parse().ok());
+        // A relation to another patient shows that patient's own name; it is not written from here.
+        let linked_elsewhere = was.is_some() && id.is_none();
+        if linked_elsewhere {
+            continue;
+        }
+        match id {
+            Some(id) => {
+                let there = store::lock(scope, part.table, id, None, keys).await;
+                let there = there.map_err(|why| if why.code == &error::NOT_FOUND { unknown(root, column) } else { why })?;
+                let mut row = row.clone();
+                settled_part(part, &mut row);
+                if !row.are_in(&there) {
+                    store::update(scope, &there, &row.draft(part.table)?, "update", keys).await.map_err(|refusal| row.told(refusal))?;
+                }
+            }
+            None => {
+                let made = store::insert(scope, part.table, &row.draft(part.table)?, keys).await.map_err(|refusal| row.told(refusal))?;
+                root.set(column, json!(made.id), mapping.of.name.to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unknown(root: &Columns, column: &'static str) -> Error {
+    root.told(Error::new(&error::REFERENCE_UNKNOWN).fault(column, "reference", "It points to nothing the caller can see."))
+}
+
+fn settled_part(part: &Part, row: &mut Columns) {
+    let fixed: Vec<&'static str> = row.names().filter(|name| part.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
+    fixed.into_iter().for_each(|name| row.remove(name));
+}
+
+/// Rows that belong to the record: equal ones stay, alike ones are changed, the others made and retired.
+async fn children(scope: &mut Scope, mapping: &'static Mapping, root: &Record, parts: &[Option<Vec<Columns>>], keys: &Keyring) -> Result<()> {
+    if parts.iter().all(Option::is_none) || mapping.parts.iter().all(|part| matches!(part.link, Link::Parent(_))) {
+        return Ok(());
+    }
+    let whole = read::whole(scope, mapping, root.clone(), keys).await?;
+    for ((place, part), rows) in mapping.parts.iter().enumerate().zip(parts) {
+        let (Link::Child(column), Some(rows)) = (part.link, rows) else { continue };
+        let mut there: Vec<&Record> = whole.part(place).iter().collect();
+        let mut wanted: Vec<&Columns> = Vec::new();
+        for row in rows {
+            match there.iter().position(|record| row.are_in(record)) {
+                Some(known) => {
+                    there.remove(known);
+                }
+                None => wanted.push(row),
+            }
+        }
+        let mut new = Vec::new();
+        let mut changed = Vec::new();
+        for row in wanted {
+            match there.iter().position(|record| row.agree(record, part.alike)) {
+                Some(known) => changed.push((row, there.remove(known))),
+                None => new.push(row),
+            }
+        }
+        // Keys that go make room before keys that come.
+        for record in there {
+            store::retire(scope, record, None, keys).await?;
+        }
+        for (row, record) in changed {
+            store::update(scope, record, &row.draft(part.table)?, "update", keys).await.map_err(|refusal| row.told(refusal))?;
+        }
+        for row in new {
+            let mut row = row.clone();
+            row.set(column, json!(root.id), mapping.of.name.to_owned());
+            store::insert(scope, part.table, &row.draft(part.table)?, keys).await.map_err(|refusal| row.told(refusal))?;
+        }
+    }
+    Ok(())
+}
+
+/// The record as it stands at the end, and what was sent beside it, for exactly that version.
+async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, keys: &Keyring) -> Result<Shown> {
+    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
+    let built = store::get_query(mapping.table, plane, tenant, root.id, false)?;
+    let rows = scope.rows(built.query.clone(), &built.params()).await?;
+    let root = store::one(mapping.table, plane, &rows, keys).await?;
+    let whole: Whole = read::whole(scope, mapping, root, keys).await?;
+    let extras = Extras { sent: bare(sent), shown: read::rendered(mapping, &whole).into_value() };
+    extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;
+    read::shown(mapping, whole, Some(extras))
+}
+
+/// Without what the server alone decides.
+fn bare(sent: Resource) -> Json {
+    let mut sent = sent.into_value();
+    if let Json::Object(map) = &mut sent {
+        map.shift_remove("id");
+        let empty = match map.get_mut("meta") {
+            Some(Json::Object(meta)) => {
+                for key in ["versionId", "_versionId", "lastUpdated", "_lastUpdated"] {
+                    meta.shift_remove(key);
+                }
+                meta.is_empty()
+            }
+            _ => false,
+        };
+        if empty {
+            map.shift_remove("meta");
+        }
+    }
+    sent
+}

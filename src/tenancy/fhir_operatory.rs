@@ -1,0 +1,42 @@
+//! A chair or room of a site as FHIR Location, part of the site. Read only: the schedule makes and changes them.
+
+use super::fhir_location::{PLACES, TYPE};
+use super::operatory::OPERATORY;
+use crate::fhir::datatype::CodeableConcept;
+use crate::fhir::mapping::{Find, HERE, Mapping, STAFF, Whole};
+use crate::fhir::resource::Resource;
+
+pub static MAPPING: Mapping = Mapping {
+    of: &TYPE,
+    table: &OPERATORY,
+    planes: STAFF,
+    parts: &[],
+    render,
+    take: None,
+    creates: false,
+    complete: None,
+    presumed: &[],
+    search: &[
+        ("name", Find::Text { within: HERE, starts: &["kernel.fold(r.name)"], words: &[], exact: &["r.name"] }),
+        ("address", Find::Never),
+        ("address-city", Find::Never),
+        ("address-state", Find::Never),
+        ("address-postalcode", Find::Never),
+        ("partof", Find::Points { column: "r.location_id", to: "Location" }),
+    ],
+    sorts: &[],
+};
+
+fn render(whole: &Whole, out: &mut Resource) {
+    let room = &whole.root;
+    let status = match room.text("status") {
+        Some("OUT_OF_SERVICE") => "suspended",
+        Some("RETIRED") => "inactive",
+        _ => "active",
+    };
+    out.code("status", status).string("name", room.text("name")).code("mode", "instance");
+    out.put("physicalType", &CodeableConcept::of(PLACES, "ro")).reference("managingOrganization", "Organization", room.tenant);
+    if let Some(site) = room.uuid("location_id") {
+        out.reference("partOf", "Location", site);
+    }
+}

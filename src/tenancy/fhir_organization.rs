@@ -1,0 +1,67 @@
+//! A tenant as FHIR Organization; the payers of a clinic are the others of the type.
+
+use super::tenant::TENANT;
+use crate::fhir::datatype::CodeableConcept;
+use crate::fhir::mapping::{Columns, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::resource::Resource;
+use crate::fhir::search::SearchParam;
+use crate::kernel::error::Result;
+use crate::kernel::table::{Sort, Ty};
+
+pub const ORGANIZATION_TYPES: &str = "http://terminology.hl7.org/CodeSystem/organization-type";
+
+pub static TYPE: TypeDef = TypeDef {
+    name: "Organization",
+    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    search: &[
+        SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Organization-name"),
+        SearchParam::string("address").defined_by("http://hl7.org/fhir/SearchParameter/Organization-address"),
+    ],
+    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-organization"],
+    update_creates: false,
+};
+
+const SITE: &str = "exists (select from locations l where l.tenant_id = r.id and l.id = r.default_location_id and l.deleted_at is null and ({}))";
+
+pub static MAPPING: Mapping = Mapping {
+    of: &TYPE,
+    table: &TENANT,
+    planes: PEOPLE,
+    parts: &[],
+    render,
+    take: Some(take),
+    creates: false,
+    complete: None,
+    presumed: &[],
+    search: &[
+        ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
+        ("address", Find::Text {
+            within: SITE, starts: &[], words: &["kernel.fold(concat_ws(' ', l.city, l.region, l.postal_code, l.country))"], exact: &["l.city", "l.region", "l.postal_code"],
+        }),
+    ],
+    sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
+};
+
+fn render(whole: &Whole, out: &mut Resource) {
+    let tenant = &whole.root;
+    let kind = match tenant.text("type") {
+        Some("PAYER") => "pay",
+        Some("REGULATOR") => "govt",
+        Some("ACADEMIC") => "edu",
+        Some("AI_VENDOR" | "OTHER") => "other",
+        _ => "prov",
+    };
+    out.boolean("active", tenant.flag("is_active")).push("type", &CodeableConcept::of(ORGANIZATION_TYPES, kind)).string("name", tenant.text("name"));
+    if let Some(parent) = tenant.uuid("parent_tenant_id") {
+        out.reference("partOf", "Organization", parent);
+    }
+}
+
+/// The name; what else a tenant is changes by operations of its own.
+fn take(resource: &Resource, _base: &str) -> Result<Taken> {
+    let root = resource.root();
+    let mut columns = Columns::default();
+    columns.set("name", root.string("name")?, root.at("name"));
+    Ok(Taken { root: columns, parts: Vec::new() })
+}

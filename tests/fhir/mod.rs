@@ -1,0 +1,110 @@
+//! FHIR as its clients see it: the contract without the sign-in before it, called with callers made by hand.
+
+mod batch;
+mod change;
+mod examples;
+mod hostile;
+mod planes;
+mod search;
+
+use crate::world::World;
+pub use crate::world::tenants::Clinic;
+use enamel::kernel::Caller;
+use enamel::server::{Contract, app, fhir, guard};
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint, Request, Route};
+use serde_json::{Value, json};
+
+pub struct Client {
+    world: &'static World,
+    pub caller: Caller,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Clinic {
+    pub fn fhir(&self) -> Client {
+        Client { world: self.world, caller: self.staff() }
+    }
+}
+
+impl World {
+    pub fn fhir(&'static self, caller: Caller) -> Client {
+        Client { world: self, caller }
+    }
+}
+
+impl Client {
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let server = &self.world.kernel.config.server;
+        let routes = Route::new().nest(fhir::PATH, fhir::routes(&self.world.kernel));
+        let app = guard(routes, app::describe(Contract::new(server)), server);
+        let mut request = Request::builder().method(method).uri_str(format!("/fhir/r4{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(body);
+        request.extensions_mut().insert(self.caller.clone());
+        let response = app.call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.into_vec().await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], Vec::new()).await
+    }
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &[JSON], body.to_string().into_bytes()).await
+    }
+    pub async fn put(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let headers: Vec<_> = [JSON].iter().chain(headers).copied().collect();
+        self.send(Method::PUT, path, &headers, body.to_string().into_bytes()).await
+    }
+    /// Creates a resource and gives it as stored.
+    pub async fn made(&self, body: Value) -> Value {
+        let name = body["resourceType"].as_str().unwrap().to_owned();
+        let answer = self.post(&format!("/{name}"), &body).await;
+        assert_eq!(answer.status, 201, "{name}: {}", answer.body);
+        answer.body
+    }
+    /// Ids of a search, in order.
+    pub async fn ids(&self, path: &str) -> Vec<String> {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        ids(&answer.body)
+    }
+}
+
+pub const JSON: (&str, &str) = ("content-type", "application/fhir+json");
+
+pub fn ids(bundle: &Value) -> Vec<String> {
+    bundle["entry"].as_array().into_iter().flatten().filter(|entry| entry["search"]["mode"] == "match").map(|entry| id(&entry["resource"])).collect()
+}
+
+pub fn id(resource: &Value) -> String {
+    resource["id"].as_str().unwrap().to_owned()
+}
+
+pub fn patient(family: &str) -> Value {
+    json!({"resourceType": "Patient", "name": [{"family": family, "given": ["Ada"]}]})
+}
+
+/// Without what the server decides, and without an empty meta.
+pub fn bare(resource: &Value) -> Value {
+    let mut resource = resource.clone();
+    let map = resource.as_object_mut().unwrap();
+    map.shift_remove("id");
+    if let Some(meta) = map.get_mut("meta").and_then(Value::as_object_mut) {
+        meta.shift_remove("versionId");
+        meta.shift_remove("lastUpdated");
+        if meta.is_empty() {
+            map.shift_remove("meta");
+        }
+    }
+    resource
+}

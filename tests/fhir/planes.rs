@@ -1,0 +1,101 @@
+//! Who sees what through FHIR, and what is remembered of it.
+
+use super::{id, patient};
+use crate::world;
+use enamel::kernel::context::{Permission, Plane};
+use serde_json::json;
+use uuid::Uuid;
+
+#[test]
+fn a_clinic_sees_its_own_and_a_foreign_id_is_a_random_one() {
+    world::with(async |world| {
+        let dso = world.tenant("DSO", None).await;
+        let north = world.tenant("GROUP_PRACTICE", Some(dso.id)).await;
+        let south = world.tenant("GROUP_PRACTICE", Some(dso.id)).await;
+        let other = world.tenant("SOLO_PRACTICE", None).await;
+        let mut ada = patient("Lovelace");
+        ada["identifier"] = json!([{"system": "urn:x", "value": "42"}]);
+        ada["photo"] = json!([{"title": "kept"}]);
+        let ada = north.fhir().made(ada).await;
+        let bob = south.fhir().made(patient("Babbage")).await;
+        let path = format!("/Patient/{}", id(&ada));
+        for stranger in [south.fhir(), other.fhir()] {
+            let (foreign, random) = (stranger.get(&path).await, stranger.get(&format!("/Patient/{}", Uuid::now_v7())).await);
+            assert_eq!((foreign.status, &foreign.body), (random.status, &random.body));
+            assert_eq!(foreign.status, 404);
+            let mut body = ada.clone();
+            body["gender"] = json!("male");
+            assert_eq!(stranger.put(&path, &body, &[]).await.status, 404);
+            assert_eq!(stranger.send(poem::http::Method::DELETE, &path, &[], Vec::new()).await.status, 404);
+            assert!(stranger.ids("/Patient?name=lovelace").await.is_empty());
+        }
+        let group = world.fhir(world.caller(Plane::Group, dso.id, None, &[Permission::ViewPatient, Permission::ViewTenant]));
+        assert_eq!(group.ids("/Patient?_sort=family").await, [id(&bob), id(&ada)]);
+        assert_eq!(group.ids("/Patient?identifier=urn:x%7C42").await, [id(&ada)]);
+        assert_eq!(group.get(&path).await.body, ada, "with what no column holds");
+        assert_eq!(group.post("/Patient", &patient("New")).await.status, 403);
+        assert_eq!(group.ids("/Organization?_count=10").await.len(), 3);
+        let blind = world.fhir(world.caller(Plane::Staff, north.id, None, &[Permission::ViewTenant]));
+        assert_eq!(blind.get(&path).await.status, 403);
+        let reader = world.fhir(world.caller(Plane::Staff, north.id, None, &[Permission::ViewPatient]));
+        assert_eq!(reader.get(&path).await.status, 200);
+        assert_eq!(reader.post("/Patient", &patient("New")).await.status, 403);
+        let nobody = world.fhir(world.caller(Plane::Auth, north.id, None, &[]));
+        assert_eq!(nobody.get(&path).await.status, 401);
+        assert_eq!(nobody.get("/metadata").await.status, 200);
+    });
+}
+
+#[test]
+fn a_patient_sees_their_own_record_in_each_clinic_that_knows_them() {
+    world::with(async |world| {
+        let truth = world.truth().await;
+        let user = Uuid::now_v7();
+        truth.execute("insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Ada', 'ACTIVE')", &[&user, &format!("{user}@x.test")]).await.unwrap();
+        let mut own = Vec::new();
+        for _ in 0..2 {
+            let clinic = world.tenant("SOLO_PRACTICE", None).await;
+            clinic.fhir().made(patient("Stranger")).await;
+            let mut ada = patient("Lovelace");
+            ada["identifier"] = json!([{"system": "urn:x", "value": "1"}]);
+            ada["photo"] = json!([{"title": "kept"}]);
+            let ada = clinic.fhir().made(ada).await;
+            let patient: Uuid = id(&ada).parse().unwrap();
+            truth.execute("insert into enamel.patient_portal_accounts (tenant_id, id, patient_id, user_id, status) values ($1, $2, $3, $4, 'ACTIVE')",
+                &[&clinic.id, &Uuid::now_v7(), &patient, &user]).await.unwrap();
+            own.push(ada);
+        }
+        let mut caller = world.caller(Plane::Patient, Uuid::nil(), Some(user), Permission::ALL);
+        caller.context.tenant = None;
+        let ada = world.fhir(caller);
+        let mut expected: Vec<String> = own.iter().map(id).collect();
+        expected.sort();
+        assert_eq!(ada.ids("/Patient").await, expected);
+        assert_eq!(ada.ids("/Patient?identifier=1").await, expected);
+        for one in &own {
+            assert_eq!(&ada.get(&format!("/Patient/{}", id(one))).await.body, one);
+        }
+        for name in ["RelatedPerson", "Coverage", "Practitioner", "PractitionerRole", "Location", "Organization"] {
+            assert_eq!(ada.get(&format!("/{name}")).await.status, 200, "{name}");
+        }
+        assert_eq!(ada.post("/Patient", &patient("New")).await.status, 403);
+    });
+}
+
+#[test]
+fn reads_and_changes_are_remembered_as_over_rest() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let made = fhir.made(patient("Lovelace")).await;
+        let path = format!("/Patient/{}", id(&made));
+        fhir.get(&path).await;
+        fhir.ids("/Patient?name=love").await;
+        fhir.put(&path, &made, &[]).await;
+        fhir.get(&format!("/Patient/{}", Uuid::now_v7())).await;
+        fhir.send(poem::http::Method::DELETE, &path, &[], Vec::new()).await;
+        let rows = world.truth().await.query("select event_type, outcome from enamel.audit_events where tenant_id = $1 order by occurred_at, id", &[&clinic.id]).await.unwrap();
+        let told: Vec<String> = rows.iter().map(|row| format!("{} {}", row.get::<_, String>(0), row.get::<_, String>(1))).collect();
+        assert_eq!(told, ["PATIENT_CREATED SUCCESS", "PATIENT_VIEWED SUCCESS", "RECORD_SEARCHED SUCCESS", "PATIENT_UPDATED SUCCESS", "RECORD_READ FAILED", "RECORD_DELETED SUCCESS"]);
+    });
+}

@@ -4,6 +4,7 @@ mod faults;
 mod fhir;
 mod house;
 mod identity;
+mod imaging;
 mod isolation;
 mod kernel;
 mod rest;

@@ -3,6 +3,7 @@
 
 use super::house::House;
 use super::people::Caller;
+use crate::faults::ground::superuser;
 use crate::faults::process::{command, run};
 use crate::world;
 use chrono::{SecondsFormat, TimeDelta, Timelike, Utc};
@@ -32,7 +33,7 @@ fn the_main_job() {
         let house = House::up().await;
         println!("\nEnamel is up: {}", house.base_url);
         let integration = house.integration("bright-north").await;
-        let brought = brings_six_patients(&integration).await;
+        let brought = brings_six_patients(&house, &integration).await;
         let file = brings_an_image(&house, &integration, brought.keys().next().unwrap()).await;
         a_clinician_reads_them(&house, &brought, &file).await;
         others_see_nothing(&house, &brought, &file).await;
@@ -44,7 +45,7 @@ fn the_main_job() {
     });
 }
 
-async fn brings_six_patients(integration: &Caller<'_>) -> Brought {
+async fn brings_six_patients(house: &House, integration: &Caller<'_>) -> Brought {
     let (mut brought, mut refused, mut kept) = (Brought::new(), BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
     for packed in SYNTHEA {
         let mut text = String::new();
@@ -74,6 +75,9 @@ async fn brings_six_patients(integration: &Caller<'_>) -> Brought {
         }
     }
     assert_eq!(brought.len(), 6);
+    // What was refused is nowhere: each stored resource is one that was acknowledged.
+    let stored: i64 = superuser(&house.dir).await.query_one("select count(*) from enamel.fhir_extras", &[]).await.unwrap().get(0);
+    assert_eq!(usize::try_from(stored).unwrap(), kept.values().sum::<usize>());
     let told = |counts: &BTreeMap<String, usize>| counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ");
     println!("bright-north's integration posts six Synthea bundles: kept and read back as sent {}; refused one by one {} entries of {} types.",
         told(&kept), refused.values().sum::<usize>(), refused.len());
@@ -92,7 +96,7 @@ fn bare(resource: &Json) -> Json {
 async fn brings_an_image(house: &House, integration: &Caller<'_>, patient: &str) -> String {
     let sha256: String = Sha256::digest(DICOM).iter().map(|byte| format!("{byte:02x}")).collect();
     let announced = json!({
-        "patient_id": patient, "kind": "IMAGING", "file_name": "ct.dcm", "file_type": "application/dicom", "file_size": DICOM.len(), "sha256": sha256,
+        "patient_id": patient, "kind": "DICOM", "file_name": "ct.dcm", "file_type": "application/dicom", "file_size": DICOM.len(), "sha256": sha256,
     });
     let ticket = integration.post("/api/v1/files", &announced).await;
     let uploaded = signed(house, &ticket).body(DICOM).send().await.unwrap();
@@ -103,7 +107,7 @@ async fn brings_an_image(house: &House, integration: &Caller<'_>, patient: &str)
     assert_eq!(download(house, integration, &id).await, DICOM);
     let studies = integration.list(&format!("/api/v1/imaging-studies?patient_id={patient}")).await;
     assert_eq!(studies.len(), 1);
-    println!("It uploads a DICOM file of {} bytes to a signed URL: verified, a study of {} made, read back byte for byte.", DICOM.len(), studies[0]["modality"]);
+    println!("It uploads a DICOM file of {} bytes to a signed URL: verified, made a {} study, read back byte for byte.", DICOM.len(), studies[0]["modality"].as_str().unwrap());
     id
 }
 

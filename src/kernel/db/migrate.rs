@@ -38,16 +38,11 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
     let mut client = admin.connect().await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
     let outcome = apply(&mut client, sealer, passwords).await;
-<<<<<<< HEAD
-    // The session ends here and its lock with it; a failure leaves a transaction in which nothing else can run.
-    outcome
-=======
     let unlocked = client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await;
     // What failed first is what is told: after it the unlocking fails too.
     let applied = outcome?;
     unlocked?;
     Ok(applied)
->>>>>>> fhir2
 }
 
 async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> Result<usize> {

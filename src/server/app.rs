@@ -2,19 +2,28 @@
 
 use super::rest::{self, Rest};
 use super::{AllowTable, Contract};
+use crate::identity::{oauth, pages, sign_in_pages};
 use crate::kernel::Kernel;
 use poem::endpoint::EndpointExt;
-use poem::{Endpoint, Response, Route};
+use poem::{Endpoint, Response, Route, get};
 use std::sync::Arc;
 
 pub const API: &str = "/api/v1";
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    Route::new().nest(API, rest::service()).with(super::authenticate::Authenticate(kernel)).map_to_response()
+    Route::new()
+        .nest(API, rest::service())
+        .nest(oauth::ROOT, oauth::routes())
+        .nest(sign_in_pages::ROOT, sign_in_pages::routes())
+        .at(pages::STYLESHEET_PATH, get(pages::stylesheet))
+        .with(super::authenticate::Authenticate(kernel))
+        .map_to_response()
 }
 
 /// What the middleware around the app needs to know of it.
 pub fn describe(mut contract: Contract) -> Contract {
-    contract.allow = AllowTable::default().api::<Rest>(API);
+    let own = oauth::PATHS.iter().chain(sign_in_pages::PATHS);
+    contract.allow = own.fold(AllowTable::default().api::<Rest>(API), |table, (path, methods)| table.path(path, methods));
+    contract.renderers = contract.renderers.under(oauth::ROOT, oauth::render);
     contract
 }

@@ -12,16 +12,19 @@ begin
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
+        -- What must be known before it is known who asks.
+        if f.nspname = 'sec' and f.proname in ('resolve_token', 'homes_of', 'client_of', 'tenant_of', 'member_elsewhere') then
+            execute format('grant execute on function %s to enamel_auth', f.fn);
+        end if;
         if f.nspname = 'kernel' and f.proname in ('fold', 'join_name', 'is_npi') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec', f.fn);
         end if;
-        if f.nspname = 'kernel' and f.proname in ('bit', 'permissions') then
+        if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'secrets') then
             execute format('grant execute on function %s to enamel_sec', f.fn);
         end if;
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
-grant execute on function sec.resolve_token(bytea, interval) to enamel_auth;
 grant execute on function sec.sweep(interval) to enamel_jobs;
 grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int) to enamel_sealer;

@@ -45,37 +45,152 @@ create or replace trigger guard_grant before insert or update on enamel.user_rol
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
 
--- From the hash of an access token to all that decides what its bearer may do, in one look. Nothing is returned for a token
--- that is unknown, ended or idle; whether the rest is in order the server judges, and asks again within 5 seconds.
-create or replace function sec.resolve_token(hash bytea, idle interval) returns table (
-    session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, open boolean, scopes text[], scope_caps bigint,
-    patient_id uuid, roles text[], caps bigint, member boolean, portal boolean, expires_at timestamptz, stale boolean)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────
+-- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).
+
+-- The one session a token opens, and what its bearer may do at this moment.
+create or replace function sec.resolve_token(token_hash bytea) returns table (
+    session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
+    client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
+    scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
+    last_activity_at timestamptz, role_codes text[], caps bigint, patient_caps bigint)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if not coalesce(sec.everything(), false) then return; end if;
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
-    select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type,
-           u.status = 'ACTIVE' and coalesce(t.status = 'ACTIVE', true) and coalesce(k.status = 'ACTIVE', s.api_client_id is null),
-           s.scopes, s.scope_caps, s.patient_id, g.roles, coalesce(g.caps, 0),
-           exists (select from enamel.user_tenants m where m.user_id = s.user_id and m.tenant_id = s.active_tenant_id
-                      and m.status = 'ACTIVE' and m.deleted_at is null),
-           exists (select from enamel.patient_portal_accounts a where a.user_id = s.user_id and a.status = 'ACTIVE')
-               or exists (select from enamel.patient_proxies p where p.user_id = s.user_id and p.status = 'ACTIVE'),
-           least(s.expires_at, s.token_expires_at), s.last_activity_at < now() - interval '1 minute'
+    select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
+           k.status, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
+           s.scopes, s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
+           s.last_activity_at, r.codes,
+           r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
+                         then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
+           sec.template_caps('PATIENT')
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
-      left join enamel.api_clients k on k.id = s.api_client_id and k.tenant_id = s.active_tenant_id
-      left join lateral (
-          select array_agg(distinct r.code) as roles, bit_or(1::bigint << p.bit) as caps
-            from enamel.user_roles ur
-            join enamel.roles r on r.tenant_id = ur.role_tenant_id and r.id = ur.role_id and r.deleted_at is null
-            left join enamel.role_permissions rp on rp.tenant_id = r.tenant_id and rp.role_id = r.id and rp.deleted_at is null
-            left join enamel.permissions p on p.id = rp.permission_id
-           where ur.tenant_id = s.active_tenant_id and ur.user_id = s.user_id and ur.deleted_at is null
-             and coalesce(ur.valid_from <= now(), true) and coalesce(ur.valid_until > now(), true)) g on true
-     where s.token_hash = hash and s.revoked_at is null and s.expires_at > now() and s.token_expires_at > now()
-       and (s.api_client_id is not null or s.last_activity_at > now() - idle);
+      left join enamel.api_clients k on k.tenant_id = s.active_tenant_id and k.id = s.api_client_id
+      left join enamel.user_tenants m on m.user_id = s.user_id and m.tenant_id = s.active_tenant_id and m.deleted_at is null
+     cross join lateral (
+        select coalesce(array_agg(distinct o.code), '{}') as codes, coalesce(bit_or(kernel.bit(p.code)), 0) as caps
+          from enamel.user_roles g
+          join enamel.roles o on o.tenant_id = g.role_tenant_id and o.id = g.role_id and o.deleted_at is null
+          left join enamel.role_permissions rp on rp.tenant_id = o.tenant_id and rp.role_id = o.id and rp.deleted_at is null
+          left join enamel.permissions p on p.id = rp.permission_id
+         where g.user_id = s.user_id and g.tenant_id = s.active_tenant_id and g.deleted_at is null
+           and (g.valid_from is null or g.valid_from <= now()) and (g.valid_until is null or g.valid_until > now())) r
+     where s.token_hash = resolve_token.token_hash;
 end $$;
-create or replace trigger guard_person before update on enamel.users
-    for each row execute function sec.guard_person();
+
+-- Whether that login has a chart there (anywhere, when no tenant is named), its own or another's it acts for.
+create or replace function sec.is_patient(login uuid, tenant uuid) returns boolean language sql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+    select exists (select from enamel.patient_portal_accounts a
+                    where a.user_id = login and a.tenant_id = coalesce(tenant, a.tenant_id) and a.status = 'ACTIVE')
+        or exists (select from enamel.patient_proxies p
+                    where p.user_id = login and p.tenant_id = coalesce(tenant, p.tenant_id) and p.status = 'ACTIVE' and p.valid_from <= now()
+                      and (p.valid_until is null or p.valid_until > now())) $$;
+
+create or replace function sec.template_caps(role_code text) returns bigint language sql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+    select coalesce(bit_or(kernel.bit(p.code)), 0)
+      from enamel.roles o
+      join enamel.role_permissions rp on rp.tenant_id = o.tenant_id and rp.role_id = o.id and rp.deleted_at is null
+      join enamel.permissions p on p.id = rp.permission_id
+     where o.tenant_id = '00000000-0000-7000-8000-000000000001' and o.code = role_code and o.deleted_at is null $$;
+
+-- Where somebody who has proved who they are may go.
+create or replace function sec.homes_of(login uuid) returns table (
+    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select t.id, t.name, t.slug,
+           -- The tenant's own identity provider is the only way in for its domains.
+           exists (select from enamel.identity_providers p join enamel.users u on u.id = login
+                    where p.tenant_id = t.id and p.is_enforced and p.status = 'ACTIVE' and p.deleted_at is null
+                      and split_part(u.email_key, '@', 2) = any (p.allowed_domains)),
+           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id)
+      from enamel.tenants t
+      left join enamel.user_tenants m on m.tenant_id = t.id and m.user_id = login and m.status = 'ACTIVE' and m.deleted_at is null
+     where t.status = 'ACTIVE'
+       and t.id in (select x.tenant_id from enamel.user_tenants x where x.user_id = login
+                    union select a.tenant_id from enamel.patient_portal_accounts a where a.user_id = login
+                    union select p.tenant_id from enamel.patient_proxies p where p.user_id = login)
+       and (m.id is not null or sec.is_patient(login, t.id))
+     order by 5 desc nulls last, t.name, t.id;
+end $$;
+
+-- The client of a public id. Ids are 128 random bits, so the first one is the only one.
+create or replace function sec.client_of(public_id text) returns table (
+    tenant_id uuid, id uuid, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
+    previous_secret_expires_at timestamptz, redirect_uris text[], scopes text[], grant_types text[],
+    allowed_ip_ranges text[], service_user_id uuid, status text)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select k.tenant_id, k.id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
+           k.previous_secret_expires_at, k.redirect_uris, k.scopes, k.grant_types, k.allowed_ip_ranges, k.service_user_id,
+           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' then k.status else 'DISABLED' end
+      from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
+     where k.client_id = public_id order by k.created_at limit 1;
+end $$;
+
+-- The tenant a person names when they sign in, by its id or its slug.
+create or replace function sec.tenant_of(word text) returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return (select t.id from enamel.tenants t where (t.slug = word or t.id::text = word) and t.status = 'ACTIVE' limit 1);
+end $$;
+
+-- A login that works in several tenants is none's alone to switch off.
+create or replace function sec.member_elsewhere(login uuid, tenant uuid) returns boolean language plpgsql stable
+parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return exists (select from enamel.user_tenants m where m.user_id = login and m.tenant_id <> tenant and m.deleted_at is null)
+        or exists (select from enamel.patient_portal_accounts a where a.user_id = login and a.tenant_id <> tenant)
+        or exists (select from enamel.patient_proxies p where p.user_id = login and p.tenant_id <> tenant);
+end $$;
+
+-- A tenant keeps an administrator: the last one's role, membership and account stay. One change at a time per tenant.
+create or replace function sec.guard_last_admin() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare place record; c sec.claims := sec.claims();
+begin
+    if c.plane is null or c.plane = 'jobs' then return new; end if;
+    for place in
+        select distinct g.tenant_id from enamel.user_roles g
+          join enamel.roles o on o.tenant_id = g.role_tenant_id and o.id = g.role_id
+         where o.code = 'TENANT_ADMIN' and g.deleted_at is null and (g.valid_until is null or g.valid_until > now())
+           and case tg_table_name when 'users' then g.user_id = (to_jsonb(old) ->> 'id')::uuid
+                                  when 'user_tenants' then g.user_id = (to_jsonb(old) ->> 'user_id')::uuid
+                                                       and g.tenant_id = (to_jsonb(old) ->> 'tenant_id')::uuid
+                                  else g.tenant_id = (to_jsonb(old) ->> 'tenant_id')::uuid and g.id = (to_jsonb(old) ->> 'id')::uuid end
+    loop
+        perform from enamel.tenants t where t.id = place.tenant_id for no key update;
+        if not exists (
+            select from enamel.user_roles g
+              join enamel.roles o on o.tenant_id = g.role_tenant_id and o.id = g.role_id and o.code = 'TENANT_ADMIN'
+              join enamel.user_tenants m on m.tenant_id = g.tenant_id and m.user_id = g.user_id and m.status = 'ACTIVE' and m.deleted_at is null
+              join enamel.users u on u.id = g.user_id and u.status = 'ACTIVE'
+             where g.tenant_id = place.tenant_id and g.deleted_at is null
+               and (g.valid_from is null or g.valid_from <= now()) and (g.valid_until is null or g.valid_until > now())
+               and case tg_table_name when 'users' then u.id <> (to_jsonb(old) ->> 'id')::uuid
+                                      when 'user_tenants' then u.id <> (to_jsonb(old) ->> 'user_id')::uuid
+                                      else g.id <> (to_jsonb(old) ->> 'id')::uuid end)
+        then raise exception 'the last administrator of a tenant stays' using errcode = 'EN001'; end if;
+    end loop;
+    return new;
+end $$;
+create or replace trigger guard_last_admin before update on enamel.user_roles for each row
+    when (new.deleted_at is not null and old.deleted_at is null or new.valid_until is distinct from old.valid_until
+          or new.role_id is distinct from old.role_id or new.user_id is distinct from old.user_id)
+    execute function sec.guard_last_admin();
+create or replace trigger guard_last_admin before update on enamel.user_tenants for each row
+    when (old.status = 'ACTIVE' and (new.status <> 'ACTIVE' or new.deleted_at is not null) or new.user_id is distinct from old.user_id)
+    execute function sec.guard_last_admin();
+create or replace trigger guard_last_admin before update on enamel.users for each row
+    when (old.status = 'ACTIVE' and new.status <> 'ACTIVE') execute function sec.guard_last_admin();

@@ -198,6 +198,11 @@ begin
     return new;
 end $$;
 
+-- Columns of no reader: hashes, factors, sealed credentials.
+create or replace function kernel.secrets() returns text[] language sql immutable parallel safe as $$
+    select array['password_hash', 'token_hash', 'totp_secret_enc', 'credential_id', 'public_key', 'client_secret_hash',
+                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count'] $$;
+
 -- tg_argv: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version.
 create or replace function sec.log_change() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
@@ -213,6 +218,8 @@ begin
     select coalesce(array_agg(n.key order by n.key), '{}') into changed
       from jsonb_each(row_now) n
      where n.value is distinct from was -> n.key and n.key not in ('version', 'updated_at', 'updated_by');
+    -- That a secret changed is told; what it was is not kept a second time.
+    was := was - kernel.secrets(); is_now := is_now - kernel.secrets();
     insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
                                    user_id, patient_id, record_version, occurred_at, request_id, created_by)
     values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, c.actor, patient,

@@ -1,6 +1,11 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
 pub mod api_client;
+mod browser;
+mod client_operations;
+mod federation;
+mod grant;
 pub mod identity_provider;
+pub mod oauth;
 pub mod oauth_authorization;
 pub mod oidc;
 mod oidc_provider;
@@ -13,14 +18,22 @@ pub mod pkce;
 mod resolve;
 pub mod role;
 pub mod role_permission;
+pub mod scope;
+pub mod service;
 pub mod session;
+mod session_operations;
+mod sign_in;
+pub mod sign_in_pages;
+mod throttle;
 pub mod token;
 pub mod user;
 pub mod user_auth_identity;
 pub mod user_mfa_factor;
+mod user_operations;
 pub mod user_role;
 pub mod user_tenant;
 
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 pub use resolve::resolve;
 
@@ -38,4 +51,25 @@ pub static TABLES: &[&Table] = &[
     &session::SESSION,
     &api_client::API_CLIENT,
     &oauth_authorization::OAUTH_AUTHORIZATION,
+];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &session_operations::SIGN_IN,
+    &session_operations::REFRESH,
+    &session_operations::SWITCH_TENANT,
+    &session_operations::SIGN_OUT,
+    &session_operations::REVOKE,
+    &session_operations::ME,
+    &user_operations::DISABLE,
+    &user_operations::ENABLE,
+    &user_operations::UNLOCK,
+    &user_operations::CHANGE_PASSWORD,
+    &user_operations::REMOVE_MEMBER,
+    &user_operations::RESTORE_MEMBER,
+    &user_operations::REVOKE_ROLE,
+    &client_operations::REGISTER,
+    &client_operations::ROTATE,
+    &client_operations::SET_SCOPES,
+    &client_operations::DISABLE,
+    &client_operations::ENABLE,
 ];

@@ -14,7 +14,7 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, LoginHint, Nonce, OAuth2TokenResponse,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, LoginHint, Nonce, OAuth2TokenResponse,
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError,
     TokenResponse, UserInfoError,
 };
@@ -165,29 +165,23 @@ impl RelyingParty {
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(|_| Error::unavailable("the provider has no token endpoint"))?
             .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier.clone()));
-        let http = |request: HttpRequest| self.send(request);
-        request.request_async(&http).await.map_err(token_failure)
+        request.request_async(&self.outbound).await.map_err(token_failure)
     }
 
     /// The e-mail is at userinfo only, with providers that keep to the letter of Core §5.4.
     async fn user_info(
         &self, client: &Client, tokens: &CoreTokenResponse, id_token: &CoreIdTokenClaims,
     ) -> Result<CoreUserInfoClaims> {
-        let http = |request: HttpRequest| self.send(request);
         client
             .user_info(tokens.access_token().clone(), Some(id_token.subject().clone()))
             .map_err(|_| Error::unavailable("the provider has no userinfo endpoint"))?
-            .request_async(&http)
+            .request_async(&self.outbound)
             .await
             .map_err(|error| match error {
                 UserInfoError::ClaimsVerification(_) => wrong("userinfo is about somebody else"),
                 UserInfoError::Request(outbound) => outbound.into(),
                 _ => Error::unavailable("userinfo cannot be read"),
             })
-    }
-
-    async fn send(&self, request: HttpRequest) -> Result<http::Response<Vec<u8>>, OutboundError> {
-        self.outbound.send(request).await
     }
 }
 

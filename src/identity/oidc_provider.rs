@@ -13,7 +13,7 @@ use openidconnect::core::{
     CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
     CoreResponseType, CoreSubjectIdentifierType,
 };
-use openidconnect::{AdditionalProviderMetadata, HttpRequest, IssuerUrl, ProviderMetadata};
+use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -136,11 +136,7 @@ impl Providers {
             return None;
         }
         entry.keys_asked_at = Some(Instant::now());
-        let http = |request: HttpRequest| {
-            let outbound = self.outbound.clone();
-            async move { outbound.send(request).await }
-        };
-        let keys = CoreJsonWebKeySet::fetch_async(seen.jwks_uri(), &http).await.ok()?;
+        let keys = CoreJsonWebKeySet::fetch_async(seen.jwks_uri(), &self.outbound).await.ok()?;
         let metadata = Arc::new(Metadata::clone(seen).set_jwks(keys));
         entry.known.as_mut()?.metadata = metadata.clone();
         Some(metadata)
@@ -148,12 +144,8 @@ impl Providers {
 
     async fn fetch(&self, issuer: &str) -> Result<Metadata> {
         let issuer = IssuerUrl::new(issuer.to_owned()).map_err(|_| Error::unavailable("the issuer is not a URL"))?;
-        let http = |request: HttpRequest| {
-            let outbound = self.outbound.clone();
-            async move { outbound.send(request).await }
-        };
         // The error's own text may hold what the other side sent: only its kind goes to the log.
-        Metadata::discover_async(issuer, &http).await.map_err(|error| match error {
+        Metadata::discover_async(issuer, &self.outbound).await.map_err(|error| match error {
             openidconnect::DiscoveryError::Request(outbound) => outbound.into(),
             openidconnect::DiscoveryError::Validation(_) => Error::unavailable("discovery names another issuer"),
             openidconnect::DiscoveryError::Response(..) => Error::unavailable("discovery answered with an error"),

@@ -10,16 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
 
+use crate::kernel::config::Network;
 use crate::kernel::{Error, Result};
 
 /// Where requests may go and how much may come back.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// For an identity provider inside the operator's own network: private and unique local addresses are taken.
-    pub private_networks: bool,
+    /// For an identity provider inside the operator's own network: addresses of these are taken.
+    pub private_networks: Vec<Network>,
     /// For `enamel up` and tests: loopback is taken, on any port, and by plain http.
     pub loopback: bool,
     pub ports: Vec<u16>,
@@ -30,7 +32,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            private_networks: false,
+            private_networks: Vec::new(),
             loopback: false,
             ports: vec![443, 8443],
             timeout: Duration::from_secs(5),
@@ -45,7 +47,7 @@ impl Policy {
     }
 
     fn takes_address(&self, address: IpAddr) -> bool {
-        is_global(address) || (self.loopback && address.is_loopback()) || (self.private_networks && is_private(address))
+        is_global(address) || (self.loopback && address.is_loopback()) || (is_private(address) && self.private_networks.iter().any(|network| network.contains(address)))
     }
 
     /// What can be told from the address alone; names are checked again when they are resolved.
@@ -108,6 +110,16 @@ impl From<OutboundError> for Error {
 pub struct Outbound {
     client: Client,
     policy: Arc<Policy>,
+}
+
+/// The protocol library sends through here, and only through here.
+impl<'c> openidconnect::AsyncHttpClient<'c> for Outbound {
+    type Error = OutboundError;
+    type Future = BoxFuture<'c, Result<http::Response<Vec<u8>>, OutboundError>>;
+
+    fn call(&'c self, request: http::Request<Vec<u8>>) -> Self::Future {
+        Box::pin(self.send(request))
+    }
 }
 
 impl Outbound {
@@ -316,7 +328,7 @@ mod tests {
             let refused = get(Policy::default(), url).await.unwrap_err();
             assert!(matches!(refused, OutboundError::Refused(_)), "{url}: {refused:?}");
         }
-        let inside = Policy { private_networks: true, ..Policy::default() };
+        let inside = Policy { private_networks: vec!["10.0.0.0/8".parse().unwrap()], ..Policy::default() };
         assert!(inside.takes_address("10.0.0.1".parse().unwrap()));
         for address in ["127.0.0.1", "169.254.169.254", "::1"] {
             assert!(!inside.takes_address(address.parse().unwrap()), "{address}");

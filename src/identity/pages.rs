@@ -13,24 +13,54 @@ pub const STYLESHEET_PATH: &str = "/assets/enamel.css";
 /// A button "Sign in with …".
 #[derive(Debug, Clone)]
 pub struct ProviderButton {
-    pub id: String,
+    pub href: String,
     pub name: String,
 }
 
-/// Posts `flow`, `csrf`, `email` and `password` to `action`, or `flow`, `csrf` and `provider` to `provider_action`.
+/// Posts `flow`, `tenant`, `csrf`, `email` and `password` to `action`. Providers are links: a browser holds the redirects
+/// behind a form to the page's policy, and where a provider leads is not known yet.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage<'a> {
     pub action: &'a str,
-    pub provider_action: &'a str,
-    /// Opaque name of the authorization request under way, which stays on the server.
+    /// Where to go on afterwards: a path of ours.
     pub flow: &'a str,
+    pub tenant: &'a str,
     pub csrf: &'a str,
     pub client_name: Option<&'a str>,
     pub email: &'a str,
     /// Why the last try failed: the title of an error, never more.
     pub notice: Option<&'a str>,
     pub providers: &'a [ProviderButton],
+    pub stylesheet: &'a str,
+}
+
+/// One chart of the person, to be chosen for an application.
+pub struct Chart {
+    pub id: String,
+    pub name: String,
+}
+
+/// Posts `flow`, `csrf`, `decision` (`allow` or `deny`) and `patient` to `action`.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub struct ConsentPage<'a> {
+    pub action: &'a str,
+    pub flow: &'a str,
+    pub csrf: &'a str,
+    pub client_name: &'a str,
+    pub scopes: &'a [String],
+    /// Empty when no patient is asked for.
+    pub charts: &'a [Chart],
+    pub stylesheet: &'a str,
+}
+
+/// Posts `csrf` to `action`.
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+pub struct SignedInPage<'a> {
+    pub action: &'a str,
+    pub csrf: &'a str,
     pub stylesheet: &'a str,
 }
 
@@ -100,8 +130,8 @@ mod tests {
     fn sign_in<'a>(email: &'a str, notice: Option<&'a str>, providers: &'a [ProviderButton]) -> SignInPage<'a> {
         SignInPage {
             action: "/signin",
-            provider_action: "/signin/provider",
             flow: "f-1",
+            tenant: "bright-north",
             csrf: "c-1",
             client_name: None,
             email,
@@ -118,12 +148,12 @@ mod tests {
     #[tokio::test]
     async fn whatever_is_shown_is_escaped() {
         let evil = r#""><script>alert('1')</script>"#;
-        let providers = [ProviderButton { id: evil.into(), name: evil.into() }];
+        let providers = [ProviderButton { href: evil.into(), name: evil.into() }];
         let shown = SignInPage { client_name: Some(evil), flow: evil, ..sign_in(evil, Some(evil), &providers) };
         let html = text(page(StatusCode::OK, &shown, &[]).unwrap()).await;
         assert!(!html.contains("<script"), "{html}");
-        // Client, notice, the flow in both forms, the e-mail, the button's id and name.
-        assert_eq!(html.matches("&#34;&#62;&#60;script&#62;").count(), 7, "{html}");
+        // Client, notice, the flow, the e-mail, the button's address and name.
+        assert_eq!(html.matches("&#34;&#62;&#60;script&#62;").count(), 6, "{html}");
     }
 
     #[tokio::test]

@@ -1,121 +1,208 @@
-//! From an access token to its caller. What a token may do is asked anew within five seconds: a revoked session, a disabled
-//! user or client, a suspended tenant and a changed role are all felt that fast, on every server.
+//! From an access token to its caller. An answer is kept for a few seconds, so what is revoked is felt within five.
 
+use super::service::Service;
 use super::token::{Kind, Token};
-use crate::kernel::context::{Caps, Context, Origin, Permission, Plane};
+use crate::kernel::config::Network;
+use crate::kernel::context::{Caps, Context, Origin, PLATFORM_TENANT, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::sql;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-/// Shorter than the five seconds we promise, for an answer takes a moment too.
-const BELIEVED: Duration = Duration::from_secs(4);
-/// Beyond this the cache starts over; a flood of unknown tokens cannot fill the memory.
-const TOKENS_MAX: usize = 50_000;
+/// Below the five seconds in which a revocation has to be felt, with room for the request under way.
+const BELIEVED_FOR: Duration = Duration::from_secs(4);
+const KNOWN_MAX: usize = 20_000;
+const UNKNOWN_MAX: usize = 2_000;
+/// A session in use is written to once in this time.
+const ACTIVITY_EVERY: TimeDelta = TimeDelta::seconds(60);
 
 sql! {
-    /// $1 hash, $2 idle seconds.
-    RESOLVE_TOKEN(BYTEA, FLOAT8) = "select * from sec.resolve_token($1, make_interval(secs => $2))";
-    /// $1 session.
-    SESSION_SEEN(UUID) = "update sessions set last_activity_at = now() where id = $1";
+    /// $1 hash.
+    RESOLVE(BYTEA) = "select * from sec.resolve_token($1)";
+    /// $1 session, $2 now.
+    TOUCH(UUID, TIMESTAMPTZ) = "
+        update sessions set last_activity_at = $2 where id = $1 and last_activity_at < $2 - interval '55 seconds'";
 }
 
-/// What a token stands for, without the request it came with.
-#[derive(Clone)]
-struct Bearer {
-    context: Context,
-    reads_subtree: bool,
-    scopes: Arc<[String]>,
-    expires: chrono::DateTime<chrono::Utc>,
-}
-
-/// Tokens seen lately; `None` for one that stands for nobody.
-#[derive(Default)]
-pub struct Tokens(RwLock<HashMap<[u8; 32], (Instant, Option<Bearer>)>>);
-
-static TOKENS: LazyLock<Tokens> = LazyLock::new(Tokens::default);
-
-pub async fn resolve(kernel: &Arc<Kernel>, text: &str, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
-    let unknown = || Error::new(&error::UNAUTHENTICATED);
-    let token = Token::parse(Kind::Access, text).ok_or_else(unknown)?;
-    let hash: [u8; 32] = token.hash().as_bytes().try_into().map_err(Error::internal)?;
-    let known = TOKENS.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&hash).cloned();
-    let bearer = match known {
-        Some((since, bearer)) if since.elapsed() < BELIEVED => bearer,
-        _ => {
-            let asked = Instant::now();
-            let bearer = ask(kernel, &hash).await?;
-            let mut tokens = TOKENS.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if tokens.len() >= TOKENS_MAX {
-                tokens.clear();
-            }
-            tokens.insert(hash, (asked, bearer.clone()));
-            bearer
-        }
-    };
-    let bearer = bearer.filter(|bearer| bearer.expires > chrono::Utc::now()).ok_or_else(unknown)?;
-    let mut context = bearer.context;
+/// The caller behind a bearer token. UNAUTHENTICATED, whatever the reason.
+pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+    let token = Token::parse(Kind::Access, token).ok_or_else(refused)?;
+    let bearer = bearer(kernel, &token).await?.ok_or_else(refused)?;
+    if bearer.expires <= Utc::now() || !bearer.admits(&origin) {
+        return Err(refused());
+    }
+    let mut context = bearer.context.clone();
     (context.request, context.origin) = (request, Some(origin));
-    Ok(Caller { kernel: kernel.clone(), context, reads_subtree: bearer.reads_subtree, scopes: bearer.scopes })
+    Ok(Caller { kernel: kernel.clone(), context, reads_subtree: bearer.reads_subtree, scopes: bearer.scopes.clone() })
 }
 
-async fn ask(kernel: &Arc<Kernel>, hash: &[u8; 32]) -> Result<Option<Bearer>> {
+fn refused() -> Error {
+    Error::new(&error::UNAUTHENTICATED)
+}
+
+/// Any session by its token, access token and browser cookie alike; the kind is part of what is hashed.
+pub(super) async fn bearer(kernel: &Arc<Kernel>, token: &Token) -> Result<Option<Arc<Bearer>>> {
+    let service = Service::of(kernel)?;
+    let hash = token.hash().key();
+    if let Some(known) = service.tokens.get(&hash) {
+        return Ok(known);
+    }
     let scope = kernel.door.open(&Context::system(Plane::Auth, None)).await?;
-    let idle = f64::from(kernel.config.identity.session_idle_s);
-    let answers = scope.once(&[((&RESOLVE_TOKEN).into(), vec![&hash.as_slice(), &idle])]).await?;
-    let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
-    let (session, user, client, tenant): (Uuid, Uuid, Option<Uuid>, Option<Uuid>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-    let kind: Option<String> = row.try_get(4)?;
-    let roles: Vec<String> = row.try_get::<_, Option<_>>(9)?.unwrap_or_default();
-    let (member, portal): (bool, bool) = (row.try_get(11)?, row.try_get(12)?);
-    let scope_caps = Caps(row.try_get(7)?);
-    if !row.try_get::<_, bool>(5)? {
-        return Ok(None);
-    }
-    let granted = Caps(row.try_get(10)?).and(scope_caps);
-    let is = |code: &str| roles.iter().any(|role| role == code);
-    let service = client.is_some() && !member && !portal;
-    let (plane, caps) = match () {
-        () if service => (Plane::Staff, scope_caps),
-        () if is("PLATFORM_ADMIN") && tenant == Some(crate::kernel::context::PLATFORM_TENANT) => (Plane::Platform, granted),
-        () if member && is("READ_ONLY_AUDITOR") => (Plane::Audit, granted),
-        () if member && !roles.is_empty() && !is("PATIENT") && !is("PATIENT_PROXY") => (Plane::Staff, granted),
-        () if portal => (Plane::Patient, (*PATIENT).and(scope_caps)),
-        () => return Ok(None),
+    let answers = scope.once(&[((&RESOLVE).into(), vec![&hash.as_slice()])]).await?;
+    let now = Utc::now();
+    let idle = TimeDelta::seconds(i64::from(kernel.config.identity.session_idle_s));
+    let found = match answers.iter().flatten().next() {
+        Some(row) => Bearer::read(row, now, idle)?.map(Arc::new),
+        None => None,
     };
-    if row.try_get(14)? {
-        seen(kernel.clone(), session);
+    if let Some(found) = &found
+        && now - found.last_activity > ACTIVITY_EVERY
+        && let Some(session) = found.context.session
+    {
+        tokio::spawn(touch(kernel.clone(), session, now));
     }
-    let context = Context {
-        plane, actor: Some(user), tenant: if plane == Plane::Patient { None } else { tenant }, caps, subject: row.try_get(8)?, request: Uuid::nil(),
-        client, session: Some(session), origin: None,
-    };
-    let reads_subtree = plane == Plane::Staff && kind.as_deref() == Some("DSO");
-    let scopes: Vec<String> = row.try_get(6)?;
-    Ok(Some(Bearer { context, reads_subtree, scopes: scopes.into(), expires: row.try_get(13)? }))
+    service.tokens.keep(hash, found.clone());
+    Ok(found)
 }
 
-/// What a patient's own login may ask for; which charts, the policies decide.
-static PATIENT: LazyLock<Caps> = LazyLock::new(|| {
-    Caps::of(&[
-        Permission::ViewPatient, Permission::ViewSchedule, Permission::ViewClinical, Permission::ViewTreatment, Permission::ViewImaging,
-        Permission::ViewMessages, Permission::SendMessages, Permission::ViewClaims, Permission::ViewPayments,
-    ])
-});
+async fn touch(kernel: Arc<Kernel>, session: Uuid, now: DateTime<Utc>) {
+    let touched = async {
+        let mut scope = kernel.door.open(&Context::system(Plane::Auth, None)).await?;
+        scope.exec(&TOUCH, &[&session, &now]).await?;
+        scope.commit().await
+    };
+    if let Err(failure) = touched.await {
+        tracing::warn!(error = %failure, "A session's last activity could not be written");
+    }
+}
 
-/// Once a minute at most, beside the request: an idle session is one nobody used.
-fn seen(kernel: Arc<Kernel>, session: Uuid) {
-    tokio::spawn(async move {
-        let noted = async {
-            let mut scope = kernel.door.open(&Context::system(Plane::Auth, None)).await?;
-            scope.exec(&SESSION_SEEN, &[&session]).await?;
-            scope.commit().await
-        };
-        if let Err(failure) = noted.await {
-            tracing::warn!(error = %failure, "Could not note a session's activity");
+/// Who holds a token, as the database said a moment ago.
+pub(super) struct Bearer {
+    pub context: Context,
+    pub reads_subtree: bool,
+    pub scopes: Arc<[String]>,
+    pub expires: DateTime<Utc>,
+    last_activity: DateTime<Utc>,
+    ranges: Vec<Network>,
+}
+
+impl Bearer {
+    /// Nothing when the session, its user, its client or its tenant is not in force.
+    fn read(row: &Row, now: DateTime<Utc>, idle: TimeDelta) -> Result<Option<Bearer>> {
+        let expires: DateTime<Utc> = row.try_get("expires_at")?;
+        let last_activity: DateTime<Utc> = row.try_get("last_activity_at")?;
+        let revoked: Option<DateTime<Utc>> = row.try_get("revoked_at")?;
+        let word = |name: &str| row.try_get::<_, Option<&str>>(name);
+        let (client, tenant): (Option<Uuid>, Option<Uuid>) = (row.try_get("client_id")?, row.try_get("tenant_id")?);
+        let in_force = revoked.is_none()
+            && expires > now
+            && now - last_activity <= idle
+            && word("user_status")? == Some("ACTIVE")
+            && (tenant.is_none() || word("tenant_status")? == Some("ACTIVE"))
+            && (client.is_none() || word("client_status")? == Some("ACTIVE"));
+        let Some((plane, caps)) = standing(row)?.filter(|_| in_force) else { return Ok(None) };
+        let ranges: Vec<String> = row.try_get::<_, Option<_>>("client_ranges")?.unwrap_or_default();
+        let mut context = Context::system(plane, tenant);
+        context.actor = Some(row.try_get("user_id")?);
+        context.session = Some(row.try_get("session_id")?);
+        context.client = client;
+        context.caps = caps.and(Caps(row.try_get("scope_caps")?));
+        if plane == Plane::Patient {
+            context.subject = row.try_get("patient_id")?;
         }
-    });
+        Ok(Some(Bearer {
+            context,
+            reads_subtree: plane == Plane::Staff && word("tenant_type")? == Some("DSO"),
+            scopes: row.try_get::<_, Vec<String>>("scopes")?.into(),
+            expires,
+            last_activity,
+            // An entry that cannot be read admits nobody: it must not fall away silently.
+            ranges: ranges.iter().map(|range| range.parse().or_else(|_| "255.255.255.255/32".parse())).collect::<Result<_, _>>().map_err(Error::internal)?,
+        }))
+    }
+
+    fn admits(&self, origin: &Origin) -> bool {
+        self.ranges.is_empty() || origin.ip.is_some_and(|ip| self.ranges.iter().any(|range| range.contains(ip)))
+    }
+}
+
+/// Where somebody stands in the tenant of the session, and what they may there.
+fn standing(row: &Row) -> Result<Option<(Plane, Caps)>> {
+    let caps = Caps(row.try_get("caps")?);
+    let roles: Vec<&str> = row.try_get("role_codes")?;
+    let has = |code: &str| roles.contains(&code);
+    if row.try_get::<_, &str>("auth_method")? == "API_CLIENT" {
+        return Ok(Some((Plane::Staff, Caps::ALL)));
+    }
+    let member = row.try_get::<_, Option<&str>>("membership_status")? == Some("ACTIVE");
+    let works = member && row.try_get::<_, Option<&str>>("user_type")? != Some("PATIENT");
+    if !works {
+        let patient: bool = row.try_get("is_patient")?;
+        return Ok(patient.then_some((Plane::Patient, Caps(row.try_get("patient_caps")?))));
+    }
+    let platform = row.try_get::<_, Option<Uuid>>("tenant_id")? == Some(PLATFORM_TENANT);
+    Ok(Some(match () {
+        () if platform && has("PLATFORM_ADMIN") => (Plane::Platform, caps),
+        () if has("READ_ONLY_AUDITOR") => (Plane::Audit, caps),
+        () => (Plane::Staff, caps),
+    }))
+}
+
+type Answer = Option<Arc<Bearer>>;
+
+/// Answers by token hash, bounded; the wrong tokens of a flood cannot push out the right ones.
+#[derive(Default)]
+pub struct KnownTokens {
+    known: Mutex<HashMap<[u8; 32], (Instant, Arc<Bearer>)>>,
+    unknown: Mutex<HashMap<[u8; 32], Instant>>,
+}
+
+impl KnownTokens {
+    fn get(&self, hash: &[u8; 32]) -> Option<Answer> {
+        if let Some((at, bearer)) = lock(&self.known).get(hash)
+            && at.elapsed() < BELIEVED_FOR
+        {
+            return Some(Some(bearer.clone()));
+        }
+        lock(&self.unknown).get(hash).filter(|at| at.elapsed() < BELIEVED_FOR).map(|_| None)
+    }
+
+    fn keep(&self, hash: [u8; 32], answer: Answer) {
+        let now = Instant::now();
+        match answer {
+            Some(bearer) => {
+                let mut known = lock(&self.known);
+                if known.len() >= KNOWN_MAX {
+                    known.retain(|_, (at, _)| at.elapsed() < BELIEVED_FOR);
+                }
+                if known.len() < KNOWN_MAX {
+                    known.insert(hash, (now, bearer));
+                }
+            }
+            None => {
+                lock(&self.known).remove(&hash);
+                let mut unknown = lock(&self.unknown);
+                if unknown.len() >= UNKNOWN_MAX {
+                    unknown.retain(|_, at| at.elapsed() < BELIEVED_FOR);
+                }
+                if unknown.len() < UNKNOWN_MAX {
+                    unknown.insert(hash, now);
+                }
+            }
+        }
+    }
+
+    /// What this server has just ended ends here at once; other servers follow when their answers are old.
+    pub(super) fn forget(&self, gone: impl Fn(&Context) -> bool) {
+        lock(&self.known).retain(|_, (_, bearer)| !gone(&bearer.context));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use aws_lc_rs::rand;
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -50,15 +51,38 @@ pub struct Token {
 
 impl Token {
     pub fn new(kind: Kind) -> Result<Self> {
+        Self::of(kind, || {
+            let mut byte = [0];
+            rand::fill(&mut byte).map_err(|_| Error::internal("no randomness"))?;
+            Ok(byte[0])
+        })
+    }
+
+    /// The one successor of `before` under a key of the server: asked again, the same token comes out, and nobody
+    /// without the key can foretell it.
+    pub fn successor(kind: Kind, before: &Token, key: &Hmac<Sha256>) -> Result<Self> {
+        let (mut block, mut count) = (Vec::new(), 0u32);
+        Self::of(kind, || {
+            if block.is_empty() {
+                let mut mac = key.clone();
+                for part in [kind.prefix().as_bytes(), before.expose().as_bytes(), &count.to_be_bytes()] {
+                    mac.update(part);
+                }
+                (block, count) = (mac.finalize().into_bytes().to_vec(), count + 1);
+            }
+            Ok(block.pop().unwrap_or_default())
+        })
+    }
+
+    fn of(kind: Kind, mut random: impl FnMut() -> Result<u8>) -> Result<Self> {
         let mut text = String::with_capacity(kind.prefix().len() + RANDOM_CHARS + CHECKSUM_CHARS);
         text.push_str(kind.prefix());
         let random_end = text.len() + RANDOM_CHARS;
         while text.len() < random_end {
-            let mut byte = [0];
-            rand::fill(&mut byte).map_err(|_| Error::internal("no randomness"))?;
+            let byte = random()?;
             // 248 = 4 · 62: bytes above would make some characters likelier than others.
-            if byte[0] < 248 {
-                text.push(char::from(ALPHABET[usize::from(byte[0] % 62)]));
+            if byte < 248 {
+                text.push(char::from(ALPHABET[usize::from(byte % 62)]));
             }
         }
         let checksum = checksum(text.as_bytes());
@@ -107,6 +131,11 @@ impl TokenHash {
 
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// As a key to find answers by; not for comparing.
+    pub(super) fn key(&self) -> [u8; 32] {
+        self.0
     }
 }
 
@@ -173,6 +202,19 @@ mod tests {
         let chars: std::collections::HashSet<_> =
             tokens.iter().flat_map(|token| token.expose()[6..49].bytes()).collect();
         assert_eq!(chars.len(), 62);
+    }
+
+    #[test]
+    fn a_successor_is_the_same_each_time_and_another_for_every_key_kind_and_token() {
+        use hmac::KeyInit;
+        let key = |byte: u8| Hmac::<Sha256>::new_from_slice(&[byte; 32]).unwrap();
+        let (one, two) = (Token::new(Kind::Refresh).unwrap(), Token::new(Kind::Refresh).unwrap());
+        let next = |kind, before, byte| Token::successor(kind, before, &key(byte)).unwrap().expose().to_owned();
+        let made = next(Kind::Refresh, &one, 1);
+        assert_eq!(made, next(Kind::Refresh, &one, 1));
+        assert!(Token::parse(Kind::Refresh, &made).is_some());
+        let others = [next(Kind::Refresh, &two, 1), next(Kind::Refresh, &one, 2), next(Kind::Access, &one, 1)];
+        assert!(others.iter().all(|other| other[6..] != made[6..]));
     }
 
     #[test]

@@ -49,6 +49,7 @@ errors! {
     IN_USE                 "conflict.in_use"         409 "The resource is still referred to." "conflict";
     REFERENCE_UNKNOWN      "reference.unknown"       422 "A reference points to nothing the caller can see." "not-found";
     MOVE_REFUSED           "state.move_refused"      409 "The record cannot go to that state from here." "business-rule";
+    LAST_ADMINISTRATOR     "state.last_administrator" 409 "A tenant keeps at least one administrator." "business-rule";
     APPEND_ONLY            "record.append_only"      409 "This record is never changed." "business-rule";
     KEY_REUSED             "idempotency.reused"      422 "The idempotency key was used with another request." "business-rule";
     KEY_IN_FLIGHT          "idempotency.in_flight"   409 "A request with this idempotency key is still running." "conflict";

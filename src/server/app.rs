@@ -3,22 +3,30 @@
 use super::fhir;
 use super::rest::{self, Rest};
 use super::{AllowTable, Contract};
+use crate::identity::{oauth, pages, sign_in_pages};
 use crate::kernel::Kernel;
 use poem::endpoint::EndpointExt;
-use poem::{Endpoint, Response, Route};
+use poem::{Endpoint, Response, Route, get};
 use std::sync::Arc;
 
 pub const API: &str = "/api/v1";
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    let routes = Route::new().nest(API, rest::service()).nest(fhir::PATH, fhir::routes(&kernel));
-    routes.with(super::authenticate::Authenticate(kernel)).map_to_response()
+    Route::new()
+        .nest(API, rest::service())
+        .nest(fhir::PATH, fhir::routes(&kernel))
+        .nest(oauth::ROOT, oauth::routes())
+        .nest(sign_in_pages::ROOT, sign_in_pages::routes())
+        .at(pages::STYLESHEET_PATH, get(pages::stylesheet))
+        .with(super::authenticate::Authenticate(kernel))
+        .map_to_response()
 }
 
 /// What the middleware around the app needs to know of it.
 pub fn describe(mut contract: Contract) -> Contract {
-    contract.allow = fhir::allow(AllowTable::default().api::<Rest>(API));
+    let own = oauth::PATHS.iter().chain(sign_in_pages::PATHS);
+    contract.allow = own.fold(fhir::allow(AllowTable::default().api::<Rest>(API)), |table, (path, methods)| table.path(path, methods));
     contract.bodies = fhir::bodies(contract.bodies);
-    contract.renderers = contract.renderers.under(fhir::PATH, fhir::render);
+    contract.renderers = contract.renderers.under(fhir::PATH, fhir::render).under(oauth::ROOT, oauth::render);
     contract
 }

@@ -15,6 +15,7 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
     let rooms = [
         tenancy::OPERATIONS,
+        identity::OPERATIONS,
         patients::OPERATIONS,
         governance::OPERATIONS,
         imaging::OPERATIONS,

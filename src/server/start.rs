@@ -97,7 +97,9 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
         secret_key: config.storage.secret_key.clone(),
         public_endpoint: config.storage.public_endpoint.clone(),
     });
-    let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services: http::Extensions::new() });
+    let mut services = http::Extensions::new();
+    services.insert(crate::identity::service::Service::start(&config)?);
+    let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });
     Ok(Prepared { kernel, audit_writer })
 }
 

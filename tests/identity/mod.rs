@@ -4,6 +4,8 @@ mod certified_provider;
 mod development_issuer;
 mod hostile;
 mod hostile_provider;
+mod sign_in;
+mod tokens;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};
 use enamel::identity::outbound::{Outbound, Policy};

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 pub mod logins;
+pub mod people;
 pub mod tenants;
 
 pub struct World {
@@ -59,12 +60,13 @@ pub fn config(database: &Cluster, name: &str, store: &ObjectStore) -> Config {
         hosts => panic!("the cluster listens on {hosts:?}"),
     };
     let keys: Vec<String> = (1..=4u8).map(|byte| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [byte.wrapping_mul(37); 32])).collect();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = format!(
         r#"
 [server]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:0"
-public_url = "http://127.0.0.1"
+public_url = "http://127.0.0.1:{port}"
 [database]
 url = "host={host} port=5432 dbname={name}"
 secret = "the test world's secret, longer than 32 characters"

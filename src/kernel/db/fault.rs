@@ -32,6 +32,7 @@ impl From<tokio_postgres::Error> for Error {
             c if *c == SqlState::T_R_SERIALIZATION_FAILURE || *c == SqlState::T_R_DEADLOCK_DETECTED || *c == SqlState::LOCK_NOT_AVAILABLE => {
                 Error::new(&error::CONFLICT).detail("Another change of the same records was under way; try again.")
             }
+            c if c.code() == "EN001" => Error::new(&error::LAST_ADMINISTRATOR),
             c if *c == SqlState::QUERY_CANCELED => Error::new(&error::DEADLINE),
             c if c.code().starts_with("22") => Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "type", "The value cannot be stored."),
             c if c.code().starts_with("53") || c.code().starts_with("57") || c.code().starts_with("08") => Error::new(&error::UNAVAILABLE),

@@ -1,0 +1,224 @@
+//! API clients: registered with a secret that is shown once, given scopes, turned off and on (catalogue 2.22).
+
+use super::api_client::API_CLIENT;
+use super::session_operations::object;
+use super::token::{Kind, Token};
+use super::{grant, scope};
+use crate::kernel::Caller;
+use crate::kernel::audit::Action;
+use crate::kernel::context::{Context, Permission, Plane, hex};
+use crate::kernel::db::Scope;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use crate::sql;
+use chrono::TimeDelta;
+use serde_json::json;
+use uuid::Uuid;
+
+/// How long the old secret works beside the new one when nothing else is said.
+const OVERLAP_HOURS: i64 = 24;
+const OVERLAP_HOURS_MAX: i64 = 24 * 7;
+const LIST_MAX: usize = 50;
+
+sql! {
+    SERVICE_USER_ADD(UUID, TEXT, TEXT) = "insert into users (id, email, full_name, kind, status) values ($1, $2, $3, 'SERVICE', 'ACTIVE')";
+    /// $1 client, $2 now.
+    CLIENT_SESSIONS_END(UUID, TIMESTAMPTZ) = "
+        with ended as (update sessions set revoked_at = $2, revoke_reason = 'ADMIN' where api_client_id = $1 and revoked_at is null returning id)
+        update refresh_tokens r set revoked_at = $2 from ended where r.session_id = ended.id and r.revoked_at is null";
+}
+
+static SECRET: &[Field] = &[
+    Field::uuid("id").required(),
+    Field::text("client_id").required(),
+    Field::text("client_secret").doc("shown this once; a public client has none"),
+    Field::instant("previous_secret_expires_at"),
+];
+
+const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, planes: &'static [Plane], run: Run) -> Operation {
+    Operation { id, method: Method::Post, path, tag: "Identity", doc, takes, gives, planes, permission: Permission::ManageIntegrations, run }
+}
+
+const STAFF: &[Plane] = &[Plane::Staff];
+pub static REGISTER: Operation = step(
+    "registerApiClient", "/api-clients/register", "Register a program; its secret is in the answer and nowhere else",
+    &[
+        Field::text("name").required(),
+        Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"]).required().doc("BACKEND acts by itself, the others for people who sign in"),
+        Field::texts("scopes").required().doc("SMART v2 scopes; a program's own may not exceed what the caller may do"),
+        Field::texts("redirect_uris").doc("exact; https, or http on the loopback address"),
+        Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
+        Field::int("rate_limit_per_minute").at_least(1),
+    ],
+    Gives::Object("ApiClientSecret", SECRET), STAFF, Run::Apart(|call| Box::pin(register(call))),
+);
+pub static ROTATE: Operation = step(
+    "rotateApiClientSecret", "/api-clients/{id}/rotate-secret", "Give a new secret; the old one works on for the overlap",
+    &[Field::int("overlap_hours").at_least(0).at_most(OVERLAP_HOURS_MAX)], Gives::Object("ApiClientSecret", SECRET), STAFF,
+    Run::Apart(|call| Box::pin(rotate(call))),
+);
+pub static SET_SCOPES: Operation = step(
+    "setApiClientScopes", "/api-clients/{id}/set-scopes", "Replace what a program may ask for; its tokens end",
+    &[Field::texts("scopes").required()], Gives::Record(&API_CLIENT), STAFF, Run::Apart(|call| Box::pin(set_scopes(call))),
+);
+pub static DISABLE: Operation = step(
+    "disableApiClient", "/api-clients/{id}/disable", "Turn a program off; its tokens end within 5 seconds", &[], Gives::Record(&API_CLIENT),
+    STAFF, Run::Apart(|call| Box::pin(disable(call))),
+);
+pub static ENABLE: Operation = step(
+    "enableApiClient", "/api-clients/{id}/enable", "Turn a program on again", &[], Gives::Record(&API_CLIENT), STAFF,
+    Run::Inside(|scope, call| Box::pin(transition(scope, call, &API_CLIENT, vec![]))),
+);
+
+async fn register(call: Call) -> Result<Answer> {
+    let (caller, tenant) = (&call.caller, call.caller.tenant()?);
+    let kind = call.text("client_type").unwrap_or("BACKEND");
+    let (scopes, redirects, ranges) = (words(&call, "scopes")?, words(&call, "redirect_uris")?, words(&call, "allowed_ip_ranges")?);
+    check_scopes(caller, kind, &scopes)?;
+    check_redirects(kind, &redirects)?;
+    if ranges.iter().any(|range| range.parse::<crate::kernel::config::Network>().is_err()) {
+        return Err(Error::new(&error::INVALID).fault("allowed_ip_ranges", "format", "Each must be a network in CIDR form."));
+    }
+    let grants: &[&str] = if kind == "BACKEND" { &["client_credentials"] } else { &["authorization_code", "refresh_token"] };
+    let client_id = hex(Uuid::new_v4().as_bytes());
+    let secret = if kind == "PUBLIC" { None } else { Some(Token::new(Kind::ClientSecret)?) };
+    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    let service = scope.new_id();
+    let name = call.text("name").unwrap_or_default();
+    scope.exec(&SERVICE_USER_ADD, &[&service, &format!("{client_id}@clients.invalid"), &name]).await?;
+    let mut draft = Draft::default()
+        .set(&API_CLIENT, "client_id", Value::Text(client_id.clone()))?
+        .set(&API_CLIENT, "name", Value::Text(name.to_owned()))?
+        .set(&API_CLIENT, "client_type", Value::Text(kind.to_owned()))?
+        .set(&API_CLIENT, "client_secret_hash", secret.as_ref().map_or(Value::Null, |secret| Value::Bytes(secret.hash().as_bytes().to_vec())))?
+        .set(&API_CLIENT, "scopes", Value::Texts(scopes))?
+        .set(&API_CLIENT, "redirect_uris", Value::Texts(redirects))?
+        .set(&API_CLIENT, "allowed_ip_ranges", Value::Texts(ranges))?
+        .set(&API_CLIENT, "grant_types", Value::Texts(grants.iter().map(|word| (*word).to_owned()).collect()))?
+        .set(&API_CLIENT, "service_user_id", Value::Uuid(service))?;
+    if let Some(limit) = call.value("rate_limit_per_minute") {
+        draft = draft.set(&API_CLIENT, "rate_limit_per_minute", limit.clone())?;
+    }
+    let record = store::insert(&mut scope, &API_CLIENT, &draft, &caller.kernel.keys).await?;
+    scope.commit().await?;
+    Ok(told(&record, secret.as_ref()))
+}
+
+/// Where the service user and the client are made together. The caller's right to it was checked by the contract.
+fn clerk(caller: &Caller, tenant: Uuid) -> Context {
+    Context { plane: Plane::Jobs, ..grant::behind(&caller.context, Some(tenant)) }
+}
+
+fn told(record: &Record, secret: Option<&Token>) -> Answer {
+    Answer::Object(object(json!({
+        "id": record.id, "client_id": record.text("client_id"), "client_secret": secret.map(|secret| secret.expose()),
+        "previous_secret_expires_at": record.get("previous_secret_expires_at"),
+    })))
+}
+
+fn words(call: &Call, name: &'static str) -> Result<Vec<String>> {
+    match call.value(name) {
+        Some(Value::Texts(words)) if words.len() <= LIST_MAX => Ok(words.clone()),
+        Some(Value::Texts(_)) => Err(Error::new(&error::INVALID).fault(name, "length", "There are too many of them.")),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Nobody gives a program more than they have: what it may do by itself must be within the caller's permissions. What it
+/// may do for others is bounded by what those may.
+fn check_scopes(caller: &Caller, kind: &str, scopes: &[String]) -> Result<()> {
+    let fault = |rule, text| Err(Error::new(&error::INVALID).fault("scopes", rule, text));
+    if scopes.is_empty() || scopes.iter().any(|word| !scope::known(word)) {
+        return fault("unknown", "Each must be a SMART scope that is served here.");
+    }
+    let own = scopes.iter().filter_map(|word| scope::Resource::parse(word)).map(|scope| scope.level == scope::Level::System);
+    let (all, any) = own.fold((true, false), |(all, any), system| (all && system, any || system));
+    if kind == "BACKEND" && !all || kind != "BACKEND" && any {
+        return fault("level", "A program that acts by itself has system scopes; one that acts for people has user and patient scopes.");
+    }
+    if any && scope::caps(scopes).0 & !caller.context.caps.0 != 0 {
+        return Err(Error::new(&error::FORBIDDEN).detail("A permission can be given only by those who have it."));
+    }
+    Ok(())
+}
+
+fn check_redirects(kind: &str, redirects: &[String]) -> Result<()> {
+    let wrong = redirects.iter().any(|uri| !is_redirect(uri)) || kind == "BACKEND" && !redirects.is_empty() || kind != "BACKEND" && redirects.is_empty();
+    if wrong {
+        let text = "A program for people needs redirect addresses: https, or http on the loopback address, without a fragment.";
+        return Err(Error::new(&error::INVALID).fault("redirect_uris", "format", text));
+    }
+    Ok(())
+}
+
+/// RFC 9700 §2.1: https, or http to the same machine; no fragment, no credentials.
+pub(super) fn is_redirect(uri: &str) -> bool {
+    let Ok(url) = openidconnect::url::Url::parse(uri) else { return false };
+    let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    (url.scheme() == "https" || url.scheme() == "http" && here) && url.fragment().is_none() && url.username().is_empty() && url.password().is_none()
+}
+
+/// The client as the caller sees it, then locked where secrets may be written.
+async fn held(call: &Call) -> Result<(Scope, Record)> {
+    let (caller, keys) = (&call.caller, &call.caller.kernel.keys);
+    let tenant = caller.tenant()?;
+    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    let record = store::lock(&mut scope, &API_CLIENT, call.id()?, call.version, keys).await?;
+    Ok((scope, record))
+}
+
+async fn rotate(call: Call) -> Result<Answer> {
+    let keys = &call.caller.kernel.keys;
+    let (mut scope, was) = held(&call).await?;
+    if was.text("client_type") == Some("PUBLIC") || was.text("status") != Some("ACTIVE") {
+        return Err(Error::new(&error::MOVE_REFUSED).detail("Only an active program with a secret can get a new one."));
+    }
+    let hours = match call.value("overlap_hours") {
+        Some(Value::Int(hours)) => i64::from(*hours),
+        _ => OVERLAP_HOURS,
+    };
+    let old = scope.one(&SECRET_OF, &[&was.id]).await?.try_get::<_, Option<Vec<u8>>>(0)?;
+    let secret = Token::new(Kind::ClientSecret)?;
+    let draft = Draft::default()
+        .set(&API_CLIENT, "client_secret_hash", Value::Bytes(secret.hash().as_bytes().to_vec()))?
+        .set(&API_CLIENT, "previous_secret_hash", old.map_or(Value::Null, Value::Bytes))?
+        .set(&API_CLIENT, "previous_secret_expires_at", Value::Instant(scope.now() + TimeDelta::hours(hours)))?;
+    let record = store::update(&mut scope, &was, &draft, "rotate-secret", keys).await?;
+    scope.commit().await?;
+    Ok(told(&record, Some(&secret)))
+}
+
+sql! {
+    /// $1 client.
+    SECRET_OF(UUID) = "select client_secret_hash from api_clients where id = $1 and tenant_id = (select sec.tenant(0))";
+}
+
+async fn set_scopes(call: Call) -> Result<Answer> {
+    let (mut scope, was) = held(&call).await?;
+    let scopes = words(&call, "scopes")?;
+    check_scopes(&call.caller, was.text("client_type").unwrap_or_default(), &scopes)?;
+    let draft = Draft::default().set(&API_CLIENT, "scopes", Value::Texts(scopes))?;
+    let record = store::update(&mut scope, &was, &draft, "set-scopes", &call.caller.kernel.keys).await?;
+    ended(&call, scope, record).await
+}
+
+async fn disable(call: Call) -> Result<Answer> {
+    let (mut scope, _) = held(&call).await?;
+    let table: &'static Table = &API_CLIENT;
+    let Answer::Record(record) = transition(&mut scope, &call, table, vec![]).await? else {
+        return Err(Error::internal("a transition gives its record"));
+    };
+    ended(&call, scope, record).await
+}
+
+/// The client's tokens end with the change.
+async fn ended(call: &Call, mut scope: Scope, record: Record) -> Result<Answer> {
+    let now = scope.now();
+    scope.exec(&CLIENT_SESSIONS_END, &[&record.id, &now]).await?;
+    scope.did(Action::Execute, &record);
+    scope.commit().await?;
+    let client = record.id;
+    grant::forget(&call.caller.kernel, |context| context.client == Some(client))?;
+    Ok(Answer::Record(record))
+}

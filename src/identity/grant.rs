@@ -1,0 +1,229 @@
+//! Sessions and their tokens: opened, renewed, ended. The one place that writes them, for REST, pages and OAuth alike.
+
+use super::scope;
+use super::service::Service;
+use super::token::{Kind, Token};
+use crate::kernel::audit::{Action, Metadata, Outcome};
+use crate::kernel::config::IdentityConfig;
+use crate::kernel::context::{Caps, Context, Plane};
+use crate::kernel::db::Scope;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::{Kernel, audit_store};
+use crate::sql;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::net::IpAddr;
+use uuid::Uuid;
+
+/// How long a refresh whose answer was lost can be asked again.
+const GRACE: TimeDelta = TimeDelta::seconds(10);
+const OFFLINE_DAYS: i64 = 30;
+/// A program's own token cannot be renewed and need not live long.
+const CLIENT_TOKEN_S: u32 = 300;
+
+sql! {
+    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID) = "
+        insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
+                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    /// $1 session, $2 token hash, $3 token expiry, $4 now.
+    SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ) = "
+        update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4 where id = $1";
+    REFRESH_ADD(UUID, UUID, UUID, BYTEA, UUID, TIMESTAMPTZ) = "
+        insert into refresh_tokens (id, session_id, user_id, token_hash, family_id, expires_at) values ($1, $2, $3, $4, $5, $6)";
+    /// $1 hash. Twins take turns.
+    REFRESH_FIND(BYTEA) = "
+        select r.id, r.session_id, r.user_id, r.family_id, r.expires_at, r.used_at, r.revoked_at, n.used_at as next_used_at,
+               s.api_client_id, s.active_tenant_id, s.revoked_at as ended_at, s.expires_at as ends_at, s.token_expires_at,
+               s.last_activity_at, s.scopes, s.patient_id, u.status,
+               exists (select from sec.homes_of(s.user_id) h where h.tenant_id = s.active_tenant_id) as at_home
+          from refresh_tokens r
+          join sessions s on s.id = r.session_id
+          join users u on u.id = r.user_id
+          left join refresh_tokens n on n.id = r.replaced_by_id
+         where r.token_hash = $1 for update of r, s";
+    /// $1 id, $2 now, $3 successor.
+    REFRESH_SPEND(UUID, TIMESTAMPTZ, UUID) = "update refresh_tokens set used_at = $2, replaced_by_id = $3 where id = $1";
+    /// $1 session, $2 now, $3 reason.
+    SESSION_END(UUID, TIMESTAMPTZ, TEXT) = "
+        with ended as (update sessions set revoked_at = $2, revoke_reason = $3 where id = $1 and revoked_at is null returning id)
+        update refresh_tokens r set revoked_at = $2 from ended where r.session_id = ended.id and r.revoked_at is null";
+    /// $1 user, $2 now, $3 reason, $4 a session that stays.
+    SESSIONS_END(UUID, TIMESTAMPTZ, TEXT, UUID) = "
+        with ended as (update sessions set revoked_at = $2, revoke_reason = $3
+                        where user_id = $1 and revoked_at is null and id is distinct from $4 returning id)
+        update refresh_tokens r set revoked_at = $2 from ended where r.session_id = ended.id and r.revoked_at is null";
+}
+
+/// What a session is opened for.
+pub struct Opening {
+    pub user: Uuid,
+    pub tenant: Uuid,
+    pub client: Option<Uuid>,
+    /// A word of `sessions.auth_method`.
+    pub method: &'static str,
+    pub kind: Kind,
+    /// Empty for a person's own session, which may do what the person may.
+    pub scopes: Vec<String>,
+    pub patient: Option<Uuid>,
+    pub renewable: bool,
+}
+
+/// What its bearer gets, once.
+pub struct Issued {
+    pub session: Uuid,
+    pub tenant: Uuid,
+    pub access: Token,
+    pub refresh: Option<Token>,
+    pub expires_in_s: i64,
+    pub scopes: Vec<String>,
+    pub patient: Option<Uuid>,
+}
+
+/// The context in which identity works for a caller: who they are stays, what they may see is not asked.
+pub fn behind(context: &Context, tenant: Option<Uuid>) -> Context {
+    Context { plane: Plane::Auth, caps: Caps::NONE, subject: None, tenant, ..context.clone() }
+}
+
+/// Opens a session inside `scope`; it is there when the scope is committed.
+pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) -> Result<Issued> {
+    let (now, session) = (scope.now(), scope.new_id());
+    let access = Token::new(opening.kind)?;
+    let refresh = if opening.renewable { Some(Token::new(Kind::Refresh)?) } else { None };
+    let offline = opening.scopes.iter().any(|word| word == scope::OFFLINE);
+    let token_lives = match opening.method {
+        "API_CLIENT" => config.access_token_s.min(CLIENT_TOKEN_S),
+        _ if opening.kind == Kind::Session => config.session_absolute_s,
+        _ => config.access_token_s,
+    };
+    let token_ends = now + TimeDelta::seconds(token_lives.into());
+    let ends = match opening.renewable || opening.kind == Kind::Session {
+        true if offline => now + TimeDelta::days(OFFLINE_DAYS),
+        true => now + TimeDelta::seconds(config.session_absolute_s.into()),
+        false => token_ends,
+    };
+    let caps = if opening.client.is_some() { scope::caps(&opening.scopes) } else { Caps::ALL };
+    let origin = scope.context().origin.clone().unwrap_or_default();
+    let (ip, agent): (Option<IpAddr>, Option<String>) = (origin.ip, origin.user_agent.clone());
+    let hash = access.hash();
+    scope
+        .exec(&SESSION_ADD, &[
+            &session, &opening.user, &opening.tenant, &opening.client, &ip, &agent, &now, &hash.as_bytes(), &opening.method, &ends,
+            &token_ends, &opening.scopes, &caps.0, &opening.patient,
+        ])
+        .await?;
+    if let Some(refresh) = &refresh {
+        let (id, family) = (scope.new_id(), scope.new_id());
+        scope.exec(&REFRESH_ADD, &[&id, &session, &opening.user, &refresh.hash().as_bytes(), &family, &ends]).await?;
+    }
+    let (tenant, scopes, patient) = (opening.tenant, opening.scopes, opening.patient);
+    Ok(Issued { session, tenant, access, refresh, expires_in_s: token_lives.into(), scopes, patient })
+}
+
+/// A refresh token, as found and locked.
+struct Held {
+    id: Uuid,
+    session: Uuid,
+    user: Uuid,
+    family: Uuid,
+    ends: DateTime<Utc>,
+    used: Option<DateTime<Utc>>,
+    successor_unused: bool,
+    token_ends: Option<DateTime<Utc>>,
+    tenant: Uuid,
+    scopes: Vec<String>,
+    patient: Option<Uuid>,
+}
+
+/// Spends a refresh token for a new pair. A second use ends the session and everything that came from it.
+/// CREDENTIALS_WRONG, whatever the reason.
+pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Option<Uuid>) -> Result<Issued> {
+    let wrong = || Error::new(&error::CREDENTIALS_WRONG);
+    let spent = Token::parse(Kind::Refresh, text).ok_or_else(wrong)?;
+    let service = Service::of(kernel)?;
+    let mut scope = kernel.door.open(&behind(context, None)).await?;
+    let held = find(&mut scope, &spent, client, &kernel.config.identity).await?.ok_or_else(wrong)?;
+    let now = scope.now();
+    let access = Token::successor(Kind::Access, &spent, &service.successors)?;
+    let refresh = Token::successor(Kind::Refresh, &spent, &service.successors)?;
+    let token_ends = match held.used {
+        None => {
+            let token_ends = held.ends.min(now + TimeDelta::seconds(kernel.config.identity.access_token_s.into()));
+            let next = scope.new_id();
+            scope.exec(&REFRESH_ADD, &[&next, &held.session, &held.user, &refresh.hash().as_bytes(), &held.family, &held.ends]).await?;
+            scope.exec(&REFRESH_SPEND, &[&held.id, &now, &next]).await?;
+            scope.exec(&SESSION_RENEW, &[&held.session, &access.hash().as_bytes(), &token_ends, &now]).await?;
+            token_ends
+        }
+        // The answer was lost on its way: the same pair again, as long as nobody has used it.
+        Some(used) if now - used <= GRACE && held.successor_unused => held.token_ends.unwrap_or(held.ends),
+        Some(_) => {
+            scope.exec(&SESSION_END, &[&held.session, &now, &"REUSE_DETECTED"]).await?;
+            let mut event = audit_store::of(scope.context(), "TOKEN_REVOKED", Action::Execute, Outcome::Denied, now);
+            (event.tenant_id, event.user_id, event.session_id) = (held.tenant, Some(held.user), Some(held.session));
+            event.metadata = Metadata::new().text("reason", "REUSE_DETECTED");
+            scope.audit(event);
+            scope.commit().await?;
+            service.tokens.forget(|context| context.session == Some(held.session));
+            return Err(wrong());
+        }
+    };
+    scope.commit().await?;
+    let expires_in_s = (token_ends - now).num_seconds();
+    Ok(Issued { session: held.session, tenant: held.tenant, access, refresh: Some(refresh), expires_in_s, scopes: held.scopes, patient: held.patient })
+}
+
+async fn find(scope: &mut Scope, token: &Token, client: Option<Uuid>, config: &IdentityConfig) -> Result<Option<Held>> {
+    let Some(row) = scope.optional(&REFRESH_FIND, &[&token.hash().as_bytes()]).await? else { return Ok(None) };
+    let now = scope.now();
+    let at = |name: &str| row.try_get::<_, Option<DateTime<Utc>>>(name);
+    let (expires, ends): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("expires_at")?, row.try_get("ends_at")?);
+    let scopes: Vec<String> = row.try_get("scopes")?;
+    let idle = now - row.try_get::<_, DateTime<Utc>>("last_activity_at")?;
+    let rested = idle > TimeDelta::seconds(config.session_idle_s.into()) && !scopes.iter().any(|word| word == scope::OFFLINE);
+    let in_force = at("ended_at")?.is_none()
+        && expires > now
+        && ends > now
+        && !rested
+        && row.try_get::<_, &str>("status")? == "ACTIVE"
+        && row.try_get::<_, bool>("at_home")?
+        && row.try_get::<_, Option<Uuid>>("api_client_id")? == client;
+    let Some(tenant) = row.try_get::<_, Option<Uuid>>("active_tenant_id")?.filter(|_| in_force) else { return Ok(None) };
+    Ok(Some(Held {
+        id: row.try_get("id")?,
+        session: row.try_get("session_id")?,
+        user: row.try_get("user_id")?,
+        family: row.try_get("family_id")?,
+        ends: expires.min(ends),
+        used: at("used_at")?,
+        successor_unused: at("next_used_at")?.is_none(),
+        token_ends: at("token_expires_at")?,
+        tenant,
+        scopes,
+        patient: row.try_get("patient_id")?,
+    }))
+}
+
+/// Ends one session inside `scope`; call [`forget`] when it is committed.
+pub async fn end(scope: &mut Scope, session: Uuid, reason: &'static str) -> Result<()> {
+    let now = scope.now();
+    scope.exec(&SESSION_END, &[&session, &now, &reason]).await?;
+    let mut event = audit_store::of(scope.context(), "TOKEN_REVOKED", Action::Execute, Outcome::Success, now);
+    event.resource_type = Some("Session".into());
+    event.resource_id = Some(session);
+    event.metadata = Metadata::new().text("reason", reason);
+    scope.audit(event);
+    Ok(())
+}
+
+/// Ends every session of somebody, but one.
+pub async fn end_all(scope: &mut Scope, user: Uuid, reason: &'static str, but: Option<Uuid>) -> Result<()> {
+    let now = scope.now();
+    scope.exec(&SESSIONS_END, &[&user, &now, &reason, &but]).await?;
+    Ok(())
+}
+
+/// This server believes the tokens no more; the others ask again within seconds.
+pub fn forget(kernel: &Kernel, gone: impl Fn(&Context) -> bool) -> Result<()> {
+    Service::of(kernel)?.tokens.forget(gone);
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What goes wrong, in the words of RFC 6749 §5.2. Descriptions are ours alone: nothing a caller sent comes back in one.
+
+use crate::kernel::error::{self, Error};
+use poem::Response;
+use poem::http::{StatusCode, header};
+use serde_json::json;
+use uuid::Uuid;
+
+#[derive(Debug)]
+pub struct Refusal {
+    pub error: &'static str,
+    pub description: &'static str,
+    status: StatusCode,
+    retry_after_s: Option<u32>,
+}
+
+impl Refusal {
+    pub fn new(error: &'static str, description: &'static str) -> Refusal {
+        let status = if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+        Refusal { error, description, status, retry_after_s: None }
+    }
+    pub fn request(description: &'static str) -> Refusal {
+        Refusal::new("invalid_request", description)
+    }
+    pub fn client() -> Refusal {
+        Refusal::new("invalid_client", "The client is not known or its credentials are not right.")
+    }
+    pub fn grant() -> Refusal {
+        Refusal::new("invalid_grant", "The grant is not valid, is expired, or was made for another client or address.")
+    }
+
+    fn body(&self) -> Vec<u8> {
+        json!({"error": self.error, "error_description": self.description}).to_string().into_bytes()
+    }
+
+    pub fn respond(&self) -> Response {
+        let mut response = Response::builder().status(self.status).content_type("application/json").header(header::CACHE_CONTROL, "no-store");
+        if self.status == StatusCode::UNAUTHORIZED {
+            response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"enamel\"");
+        }
+        if let Some(seconds) = self.retry_after_s {
+            response = response.header(header::RETRY_AFTER, seconds);
+        }
+        response.body(self.body())
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(failure: Error) -> Refusal {
+        of(&failure)
+    }
+}
+
+fn of(failure: &Error) -> Refusal {
+    let status = StatusCode::from_u16(failure.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (error, description) = match failure.code.status {
+        _ if failure.code == &error::CREDENTIALS_WRONG => return Refusal::grant(),
+        429 | 503 => ("temporarily_unavailable", failure.code.title),
+        500.. => {
+            tracing::error!(error = %failure, "An OAuth request failed");
+            ("server_error", failure.code.title)
+        }
+        _ => ("invalid_request", failure.code.title),
+    };
+    Refusal { error, description, status, retry_after_s: failure.retry_after_s }
+}
+
+/// For the middleware's own refusals below this path: too large, too late, no such method.
+pub fn render(failure: &Error, _: Uuid) -> (&'static str, Vec<u8>) {
+    ("application/json", of(failure).body())
+}

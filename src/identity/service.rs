@@ -1,0 +1,52 @@
+//! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
+
+use super::oidc::RelyingParty;
+use super::outbound::{Outbound, Policy};
+use super::password::{Passwords, PoolSize, Recipe};
+use super::resolve::KnownTokens;
+use super::throttle::Throttle;
+use crate::kernel::config::Config;
+use crate::kernel::{Error, Kernel, Result};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::sync::Arc;
+
+pub struct Service {
+    pub passwords: Passwords,
+    pub openid: RelyingParty,
+    pub(super) tokens: KnownTokens,
+    pub(super) throttle: Throttle,
+    /// Makes the successors of refresh tokens.
+    pub(super) successors: Hmac<Sha256>,
+    /// Makes the tokens that tie a form to the browser it was sent to.
+    pub(super) forms: Hmac<Sha256>,
+}
+
+impl Service {
+    /// Costs one password hash.
+    pub fn start(config: &Config) -> Result<Arc<Service>> {
+        let identity = &config.identity;
+        let size = PoolSize { running_max: identity.hashing_threads, waiting_max: identity.hashing_queue };
+        let mut policy = if identity.allow_http_issuers { Policy::with_loopback() } else { Policy::default() };
+        policy.private_networks.clone_from(&identity.oidc_private_networks);
+        Ok(Arc::new(Service {
+            passwords: Passwords::new(Recipe::configured(config)?, size)?,
+            openid: RelyingParty::new(Outbound::new(policy)?),
+            tokens: KnownTokens::default(),
+            throttle: Throttle::default(),
+            successors: derived(config, "enamel refresh token successors v1")?,
+            forms: derived(config, "enamel form tokens v1")?,
+        }))
+    }
+
+    pub fn of(kernel: &Kernel) -> Result<&Arc<Service>> {
+        kernel.services.get().ok_or_else(|| Error::internal("identity was not started"))
+    }
+}
+
+/// A key for one use, derived from the one that wraps all others.
+fn derived(config: &Config, purpose: &str) -> Result<Hmac<Sha256>> {
+    let mut root = Hmac::<Sha256>::new_from_slice(config.secrets.envelope_key.expose()).map_err(Error::internal)?;
+    root.update(purpose.as_bytes());
+    Hmac::new_from_slice(&root.finalize().into_bytes()).map_err(Error::internal)
+}

@@ -1,0 +1,71 @@
+//! How often somebody may try to prove who they are, counted before anything is looked up, so that the answer is the same
+//! for accounts that exist and accounts that do not.
+
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::store::fold;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const ACCOUNT_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(600).unwrap();
+const ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
+/// Beyond so many keys, those that could be full again are let go.
+const KEYS_MAX: usize = 50_000;
+
+pub struct Throttle {
+    accounts: DefaultKeyedRateLimiter<[u8; 32]>,
+    addresses: DefaultKeyedRateLimiter<Option<IpAddr>>,
+}
+
+impl Default for Throttle {
+    fn default() -> Throttle {
+        Throttle {
+            accounts: RateLimiter::keyed(Quota::per_minute(ACCOUNT_PER_MINUTE).allow_burst(ACCOUNT_BURST)),
+            addresses: RateLimiter::keyed(Quota::per_minute(ADDRESS_PER_MINUTE).allow_burst(ADDRESS_BURST)),
+        }
+    }
+}
+
+impl Throttle {
+    /// One more try at `account` (an e-mail, a client id) from `address`. RATE_LIMITED.
+    pub fn admit(&self, account: &str, address: Option<IpAddr>) -> Result<()> {
+        self.tidy();
+        let key = Sha256::digest(format!("{}\n{address:?}", fold(account)));
+        let checks = [self.addresses.check_key(&address), self.accounts.check_key(&key.into())];
+        let wait = checks.into_iter().filter_map(|check| check.err()).map(|until| until.wait_time_from(DefaultClock::default().now())).max();
+        let Some(wait) = wait else { return Ok(()) };
+        let mut refusal = Error::new(&error::RATE_LIMITED);
+        refusal.retry_after_s = Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1));
+        Err(refusal)
+    }
+
+    fn tidy(&self) {
+        if self.accounts.len() > KEYS_MAX {
+            self.accounts.retain_recent();
+        }
+        if self.addresses.len() > KEYS_MAX {
+            self.addresses.retain_recent();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_account_is_tried_so_often_and_its_neighbour_still() {
+        let throttle = Throttle::default();
+        let here = Some(IpAddr::from([203, 0, 113, 7]));
+        let admitted = (0..60).filter(|_| throttle.admit("Ana@clinic.example", here).is_ok()).count();
+        assert_eq!(admitted, 30);
+        let refusal = throttle.admit("ana@CLINIC.example", here).unwrap_err();
+        assert_eq!((refusal.code, refusal.retry_after_s), (&error::RATE_LIMITED, Some(2)));
+        assert!(throttle.admit("ben@clinic.example", here).is_ok());
+        assert!(throttle.admit("ana@clinic.example", Some(IpAddr::from([203, 0, 113, 8]))).is_ok());
+    }
+}

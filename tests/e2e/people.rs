@@ -66,19 +66,6 @@ impl House {
         self.token_of(asked.send().await.unwrap()).await
     }
 
-    /// TRY ONLY
-    pub async fn by_session(&self, slug: &str, email: &str) -> Caller<'_> {
-        let truth = crate::faults::ground::superuser(&self.dir).await;
-        let tenant: uuid::Uuid = self.tenant(slug)["id"].as_str().unwrap().parse().unwrap();
-        let token = enamel::identity::token::Token::new(enamel::identity::token::Kind::Access).unwrap();
-        let n = truth.execute(
-            "insert into enamel.sessions (id, user_id, active_tenant_id, api_client_id, scope_caps, last_activity_at, token_hash, auth_method, expires_at)
-             select $1, u.id, $2, k.id, coalesce(case when k.id is not null then 9223372036854775807 end, -1), now(), $3, 'PASSWORD', now() + interval '1 hour'
-               from enamel.users u left join enamel.api_clients k on k.service_user_id = u.id where u.email = $4",
-            &[&uuid::Uuid::now_v7(), &tenant, &token.hash().as_bytes(), &email]).await.unwrap();
-        assert_eq!(n, 1);
-        Caller { house: self, token: token.expose().to_owned() }
-    }
     fn user(&self, slug: &str, email: &str) -> &Json {
         self.tenant(slug)["users"].as_array().unwrap().iter().find(|user| user["email"] == email).unwrap()
     }

@@ -131,6 +131,28 @@ fn a_data_directory_of_another_version_is_one_line() {
     });
 }
 
+/// Seen from a mount namespace in which Debian's folder is empty; who may not make one cannot hide it either.
+#[test]
+fn a_machine_without_postgresql_is_one_line() {
+    world::runtime().block_on(async {
+        let up = Up::new("without");
+        let empty = up.dir.join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        let hide = format!("mount --bind {} /usr/lib/postgresql", empty.display());
+        let hidden = |then: &str| {
+            let mut unshare = tokio::process::Command::new("unshare");
+            unshare.args(["--mount", "sh", "-c", &format!("{hide} && {then}")]).stdin(std::process::Stdio::null()).kill_on_drop(true);
+            unshare
+        };
+        if !hidden("true").output().await.is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        let run_up = format!("exec {} up --data-dir {} --port {}", env!("CARGO_BIN_EXE_enamel"), up.dir.display(), up.port);
+        let line = refusal(run(hidden(&run_up), &up.dir.join("refusal")).await);
+        assert!(line.contains("PostgreSQL is not installed: run `apt-get install postgresql`"), "{line}");
+    });
+}
+
 #[test]
 fn one_data_directory_has_one_house() {
     world::runtime().block_on(async {

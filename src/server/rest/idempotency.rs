@@ -1,6 +1,8 @@
 //! Idempotency-Key: one key, one effect, also across crashes, retries and servers. The kept answer commits with the
 //! effect, so there is no moment in which one exists without the other. Answers are sealed: they hold what was written.
 
+use crate::kernel::audit::{Action, Metadata, Outcome};
+use crate::kernel::audit_store;
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
@@ -47,7 +49,7 @@ impl Key {
         Ok(Some(Key { key: key.to_owned(), route: route.chars().take(300).collect(), body_hash: Sha256::digest(body).to_vec() }))
     }
 
-    /// The answer this key has already had; nothing when this call is the first.
+    /// The answer this key has already had, to be told after the scope's commit; nothing when this call is the first.
     pub async fn replay(&self, scope: &mut Scope, caller: &Caller) -> Result<Option<Response>> {
         let (tenant, who) = owner(caller)?;
         let (id, expires) = (scope.new_id(), scope.now() + TimeDelta::hours(KEPT_HOURS));
@@ -66,7 +68,14 @@ impl Key {
         };
         let keys = caller.kernel.keys.of(tenant).await?;
         let kept: Json = serde_json::from_slice(&keys.open("idempotency_keys", "response", id, &sealed)?).map_err(Error::internal)?;
-        revive(&kept).map(Some)
+        let answer = revive(&kept)?;
+        // The effect was audited when it happened; telling it again is a read of its own.
+        let mut event = audit_store::of(scope.context(), "RECORD_READ", Action::Read, Outcome::Success, scope.now());
+        let location = answer.header(header::LOCATION).and_then(|path| path.rsplit('/').next());
+        event.resource_id = location.and_then(|id| id.parse().ok());
+        event.metadata = Metadata::new().flag("replayed", true);
+        scope.audit(event);
+        Ok(Some(answer))
     }
 
     /// Keeps the answer in the transaction of its effect.

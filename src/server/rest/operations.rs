@@ -26,6 +26,7 @@ pub async fn run(caller: Caller, operation: &'static Operation, mut request: Req
     if let Some(key) = &key
         && let Some(answer) = key.replay(&mut scope, &caller).await?
     {
+        scope.commit().await?;
         return Ok(answer);
     }
     let mut given = respond(operation, inside(&mut scope, &call).await?)?;

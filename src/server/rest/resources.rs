@@ -61,6 +61,7 @@ pub async fn create(caller: Caller, table: &'static Table, mut request: Request)
     if let Some(key) = &key
         && let Some(answer) = key.replay(&mut scope, &caller).await?
     {
+        scope.commit().await?;
         return Ok(answer);
     }
     let record = store::insert(&mut scope, table, &draft, &caller.kernel.keys).await?;

@@ -167,6 +167,14 @@ pub fn socket(superuser: &tokio_postgres::Config) -> String {
     }
 }
 
+/// A superuser on the PostgreSQL of `enamel up`, by the password beside it.
+pub async fn superuser(dir: &Path) -> tokio_postgres::Client {
+    let mut config = tokio_postgres::Config::new();
+    let password = std::fs::read_to_string(dir.join("postgres/password")).unwrap();
+    config.host_path(dir.join("postgres/run")).port(5432).user("enamel_super").password(password.trim()).dbname("enamel");
+    Connector { config, tls: None }.connect().await.unwrap()
+}
+
 impl House {
     /// `enamel serve`, once it answers.
     pub async fn serve(&self) -> Process {

@@ -2,12 +2,11 @@
 
 use super::Dice;
 use super::book::Book;
-use super::ground::Ground;
+use super::ground::{Ground, superuser};
 use super::load::Load;
 use super::people::Staff;
 use super::process::{Process, command, family, free_ports, postmaster, signal_all};
 use crate::world;
-use enamel::kernel::db::Connector;
 use nix::sys::signal::Signal;
 use serde_json::Value as Json;
 use std::path::Path;
@@ -83,14 +82,6 @@ fn a_house_killed_with_its_postgresql_keeps_its_word() {
         house.signal(Signal::SIGTERM);
         assert!(house.ended(Duration::from_secs(30)).await.status.success());
     });
-}
-
-/// A superuser on the house's own PostgreSQL, by the password beside it.
-pub async fn superuser(dir: &Path) -> tokio_postgres::Client {
-    let mut config = tokio_postgres::Config::new();
-    let password = std::fs::read_to_string(dir.join("postgres/password")).unwrap();
-    config.host_path(dir.join("postgres/run")).port(5432).user("enamel_super").password(password.trim()).dbname("enamel");
-    Connector { config, tls: None }.connect().await.unwrap()
 }
 
 /// A new tenant of the running house, with its administrator.

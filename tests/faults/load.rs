@@ -124,7 +124,7 @@ impl Client {
                 }
             };
             let replayed = answer.headers().contains_key("idempotency-replayed");
-            let request = (!replayed).then(|| request_of(&answer));
+            let request = request_of(&answer);
             match answer.status() {
                 StatusCode::CREATED => {
                     let Ok(body) = answer.json::<Json>().await else { continue };
@@ -132,7 +132,10 @@ impl Client {
                     self.mine.push((id, 1));
                     self.note(|told| {
                         told.open_keys.retain(|open| *open != key);
-                        told.made.push(Made { id, last_name, key, request });
+                        if replayed {
+                            told.read.push((request, id));
+                        }
+                        told.made.push(Made { id, last_name, key, request: (!replayed).then_some(request) });
                     });
                     return;
                 }

@@ -5,7 +5,6 @@ mod book;
 mod database_gone;
 pub mod ground;
 mod killed;
-pub use killed::superuser;
 mod load;
 pub mod people;
 pub mod process;

@@ -1,6 +1,6 @@
 //! `enamel up`: what stops it is one clear line, and what it started goes when it goes.
 
-use super::killed::superuser;
+use super::ground::superuser;
 use super::process::{Ended, Process, command, family, free_ports, postmaster, run};
 use crate::world;
 use nix::sys::signal::Signal;

@@ -27,8 +27,9 @@ end $$;
 create or replace trigger check_mandate before insert or update on enamel.audit_mandates
     for each row execute function sec.check_mandate();
 
--- Appends audit events. A plane may only speak for its own sealed actor and the tenants it covers; the log role, which
--- the server uses for reads, denials and sign-ins, for all. events: [{id, tenant_id, …, detail_salt, leaf_hash}], bytes as hex.
+-- Appends audit events. A plane may only speak for its own sealed actor and the tenants it covers; the auth plane, which
+-- has no actor before it knows who signs in, for whoever that is; the log role, which the server uses for reads and
+-- denials, for all. events: [{id, tenant_id, …, detail_salt, leaf_hash}], bytes as hex.
 create or replace function sec.audit_append(events jsonb) returns void language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims; covered uuid[];
@@ -37,7 +38,7 @@ begin
         c := sec.claims();
         covered := case when c.plane in ('auth', 'platform') then null else coalesce(sec.tenants(0), '{}') end;
         if c is null or exists (select from jsonb_to_recordset(events) e(tenant_id uuid, user_id uuid)
-                                 where e.user_id is distinct from c.actor or not coalesce(e.tenant_id = any (covered), covered is null)) then
+                                 where c.plane <> 'auth' and e.user_id is distinct from c.actor or not coalesce(e.tenant_id = any (covered), covered is null)) then
             raise exception 'an audit event may only speak for its own caller' using errcode = '42501';
         end if;
     end if;

@@ -1,4 +1,5 @@
 //! Everything that is tested from outside, in one binary.
+mod e2e;
 mod faults;
 mod identity;
 mod house;

@@ -76,6 +76,12 @@ impl Page {
         Some(unescape(attribute(form.split_once('>')?.0, "action")?))
     }
 
+    /// The first link to an address that begins so.
+    pub fn link_to(&self, start: &str) -> Option<String> {
+        let links = self.body.split("<a ").skip(1).filter_map(|rest| rest.split_once('>'));
+        links.filter_map(|(link, _)| Some(unescape(attribute(&format!(" {link}"), "href")?))).find(|href| href.starts_with(start))
+    }
+
     fn hidden_fields(&self) -> Vec<(String, String)> {
         let inputs = self.body.split("<input").skip(1).filter_map(|rest| rest.split_once('>')).map(|(input, _)| input);
         inputs

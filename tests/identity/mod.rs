@@ -1,5 +1,5 @@
 //! Who is asking: sign-in at OpenID providers.
-mod browser;
+pub mod browser;
 mod certified_provider;
 mod development_issuer;
 mod hostile;

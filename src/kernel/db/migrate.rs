@@ -38,11 +38,11 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
     let mut client = admin.connect().await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
     let outcome = apply(&mut client, sealer, passwords).await;
-    let unlocked = client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await;
-    // What failed first is what is told: after it the unlocking fails too.
-    let applied = outcome?;
+    // What failed is told, and not that the lock cannot be given back inside the transaction it broke.
+    let unlocked = client.batch_execute(&format!("rollback; select pg_advisory_unlock({LOCK})")).await;
+    let count = outcome?;
     unlocked?;
-    Ok(applied)
+    Ok(count)
 }
 
 async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> Result<usize> {

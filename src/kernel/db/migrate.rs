@@ -38,7 +38,7 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
     let mut client = admin.connect().await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
     let outcome = apply(&mut client, sealer, passwords).await;
-    // The session ends here and its lock with it; a failure leaves a transaction in which nothing else can run.
+    client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await?;
     outcome
 }
 

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside, in one binary.
 mod identity;
 mod house;
+mod imaging;
 mod isolation;
 mod kernel;
 mod rest;

@@ -20,6 +20,8 @@ pub const VERIFIED: &str = "VERIFIED";
 pub const PATIENT_MISMATCH: &str = "PATIENT_MISMATCH";
 const TYPE_MISMATCH: &str = "TYPE_MISMATCH";
 const UNREADABLE: &str = "DICOM_";
+/// Each round lost means that another upload won it.
+const ATTEMPTS: usize = 5;
 
 sql! {
     /// $1 tenant.
@@ -68,8 +70,20 @@ async fn complete(call: Call) -> Result<Answer> {
         (Finding::Good(Some(header)), Some(patient)) => Some(incoming(caller, file.tenant, patient, header).await?),
         _ => None,
     };
-    let file = finish(caller, &file, &finding, incoming).await?;
+    let mut done = finish(caller, &file, &finding, incoming.as_ref()).await;
+    for _ in 1..ATTEMPTS {
+        if !matches!(&done, Err(failure) if is_race(failure)) {
+            break;
+        }
+        done = finish(caller, &file, &finding, incoming.as_ref()).await;
+    }
+    let file = done?;
     settled(&file).unwrap_or_else(|| Err(Error::internal("a completed file has no end state")))
+}
+
+/// Another upload made the same study, series or object at the same moment; PostgreSQL said so, not we.
+fn is_race(failure: &Error) -> bool {
+    failure.cause.is_some() && (failure.code == &error::DUPLICATE || failure.code == &error::CONFLICT)
 }
 
 /// The answer of a file whose upload has ended, now or before.
@@ -128,7 +142,7 @@ async fn zone(caller: &Caller, tenant: Uuid) -> Result<chrono_tz::Tz> {
     Ok(name.and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC))
 }
 
-async fn finish(caller: &Caller, file: &Record, finding: &Finding, incoming: Option<Incoming<'_>>) -> Result<Record> {
+async fn finish(caller: &Caller, file: &Record, finding: &Finding, incoming: Option<&Incoming<'_>>) -> Result<Record> {
     let keys = &caller.kernel.keys;
     let mut scope = caller.kernel.door.open(&access::writer(caller, file.tenant)).await?;
     let was = store::lock(&mut scope, &FILE, file.id, None, keys).await?;
@@ -144,7 +158,7 @@ async fn finish(caller: &Caller, file: &Record, finding: &Finding, incoming: Opt
     let end = match (finding, incoming) {
         (Finding::Bad(word), _) => End::quarantined(word),
         (Finding::Good(_), None) => End::ready(true),
-        (Finding::Good(_), Some(incoming)) => match intake::take(&mut scope, keys, &scanning, &incoming).await? {
+        (Finding::Good(_), Some(incoming)) => match intake::take(&mut scope, keys, &scanning, incoming).await? {
             Taken::Stored { open } | Taken::Same { open } => End::ready(open),
             Taken::Refused(word) => End::quarantined(word),
         },

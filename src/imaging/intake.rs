@@ -14,8 +14,6 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 sql! {
-    /// $1 what is about to be found or made. Held to the end of the transaction.
-    ONE_AT_A_TIME(TEXT) = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
     /// $1 tenant, $2 SOP instance UID.
     OBJECT_OF_UID(UUID, TEXT) = "
         select o.hash, o.patient_id, s.status from imaging_objects o
@@ -47,12 +45,10 @@ pub enum Taken {
     Refused(&'static str),
 }
 
+/// Study, series, object, always in this order. Two that make the same one at once: the later fails as a duplicate when
+/// the first commits, and its caller starts over and finds what is there.
 pub async fn take(scope: &mut Scope, keys: &Keyring, file: &Record, incoming: &Incoming<'_>) -> Result<Taken> {
     let (tenant, header) = (file.tenant, incoming.header);
-    // Always in this order: two uploads of one study wait for each other and never in a ring.
-    for (kind, uid) in [("study", &header.study_uid), ("series", &header.series_uid), ("object", &header.sop_instance_uid)] {
-        scope.rows(&ONE_AT_A_TIME, &[&format!("imaging {kind} {tenant} {uid}")]).await?;
-    }
     if let Some(row) = scope.optional(&OBJECT_OF_UID, &[&tenant, &header.sop_instance_uid]).await? {
         let (hash, patient, status): (String, Uuid, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let same = file.text("sha256") == Some(hash.as_str()) && patient == incoming.patient;

@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(walked(&deep).broken, Some(Broken::TooDeep));
         assert_eq!(walked(&CLOSE).broken, Some(Broken::Misplaced));
         assert_eq!(walked(&[&open(b"SQ")[..], &ITEM_CLOSE].concat()).broken, Some(Broken::Misplaced));
-        assert_eq!(walked(&open(b"LO")[..8]).broken, Some(Broken::Short));
+        assert_eq!(walked(&open(b"LO")[..7]).broken, Some(Broken::Short));
         let huge = [&[0x09, 0, 0, 0x10][..], b"OB", &[0, 0, 0xFE, 0xFF, 0xFF, 0xFF]].concat();
         assert_eq!(walked(&huge).broken, Some(Broken::Short));
         let empty: Vec<u8> = std::iter::repeat_n(element((0x09, 0x10), b"LO", b""), ELEMENTS_MAX + 1).flatten().collect();

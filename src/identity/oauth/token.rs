@@ -35,7 +35,8 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
         return Err(Refusal::new("unsupported_grant_type", "This kind of grant is not served."));
     }
     // A refresh token comes with the scope offline_access, whatever the list of the client says.
-    if !client.may(grant) && !(grant == "refresh_token" && client.may("authorization_code")) {
+    let renews = grant == "refresh_token" && client.may("authorization_code");
+    if !renews && !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "The client may not use this kind of grant."));
     }
     let issued = match grant {

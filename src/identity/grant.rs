@@ -84,6 +84,11 @@ pub fn behind(context: &Context, tenant: Option<Uuid>) -> Context {
     Context { plane: Plane::Auth, caps: Caps::NONE, subject: None, tenant, ..context.clone() }
 }
 
+/// The same for somebody who has just proved who they are: what is written down is written as theirs.
+pub fn proven(context: &Context, tenant: Uuid, user: Uuid) -> Context {
+    Context { actor: Some(user), ..behind(context, Some(tenant)) }
+}
+
 /// Opens a session inside `scope`; it is there when the scope is committed.
 pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) -> Result<Issued> {
     let (now, session) = (scope.now(), scope.new_id());
@@ -158,11 +163,11 @@ pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Optio
         Some(used) if now - used <= GRACE && held.successor_unused => held.token_ends.unwrap_or(held.ends),
         Some(_) => {
             scope.exec(&SESSION_END, &[&held.session, &now, &"REUSE_DETECTED"]).await?;
-            let mut event = audit_store::of(scope.context(), "TOKEN_REVOKED", Action::Execute, Outcome::Denied, now);
+            let mut event = audit_store::of(&proven(context, held.tenant, held.user), "TOKEN_REVOKED", Action::Execute, Outcome::Denied, now);
             (event.tenant_id, event.user_id, event.session_id) = (held.tenant, Some(held.user), Some(held.session));
             event.metadata = Metadata::new().text("reason", "REUSE_DETECTED");
-            scope.audit(event);
             scope.commit().await?;
+            kernel.audit.record(event).await?;
             service.tokens.forget(|context| context.session == Some(held.session));
             return Err(wrong());
         }

@@ -154,16 +154,17 @@ fn standing(row: &Row) -> Result<Option<(Plane, Caps)>> {
 }
 
 type Answer = Option<Arc<Bearer>>;
+type Hash = [u8; 32];
 
 /// Answers by token hash, bounded; the wrong tokens of a flood cannot push out the right ones.
 #[derive(Default)]
 pub struct KnownTokens {
-    known: Mutex<HashMap<[u8; 32], (Instant, Arc<Bearer>)>>,
-    unknown: Mutex<HashMap<[u8; 32], Instant>>,
+    known: Mutex<HashMap<Hash, (Instant, Arc<Bearer>)>>,
+    unknown: Mutex<HashMap<Hash, Instant>>,
 }
 
 impl KnownTokens {
-    fn get(&self, hash: &[u8; 32]) -> Option<Answer> {
+    fn get(&self, hash: &Hash) -> Option<Answer> {
         if let Some((at, bearer)) = lock(&self.known).get(hash)
             && at.elapsed() < BELIEVED_FOR
         {
@@ -172,7 +173,7 @@ impl KnownTokens {
         lock(&self.unknown).get(hash).filter(|at| at.elapsed() < BELIEVED_FOR).map(|_| None)
     }
 
-    fn keep(&self, hash: [u8; 32], answer: Answer) {
+    fn keep(&self, hash: Hash, answer: Answer) {
         let now = Instant::now();
         match answer {
             Some(bearer) => {

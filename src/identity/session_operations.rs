@@ -81,7 +81,7 @@ async fn sign_in(call: Call) -> Result<Answer> {
         Some(word) => Some(sign_in::tenant_named(kernel, context, word).await?.unwrap_or_default()),
     };
     let home = known.choose(wanted)?;
-    let mut scope = kernel.door.open(&grant::behind(context, Some(home.tenant))).await?;
+    let mut scope = kernel.door.open(&grant::proven(context, home.tenant, known.user)).await?;
     let opening = Opening {
         user: known.user, tenant: home.tenant, client: None, method: "PASSWORD", kind: Kind::Access, scopes: vec![], patient: None, renewable: true,
     };

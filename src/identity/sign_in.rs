@@ -4,7 +4,7 @@
 use super::grant;
 use super::password_hash::StoredHash;
 use super::service::Service;
-use crate::kernel::audit::{Action, ActorType, Metadata, Outcome};
+use crate::kernel::audit::{Action, ActorType, AuditEvent, Metadata, Outcome};
 use crate::kernel::context::{Context, PLATFORM_TENANT};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
@@ -164,13 +164,18 @@ pub async fn succeeded(scope: &mut Scope, user: Uuid, tenant: Uuid, session: Uui
 
 /// Somebody, or a program, has a new session.
 pub fn remember(scope: &mut Scope, user: Uuid, tenant: Uuid, session: Uuid, method: &'static str) {
-    let mut event = audit_store::of(scope.context(), "LOGIN_SUCCESS", Action::Execute, Outcome::Success, scope.now());
+    let event = succeeding(scope.context(), user, tenant, session, method);
+    scope.audit(event);
+}
+
+pub fn succeeding(context: &Context, user: Uuid, tenant: Uuid, session: Uuid, method: &'static str) -> AuditEvent {
+    let mut event = audit_store::of(context, "LOGIN_SUCCESS", Action::Execute, Outcome::Success, Utc::now());
     if event.api_client_id.is_none() {
         event.actor_type = ActorType::User;
     }
     (event.tenant_id, event.user_id, event.session_id) = (tenant, Some(user), Some(session));
     event.metadata = Metadata::new().text("method", method);
-    scope.audit(event);
+    event
 }
 
 /// Stores the hash as it would be made today, while the password is known.

@@ -132,7 +132,7 @@ async fn take(caller: Caller, mut request: Request) -> Result<Response> {
 /// Opens the browser's session, under a new name, and sends it on.
 pub async fn enter(caller: &Caller, flow: &Flow, user: Uuid, tenant: Uuid, method: &'static str) -> Result<Response> {
     let kernel = &caller.kernel;
-    let mut scope = kernel.door.open(&grant::behind(&caller.context, Some(tenant))).await?;
+    let mut scope = kernel.door.open(&grant::proven(&caller.context, tenant, user)).await?;
     let opening = Opening { user, tenant, client: None, method, kind: Kind::Session, scopes: vec![], patient: None, renewable: false };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method).await?;

@@ -15,17 +15,17 @@ const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/oidc-provid
 const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
 
 /// The peer's process. Ends with this value, and by itself when our end of its stdin closes.
-struct Peer {
-    issuer: String,
+pub struct Peer {
+    pub issuer: String,
     _process: Child,
     /// It writes notices later on, and would die of a closed pipe.
     _output: Lines<BufReader<ChildStdout>>,
 }
 
-async fn start() -> Peer {
+pub async fn start(redirect_uri: &str) -> Peer {
     let dir = installed().await;
     let mut process = Command::new("node")
-        .args(["server.mjs", REDIRECT_URI, SECRET])
+        .args(["server.mjs", redirect_uri, SECRET])
         .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -81,7 +81,7 @@ async fn sign_in(pending: &Pending, login: &str) -> String {
 
 #[tokio::test]
 async fn a_certified_provider_signs_people_in_with_rs256_and_es256() {
-    let peer = start().await;
+    let peer = start(REDIRECT_URI).await;
     let party = relying_party();
     for (client_id, login, email, verified, name) in [
         ("signs-rs256", "alice", "alice@bright-north.example", true, "Alice Ngata"),
@@ -101,7 +101,7 @@ async fn a_certified_provider_signs_people_in_with_rs256_and_es256() {
 
 #[tokio::test]
 async fn a_certified_providers_answer_is_refused_when_it_is_not_the_one_we_asked_for() {
-    let peer = start().await;
+    let peer = start(REDIRECT_URI).await;
     let party = relying_party();
     let ours = provider(&peer.issuer, "signs-rs256", Some(SECRET));
     let pending = party.begin(&ours, REDIRECT_URI, None).await.unwrap();

@@ -2,8 +2,10 @@
 pub mod browser;
 mod certified_provider;
 mod development_issuer;
+mod federation;
 mod hostile;
 mod hostile_provider;
+mod oauth;
 mod sign_in;
 mod tokens;
 

@@ -22,7 +22,8 @@ impl Form {
     pub fn parse(bytes: &[u8]) -> Result<Form> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes).map_err(|_| Error::new(&error::MALFORMED))?;
         let twice = pairs.iter().enumerate().any(|(place, (name, _))| pairs[..place].iter().any(|(before, _)| before == name));
-        if twice || pairs.iter().any(|(_, value)| value.len() > VALUE_MAX || value.contains('\0')) {
+        // Bytes that are no UTF-8 come out as the replacement character, and are nobody's password.
+        if twice || pairs.iter().any(|(_, value)| value.len() > VALUE_MAX || value.contains(['\0', char::REPLACEMENT_CHARACTER])) {
             return Err(Error::new(&error::MALFORMED));
         }
         Ok(Form(pairs))

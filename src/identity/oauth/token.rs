@@ -35,7 +35,8 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
         return Err(Refusal::new("unsupported_grant_type", "This kind of grant is not served."));
     }
     // A refresh token comes with the scope offline_access, whatever the list of the client says.
-    if !client.may(grant) && !(grant == "refresh_token" && client.may("authorization_code")) {
+    let renews = grant == "refresh_token" && client.may("authorization_code");
+    if !renews && !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "The client may not use this kind of grant."));
     }
     let issued = match grant {
@@ -63,7 +64,7 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issu
     if scopes.is_empty() {
         return Err(Refusal::new("invalid_scope", "None of these scopes can be granted."));
     }
-    let mut scope = caller.kernel.door.open(&of(caller, client)).await?;
+    let mut scope = caller.kernel.door.open(&Context { actor: Some(client.service_user), ..of(caller, client) }).await?;
     let opening = Opening {
         user: client.service_user, tenant: client.tenant, client: Some(client.id), method: "API_CLIENT", kind: Kind::Access, scopes, patient: None,
         renewable: false,
@@ -110,8 +111,9 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<Issued
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;
-    sign_in::remember(&mut scope, user, client.tenant, issued.session, "OAUTH");
+    let event = sign_in::succeeding(scope.context(), user, client.tenant, issued.session, "OAUTH");
     scope.commit().await?;
+    caller.kernel.audit.record(event).await?;
     Ok(issued)
 }
 

@@ -1,0 +1,150 @@
+//! Sign-in at a clinic's own provider, through our server from its page to its session.
+
+use super::browser::{Browser, Page};
+use super::certified_provider;
+use crate::world::people::Person;
+use crate::world::tenants::Clinic;
+use crate::world::{self, World};
+use enamel::kernel::embedded::issuer::{Client, Issuer, Person as Known};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+const SECRET: &str = "a client secret of more than 32 characters";
+const PASSWORD: &str = "northern light 7";
+
+fn callback(world: &World) -> String {
+    format!("{}/signin/callback", world.base_url)
+}
+
+async fn issuer(world: &World, people: &[(&str, &str)]) -> Issuer {
+    let people = people.iter().map(|(sub, email)| Known { sub: (*sub).into(), email: (*email).into(), password: PASSWORD.into(), name: "Ana López".into() });
+    let client = Client { client_id: "enamel".into(), client_secret: Some(SECRET.into()), redirect_uris: vec![callback(world)] };
+    Issuer::start(([127, 0, 0, 1], 0).into(), &world::scratch("issuer"), people.collect(), vec![client]).await.unwrap()
+}
+
+/// Registers the provider as the clinic's administrator.
+async fn register(clinic: &Clinic, issuer: &str, client_id: &str, secret: &str, more: Json) -> String {
+    let admin = clinic.token("TENANT_ADMIN").await;
+    let mut body = json!({"name": "Clinic sign-in", "kind": "OIDC", "issuer": issuer, "client_id": client_id, "client_secret": secret});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (code, made) = clinic.world.post(Some(&admin), "/identity-providers", body).await;
+    assert_eq!(code, 201, "{made}");
+    assert!(made.get("client_secret").is_none());
+    made["id"].as_str().unwrap().to_owned()
+}
+
+async fn link(world: &World, person: &Person, issuer: &str, subject: &str) {
+    world.truth().await.execute(
+        "insert into enamel.user_auth_identities (id, user_id, kind, issuer, subject) values ($1, $2, 'OIDC', $3, $4)",
+        &[&Uuid::now_v7(), &person.id, &issuer, &subject],
+    ).await.unwrap();
+}
+
+/// From our page to the provider and back; what the browser sees in the end.
+async fn sign_in(world: &World, browser: &mut Browser, clinic: &Clinic, email: &str) -> Page {
+    let page = browser.get(&format!("{}/signin?tenant={}", world.base_url, clinic.id)).await;
+    let link = page.body.split("href=\"/signin/oidc/").nth(1).unwrap_or_else(|| panic!("no button: {}", page.body)).split('"').next().unwrap();
+    let begin = format!("{}/signin/oidc/{}", world.base_url, link.replace("&#38;", "&").replace("&amp;", "&"));
+    let page = browser.get(&begin).await;
+    let page = browser.follow(page, "nowhere").await;
+    let page = browser.submit(&page, &[("email", email), ("password", PASSWORD)]).await;
+    browser.follow(page, "nowhere").await
+}
+
+#[test]
+fn a_person_of_the_clinic_signs_in_at_its_provider_and_stays_until_they_leave() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let person = clinic.employee("CLINICIAN").await;
+        let issuer = issuer(world, &[("u-ana", "ana@other-address.example"), ("u-eve", &person.email)]).await;
+        register(&clinic, issuer.issuer_url(), "enamel", SECRET, json!({})).await;
+        link(world, &person, issuer.issuer_url(), "u-ana").await;
+
+        let mut browser = Browser::new();
+        let page = sign_in(world, &mut browser, &clinic, "ana@other-address.example").await;
+        assert!(page.status == 200 && page.body.contains("Signed in"), "{} {}", page.status, page.body);
+        let row = world.truth().await.query_one(
+            "select auth_method, active_tenant_id from enamel.sessions where user_id = $1 order by created_at desc limit 1", &[&person.id],
+        ).await.unwrap();
+        assert_eq!((row.get::<_, &str>(0), row.get::<_, Uuid>(1)), ("OIDC", clinic.id));
+        let left = browser.submit(&page, &[]).await;
+        assert_eq!(left.status, 303);
+        let page = browser.get(&format!("{}/signin", world.base_url)).await;
+        assert!(page.body.contains("password"), "signed out");
+
+        // The same e-mail under another subject is somebody else.
+        let page = sign_in(world, &mut Browser::new(), &clinic, &person.email).await;
+        assert_eq!(page.status, 401, "{}", page.body);
+    });
+}
+
+#[test]
+fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let domain = format!("{}.example", clinic.id.simple());
+        let (ana, eve) = (format!("ana@{domain}"), "eve@elsewhere.example".to_owned());
+        let issuer = issuer(world, &[("u-ana", &ana), ("u-eve", &eve)]).await;
+        register(&clinic, issuer.issuer_url(), "enamel", SECRET, json!({"allowed_domains": [domain], "role_mapping": {"default": "CLINIC_STAFF"}})).await;
+        register(&other, issuer.issuer_url(), "enamel", SECRET, json!({"allowed_domains": [domain], "role_mapping": {"default": "TENANT_ADMIN"}})).await;
+
+        assert_eq!(sign_in(world, &mut Browser::new(), &clinic, &eve).await.status, 401, "not of the domain");
+        assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "a provider makes no administrators");
+        let page = sign_in(world, &mut Browser::new(), &clinic, &ana).await;
+        assert!(page.body.contains("Signed in"), "{}", page.body);
+        let roles = world.truth().await.query(
+            "select o.code, g.tenant_id from enamel.user_roles g join enamel.roles o on o.id = g.role_id join enamel.users u on u.id = g.user_id where u.email = $1", &[&ana],
+        ).await.unwrap();
+        assert_eq!(roles.iter().map(|row| (row.get::<_, String>(0), row.get::<_, Uuid>(1))).collect::<Vec<_>>(), [("CLINIC_STAFF".to_owned(), clinic.id)]);
+        assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "not a member there");
+        let page = sign_in(world, &mut Browser::new(), &clinic, &ana).await;
+        assert!(page.body.contains("Signed in"), "and again, as the same person");
+    });
+}
+
+#[test]
+fn an_answer_belongs_to_the_browser_that_asked_and_counts_once() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let person = clinic.employee("CLINICIAN").await;
+        let issuer = issuer(world, &[("u-ana", "ana@clinic.example")]).await;
+        let id = register(&clinic, issuer.issuer_url(), "enamel", SECRET, json!({})).await;
+        link(world, &person, issuer.issuer_url(), "u-ana").await;
+        let begin = format!("{}/signin/oidc/{id}?tenant={}", world.base_url, clinic.id);
+        let answer = async |browser: &mut Browser| {
+            let page = browser.get(&begin).await;
+            let page = browser.follow(page, "nowhere").await;
+            let page = browser.submit(&page, &[("email", "ana@clinic.example"), ("password", PASSWORD)]).await;
+            page.location.unwrap()
+        };
+        let (mut victim, mut attacker) = (Browser::new(), Browser::new());
+        let injected = answer(&mut attacker).await;
+        assert_eq!(victim.get(&injected).await.status, 401, "another browser's answer");
+        let own = answer(&mut victim).await;
+        assert_eq!(victim.get(&own).await.status, 303);
+        assert_eq!(victim.get(&own).await.status, 401, "a second time");
+        let unknown = format!("{}/signin/oidc/{}?tenant={}", world.base_url, Uuid::now_v7(), clinic.id);
+        let other = world.tenant("SOLO_PRACTICE", None).await;
+        let foreign = format!("{}/signin/oidc/{id}?tenant={}", world.base_url, other.id);
+        assert_eq!((victim.get(&unknown).await.status, victim.get(&foreign).await.status), (404, 404));
+    });
+}
+
+#[test]
+fn a_certified_provider_signs_people_in_through_our_server() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let person = clinic.employee("CLINICIAN").await;
+        let peer = certified_provider::start(&callback(world)).await;
+        let id = register(&clinic, &peer.issuer, "signs-es256", super::SECRET, json!({})).await;
+        link(world, &person, &peer.issuer, "bob").await;
+        let mut browser = Browser::new();
+        let mut page = browser.get(&format!("{}/signin/oidc/{id}?tenant={}", world.base_url, clinic.id)).await;
+        for fields in [&[("prompt", "login"), ("login", "bob"), ("password", "x")][..], &[("prompt", "consent")][..]] {
+            page = browser.follow(page, "nowhere").await;
+            page = browser.submit(&page, fields).await;
+        }
+        let page = browser.follow(page, "nowhere").await;
+        assert!(page.body.contains("Signed in"), "{} {}", page.status, page.body);
+    });
+}

@@ -1,5 +1,6 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
 pub mod api_client;
+mod copy_role;
 pub mod identity_provider;
 pub mod oauth_authorization;
 pub mod oidc;
@@ -21,6 +22,7 @@ pub mod user_mfa_factor;
 pub mod user_role;
 pub mod user_tenant;
 
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 pub use resolve::resolve;
 
@@ -38,4 +40,8 @@ pub static TABLES: &[&Table] = &[
     &session::SESSION,
     &api_client::API_CLIENT,
     &oauth_authorization::OAUTH_AUTHORIZATION,
+];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &copy_role::COPY_ROLE,
 ];

@@ -14,9 +14,11 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
     let rooms = [
         tenancy::OPERATIONS,
+        identity::OPERATIONS,
         patients::OPERATIONS,
         governance::OPERATIONS,
         imaging::OPERATIONS,
+        workflow::OPERATIONS,
     ];
     rooms.into_iter().flatten().copied()
 }

@@ -4,4 +4,6 @@ mod house;
 mod isolation;
 mod kernel;
 mod rest;
+mod patients;
+mod tenancy;
 mod world;

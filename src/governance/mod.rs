@@ -10,9 +10,9 @@ mod digester;
 pub mod export;
 pub mod keys;
 mod ledger;
+pub mod phi_access_log;
 pub mod requests;
 pub mod sealer;
-pub mod phi_access_log;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;

@@ -131,7 +131,7 @@ async fn merge(scope: &mut Scope, call: &Call) -> Result<Answer> {
         }
         let Pointer { table, column, unless, .. } = pointer;
         // $3 stands in every statement, so that all have the same parameters.
-        let sql = format!("update {table} r set {column} = $3 where r.tenant_id = $1 and r.{column} = $2 and not ({unless})");
+        let sql = format!("update {table} r set {column} = $3 where r.tenant_id = $1 and r.{column} = $2 and ({unless}) is not true");
         scope.rows_once(&sql, &ids).await?;
     }
     close(scope, call, &source, target.id).await

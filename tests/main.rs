@@ -1,9 +1,9 @@
 //! Everything that is tested from outside, in one binary.
-mod identity;
 mod house;
+mod identity;
 mod isolation;
 mod kernel;
-mod rest;
 mod patients;
+mod rest;
 mod tenancy;
 mod world;

@@ -12,12 +12,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
-<<<<<<< HEAD
-pub mod logins;
-=======
 pub mod dice;
+pub mod logins;
 pub mod operations;
->>>>>>> 0d700e0 (tests: tenancy and patients)
 pub mod tenants;
 
 pub struct World {

@@ -38,6 +38,10 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
     let mut client = admin.connect().await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
     let outcome = apply(&mut client, sealer, passwords).await;
+    if outcome.is_err() {
+        // The unlock would fail in the broken transaction and hide why.
+        client.batch_execute("rollback").await?;
+    }
     client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await?;
     outcome
 }

@@ -125,7 +125,7 @@ end $$;
 
 -- Each limit of a tenant the caller covers, with what is used of it; null where it is counted elsewhere.
 create or replace function sec.quota_usage(tenant uuid) returns table (quota text, most bigint, used bigint) language plpgsql
-stable security definer set search_path = pg_catalog, pg_temp as $$
+stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
     if not coalesce(tenant = any (sec.tenants(case when c.plane = 'platform' then 0 else kernel.bit('view_tenant') end)), false) then

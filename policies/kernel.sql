@@ -336,11 +336,14 @@ end $$;
 -- each counts after the one before it, so two can never both be the last.
 create or replace function sec.within_quota() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare most bigint;
+declare most bigint; c sec.claims;
 begin
     select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit;
     if most is null then return new; end if;
+    -- A row for another tenant is refused by the policies after this trigger; until then nothing tells about its limits.
+    c := sec.claims();
+    if c.tenant is distinct from new.tenant_id then return new; end if;
     select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit for no key update;
     if sec.in_use(tg_argv[0], new.tenant_id) >= most then

@@ -3,6 +3,9 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
+// Each look elsewhere asks the sealed context once more: a read of one patient took 19 µs in PostgreSQL without the two
+// below, 56 µs with them and 82 µs where there is a contact to show. A field more of this kind wants a stored column.
+
 /// One portal account of a patient is open at most (a unique index says so).
 const PORTAL_USER: &str = "select a.user_id from patient_portal_accounts a
      where a.tenant_id = r.tenant_id and a.patient_id = r.id and a.status = 'ACTIVE'";

@@ -28,3 +28,9 @@ end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
 grant execute on function sec.sweep(interval) to enamel_jobs;
 grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int) to enamel_sealer;
+grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid) to enamel_staff, enamel_group, enamel_patient,
+    enamel_audit, enamel_auth, enamel_jobs, enamel_platform;
+grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, enamel_audit, enamel_platform;
+grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
+grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
+grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;

@@ -37,6 +37,8 @@ begin
     if session_user <> 'enamel_log' then
         c := sec.claims();
         covered := case when c.plane in ('auth', 'platform') then null else coalesce(sec.tenants(0), '{}') end;
+        -- A patient's own login is a row of the installation, met in no clinic.
+        if c.plane = 'patient' then covered := covered || '00000000-0000-7000-8000-000000000001'::uuid; end if;
         if c is null or exists (select from jsonb_to_recordset(events) e(tenant_id uuid, user_id uuid)
                                  where c.plane <> 'auth' and e.user_id is distinct from c.actor or not coalesce(e.tenant_id = any (covered), covered is null)) then
             raise exception 'an audit event may only speak for its own caller' using errcode = '42501';
@@ -53,4 +55,17 @@ begin
         event_type text, resource_type text, resource_id uuid, patient_id uuid, action text, outcome text, purpose_of_use text,
         occurred_at timestamptz, request_id uuid, session_id uuid, ip_address inet, user_agent text, break_glass_id uuid,
         metadata jsonb, detail_salt text, leaf_hash text);
+end $$;
+
+-- The name behind an event about a patient, for those who may see the event: patients learn who saw their record, though
+-- they see no logins.
+create or replace function sec.viewer_name(tenant uuid, event uuid) returns text language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    return (select u.full_name from enamel.audit_events e join enamel.users u on u.id = e.user_id
+             where e.tenant_id = tenant and e.id = event and e.patient_id is not null and case
+                 when c.scope = 'patient' then exists (
+                     select from sec.charts(0, c) h where h.tenant_id = e.tenant_id and h.patient_id = e.patient_id)
+                 else e.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end);
 end $$;

@@ -194,3 +194,25 @@ create or replace trigger guard_last_admin before update on enamel.user_tenants 
     execute function sec.guard_last_admin();
 create or replace trigger guard_last_admin before update on enamel.users for each row
     when (old.status = 'ACTIVE' and new.status <> 'ACTIVE') execute function sec.guard_last_admin();
+create or replace trigger guard_person before update on enamel.users
+    for each row execute function sec.guard_person();
+
+-- The strongest role a login holds in the caller's tenant: the one with the most permissions.
+create or replace function sec.role_of(login uuid) returns text language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    return (select r.code from enamel.user_roles u
+              join enamel.roles r on r.tenant_id = u.role_tenant_id and r.id = u.role_id and r.deleted_at is null
+              left join enamel.role_permissions p on p.tenant_id = r.tenant_id and p.role_id = r.id and p.deleted_at is null
+             where u.tenant_id = c.tenant and u.user_id = login and u.deleted_at is null
+               and (u.valid_from is null or u.valid_from <= now()) and (u.valid_until is null or u.valid_until > now())
+             group by r.tenant_id, r.id, r.code order by count(p.id) desc, r.code limit 1);
+end $$;
+
+-- The moves of each state machine; the records' tables in the code hold the same.
+select kernel.moves('api_clients', 'status', '{ACTIVE>DISABLED,DISABLED>ACTIVE}');
+select kernel.moves('identity_providers', 'status', '{ACTIVE>DISABLED,DISABLED>ACTIVE}');
+select kernel.moves('users', 'status', '{INVITED>ACTIVE,ACTIVE>DISABLED,DISABLED>ACTIVE,INVITED>DISABLED}');
+select kernel.moves('user_mfa_factors', 'status', '{PENDING>ACTIVE,PENDING>REVOKED,ACTIVE>REVOKED}');
+select kernel.moves('user_tenants', 'status', '{INVITED>ACTIVE,ACTIVE>DISABLED,DISABLED>ACTIVE,INVITED>DISABLED}');

@@ -2,7 +2,7 @@
 select kernel.protect('files',
     'staff=all/all group=all/none patient=own/create share=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
-    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}');
+    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'r');
 select kernel.protect('imaging_studies',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id');
@@ -29,3 +29,11 @@ begin
     return new;
 end $$;
 create or replace trigger object_of_file before insert on enamel.imaging_objects for each row execute function kernel.object_of_file();
+
+-- The moves of each state machine; the records' tables in the code hold the same.
+select kernel.moves('files', 'status', '{
+    PENDING>SCANNING,SCANNING>READY,SCANNING>QUARANTINED,QUARANTINED>READY,PENDING>DELETED,READY>DELETED,
+    QUARANTINED>DELETED}');
+select kernel.moves('imaging_studies', 'status', '{
+    REGISTERED>AVAILABLE,REGISTERED>QUARANTINED,QUARANTINED>AVAILABLE,REGISTERED>CANCELLED,AVAILABLE>CANCELLED,
+    QUARANTINED>CANCELLED}');

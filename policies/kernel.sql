@@ -309,6 +309,57 @@ begin
     return new;
 end $$;
 
+-- ── States and limits, held here too ──────────────────────────────────────────────────────────────────────────
+-- A row moves along the machine of its table and nowhere else, whoever moves it. src/**/<record>.rs holds the same
+-- machines (a test compares). moves: '{FROM>TO,…}'. The check is the trigger's WHEN: a legal change calls nothing.
+create or replace function kernel.refuse_move() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception 'no move of %.% leads there', tg_table_name, tg_argv[0]
+        using errcode = '23514', table = tg_table_name, constraint = tg_table_name || '_' || tg_argv[0] || '_move';
+end $$;
+create or replace function kernel.moves(rel text, col text, moves text[]) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger %1$I before update on enamel.%2$I for each row
+                    when (old.%3$I is distinct from new.%3$I and (old.%3$I || ''>'' || new.%3$I) <> all (%4$L::text[]))
+                    execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
+end $$;
+
+-- What counts against a limit of tenant_quotas; null where nothing counts yet.
+create or replace function sec.in_use(quota text, tenant uuid) returns bigint language plpgsql volatile
+set search_path = pg_catalog, pg_temp as $$
+begin
+    case quota
+        when 'max_patients' then return (select count(*) from enamel.patients p where p.tenant_id = tenant and p.deleted_at is null);
+        when 'max_locations' then return (
+            select count(*) from enamel.locations l where l.tenant_id = tenant and l.deleted_at is null and l.status <> 'CLOSED');
+        when 'max_users' then return (
+            select count(*) from enamel.user_tenants m where m.tenant_id = tenant and m.deleted_at is null and m.status <> 'DISABLED');
+        when 'max_storage_bytes' then return (
+            select coalesce(sum(f.file_size), 0) from enamel.files f where f.tenant_id = tenant and f.deleted_at is null);
+        else return null;
+    end case;
+end $$;
+-- tg_argv: the limit. Without one: an index probe. With one: creations of the tenant take turns at its quota row, and
+-- each counts after the one before it, so two can never both be the last.
+create or replace function sec.within_quota() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare most bigint; c sec.claims;
+begin
+    select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
+      into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit;
+    if most is null then return new; end if;
+    -- A row for another tenant is refused by the policies after this trigger; until then nothing tells about its limits.
+    c := sec.claims();
+    if c.tenant is distinct from new.tenant_id then return new; end if;
+    select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
+      into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit for no key update;
+    if sec.in_use(tg_argv[0], new.tenant_id) >= most then
+        raise exception 'the limit % of the tenant is reached', tg_argv[0]
+            using errcode = '53400', table = 'tenant_quotas', constraint = tg_argv[0];
+    end if;
+    return new;
+end $$;
+
 -- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
 -- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
 --   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also

@@ -3,8 +3,9 @@
 select kernel.protect('outbox_events', 'jobs=all/all', sec => 'rw');
 select kernel.protect('idempotency_keys', 'staff=own/own patient=own/own auth=all/all jobs=all/all platform=all/all',
     patient => 'caller_id', sec => 'rd');
-select kernel.protect('jobs', 'staff=all/none jobs=all/all platform=all/all', read => 'view_tenant',
-    write => 'view_tenant', secret => '{params,cursor}');
+select kernel.protect('jobs',
+    'staff=all/status,run_after,lease_until,attempts,error_details,finished_at jobs=all/all platform=all/all',
+    read => 'view_tenant', write => 'manage_tenant', secret => '{params,cursor}');
 select kernel.protect('encryption_keys', 'staff=all/none auth=all/none jobs=all/all platform=all/none',
     patient => 'patient_id', secret => '{wrapped_key}');
 select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/none jobs=all/all',
@@ -28,3 +29,8 @@ begin
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     return swept;
 end $$;
+
+-- The moves of each state machine; the records' tables in the code hold the same.
+select kernel.moves('jobs', 'status', '{
+    QUEUED>RUNNING,RUNNING>SUCCEEDED,RUNNING>QUEUED,RUNNING>FAILED,QUEUED>CANCELLED,RUNNING>CANCELLED,
+    FAILED>QUEUED}');

@@ -26,3 +26,14 @@ select kernel.protect('payers',
 select kernel.protect('patient_insurance_policies',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
+grant select on enamel.family_members to enamel_staff, enamel_patient;
+
+-- The moves of each state machine; the records' tables in the code hold the same.
+select kernel.moves('patients', 'status', '{
+    ACTIVE>INACTIVE,INACTIVE>ACTIVE,ACTIVE>DECEASED,INACTIVE>DECEASED,DECEASED>ACTIVE}');
+select kernel.moves('patient_insurance_policies', 'status', '{DRAFT>ACTIVE,ACTIVE>CANCELLED,DRAFT>CANCELLED}');
+select kernel.moves('patient_portal_accounts', 'status', '{
+    INVITED>ACTIVE,ACTIVE>SUSPENDED,SUSPENDED>ACTIVE,INVITED>CLOSED,ACTIVE>CLOSED,SUSPENDED>CLOSED}');
+select kernel.moves('patient_proxies', 'status', '{
+    PENDING>ACTIVE,PENDING>REVOKED,ACTIVE>REVOKED,PENDING>EXPIRED,ACTIVE>EXPIRED}');
+select kernel.moves('payers', 'status', '{ACTIVE>INACTIVE,INACTIVE>ACTIVE}');

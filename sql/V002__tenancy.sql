@@ -314,6 +314,8 @@ create index locations_updated_at_id_idx on locations (tenant_id, updated_at, id
 comment on table locations is 'A physical or virtual site of a tenant. Sensitivity: public.';
 comment on column locations.kind is 'physical or virtual sites: clinics, teaching clinics, research units';
 select kernel.record('locations');
+create trigger within_quota before insert on locations for each row when (new.deleted_at is null and new.status <> 'CLOSED')
+    execute function sec.within_quota('max_locations');
 
 -- A chair or room of a location that an appointment occupies
 create table operatories (

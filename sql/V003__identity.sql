@@ -212,6 +212,11 @@ create index user_tenants_user_id_idx on user_tenants (tenant_id, user_id);
 create index user_tenants_default_location_id_idx on user_tenants (tenant_id, default_location_id);
 comment on table user_tenants is 'Membership of a user in a tenant. Sensitivity: pii.';
 select kernel.record('user_tenants');
+create trigger within_quota before insert on user_tenants for each row when (new.deleted_at is null and new.status <> 'DISABLED')
+    execute function sec.within_quota('max_users');
+create trigger within_quota_again before update on user_tenants for each row
+    when (new.deleted_at is null and new.status <> 'DISABLED' and (old.deleted_at is not null or old.status = 'DISABLED'))
+    execute function sec.within_quota('max_users');
 
 -- A named set of permissions: shared template or the tenant's own
 create table roles (

@@ -77,6 +77,8 @@ comment on column patients.deceased_at is 'sensitivity: phi';
 comment on column patients.external_ref is 'identifier in the source system; other ids live in external_ids';
 comment on column patients.needs_identity_check is 'made by a referral or import, not yet confirmed by a person';
 select kernel.record('patients', patient => 'id');
+create trigger within_quota before insert on patients for each row when (new.deleted_at is null)
+    execute function sec.within_quota('max_patients');
 
 -- An identifier of a patient in some system
 create table patient_identifiers (
@@ -276,6 +278,10 @@ create index patient_proxies_evidence_document_id_idx on patient_proxies (tenant
 comment on table patient_proxies is 'Permission of a family member or guardian to act for a patient, scoped and expiring. Sensitivity: phi.';
 comment on column patient_proxies.valid_until is 'a parent''s grant ends at the age of majority unless renewed';
 select kernel.record('patient_proxies');
+
+-- Who acts for whom, in the words of one requirement text: open proxies
+create view family_members with (security_invoker = true) as
+    select p.tenant_id, p.id, p.user_id, p.patient_id, p.relationship from patient_proxies p where p.status in ('PENDING', 'ACTIVE');
 
 -- An insurer or public payer
 create table payers (

@@ -10,6 +10,7 @@ mod digester;
 pub mod export;
 pub mod keys;
 mod ledger;
+pub mod phi_access_log;
 pub mod requests;
 pub mod sealer;
 
@@ -20,6 +21,7 @@ use crate::kernel::table::Table;
 pub static TABLES: &[&Table] = &[
     &change_log_entry::CHANGE_LOG_ENTRY,
     &audit_event::AUDIT_EVENT,
+    &phi_access_log::PHI_ACCESS_LOG,
     &audit_seal::AUDIT_SEAL,
     &audit_digest::AUDIT_DIGEST,
     &audit_anchor::AUDIT_ANCHOR,

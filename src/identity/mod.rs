@@ -4,6 +4,7 @@ mod browser;
 mod client_operations;
 mod federation;
 mod grant;
+mod copy_role;
 pub mod identity_provider;
 pub mod oauth;
 pub mod oauth_authorization;
@@ -72,4 +73,5 @@ pub static OPERATIONS: &[&Operation] = &[
     &client_operations::SET_SCOPES,
     &client_operations::DISABLE,
     &client_operations::ENABLE,
+    &copy_role::COPY_ROLE,
 ];

@@ -35,6 +35,7 @@ pub static USER: Table = Table {
         Field::text("email").required().form(Form::Email).folded().pii().doc("unique across the system on email_key"),
         Field::text("full_name").required().folded().pii(),
         Field::choice("kind", &["HUMAN", "SERVICE"]).defaulted().doc("SERVICE: the identity of an API client"),
+        Field::text("role").computed("sec.role_of(r.id)").doc("the strongest role in the caller's tenant"),
         Field::text("phone").form(Form::Phone).pii(),
         Field::text("preferred_locale").defaulted().form(Form::Language).pii(),
         Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"]).defaulted().read_only(),

@@ -4,7 +4,7 @@ use crate::kernel::audit::{Action, ActorType, AuditEvent, Metadata, Outcome, Pla
 use crate::kernel::context::{Context, PLATFORM_TENANT, Plane, hex};
 use crate::kernel::db::{Param, SharedDoor};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::table::Record;
+use crate::kernel::table::{Home, Record};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use std::borrow::{Borrow, Cow};
@@ -48,7 +48,7 @@ pub fn of(context: &Context, event_type: &'static str, action: Action, outcome: 
     }
 }
 
-/// A record was read or changed. The event belongs to the tenant whose row it is.
+/// A record was read or changed. The event belongs to the tenant whose row it is, when it is a tenant's.
 pub fn of_record(context: &Context, action: Action, record: &Record, at: DateTime<Utc>) -> AuditEvent {
     let event_type = match (action, record.table.name) {
         (Action::Read, "patients") => "PATIENT_VIEWED",
@@ -63,11 +63,21 @@ pub fn of_record(context: &Context, action: Action, record: &Record, at: DateTim
         (Action::Update | Action::Execute, _) => "RECORD_UPDATED",
     };
     let mut event = of(context, event_type, action, Outcome::Success, at);
-    event.tenant_id = record.tenant;
+    event.tenant_id = log_of(context, record);
     event.resource_type = Some(Cow::Borrowed(record.table.schema));
     event.resource_id = Some(record.id);
     event.patient_id = record.patient;
     event
+}
+
+/// Whose log tells about a record: the tenant whose row it is. A row of the installation (a login, a plan) was met in
+/// the caller's tenant; a tenant is told about in its own log.
+pub fn log_of(context: &Context, record: &Record) -> Uuid {
+    match record.table.home {
+        _ if record.table.name == "tenants" => record.id,
+        Home::Installation => context.tenant.unwrap_or(PLATFORM_TENANT),
+        Home::Tenant | Home::Shared => record.tenant,
+    }
 }
 
 /// The rows `sec.audit_append` takes.

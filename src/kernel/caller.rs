@@ -68,7 +68,7 @@ impl Caller {
     pub async fn searched(&self, context: &Context, table: &Table, records: &[Record]) -> Result<()> {
         let mut by_tenant: BTreeMap<Uuid, Vec<&Record>> = BTreeMap::new();
         for record in records {
-            by_tenant.entry(record.tenant).or_default().push(record);
+            by_tenant.entry(audit_store::log_of(context, record)).or_default().push(record);
         }
         let now = Utc::now();
         let mut events: Vec<AuditEvent> = by_tenant.into_iter().map(|(tenant, rows)| searched(context, table, tenant, &rows, now)).collect();

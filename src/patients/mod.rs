@@ -1,4 +1,5 @@
 //! Patients, their family and their insurance. Catalogue §4 and §14.01–14.02.
+mod access_report;
 pub mod external_contact;
 pub mod fhir_coverage;
 pub mod fhir_patient;
@@ -6,6 +7,8 @@ mod fhir_patient_parts;
 pub mod fhir_payer;
 pub mod fhir_related_person;
 mod family;
+pub mod family_member;
+pub mod merge;
 pub mod patient;
 pub mod patient_address;
 pub mod patient_identifier;
@@ -30,6 +33,7 @@ pub static TABLES: &[&Table] = &[
     &patient_relationship::PATIENT_RELATIONSHIP,
     &patient_portal_account::PATIENT_PORTAL_ACCOUNT,
     &patient_proxy::PATIENT_PROXY,
+    &family_member::FAMILY_MEMBER,
     &payer::PAYER,
     &patient_insurance_policy::PATIENT_INSURANCE_POLICY,
 ];
@@ -44,6 +48,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &status::MARK_DECEASED,
     &search::SEARCH,
     &search::MATCH,
+    &merge::MERGE,
+    &access_report::ACCESS_REPORT,
     &family::ADD_FAMILY_MEMBER,
     &family::CONFIRM_PROXY,
     &family::REVOKE_PROXY,

@@ -2,9 +2,10 @@
 
 use super::patient::PATIENT;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::error::{self, Error};
-use crate::kernel::operation::{Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Field, Value};
+use crate::kernel::db::Scope;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::table::{Field, Value, store};
 
 const fn operation(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
     Operation {
@@ -26,8 +27,16 @@ pub static REACTIVATE: Operation = operation(
     "/patients/{id}/reactivate",
     "Make an inactive patient, or one marked deceased by mistake, active again",
     &[Field::text("reason").required().length(1_000)],
-    Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT, vec![("deceased_at", Value::Null)]))),
+    Run::Inside(|scope, call| Box::pin(reactivate(scope, call))),
 );
+
+async fn reactivate(scope: &mut Scope, call: &Call) -> Result<Answer> {
+    let was = store::lock(scope, &PATIENT, call.id()?, call.version, &call.caller.kernel.keys).await?;
+    if was.uuid("merged_into_id").is_some() {
+        return Err(Error::new(&error::MOVE_REFUSED).detail("The record was merged into another."));
+    }
+    transition(scope, call, &PATIENT, vec![("deceased_at", Value::Null)]).await
+}
 
 pub static MARK_DECEASED: Operation = operation(
     "markPatientDeceased",

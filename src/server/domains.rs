@@ -19,6 +19,7 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         patients::OPERATIONS,
         governance::OPERATIONS,
         imaging::OPERATIONS,
+        workflow::OPERATIONS,
     ];
     rooms.into_iter().flatten().copied()
 }

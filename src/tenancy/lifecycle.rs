@@ -76,11 +76,6 @@ pub static RETIRE_PLAN: Operation = step(
     &[Plane::Platform], Permission::Own,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &SUBSCRIPTION_PLAN, vec![]))),
 );
-pub static ACTIVATE_SUBSCRIPTION: Operation = step(
-    "activateTenantSubscription", "/tenant-subscriptions/{id}/activate", "End the trial and begin to pay", &[], &TENANT_SUBSCRIPTION,
-    &[Plane::Staff, Plane::Platform], Permission::ManageBilling,
-    Run::Inside(|scope, call| Box::pin(transition(scope, call, &TENANT_SUBSCRIPTION, vec![("is_trial", Value::Bool(false))]))),
-);
 pub static CANCEL_SUBSCRIPTION: Operation = step(
     "cancelTenantSubscription", "/tenant-subscriptions/{id}/cancel", "Cancel; it runs to its end", REASON, &TENANT_SUBSCRIPTION,
     &[Plane::Staff, Plane::Platform], Permission::ManageBilling,

@@ -2,9 +2,12 @@
 pub mod fhir_location;
 pub mod fhir_operatory;
 pub mod fhir_organization;
+pub mod billing_plan;
+mod child;
 mod lifecycle;
 pub mod location;
 pub mod operatory;
+mod plan;
 pub mod subscription_plan;
 pub mod team;
 pub mod team_member;
@@ -29,6 +32,7 @@ pub static TABLES: &[&Table] = &[
     &tenant_branding::TENANT_BRANDING,
     &tenant_email_template::TENANT_EMAIL_TEMPLATE,
     &subscription_plan::SUBSCRIPTION_PLAN,
+    &billing_plan::BILLING_PLAN,
     &tenant_subscription::TENANT_SUBSCRIPTION,
     &tenant_feature::TENANT_FEATURE,
     &tenant_quota::TENANT_QUOTA,
@@ -49,7 +53,10 @@ pub static OPERATIONS: &[&Operation] = &[
     &lifecycle::CLOSE,
     &lifecycle::CLOSE_LOCATION,
     &lifecycle::RETIRE_PLAN,
-    &lifecycle::ACTIVATE_SUBSCRIPTION,
+    &plan::ACTIVATE,
+    &plan::CHANGE_PLAN,
     &lifecycle::CANCEL_SUBSCRIPTION,
     &lifecycle::GET_SUBTREE,
+    &child::CREATE_CHILD,
+    &plan::QUOTA_USE,
 ];

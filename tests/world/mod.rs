@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
+pub mod dice;
 pub mod logins;
 pub mod people;
+pub mod operations;
 pub mod tenants;
 
 pub struct World {

@@ -23,6 +23,11 @@ impl From<tokio_postgres::Error> for Error {
             c if *c == SqlState::FOREIGN_KEY_VIOLATION => {
                 Error::new(&error::REFERENCE_UNKNOWN).fault(field(), "reference", "It points to nothing the caller can see.")
             }
+            // Raised by kernel.refuse_move and sec.within_quota in policies/kernel.sql.
+            c if *c == SqlState::CHECK_VIOLATION && db.constraint().is_some_and(|name| name.ends_with("_move")) => Error::new(&error::MOVE_REFUSED),
+            c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && db.constraint().is_some_and(|name| name.starts_with("max_")) => {
+                Error::new(&error::QUOTA_EXCEEDED).fault(db.constraint().unwrap_or_default(), "quota", "The limit of the tenant's plan is reached.")
+            }
             c if *c == SqlState::CHECK_VIOLATION => Error::new(&error::INVALID).fault(field(), "check", "The value breaks the rule of the field."),
             c if *c == SqlState::NOT_NULL_VIOLATION => {
                 Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "required", "The field is needed.")

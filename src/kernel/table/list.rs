@@ -1,7 +1,8 @@
 //! Keyset pages. Every sort has an index led by the tenant; a page costs its rows and no more, at any depth.
 //!
-//! A caller of many tenants (a DSO, an auditor, a patient) gets the page by one index walk per tenant, merged: a plain
-//! `tenant_id = any(…)` would lose the index order and read everything.
+//! A caller of many tenants (a DSO, an auditor, a patient) gets the page by index walks per tenant, merged: a plain
+//! `tenant_id = any(…)` would lose the index order and read everything. First one row of each tenant is read. A page of
+//! n rows can only hold rows of the n tenants whose first rows lead, so only those are walked on.
 
 use super::field::{Filter, Home, How, Sort, Table, Ty};
 use super::record::{self, Record};
@@ -87,11 +88,16 @@ impl List {
 
     /// The page's statement: `limit + 1` rows, so that a next page is known without counting.
     pub fn page(&self, plane: Plane, tenant: Option<Uuid>) -> Result<Built> {
-        let columns = record::columns(self.table, plane);
+        let mut columns = record::columns(self.table, plane);
         let mut text = Text { sql: String::new(), types: Vec::new(), values: Vec::new() };
         let direction = if self.descending { "desc" } else { "asc" };
-        let order = format!("r.{} {direction} nulls last, r.id {direction}", self.sort.column);
-        let order = if self.sort.column == "id" { format!("r.id {direction}") } else { order };
+        // What the page is ordered by travels with its rows: folded columns are not shown, and the next page starts there.
+        let merged = if self.sort.column == "id" {
+            format!("r.id {direction}")
+        } else {
+            write!(columns, ", r.{} as sort_key", self.sort.column).map_err(Error::internal)?;
+            format!("r.sort_key {direction} nulls last, r.id {direction}")
+        };
         let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
         let mut wheres = String::new();
         if many {
@@ -104,14 +110,15 @@ impl List {
         }
         self.conditions(&mut text, &mut wheres)?;
         let limit = self.limit + 1;
-        // Behind the columns, so that the tenants' walks can be merged by it whether it is shown or not.
-        let keyed = if many { format!("{columns}, r.{} as page_key", self.sort.column) } else { columns };
-        let inner = self.bounded(&mut text, &keyed, &wheres, &order, limit, many)?;
+        let inner = self.bounded(&mut text, &columns, &wheres, &merged, limit, many)?;
         text.sql = if many {
             let source = format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
-            let merged = if self.sort.column == "id" { order } else { format!("r.page_key {direction} nulls last, r.id {direction}") };
+            let keys = format!("r.tenant_id, r.id{}", if self.sort.column == "id" { String::new() } else { format!(", r.{} as sort_key", self.sort.column) });
+            let first = self.bounded(&mut text, &keys, &wheres, &merged, 1, many)?;
+            let order = format!("{merged}, r.tenant_id {direction} limit {limit}");
             format!(
-                "select r.* from unnest((select {source})::uuid[]) t(id) cross join lateral ({inner}) r order by {merged}, r.tenant_id {direction} limit {limit}"
+                "with ahead as materialized (select t.id from unnest((select {source})::uuid[]) t(id) cross join lateral ({first}) r order by {order}) \
+                 select r.* from ahead t cross join lateral ({inner}) r order by {order}"
             )
         } else {
             inner
@@ -154,11 +161,10 @@ impl List {
     }
 
     /// One tenant's part: rows after the cursor in index order. Rows whose sort column is empty come last; they are a
-    /// walk of their own, for a row comparison with NULL is never true.
-    fn bounded(&self, text: &mut Text, columns: &str, wheres: &str, order: &str, limit: usize, many: bool) -> Result<String> {
+    /// walk of their own, for a row comparison with NULL is never true and no index has them where we want them.
+    fn bounded(&self, text: &mut Text, columns: &str, wheres: &str, merged: &str, limit: usize, many: bool) -> Result<String> {
         let (table, column) = (self.table.name, self.sort.column);
-        let beyond = if self.descending { "<" } else { ">" };
-        let by_id = column == "id";
+        let (beyond, direction) = if self.descending { ("<", "desc") } else { (">", "asc") };
         let tie = |text: &mut Text, cursor: &Cursor| {
             let id = text.bind(Value::Uuid(cursor.id), Type::UUID);
             if !many {
@@ -167,38 +173,36 @@ impl List {
             let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
             format!("r.id {beyond}= {id} and (r.id, r.tenant_id) {beyond} ({id}, {tenant})")
         };
-        let direction = if self.descending { "desc" } else { "asc" };
         let select = |bound: &str, order: &str| format!("select {columns} from {table} r where {wheres}{bound} order by {order} limit {limit}");
-        let Some(cursor) = &self.after else {
-            if by_id || !self.sort.nullable {
-                return Ok(select("", order));
+        let by_id = format!("r.id {direction}");
+        if column == "id" {
+            let bound = self.after.as_ref().map(|cursor| format!(" and {}", tie(text, cursor)));
+            return Ok(select(&bound.unwrap_or_default(), &by_id));
+        }
+        let by_column = format!("r.{column} {direction}, r.id {direction}");
+        let bound = match &self.after {
+            None => String::new(),
+            Some(cursor) => {
+                let Some(value) = &cursor.value else {
+                    let bound = tie(text, cursor);
+                    return Ok(select(&format!(" and r.{column} is null and {bound}"), &by_id));
+                };
+                let value = text.bind(from_text(self.sort.ty, value)?, self.sort.ty.pg());
+                let id = text.bind(Value::Uuid(cursor.id), Type::UUID);
+                if many {
+                    let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
+                    format!(" and (r.{column}, r.id) {beyond}= ({value}, {id}) and (r.{column}, r.id, r.tenant_id) {beyond} ({value}, {id}, {tenant})")
+                } else {
+                    format!(" and (r.{column}, r.id) {beyond} ({value}, {id})")
+                }
             }
-            let filled = select(&format!(" and r.{column} is not null"), &format!("r.{column} {direction}, r.id {direction}"));
-            let empty = select(&format!(" and r.{column} is null"), &format!("r.id {direction}"));
-            return Ok(format!("select * from (({filled}) union all ({empty})) r limit {limit}"));
         };
-        if by_id {
-            let bound = tie(text, cursor);
-            return Ok(select(&format!(" and {bound}"), order));
-        }
-        let Some(value) = &cursor.value else {
-            let bound = tie(text, cursor);
-            return Ok(select(&format!(" and r.{column} is null and {bound}"), &format!("r.id {direction}")));
-        };
-        let value = text.bind(from_text(self.sort.ty, value)?, self.sort.ty.pg());
-        let id = text.bind(Value::Uuid(cursor.id), Type::UUID);
-        let bound = if many {
-            let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
-            format!(" and (r.{column}, r.id) {beyond}= ({value}, {id}) and (r.{column}, r.id, r.tenant_id) {beyond} ({value}, {id}, {tenant})")
-        } else {
-            format!(" and (r.{column}, r.id) {beyond} ({value}, {id})")
-        };
-        let filled = select(&bound, &format!("r.{column} {direction}, r.id {direction}"));
         if !self.sort.nullable {
-            return Ok(filled);
+            return Ok(select(&bound, &by_column));
         }
-        let empty = select(&format!(" and r.{column} is null"), &format!("r.id {direction}"));
-        Ok(format!("select * from (({filled}) union all ({empty})) r limit {limit}"))
+        let filled = select(&format!(" and r.{column} is not null{bound}"), &by_column);
+        let empty = select(&format!(" and r.{column} is null"), &by_id);
+        Ok(format!("select * from (({filled}) union all ({empty})) r order by {merged} limit {limit}"))
     }
 
     /// Where the next page starts, when there is one; drops the row that only proved it.

@@ -3,6 +3,7 @@ pub mod draft;
 pub mod field;
 pub mod form;
 pub mod list;
+mod machine;
 pub mod record;
 pub mod store;
 pub mod value;

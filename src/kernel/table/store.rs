@@ -50,27 +50,30 @@ pub async fn list(scope: Scope, list: &List, keys: &Keyring) -> Result<(Vec<Reco
 }
 
 pub async fn page(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<(Vec<Record>, Option<Cursor>)> {
-    let mut records = Vec::with_capacity(rows.len());
-    for row in rows {
-        records.push(record::decode(list.table, plane, row, keys).await?);
-    }
-    let keys_of: Vec<Option<String>> = records.iter().map(|record| sort_value(list, record)).collect();
-    let next = list.next(&mut records, &keys_of);
+    let (mut records, ends): (Vec<_>, Vec<_>) = keyed(list, plane, rows, keys).await?.into_iter().unzip();
+    let next = list.next(&mut records, &ends);
     Ok((records, next))
 }
 
-/// The value the page was ordered by. Folded columns are not shown; PostgreSQL folds alike, so we ask it nothing.
-pub fn sort_value(list: &List, record: &Record) -> Option<String> {
+/// The rows of [`List::page`], each with the value it was ordered by.
+pub async fn keyed(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Vec<(Record, Option<String>)>> {
+    let mut records = Vec::with_capacity(rows.len());
+    for row in rows {
+        records.push((record::decode(list.table, plane, row, keys).await?, sort_value(list, row)?));
+    }
+    Ok(records)
+}
+
+/// The value the page was ordered by, as PostgreSQL has it: the last column of [`List::page`].
+fn sort_value(list: &List, row: &Row) -> Result<Option<String>> {
     if list.sort.column == "id" {
-        return None;
+        return Ok(None);
     }
-    let shown = list.sort.column.strip_suffix("_key").filter(|name| record.table.field(name).is_some_and(|field| field.folded));
-    match record.json.get(shown.unwrap_or(list.sort.column))? {
-        Json::String(text) if shown.is_some() => Some(fold(text)),
-        Json::String(text) => Some(text.clone()),
+    Ok(match value::read(row, row.len().saturating_sub(1), list.sort.ty)? {
         Json::Null => None,
+        Json::String(text) => Some(text),
         other => Some(other.to_string()),
-    }
+    })
 }
 
 /// As `kernel.fold` in SQL: lower case, accents removed, blanks joined (a test compares the two).

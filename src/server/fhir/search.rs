@@ -113,9 +113,8 @@ async fn fetch(caller: &Caller, context: &Context, lists: &mut [(&'static Mappin
     let mut found = Vec::new();
     for ((mapping, list), rows) in lists.iter().zip(answers.iter().take(pages.len())) {
         // The row that proves a next page stays in until the tables are merged.
-        let wide = List { limit: list.limit + 1, ..list.clone() };
-        let (records, _) = store::page(&wide, context.plane, rows, &caller.kernel.keys).await?;
-        found.extend(records.into_iter().map(|record| Found { mapping, key: store::sort_value(list, &record), record }));
+        let records = store::keyed(list, context.plane, rows, &caller.kernel.keys).await?;
+        found.extend(records.into_iter().map(|(record, key)| Found { mapping, key, record }));
     }
     if let Some((_, list)) = lists.first().filter(|_| lists.len() > 1) {
         found.sort_by(|one, other| order(list, one, other));

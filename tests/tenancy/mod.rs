@@ -1,0 +1,6 @@
+mod child;
+mod machines;
+mod migrations;
+mod plans;
+mod quotas;
+mod tree;

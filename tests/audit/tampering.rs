@@ -3,7 +3,7 @@
 use super::house::House;
 use crate::world;
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
-use enamel::kernel::audit::{Bad, Good, Hash, Seal, Signer, TreeHasher, Verdict};
+use enamel::kernel::audit::{Bad, Batch, Good, Hash, Seal, Signer, TreeHasher, Verdict};
 use std::io::Read;
 use uuid::Uuid;
 
@@ -54,6 +54,14 @@ impl Scene {
         }
     }
 
+    /// The numbers of the first two batches that hold events of ours; a horizon held elsewhere makes batches in between.
+    async fn batches(&self) -> [i64; 2] {
+        let sql = "select distinct s.batch_no from enamel.audit_seals s join enamel.audit_events e
+            on e.transaction_id >= s.from_transaction and e.transaction_id < s.to_transaction where e.tenant_id = $1 order by 1 limit 2";
+        let rows = self.house.truth.query(sql, &[&self.ours]).await.unwrap();
+        [rows[0].get(0), rows[1].get(0)]
+    }
+
     async fn id(&self, sql: &str) -> Uuid {
         self.house.truth.query_one(sql, &[&self.ours]).await.unwrap().get(0)
     }
@@ -98,13 +106,15 @@ fn what_an_owner_of_the_database_changes_is_named() {
 
         let dropped = scene.after(&format!("delete from audit_events where id = '{third}'")).await;
         assert_eq!((dropped.reason.code, dropped.batch.is_some()), ("event.leaf", true));
-        let swapped = scene.after("update audit_seals set root_hash = (select root_hash from audit_seals where batch_no = 1) where batch_no = 2").await;
-        assert_eq!((swapped.reason.code, swapped.batch), ("seal.signature", Some((1, 2))));
+        let [first, second] = scene.batches().await;
+        let swap = format!("update audit_seals set root_hash = (select root_hash from audit_seals where batch_no = {first}) where batch_no = {second}");
+        let swapped = scene.after(&swap).await;
+        assert_eq!((swapped.reason.code, swapped.batch), ("seal.signature", Some((1, second))));
         let digest = scene.after("update audit_digests set root_hash = sha256('x') where digest_no = 2").await;
         assert_eq!((digest.reason.code, digest.digest_no), ("digest.root", Some(2)));
-        let hole = scene.after("delete from audit_digests where digest_no = 2").await;
+        let hole = scene.after("delete from audit_digests where digest_no = 1").await;
         assert_eq!(hole.reason.code, "digest.chain");
-        let seal = scene.after("delete from audit_seals where batch_no = 2").await;
+        let seal = scene.after(&format!("delete from audit_seals where batch_no = {second}")).await;
         assert!(["digest.count", "seal.chain"].contains(&seal.reason.code), "{}", seal.reason.code);
 
         // The tail of an anchored day, and with it every later trace of the tenant.
@@ -122,16 +132,18 @@ fn what_an_owner_of_the_database_changes_is_named() {
 fn a_foreign_keys_seal_and_a_cut_running_hour_are_refused() {
     world::with(async |world| {
         let scene = Scene::new(world, "audit_foreign").await;
-        let leaves = scene.house.truth.query("select leaf_hash from enamel.audit_events e join enamel.audit_seals s on e.transaction_id >= s.from_transaction
-            and e.transaction_id < s.to_transaction where s.batch_no = 1 order by e.transaction_id, e.id", &[]).await.unwrap();
+        let [first, _] = scene.batches().await;
+        let row = scene.house.truth.query_one("select from_transaction, to_transaction, sealed_at from enamel.audit_seals where batch_no = $1", &[&first]).await.unwrap();
+        let (from, to): (&str, &str) = (row.get(0), row.get(1));
+        let leaves = "select leaf_hash from enamel.audit_events where transaction_id >= $1 and transaction_id < $2 order by transaction_id, id";
+        let leaves = scene.house.truth.query(leaves, &[&from, &to]).await.unwrap();
         let leaves: TreeHasher = leaves.iter().map(|row| Hash::try_from(row.get::<_, &[u8]>(0)).unwrap()).collect();
-        let row = scene.house.truth.query_one("select to_transaction, sealed_at from enamel.audit_seals where batch_no = 1", &[]).await.unwrap();
-        let to: u64 = row.get::<_, &str>(0)[5..].parse().unwrap();
-        let batch = enamel::kernel::audit::Batch { epoch: 1, from_transaction: 0, to_transaction: to, sealed_at: row.get(1) };
+        let (from_transaction, to_transaction) = (from[5..].parse().unwrap(), to[5..].parse().unwrap());
+        let batch = Batch { epoch: 1, from_transaction, to_transaction, sealed_at: row.get(2) };
         let forged = Seal::next(None, batch, &leaves, &Signer::from_seed(&[99; 32]));
         let (key, signature) = (&forged.key_id, forged.signature);
-        let foreign = scene.after(&format!("update audit_seals set key_id = '{key}', signature = decode('{signature}', 'hex') where batch_no = 1")).await;
-        assert_eq!((foreign.reason.code, foreign.batch), ("seal.key", Some((1, 1))));
+        let foreign = scene.after(&format!("update audit_seals set key_id = '{key}', signature = decode('{signature}', 'hex') where batch_no = {first}")).await;
+        assert_eq!((foreign.reason.code, foreign.batch), ("seal.key", Some((1, first))));
 
         // In the hour that still runs no digest was made before; there the exporter itself refuses.
         scene.house.tamper("delete from audit_events where transaction_id >= (select max(from_transaction) from audit_seals where event_count > 0)").await;

@@ -119,7 +119,10 @@ begin
         when 'audit' then return (
             select array_agg(m.tenant_id) from enamel.audit_mandates m
              where m.auditor_user_id = c.actor and m.revoked_at is null and now() >= m.valid_from and now() < m.valid_until
-               and (cap = 0 or exists (select from unnest(m.permissions) p where kernel.bit(p) = cap)));
+               -- A word that is no permission allows nothing; it must not fail, or one tenant's row would lock the auditor
+               -- out of every other tenant.
+               and (cap = 0 or exists (select from unnest(m.permissions) p
+                                        where 1::bigint << (array_position(kernel.permissions(), p) - 1) = cap)));
         when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c) h);
         else return null;
     end case;
@@ -152,11 +155,12 @@ begin
     return null;
 end $$;
 
--- The people of the tenants a caller covers.
+-- The people of the tenants a caller covers. A patient covers a chart and not its clinic's people.
 create or replace function sec.members(cap bigint) returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare own uuid[] := sec.tenants(cap);
+declare own uuid[] := sec.tenants(cap); c sec.claims := sec.claims();
 begin
+    if c.scope not in ('tenant', 'subtree', 'audit') then return null; end if;
     return (select array_agg(distinct m.user_id) from (
         select t.user_id from enamel.user_tenants t where t.tenant_id = any (own) and t.deleted_at is null
         union select a.user_id from enamel.patient_portal_accounts a where a.tenant_id = any (own)
@@ -243,6 +247,61 @@ create or replace function sec.refuse_change() returns trigger language plpgsql 
 set search_path = pg_catalog, pg_temp as $$
 begin raise exception '% is append-only', tg_table_name using errcode = '55000'; end $$;
 
+-- ── Nobody gives what they do not have ─────────────────────────────────────────────────────────────────────────
+-- Staff may put a permission into a role, and a role onto a person, only out of their own capabilities.
+create or replace function sec.guard_grant() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); given bigint;
+begin
+    if c.plane is distinct from 'staff' or new.deleted_at is not null then return new; end if;
+    if tg_table_name = 'role_permissions' then
+        select kernel.bit(p.code) into given from enamel.permissions p where p.id = new.permission_id;
+    else
+        -- To end a grant earlier needs no more than manage_users.
+        if tg_op = 'UPDATE' and old.deleted_at is null and new.valid_until <= coalesce(old.valid_until, 'infinity')
+           and (to_jsonb(new) - array['valid_until', 'version', 'updated_at', 'updated_by'])
+             = (to_jsonb(old) - array['valid_until', 'version', 'updated_at', 'updated_by']) then return new; end if;
+        select bit_or(kernel.bit(p.code)) into given
+          from enamel.role_permissions rp join enamel.permissions p on p.id = rp.permission_id
+         where rp.tenant_id = new.role_tenant_id and rp.role_id = new.role_id and rp.deleted_at is null;
+    end if;
+    if coalesce(given, 0) & ~c.caps <> 0 then
+        raise exception 'a permission can be given only by those who have it' using errcode = '42501';
+    end if;
+    return new;
+end $$;
+
+-- A login belongs to a person, not to a clinic: staff may correct one only while no other tree of tenants knows it.
+create or replace function sec.guard_person() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); root uuid;
+begin
+    if c.plane is distinct from 'staff' or new.id = c.actor then return new; end if;
+    select t.root_tenant_id into root from enamel.tenants t where t.id = c.tenant;
+    if exists (select from (
+            select m.tenant_id from enamel.user_tenants m where m.user_id = new.id and m.deleted_at is null
+            union all select a.tenant_id from enamel.patient_portal_accounts a where a.user_id = new.id
+            union all select p.tenant_id from enamel.patient_proxies p where p.user_id = new.id) known
+          join enamel.tenants t on t.id = known.tenant_id where t.root_tenant_id <> root) then
+        raise exception 'this login is known to others; only its person may change it' using errcode = '42501';
+    end if;
+    return new;
+end $$;
+
+-- A client acts as its service user; staff may name a service of their own tenant only, never a person.
+create or replace function sec.guard_client() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'staff' or tg_op = 'UPDATE' and new.service_user_id = old.service_user_id then return new; end if;
+    if not exists (select from enamel.users u where u.id = new.service_user_id and u.kind = 'SERVICE')
+       or exists (select from enamel.api_clients k where k.service_user_id = new.service_user_id and k.tenant_id <> new.tenant_id)
+       or exists (select from enamel.user_tenants t where t.user_id = new.service_user_id and t.tenant_id <> new.tenant_id) then
+        raise exception 'a client acts as a service of its own tenant' using errcode = '42501';
+    end if;
+    return new;
+end $$;
+
 -- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
 -- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
 --   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
@@ -289,6 +348,8 @@ begin
             select string_agg(quote_ident(attname), ', ') into cols from pg_attribute
              where attrelid = t and attnum > 0 and not attisdropped and attgenerated = ''
                and attname not in ('tenant_id', 'id', 'created_at', 'created_by')
+               -- Somebody with two charts may not carry a row from one into the other.
+               and not (plane = 'patient' and attname = patient)
                and (can_write in ('all', 'own') or attname = any (string_to_array(can_write, ',')));
             execute format('grant update (%s) on %s to %I', cols, t, role);
         end if;
@@ -306,6 +367,11 @@ begin
         execute format('create policy sec_i on %s for insert to enamel_sec with check (true)', t);
         execute format('create policy sec_u on %s for update to enamel_sec using (true) with check (true)', t);
         execute format('grant insert, update on %s to enamel_sec', t);
+    end if;
+    -- What has expired is swept for every tenant by one function.
+    if sec like '%d%' then
+        execute format('create policy sec_d on %s for delete to enamel_sec using (true)', t);
+        execute format('grant delete on %s to enamel_sec', t);
     end if;
     -- The sealer reads every audit event and appends seals, digests and anchors.
     if sec like '%s%' then

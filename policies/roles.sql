@@ -50,6 +50,16 @@ revoke execute on function pg_catalog.pg_relation_size(regclass), pg_catalog.pg_
     pg_catalog.pg_total_relation_size(regclass), pg_catalog.pg_table_size(regclass), pg_catalog.pg_indexes_size(regclass),
     pg_catalog.pg_stat_get_live_tuples(oid), pg_catalog.pg_stat_get_tuples_inserted(oid), pg_catalog.pg_lock_status()
     from public;
+-- All planes' requests share a few roles: a role may see the statements of its own other sessions, and end them.
+do $$
+declare f regprocedure;
+begin
+    for f in select oid::regprocedure from pg_proc
+              where pronamespace = 'pg_catalog'::regnamespace
+                and (proname like 'pg\_stat\_get\_%' or proname in ('pg_terminate_backend', 'pg_cancel_backend')) loop
+        execute format('revoke execute on function %s from public', f);
+    end loop;
+end $$;
 -- Advisory locks, large objects and notifications are channels between tenants.
 do $$
 declare f regprocedure;

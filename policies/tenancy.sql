@@ -1,6 +1,8 @@
 -- Who may see and change what in tenancy; planes and permissions as the model lists them.
 select kernel.protect('tenants',
-    'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all platform=all/all',
+    -- A tenant's admin may not choose its place in the tree, its kind, state or region: a changed parent would graft it
+    -- into another's subtree. Those belong to the platform.
+    'staff=all/name,slug,category,jurisdiction,default_currency,default_locale,time_zone,default_location_id,legal_name,tax_id_enc group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all platform=all/all',
     home => 'root', read => 'view_tenant', write => 'manage_tenant', sec => 'rw');
 select kernel.protect('tenant_closure', 'jobs=all/none', home => 'catalogue', sec => 'rw');
 select kernel.protect('tenant_settings', 'staff=all/all group=all/none audit=all/none jobs=all/all',

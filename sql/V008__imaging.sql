@@ -30,7 +30,9 @@ create table files (
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
-    foreign key (tenant_id, encryption_key_id) references encryption_keys (tenant_id, id)
+    foreign key (tenant_id, encryption_key_id) references encryption_keys (tenant_id, id),
+    -- A row can only point into its own tenant's part of the store.
+    check (starts_with(storage_key, tenant_id::text || '/'))
 );
 create unique index files_storage_key_key on files (tenant_id, storage_key) nulls not distinct where deleted_at is null;
 create index files_sha256_idx on files (tenant_id, sha256);

@@ -1,5 +1,8 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
 mod identity;
+mod house;
+mod isolation;
 mod kernel;
+mod rest;
 mod world;

@@ -1,7 +1,7 @@
 //! A regulator's or auditor's mandate over a tenant (catalogue 2.15, 3.11, C-R).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_MANDATE: Table = Table {
     name: "audit_mandates",
@@ -12,7 +12,7 @@ pub static AUDIT_MANDATE: Table = Table {
     doc: "A regulator's or auditor's mandate over a tenant.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewAudit,
     write: Permission::ManageGovernance,

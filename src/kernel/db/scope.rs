@@ -22,6 +22,8 @@ pub type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// How long a sealed context is believed, seconds. Longer than any request may take, shorter than anyone can use it.
 const SEAL_VALID_S: i64 = 60;
+/// Session state never exists by our doing; what a hostile statement left on the connection is wiped with the same trip.
+const BEGIN: &str = "close all; unlisten *; reset all; begin";
 const SET_CONTEXT: &str = "select set_config('app.ctx', $1, true)";
 
 /// A statement of ours, or a generated one made of our own column names.
@@ -104,7 +106,7 @@ impl Scope {
         // Polled in order, and that is the order on the wire.
         let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
         let (((began, set), rows), ended) = join(
-            join(join(conn.client.batch_execute("begin"), conn.client.query(&set_context, &context)), reads),
+            join(join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)), reads),
             conn.client.batch_execute("commit"),
         )
         .await;
@@ -129,7 +131,7 @@ impl Scope {
         conn.mark_dirty(true);
         let context: [Param<'_>; 1] = [&self.sealed];
         let ((began, set), rows) = join(
-            join(conn.client.batch_execute("begin"), conn.client.query(&set_context, &context)),
+            join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)),
             conn.client.query(&statement, params),
         )
         .await;

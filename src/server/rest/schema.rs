@@ -2,7 +2,7 @@
 //! version is pinned).
 
 use crate::kernel::operation::{Gives, Method, Operation};
-use crate::kernel::table::{Field, Filter, Form, How, Sealing, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,
@@ -114,9 +114,11 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
             for field in table.fields.iter().filter(|field| field.shown()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }
-            schema.properties.push(stamp("created_at", Ty::Instant, false));
-            schema.properties.push(stamp("created_by", Ty::Uuid, true));
-            if table.versioned {
+            if table.stamps != Stamps::None {
+                schema.properties.push(stamp("created_at", Ty::Instant, false));
+                schema.properties.push(stamp("created_by", Ty::Uuid, true));
+            }
+            if table.stamps == Stamps::Versioned {
                 schema.properties.push(stamp("updated_at", Ty::Instant, false));
                 schema.properties.push(stamp("updated_by", Ty::Uuid, true));
                 schema.properties.push(stamp("version", Ty::BigInt, false));

@@ -2,6 +2,8 @@
 mod e2e;
 mod faults;
 mod fhir;
+mod audit;
+mod identity;
 mod house;
 mod identity;
 mod imaging;

@@ -2,10 +2,11 @@
 //!
 //! Paths need the leaves of whole batches, other tenants' too; of those nothing but the hash is read. The exporter holds
 //! one batch's hashes and a few hundred events at a time. It reads in short statements without a transaction: what is
-//! sealed never changes, and the last seal at the start bounds the package. It does not verify: what was tampered with
-//! goes into the package as it is found, and the verifier names it.
+//! sealed never changes, and the last seal at the start bounds the package. Of closed hours it verifies nothing: what was
+//! tampered with goes into the package as it is found, and the verifier names it. The running hour has no digest that
+//! was made before the tampering, so there the exporter refuses what its seals do not hold.
 
-use super::digester::{heads, midnight};
+use super::digester::{check_whole, heads, midnight};
 use super::keys::AuditKeys;
 use super::ledger::{self, Mark, Stored, hour_of, rows, stream};
 use crate::kernel::Kernel;
@@ -105,6 +106,9 @@ async fn open_digests(client: &Client, tenant: Uuid, newest: Option<Digest>, bou
         let seals = seals_of(client, hour).await?;
         let last = seals.iter().rev().find(|seal| Mark::to_of(seal) <= Mark::to_of(bound)).unwrap_or(&seal);
         let (from, until) = (Mark::from_of(seals.first().unwrap_or(&seal)).max(at), Mark::to_of(last));
+        for seal in seals.iter().filter(|seal| Mark::to_of(seal) <= until) {
+            check_whole(client, seal).await?;
+        }
         let digest = Digest::next(&head, tenant, hour, &leaves_of(client, tenant, from, until).await?);
         head = digest.head();
         digests.push(digest);

@@ -1,0 +1,6 @@
+//! The audit log from commit to package: nothing is missed, nothing can be changed unseen, nobody sees another's.
+mod horizon;
+mod house;
+mod mandates;
+mod planes;
+mod tampering;

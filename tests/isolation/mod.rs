@@ -4,6 +4,8 @@ mod arena;
 mod attacks;
 mod lint;
 mod matrix;
+mod mutants;
 mod naive;
+mod pool;
 mod probe;
 mod seed;

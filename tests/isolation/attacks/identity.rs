@@ -110,7 +110,10 @@ fn grants_end_at_ones_own_permissions() {
         truth.batch_execute(&format!("set session_replication_role = replica; update enamel.permissions set code = 'manage_platform' where id = '{}'; update enamel.permissions set code = 'view_tenant' where id = '{}'",
             NORTH.id("permissions"), STRANGER.id("permissions"))).await.unwrap();
         let (tenant, role) = (NORTH.tenant_id(), NORTH.id("roles"));
-        let add = |permission| format!("insert into enamel.role_permissions (tenant_id, id, role_id, permission_id) values ('{tenant}', gen_random_uuid(), '{}', '{permission}')", STRANGER.id("roles"));
+        let add = |permission| {
+            let role = if permission == NORTH.id("permissions") { STRANGER.id("roles") } else { role };
+            format!("insert into enamel.role_permissions (tenant_id, id, role_id, permission_id) values ('{tenant}', gen_random_uuid(), '{role}', '{permission}')")
+        };
         let give = format!("insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id) values ('{tenant}', gen_random_uuid(), '{}', '{tenant}', '{role}')", NORTH.id("users"));
         let admin = caps(&[Permission::ManageUsers, Permission::ViewTenant]);
         refused(&staff, &admin, &add(NORTH.id("permissions"))).await;

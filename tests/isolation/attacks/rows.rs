@@ -48,11 +48,11 @@ fn writing() -> Vec<Attack> {
         staff("9 … and of none", "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, '00000000-0000-0000-0000-0000000000b1')", accepted,
             format!("insert into enamel.team_members (tenant_id, id, team_id, user_id) values ('{own}', gen_random_uuid(), gen_random_uuid(), '{}')", NORTH.id("users")), "23503"),
         staff("10 another's unique value tells", "insert into patient (id, tenant_id, email) values (gen_random_uuid(), current_setting('app.tenant_id')::uuid, 'b1@x')", |there| there == &Err("23505".into()),
-            format!("insert into enamel.teams (tenant_id, id, name) select '{own}', '{}', 'x' returning 'made'", OAK.id("teams")), "=made"),
+            format!("insert into enamel.teams (tenant_id, id, name, kind) select '{own}', '{}', 'x', 'x' returning 'made'", OAK.id("teams")), "=made"),
         staff("11 upsert on another's key", "insert into patient (id, tenant_id, email) values ('00000000-0000-0000-0000-0000000000b1', current_setting('app.tenant_id')::uuid, 'z') on conflict do nothing returning 1", |there| there == &Ok(vec![]),
-            format!("insert into enamel.teams (tenant_id, id, name) values ('{own}', '{}', 'x') on conflict do nothing returning 'made'", OAK.id("teams")), "=made"),
+            format!("insert into enamel.teams (tenant_id, id, name, kind) values ('{own}', '{}', 'x', 'x') on conflict do nothing returning 'made'", OAK.id("teams")), "=made"),
         staff("12 a planted row", "insert into patient (id, tenant_id) values (gen_random_uuid(), '00000000-0000-0000-0000-00000000000b')", accepted, address(foreign, patient), "42501"),
-        staff("13 a moved row", "update patient set tenant_id = '00000000-0000-0000-0000-00000000000b' where id = '00000000-0000-0000-0000-0000000000a1'", accepted,
+        staff("13 a moved row", "update patient set tenant_id = '00000000-0000-0000-0000-00000000000b'", accepted,
             format!("update enamel.patients set tenant_id = '{foreign}' where id = '{}'", NORTH.id("patients")), "42501"),
         staff("13b moved without a where", "update task set tenant_id = '00000000-0000-0000-0000-00000000000a'", |there| there == &Ok(vec!["#2".into()]),
             format!("update enamel.patients set tenant_id = '{own}'"), "42501"),
@@ -65,7 +65,7 @@ fn writing() -> Vec<Attack> {
         staff("18 a foreign key as an oracle", "create table spy (id uuid references patient)", accepted, "create table enamel.spy (id uuid references enamel.patients)".into(), "42501"),
         staff("30 a cascade across tenants", "delete from patient", accepted, format!("delete from enamel.patients where tenant_id = '{foreign}'"), "42501"),
         staff("40 a seal that a row's author invents", "insert into patient (id, tenant_id, name) values (gen_random_uuid(), null, 'by somebody else')", accepted,
-            format!("insert into enamel.teams (tenant_id, id, name, created_by, created_at) values ('{own}', gen_random_uuid(), 'x', '{}', '2001-01-01') returning created_by", STRANGER.id("users")),
+            format!("insert into enamel.teams (tenant_id, id, name, kind, created_by, created_at) values ('{own}', gen_random_uuid(), 'x', 'x', '{}', '2001-01-01') returning created_by", STRANGER.id("users")),
             author()),
     ]
 }
@@ -86,7 +86,7 @@ fn planes() -> Vec<Attack> {
         patient("36 a patient edits the chart", "update enamel.patients set last_name = 'x'".into(), "42501"),
         patient("36 a patient carries a row into the other chart", format!("update enamel.patient_addresses set patient_id = '{}'", OAK.id("patients")), "42501"),
         patient("36 a patient lists the clinic's logins", "select coalesce(array_length(sec.members(0), 1), 0)".into(), "=0"),
-        patient("36 a patient reads who else has an account", format!("select count(*) from enamel.patient_portal_accounts where user_id <> '{}'", NORTH.id("users")), "=0"),
+        patient("36 a patient reads who else has an account", format!("select count(*) from enamel.patient_portal_accounts where user_id <> '{}' and tenant_id = '{}'", NORTH.id("users"), NORTH.tenant_id()), "=0"),
         patient("39 the same patient id in another clinic", format!("select count(*) from enamel.patient_addresses where id = '{}'", TWIN.id("patient_addresses")), "=0"),
     ]
 }

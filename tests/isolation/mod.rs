@@ -9,3 +9,4 @@ mod naive;
 mod pool;
 mod probe;
 mod seed;
+mod startup;

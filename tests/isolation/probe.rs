@@ -39,6 +39,7 @@ pub struct Target {
     stranger: String,
     foreign: String,
     twin: String,
+    literals: seed::Row,
     /// Every column a plane could be given UPDATE on.
     columns: Vec<String>,
 }
@@ -53,8 +54,9 @@ pub async fn targets(truth: &Client) -> Vec<Target> {
             plant.push(seed::insert(&shape, &seed::row(truth, &shape, set, Uuid::new_v4()).await));
         }
         let columns = shape.columns.iter().map(|column| column.name.clone()).collect();
+        let literals = seed::row(truth, &shape, NORTH, Uuid::new_v4()).await;
         let [own, stranger, foreign, twin] = plant.try_into().unwrap();
-        targets.push(Target { shape, own, stranger, foreign, twin, columns });
+        targets.push(Target { shape, own, stranger, foreign, twin, literals, columns });
     }
     targets
 }
@@ -80,13 +82,28 @@ impl Target {
         let tenant = if self.shape.has("tenant_id") { format!("tenant_id = '{}' and ", set.tenant_id()) } else { String::new() };
         if self.shape.has("id") { format!("{tenant}id = '{}'", set.id(self.name())) } else { "true".into() }
     }
+    /// Sets the column without reading any, so that the policy for reading has no part in it.
+    fn blindly(&self, column: &str) -> String {
+        let value = match self.literals.get(column) {
+            _ if column == "updated_at" => "now()",
+            Some(literal) => literal,
+            None => "null",
+        };
+        format!("update enamel.{} set {column} = {value}", self.name())
+    }
+    /// A column to try: one whose value does not matter, if there is one.
+    fn column(&self, granted: &[String]) -> String {
+        let free = |name: &&String| self.literals.get(*name).is_none();
+        let first = granted.iter().find(|name| *name == "updated_at" || granted.iter().all(|other| other != "updated_at") && free(name));
+        first.or(granted.last()).unwrap_or(&self.columns[0]).clone()
+    }
     fn keys(&self) -> &str {
         if self.shape.has("tenant_id") { "tenant_id, id" } else { "id" }
     }
     /// Any statement that changes: each must fail before its first row without a believed context.
     fn basic(&self, column: &str) -> Vec<String> {
         let name = self.name();
-        vec![self.read(), self.own.clone(), format!("update enamel.{name} set {column} = {column}"), format!("delete from enamel.{name}")]
+        vec![self.read(), self.own.clone(), self.blindly(column), format!("delete from enamel.{name}")]
     }
 }
 
@@ -150,8 +167,7 @@ pub fn forged(session: &Session, plane: Plane, sealer: &enamel::kernel::context:
 /// All commands of one plane on one table in its own context and in the wrong ones.
 pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Plane, target: &Target) -> Line {
     let columns = updatable(truth, plane, target).await;
-    let column = columns.iter().find(|name| !name.starts_with("updated_") && *name != "version").or(columns.first()).cloned();
-    let column = column.unwrap_or_else(|| target.columns[0].clone());
+    let column = target.column(&columns);
     let own = arena::own(plane);
     let name = target.name();
     let mut broken = Vec::new();
@@ -179,7 +195,7 @@ pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Pl
 fn writes(target: &Target, columns: &[String], column: &str) -> Vec<String> {
     let name = target.name();
     let mut list = vec![target.own.clone(), target.stranger.clone(), target.foreign.clone(), target.twin.clone()];
-    list.push(format!("update enamel.{name} set {column} = {column}"));
+    list.push(target.blindly(column));
     let keys = if target.shape.has("id") { target.keys() } else { "ancestor_id" };
     list.push(format!("?with w as (update enamel.{name} set {column} = {column} returning {keys}) {}", &target.labels("w")[1..]));
     let change = format!("set {column} = excluded.{column}");

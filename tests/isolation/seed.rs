@@ -1,6 +1,6 @@
 //! One row per table and set of rows, its values invented from the catalogue: types, checks, references.
 
-use super::arena::{DSO, HIDDEN, NORTH, OAK, SETS, Set};
+use super::arena::{DSO, HIDDEN, NORTH, OAK, SETS, Set, UNREADY};
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
@@ -137,6 +137,7 @@ fn finish() -> String {
          update enamel.audit_mandates set permissions = kernel.permissions();
          update enamel.files set status = 'READY';",
     );
+    sql += &format!("update enamel.files set status = 'PENDING' where id = '{}';", UNREADY.id("files"));
     sql += &format!("update enamel.files set is_patient_visible = false where id = '{}';", hidden.id("files"));
     sql += &format!("update enamel.providers set status = (select s from unnest(array['INACTIVE','DISABLED','RETIRED','LEFT']) s
         where pg_get_constraintdef((select oid from pg_constraint where conname = 'providers_status_check')) like '%' || s || '%' limit 1)

@@ -19,8 +19,7 @@ lint:
 
 # Speed and memory, as ratios against stated limits, in one run on this machine.
 bench: setup-test
-	$(CARGO) build --release --bin enamel --bin enamel-bench
-	./target/release/enamel-bench
+	$(CARGO) bench --locked --bench throughput
 
 # Rebuilds everything generated under openapi/; the tests fail when it would change a byte.
 openapi:

@@ -11,6 +11,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// `(file, content)` of everything under openapi/.
+pub use openapi::files as generated;
+
 #[derive(Parser)]
 #[command(name = "enamel", version, about = "The multi-tenant platform server for dentistry")]
 pub struct Arguments {

@@ -1,0 +1,137 @@
+//! The load: keep-alive connections on one thread, requests written as bytes, answers read by their length. It has to
+//! cost little, for server and PostgreSQL share the machine with it.
+
+use crate::house::Serving;
+use crate::people::{Clinic, People, patient_id};
+use crate::stand::median;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+enum What {
+    Read,
+    List,
+}
+
+/// What is asked, by whom, of which server.
+#[derive(Clone)]
+pub struct Load {
+    to: SocketAddr,
+    callers: Arc<[Clinic]>,
+    what: Arc<What>,
+}
+
+pub struct Sample {
+    pub rate: f64,
+    pub median_ms: f64,
+    pub mean_ms: f64,
+    pub p99_ms: f64,
+}
+
+impl Load {
+    /// Patients of all these clinics, each asked for with its clinic's token.
+    pub fn reads(_: &People, server: &Serving, clinics: &[Clinic]) -> Load {
+        Load { to: server.address, callers: clinics.into(), what: Arc::new(What::Read) }
+    }
+    /// The first page of one caller.
+    pub fn list(people: &People, server: &Serving, place: usize) -> Load {
+        Load { to: server.address, callers: [people.tenant(place).clone()].into(), what: Arc::new(What::List) }
+    }
+
+    fn request(&self, random: &mut Random) -> Vec<u8> {
+        let caller = &self.callers[random.below(self.callers.len() as u64) as usize];
+        let path = match *self.what {
+            What::Read => format!("{READ}{}", patient_id(caller.first + random.below(caller.patients))),
+            What::List => LIST.to_owned(),
+        };
+        format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: */*\r\n\r\n", self.to, caller.token).into_bytes()
+    }
+}
+
+const READ: &str = "/api/v1/patients/";
+const LIST: &str = "/api/v1/patients?limit=20";
+
+/// xorshift64*; a benchmark needs no better.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % bound
+    }
+}
+
+/// Runs `connections` of it for so long, on a thread of its own.
+pub async fn run(load: &Load, connections: usize, seconds: f64) -> Sample {
+    let load = load.clone();
+    tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let began = Instant::now();
+            let until = began + Duration::from_secs_f64(seconds);
+            let connections = (0..connections).map(|seed| connection(load.clone(), seed as u64 + 1, until));
+            let taken = futures_util::future::join_all(connections).await.concat();
+            sample(taken, began.elapsed())
+        })
+    })
+    .await
+    .unwrap()
+}
+
+fn sample(mut taken: Vec<f64>, elapsed: Duration) -> Sample {
+    taken.sort_by(f64::total_cmp);
+    Sample {
+        rate: taken.len() as f64 / elapsed.as_secs_f64(),
+        median_ms: median(taken.iter().copied()),
+        mean_ms: taken.iter().sum::<f64>() / taken.len() as f64,
+        p99_ms: taken[taken.len() * 99 / 100],
+    }
+}
+
+/// Milliseconds of each request until the time is over.
+async fn connection(load: Load, seed: u64, until: Instant) -> Vec<f64> {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut stream = TcpStream::connect(load.to).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut taken, mut buffer) = (Vec::with_capacity(100_000), Vec::with_capacity(64 * 1024));
+    while Instant::now() < until {
+        let request = load.request(&mut random);
+        let asked = Instant::now();
+        stream.write_all(&request).await.unwrap();
+        answer(&mut stream, &mut buffer).await;
+        taken.push(asked.elapsed().as_secs_f64() * 1_000.0);
+    }
+    taken
+}
+
+/// Reads one answer whole; anything but 200 ends the run, for a refusal would be fast.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    let mut whole = None;
+    while whole.is_none_or(|whole| buffer.len() < whole) {
+        assert!(stream.read_buf(buffer).await.unwrap() > 0, "the server closed a connection");
+        if whole.is_none()
+            && let Some(head) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n")
+        {
+            let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
+            assert!(text.starts_with("http/1.1 200"), "{}", String::from_utf8_lossy(buffer));
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
+            whole = Some(head + 4 + length.trim().parse::<usize>().unwrap());
+        }
+    }
+}
+
+/// One read at a time, for the watcher between server and database.
+pub async fn one_by_one(load: &Load, count: usize) {
+    let mut random = Random(7);
+    let mut stream = TcpStream::connect(load.to).await.unwrap();
+    let mut buffer = Vec::new();
+    for _ in 0..count {
+        stream.write_all(&load.request(&mut random)).await.unwrap();
+        answer(&mut stream, &mut buffer).await;
+    }
+}

@@ -1,0 +1,131 @@
+//! `make bench`: the server's speed and memory against stated limits, as ratios measured in one run on this machine.
+//!
+//! ```text
+//! BENCH_PATIENTS   rows of the large table (default 1 000 000, over 1 000 tenants; once more over 10)
+//! BENCH_SECONDS    length of one measurement (default 8)
+//! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
+//! ```
+//! A limit that is missed is said, not hidden: the run ends with the list of them and with success, for a busy machine
+//! is no broken build.
+mod baseline;
+mod cost;
+mod house;
+mod load;
+mod people;
+mod proxy;
+mod stand;
+mod wire;
+
+use house::{House, Serving};
+use load::{Load, Sample};
+use people::People;
+use stand::Stand;
+use std::time::Duration;
+
+/// Keep-alive connections of the load.
+const CONNECTIONS: usize = 16;
+
+#[derive(Clone, Copy)]
+struct Size {
+    patients: u64,
+    seconds: f64,
+    rounds: usize,
+}
+
+fn from_env<T: std::str::FromStr>(name: &str, or: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
+}
+
+fn main() {
+    let size = Size { patients: from_env("BENCH_PATIENTS", 1_000_000), seconds: from_env("BENCH_SECONDS", 8.0), rounds: from_env("BENCH_ROUNDS", 3) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let missed = runtime.block_on(run(size));
+    println!("\n{}", if missed == 0 { "Every limit is kept.".to_owned() } else { format!("{missed} limits are missed.") });
+}
+
+async fn run(size: Size) -> usize {
+    let mut stand = Stand::start();
+    let house = House::start().await;
+    stand.note(format!("making {} patients of 1000 tenants, and as many of 10 …", size.patients));
+    let many = People::make(&house, "thousand", people::Shape { dsos: 10, tenants: 1_000 }, size.patients).await;
+    let few = People::make(&house, "ten", people::Shape { dsos: 0, tenants: 10 }, size.patients).await;
+
+    let watched = proxy::watch(&house, &many).await;
+    stand.judge("round trips to the database for one read", watched.round_trips, "round trips", stand::Limit::AtMost(1.0));
+    stand.note(format!("besides, the audit log took {:.2} round trips a read on its own connection", watched.log_round_trips));
+
+    let server = Serving::start(&house, "thousand").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stand.judge("idle RSS of the server", server.rss_mib(), "MiB", stand::Limit::Below(80.0));
+
+    reads(&mut stand, &house, &many, &server, &watched, size).await;
+    lists(&mut stand, &many, &server, size).await;
+    stand.judge("RSS of the server under load", server.peak_rss_mib(), "MiB", stand::Limit::Below(250.0));
+    tenants(&mut stand, &house, &many, &few, &server, size).await;
+    server.stop().await;
+    let cost = cost::measure(&house, &many, size).await;
+    stand.judge("row-level security and sealing, per request", cost.extra_us, "µs", stand::Limit::AtMost(60.0));
+    stand.note(format!("one connection, one request at a time: {:.0} µs under policies, {:.0} µs without", cost.sealed_us, cost.open_us));
+    house.stop().await;
+    stand.missed()
+}
+
+/// The read of one patient, against pgbench sending the same statements.
+async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving, watched: &proxy::Watched, size: Size) {
+    let reads = Load::reads(many, server, &many.clinics);
+    load::run(&reads, CONNECTIONS, 2.0).await;
+    let (mut pipelined, mut one_by_one, mut samples, mut baseline) = (Vec::new(), Vec::new(), Vec::<Sample>::new(), [Vec::new(), Vec::new()]);
+    for _ in 0..size.rounds {
+        many.settle().await;
+        let before = many.audit_batches().await;
+        let sample = load::run(&reads, CONNECTIONS, size.seconds).await;
+        let batch = many.events_a_batch(before).await;
+        let in_one = baseline::run(house, many, watched, baseline::How::Pipelined, batch, size.seconds).await;
+        let apart = baseline::run(house, many, watched, baseline::How::OneByOne, batch, size.seconds).await;
+        stand.note(format!(
+            "{:.0} reads/s, median {:.2} ms, p99 {:.2} ms, {batch} audit events a commit; pgbench {in_one:.0}/s pipelined, {apart:.0}/s one by one",
+            sample.rate, sample.median_ms, sample.p99_ms
+        ));
+        pipelined.push(sample.rate / in_one);
+        one_by_one.push(sample.rate / apart);
+        baseline[0].push(in_one);
+        baseline[1].push(apart);
+        samples.push(sample);
+    }
+    let rate = stand::median(samples.iter().map(|sample| sample.rate));
+    stand.note(format!("medians: {rate:.0} reads/s; pgbench {:.0}/s and {:.0}/s", stand::median(baseline[0].iter().copied()), stand::median(baseline[1].iter().copied())));
+    stand.judge("reads of a patient, of pgbench pipelined", stand::median(pipelined), "×", stand::Limit::AtLeast(0.3));
+    stand.judge("reads of a patient, of pgbench one by one", stand::median(one_by_one), "×", stand::Limit::AtLeast(0.55));
+    let spread = stand::median(samples.iter().map(|sample| sample.p99_ms / sample.median_ms));
+    stand.judge("p99 of a read, in medians", spread, "×", stand::Limit::Below(5.0));
+}
+
+/// A DSO's page over 200 clinics, against one clinic's.
+async fn lists(stand: &mut Stand, many: &People, server: &Serving, size: Size) {
+    let (group, clinic) = (Load::list(many, server, many.dso), Load::list(many, server, many.of_the_dso()));
+    let mut ratios = Vec::new();
+    let mut last = (0.0, 0.0);
+    for _ in 0..size.rounds {
+        let one = load::run(&clinic, 1, size.seconds / 4.0).await;
+        let all = load::run(&group, 1, size.seconds / 4.0).await;
+        ratios.push(all.mean_ms / one.mean_ms);
+        last = (all.mean_ms, one.mean_ms);
+    }
+    stand.judge("list of 20 for a DSO of 200 clinics, of one clinic's", stand::median(ratios), "×", stand::Limit::AtMost(4.0));
+    stand.note(format!("{:.2} ms against {:.2} ms, one connection", last.0, last.1));
+}
+
+/// The same rows over 1 000 tenants and over 10.
+async fn tenants(stand: &mut Stand, house: &House, many: &People, few: &People, server: &Serving, size: Size) {
+    let small = Serving::start(house, "ten").await;
+    let (at_many, at_few) = (Load::reads(many, server, &many.clinics), Load::reads(few, &small, &few.clinics));
+    load::run(&at_few, CONNECTIONS, 2.0).await;
+    let mut ratios = Vec::new();
+    for _ in 0..size.rounds.max(5) {
+        let few = load::run(&at_few, CONNECTIONS, size.seconds / 2.0).await;
+        let many = load::run(&at_many, CONNECTIONS, size.seconds / 2.0).await;
+        ratios.push(few.rate / many.rate);
+    }
+    stand.judge("cost of a read at 1000 tenants, of that at 10", stand::median(ratios), "×", stand::Limit::AtMost(1.1));
+    small.stop().await;
+}

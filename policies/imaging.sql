@@ -26,4 +26,4 @@ begin
     new.hash := f.sha256; new.byte_size := f.file_size;
     return new;
 end $$;
-create or replace trigger object_of_file before insert on imaging_objects for each row execute function kernel.object_of_file();
+create or replace trigger object_of_file before insert on enamel.imaging_objects for each row execute function kernel.object_of_file();

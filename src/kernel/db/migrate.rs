@@ -38,8 +38,10 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
     let mut client = admin.connect().await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
     let outcome = apply(&mut client, sealer, passwords).await;
+    // A failure leaves its transaction open: closing the connection undoes it and gives the lock back.
+    let applied = outcome?;
     client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await?;
-    outcome
+    Ok(applied)
 }
 
 async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> Result<usize> {

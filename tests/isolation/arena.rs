@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Rows of one tenant about one person. `stranger` is another person of the same tenant; `twin` has the patient id of
-/// north's own patient but is somebody else in another clinic; `hidden` is about north's own patient and not published.
+/// north's own patient but is somebody else in another clinic; `hidden` and `unready` are about north's own patient and not published, for one reason each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub struct Set {
     pub tenant: &'static str,
@@ -26,12 +26,13 @@ const fn set(tenant: &'static str, who: &'static str) -> Set {
 pub const NORTH: Set = set("north", "own");
 pub const STRANGER: Set = set("north", "stranger");
 pub const HIDDEN: Set = set("north", "hidden");
+pub const UNREADY: Set = set("north", "unready");
 pub const SOUTH: Set = set("south", "own");
 pub const OAK: Set = set("oak", "own");
 pub const TWIN: Set = set("oak", "twin");
 pub const DSO: Set = set("dso", "own");
 pub const PLATFORM: Set = set("platform", "own");
-pub const SETS: [Set; 8] = [NORTH, STRANGER, HIDDEN, SOUTH, OAK, TWIN, DSO, PLATFORM];
+pub const SETS: [Set; 9] = [NORTH, STRANGER, HIDDEN, UNREADY, SOUTH, OAK, TWIN, DSO, PLATFORM];
 
 impl Set {
     pub fn label(self) -> String {
@@ -44,7 +45,7 @@ impl Set {
         match (table, self.who) {
             ("tenants", _) => self.tenant_id(),
             ("patients", "twin") => NORTH.id("patients"),
-            ("patients" | "users", "hidden") => NORTH.id(table),
+            ("patients" | "users", "hidden" | "unready") => NORTH.id(table),
             _ => hashed(&[table, self.tenant, self.who]),
         }
     }

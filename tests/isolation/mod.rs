@@ -1,8 +1,12 @@
 //! Isolation, proven: everything here is driven by the catalogue of PostgreSQL or by the OpenAPI document, so a table or
 //! route added later is inside by construction.
 mod arena;
+mod attacks;
 mod lint;
 mod matrix;
+mod mutants;
 mod naive;
+mod pool;
 mod probe;
 mod seed;
+mod startup;

@@ -1,6 +1,6 @@
 //! One row per table and set of rows, its values invented from the catalogue: types, checks, references.
 
-use super::arena::{DSO, HIDDEN, NORTH, OAK, SETS, Set};
+use super::arena::{DSO, HIDDEN, NORTH, OAK, SETS, Set, UNREADY};
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
@@ -137,10 +137,10 @@ fn finish() -> String {
          update enamel.audit_mandates set permissions = kernel.permissions();
          update enamel.files set status = 'READY';",
     );
+    sql += &format!("update enamel.files set status = 'PENDING' where id = '{}';", UNREADY.id("files"));
     sql += &format!("update enamel.files set is_patient_visible = false where id = '{}';", hidden.id("files"));
-    sql += &format!("update enamel.providers set status = (select s from unnest(array['INACTIVE','DISABLED','RETIRED','LEFT']) s
-        where pg_get_constraintdef((select oid from pg_constraint where conname = 'providers_status_check')) like '%' || s || '%' limit 1)
-        where id = '{}';", hidden.id("providers"));
+    sql += &format!("update enamel.providers set status = (select m[1] from pg_constraint k, regexp_matches(pg_get_constraintdef(k.oid), '''([A-Z_]+)''', 'g') m
+        where k.conname = 'providers_status_check' and m[1] <> 'ACTIVE' limit 1) where id = '{}';", hidden.id("providers"));
     // North's patient is known to oak too.
     sql += &format!(
         "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, status, granted_by, valid_from)

@@ -22,3 +22,6 @@ begin
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
+grant execute on function sec.resolve_token(bytea, interval) to enamel_auth;
+grant execute on function sec.sweep(interval) to enamel_jobs;
+grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int) to enamel_sealer;

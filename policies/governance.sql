@@ -10,6 +10,23 @@ select kernel.protect('audit_mandates', 'staff=all/all audit=all/none jobs=all/n
     read => 'view_audit', write => 'manage_governance', sec => 'r');
 grant select on enamel.phi_access_logs to enamel_staff, enamel_patient, enamel_audit;
 
+-- A mandate lends reading only, and only to a regulator. The auditor is nobody the tenant can see; the foreign key knows.
+create or replace function sec.check_mandate() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if cardinality(new.permissions) = 0
+       or exists (select from unnest(new.permissions) p where p is null or p not like 'view\_%' or p <> all (kernel.permissions())) then
+        raise exception 'permissions' using errcode = '23514', table = 'audit_mandates', constraint = 'audit_mandates_permissions_check';
+    end if;
+    if new.auditor_tenant_id is not null and not exists (
+        select from enamel.tenants t where t.id = new.auditor_tenant_id and t.type = 'REGULATOR') then
+        raise exception 'auditor_tenant_id' using errcode = '23503', table = 'audit_mandates', constraint = 'audit_mandates_auditor_tenant_id_fkey';
+    end if;
+    return new;
+end $$;
+create or replace trigger check_mandate before insert or update on enamel.audit_mandates
+    for each row execute function sec.check_mandate();
+
 -- Appends audit events. A plane may only speak for its own sealed actor and the tenants it covers; the log role, which
 -- the server uses for reads, denials and sign-ins, for all. events: [{id, tenant_id, …, detail_salt, leaf_hash}], bytes as hex.
 create or replace function sec.audit_append(events jsonb) returns void language plpgsql security definer

@@ -12,3 +12,18 @@ select kernel.protect('imaging_series',
 select kernel.protect('imaging_objects',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id');
+
+-- An object is the bytes of its file: hash and size are copied from the registry, never said by a caller.
+create or replace function kernel.object_of_file() returns trigger language plpgsql set search_path = enamel, pg_catalog, pg_temp as $$
+declare f record;
+begin
+    select sha256, file_size into f from files
+     where tenant_id = new.tenant_id and id = new.file_id and patient_id = new.patient_id and status in ('SCANNING', 'READY');
+    if not found then
+        raise exception 'no verified file of the patient' using errcode = '23503', table = 'imaging_objects',
+            constraint = 'imaging_objects_tenant_id_file_id_fkey';
+    end if;
+    new.hash := f.sha256; new.byte_size := f.file_size;
+    return new;
+end $$;
+create or replace trigger object_of_file before insert on imaging_objects for each row execute function kernel.object_of_file();

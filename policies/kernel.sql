@@ -16,6 +16,20 @@ create or replace function sec.audit_transaction() returns text language sql vol
 security definer set search_path = pg_catalog, pg_temp as $$
     select lpad((select max(epoch) from sec_priv.audit_epoch)::text, 4, '0') || '.' || lpad(pg_current_xact_id()::text, 20, '0') $$;
 
+-- Every transaction below it has ended, so what a snapshot shows below it is all there will ever be.
+create or replace function sec.audit_horizon() returns text language sql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+    select lpad(max(epoch)::text, 4, '0') || '.' || lpad(pg_snapshot_xmin(pg_current_snapshot())::text, 20, '0') from sec_priv.audit_epoch $$;
+-- After a restore. The lock waits for every transaction that has written an event of the old epoch.
+create or replace function sec.open_audit_epoch(wanted int) returns void language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if wanted > (select max(epoch) from sec_priv.audit_epoch) then
+        lock table sec_priv.audit_epoch in access exclusive mode;
+        insert into sec_priv.audit_epoch select wanted where wanted > (select max(epoch) from sec_priv.audit_epoch);
+    end if;
+end $$;
+
 do $$ begin
     if to_regtype('sec.claims') is null then
         create type sec.claims as (plane text, actor uuid, tenant uuid, scope text, caps bigint, subject uuid,
@@ -257,6 +271,23 @@ begin
     return new;
 end $$;
 
+-- A login belongs to a person, not to a clinic: staff may correct one only while no other tree of tenants knows it.
+create or replace function sec.guard_person() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); root uuid;
+begin
+    if c.plane is distinct from 'staff' or new.id = c.actor then return new; end if;
+    select t.root_tenant_id into root from enamel.tenants t where t.id = c.tenant;
+    if exists (select from (
+            select m.tenant_id from enamel.user_tenants m where m.user_id = new.id and m.deleted_at is null
+            union all select a.tenant_id from enamel.patient_portal_accounts a where a.user_id = new.id
+            union all select p.tenant_id from enamel.patient_proxies p where p.user_id = new.id) known
+          join enamel.tenants t on t.id = known.tenant_id where t.root_tenant_id <> root) then
+        raise exception 'this login is known to others; only its person may change it' using errcode = '42501';
+    end if;
+    return new;
+end $$;
+
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
 create or replace function sec.guard_client() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
@@ -336,6 +367,11 @@ begin
         execute format('create policy sec_i on %s for insert to enamel_sec with check (true)', t);
         execute format('create policy sec_u on %s for update to enamel_sec using (true) with check (true)', t);
         execute format('grant insert, update on %s to enamel_sec', t);
+    end if;
+    -- What has expired is swept for every tenant by one function.
+    if sec like '%d%' then
+        execute format('create policy sec_d on %s for delete to enamel_sec using (true)', t);
+        execute format('grant delete on %s to enamel_sec', t);
     end if;
     -- The sealer reads every audit event and appends seals, digests and anchors.
     if sec like '%s%' then

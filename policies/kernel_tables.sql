@@ -2,7 +2,7 @@
 -- Written by the change trigger alone; no plane can plant or hide an event.
 select kernel.protect('outbox_events', 'jobs=all/all', sec => 'rw');
 select kernel.protect('idempotency_keys', 'staff=own/own patient=own/own auth=all/all jobs=all/all platform=all/all',
-    patient => 'caller_id');
+    patient => 'caller_id', sec => 'rd');
 select kernel.protect('jobs', 'staff=all/none jobs=all/all platform=all/all', read => 'view_tenant',
     write => 'view_tenant', secret => '{params,cursor}');
 select kernel.protect('encryption_keys', 'staff=all/none auth=all/none jobs=all/all platform=all/none',
@@ -12,3 +12,19 @@ select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/non
 -- What a FHIR client sent beyond our columns, sealed with the tenant's key; read beside the record it belongs to.
 select kernel.protect('fhir_extras',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all', patient => 'patient_id');
+
+-- Removes what has expired, of every tenant: kept answers, sign-ins that never came back, spent refresh tokens and the sessions
+-- nothing refers to any more. Validity is always judged by time as well; this only keeps tables small. Rows removed.
+create or replace function sec.sweep(kept interval) returns bigint language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare swept bigint := 0; n bigint; c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'only jobs sweep' using errcode = '42501'; end if;
+    delete from enamel.idempotency_keys where expires_at < now(); get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.sign_in_attempts where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.refresh_tokens r where r.expires_at < now() - kept
+       and not exists (select from enamel.refresh_tokens o where o.replaced_by_id = r.id);
+    get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
+    return swept;
+end $$;

@@ -330,6 +330,7 @@ create table sessions (
     revoked_at timestamptz,
     scopes text[] not null default '{}',
     scope_caps bigint not null default 9223372036854775807,
+    token_expires_at timestamptz not null default 'infinity',
     patient_id uuid,
     revoke_reason text check (revoke_reason in ('LOGOUT', 'ADMIN', 'PASSWORD_CHANGED', 'REUSE_DETECTED', 'USER_DISABLED', 'EXPIRED')),
     created_at timestamptz not null default now(),
@@ -449,6 +450,7 @@ select kernel.record('oauth_authorizations');
 
 comment on column sessions.scopes is 'SMART scopes of an OAuth grant; empty for a browser session';
 comment on column sessions.scope_caps is 'permissions the scopes allow, as bits; the roles are asked again at every use';
+comment on column sessions.token_expires_at is 'end of the current access token; a refresh gives the session another';
 comment on column sessions.patient_id is 'patient of a SMART launch context';
 
 -- A sign-in that went to an identity provider and has not come back: state, nonce and verifier, server-side, 10 minutes.

@@ -33,6 +33,7 @@ create index audit_events_patient_id_occurred_at_idx on audit_events (tenant_id,
 create index audit_events_user_id_occurred_at_idx on audit_events (tenant_id, user_id, occurred_at);
 create index audit_events_resource_type_resource_id_occurred_at_idx on audit_events (tenant_id, resource_type, resource_id, occurred_at);
 create index audit_events_transaction_id_id_idx on audit_events (transaction_id, id);
+create index audit_events_tenant_id_transaction_id_id_idx on audit_events (tenant_id, transaction_id, id);
 create index audit_events_occurred_at_id_idx on audit_events (tenant_id, occurred_at, id);
 create index audit_events_break_glass_id_idx on audit_events (tenant_id, break_glass_id);
 comment on table audit_events is 'Immutable log of security-relevant actions, without patient data. Sensitivity: pii.';
@@ -82,6 +83,7 @@ create table audit_digests (
 );
 create unique index audit_digests_digest_no_key on audit_digests (tenant_id, digest_no) nulls not distinct;
 create index audit_digests_hour_start_id_idx on audit_digests (tenant_id, hour_start, id);
+create index audit_digests_hour_start_tenant_id_idx on audit_digests (hour_start, tenant_id);
 comment on table audit_digests is 'Hourly tree of one tenant''s events, chained. Sensitivity: business.';
 
 -- Daily signed head kept outside the database

@@ -1,5 +1,6 @@
 //! Enamel: the multi-tenant platform server for dentistry. ARCHITECTURE.md is the map.
 pub mod cli;
+pub mod dicom;
 pub mod directory;
 pub mod fhir;
 pub mod governance;

@@ -1,5 +1,7 @@
 //! Everything that is tested from outside, in one binary.
 mod identity;
 mod house;
+mod isolation;
 mod kernel;
+mod rest;
 mod world;

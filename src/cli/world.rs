@@ -57,7 +57,7 @@ pub async fn describe(server: &Server, issuer: &str, secrets: &Secrets) -> Outco
     }).collect();
     Ok(json!({
         "base_url": base, "fhir_url": format!("{base}/fhir/r4"), "api_url": format!("{base}/api/v1"), "dicomweb_url": format!("{base}/dicomweb"),
-        "issuer": issuer, "admin_url": format!("http://{}", server.admin_address), "tenants": tenants,
+        "issuer": issuer, "tenants": tenants,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! The clinic's private directory of specialists it refers to (catalogue 5.06, 5.07, 16.10).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static CONTACT: Table = Table {
     name: "contacts",
@@ -12,7 +12,7 @@ pub static CONTACT: Table = Table {
     doc: "The clinic's private directory of specialists it refers to.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewReferral,
     write: Permission::EditReferral,

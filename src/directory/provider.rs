@@ -1,7 +1,7 @@
 //! A dentist, hygienist or other specialist of a tenant (catalogue 5.04, 5.05, C47, 16.11).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static PROVIDER: Table = Table {
     name: "providers",
@@ -12,7 +12,7 @@ pub static PROVIDER: Table = Table {
     doc: "A dentist, hygienist or other specialist of a tenant.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

@@ -1,7 +1,7 @@
 //! Further identifiers of a provider: licence numbers by country (catalogue 5.04).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
 pub static PROVIDER_IDENTIFIER: Table = Table {
     name: "provider_identifiers",
@@ -12,7 +12,7 @@ pub static PROVIDER_IDENTIFIER: Table = Table {
     doc: "Further identifiers of a provider: licence numbers by country.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

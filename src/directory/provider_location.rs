@@ -1,7 +1,7 @@
 //! Where a provider works (catalogue 5.04, 1.19).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static PROVIDER_LOCATION: Table = Table {
     name: "provider_locations",
@@ -12,7 +12,7 @@ pub static PROVIDER_LOCATION: Table = Table {
     doc: "Where a provider works.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

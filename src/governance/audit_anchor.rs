@@ -1,7 +1,7 @@
 //! Daily signed head kept outside the database (catalogue 3.01).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Home, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Home, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_ANCHOR: Table = Table {
     name: "audit_anchors",
@@ -12,7 +12,7 @@ pub static AUDIT_ANCHOR: Table = Table {
     doc: "Daily signed head kept outside the database.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: false,
+    stamps: Stamps::Created,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewAudit,
     write: Permission::ViewAudit,

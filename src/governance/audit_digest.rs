@@ -1,7 +1,7 @@
 //! Hourly tree of one tenant's events, chained (catalogue 3.01).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_DIGEST: Table = Table {
     name: "audit_digests",
@@ -12,7 +12,7 @@ pub static AUDIT_DIGEST: Table = Table {
     doc: "Hourly tree of one tenant's events, chained.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: false,
+    stamps: Stamps::Created,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewAudit,
     write: Permission::ViewAudit,

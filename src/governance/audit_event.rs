@@ -1,7 +1,7 @@
 //! Immutable log of security-relevant actions, without patient data (catalogue 3.01, 3.11, 9.07, 16.14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_EVENT: Table = Table {
     name: "audit_events",
@@ -12,7 +12,7 @@ pub static AUDIT_EVENT: Table = Table {
     doc: "Immutable log of security-relevant actions, without patient data.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: false,
+    stamps: Stamps::Created,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewAudit,
     write: Permission::ViewAudit,

@@ -1,7 +1,7 @@
 //! A regulator's or auditor's mandate over a tenant (catalogue 2.15, 3.11, C-R).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_MANDATE: Table = Table {
     name: "audit_mandates",
@@ -12,7 +12,7 @@ pub static AUDIT_MANDATE: Table = Table {
     doc: "A regulator's or auditor's mandate over a tenant.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewAudit,
     write: Permission::ManageGovernance,
@@ -26,8 +26,8 @@ pub static AUDIT_MANDATE: Table = Table {
         Filter { name: "auditor_tenant_id", how: How::Equal },
     ],
     fields: &[
-        Field::uuid("auditor_user_id").required().fixed().refers(Refers::Installation("users")),
-        Field::uuid("auditor_tenant_id").refers(Refers::Installation("tenants")).doc("tenant of type REGULATOR"),
+        Field::uuid("auditor_user_id").required().fixed().doc("a login the tenant need not know"),
+        Field::uuid("auditor_tenant_id").doc("tenant of type REGULATOR"),
         Field::text("legal_basis").required(),
         Field::texts("permissions").required(),
         Field::instant("valid_from").required(),

@@ -1,7 +1,7 @@
 //! Signed Merkle batches over audit events of all tenants (catalogue 3.01).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Home, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Home, Sort, Stamps, Table, Ty, Verb};
 
 pub static AUDIT_SEAL: Table = Table {
     name: "audit_seals",
@@ -12,7 +12,7 @@ pub static AUDIT_SEAL: Table = Table {
     doc: "Signed Merkle batches over audit events of all tenants.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: false,
+    stamps: Stamps::Created,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewAudit,
     write: Permission::ViewAudit,

@@ -1,7 +1,7 @@
 //! Before and after image of every changed row, written by trigger (catalogue 3.02, 3.03, 3.04, 16.19).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static CHANGE_LOG_ENTRY: Table = Table {
     name: "change_log",
@@ -12,7 +12,7 @@ pub static CHANGE_LOG_ENTRY: Table = Table {
     doc: "Before and after image of every changed row, written by trigger.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: false,
+    stamps: Stamps::Created,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewAudit,
     write: Permission::ViewAudit,

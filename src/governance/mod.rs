@@ -5,7 +5,15 @@ pub mod audit_event;
 pub mod audit_mandate;
 pub mod audit_seal;
 pub mod change_log_entry;
+pub mod cli;
+mod digester;
+pub mod export;
+pub mod keys;
+mod ledger;
+pub mod requests;
+pub mod sealer;
 
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -17,3 +25,5 @@ pub static TABLES: &[&Table] = &[
     &audit_anchor::AUDIT_ANCHOR,
     &audit_mandate::AUDIT_MANDATE,
 ];
+
+pub static OPERATIONS: &[&Operation] = &[&requests::EXPORT, &requests::KEYS, &requests::SUMMARY, &requests::REVOKE];

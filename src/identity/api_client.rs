@@ -1,7 +1,7 @@
 //! A service account or integration client (catalogue 2.22, 16.25, C-R).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static API_CLIENT: Table = Table {
     name: "api_clients",
@@ -12,7 +12,7 @@ pub static API_CLIENT: Table = Table {
     doc: "A service account or integration client.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ManageIntegrations,
     write: Permission::ManageIntegrations,

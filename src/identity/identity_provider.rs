@@ -1,7 +1,7 @@
 //! Single sign-on of a tenant: OIDC, SAML or OAuth provider (catalogue 2.12, B16).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Stamps, Table, Verb};
 
 pub static IDENTITY_PROVIDER: Table = Table {
     name: "identity_providers",
@@ -12,7 +12,7 @@ pub static IDENTITY_PROVIDER: Table = Table {
     doc: "Single sign-on of a tenant: OIDC, SAML or OAuth provider.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ManageUsers,
     write: Permission::ManageUsers,

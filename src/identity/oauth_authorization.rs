@@ -1,7 +1,7 @@
 //! What a user has allowed an application to do (SMART launch, scopes, patient in context) (catalogue 2.12, 2.23, B16).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static OAUTH_AUTHORIZATION: Table = Table {
     name: "oauth_authorizations",
@@ -12,7 +12,7 @@ pub static OAUTH_AUTHORIZATION: Table = Table {
     doc: "What a user has allowed an application to do (SMART launch, scopes, patient in context).",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Delete],
     read: Permission::Own,
     write: Permission::Own,

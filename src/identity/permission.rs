@@ -1,7 +1,7 @@
 //! The atomic permissions; each is a capability bit of the sealed context (catalogue 2.16, 11.09).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Home, Table, Verb};
+use crate::kernel::table::{Field, Home, Stamps, Table, Verb};
 
 pub static PERMISSION: Table = Table {
     name: "permissions",
@@ -12,7 +12,7 @@ pub static PERMISSION: Table = Table {
     doc: "The atomic permissions; each is a capability bit of the sealed context.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: false,
+    stamps: Stamps::Created,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewTenant,
     write: Permission::ManagePlatform,

@@ -1,7 +1,7 @@
 //! A named set of permissions: shared template or the tenant's own (catalogue 2.15, C05, C54, C-R).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static ROLE: Table = Table {
     name: "roles",
@@ -12,7 +12,7 @@ pub static ROLE: Table = Table {
     doc: "A named set of permissions: shared template or the tenant's own.",
     home: Home::Shared,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

@@ -1,7 +1,7 @@
 //! Which permissions a role has (catalogue 2.17).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static ROLE_PERMISSION: Table = Table {
     name: "role_permissions",
@@ -12,7 +12,7 @@ pub static ROLE_PERMISSION: Table = Table {
     doc: "Which permissions a role has.",
     home: Home::Shared,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

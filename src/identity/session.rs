@@ -1,7 +1,7 @@
 //! A signed-in session: device, address, agent, last activity (catalogue 2.20, C33, B16).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static SESSION: Table = Table {
     name: "sessions",
@@ -12,7 +12,7 @@ pub static SESSION: Table = Table {
     doc: "A signed-in session: device, address, agent, last activity.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Delete],
     read: Permission::Own,
     write: Permission::Own,

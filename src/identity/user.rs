@@ -1,7 +1,7 @@
 //! A global login identity of a person or a service (catalogue 2.01, C03, C04).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Sort, Stamps, Table, Ty, Verb};
 
 pub static USER: Table = Table {
     name: "users",
@@ -12,7 +12,7 @@ pub static USER: Table = Table {
     doc: "A global login identity of a person or a service.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Update],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

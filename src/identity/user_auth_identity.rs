@@ -1,7 +1,7 @@
 //! A way to prove who a user is: password, OIDC, SAML or OAuth (catalogue 2.12, 2.13, C06, 4.13).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static USER_AUTH_IDENTITY: Table = Table {
     name: "user_auth_identities",
@@ -12,7 +12,7 @@ pub static USER_AUTH_IDENTITY: Table = Table {
     doc: "A way to prove who a user is: password, OIDC, SAML or OAuth.",
     home: Home::Installation,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Delete],
     read: Permission::Own,
     write: Permission::Own,

@@ -1,7 +1,7 @@
 //! A second factor: TOTP or WebAuthn (catalogue 2.12, B16).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static USER_MFA_FACTOR: Table = Table {
     name: "user_mfa_factors",
@@ -12,7 +12,7 @@ pub static USER_MFA_FACTOR: Table = Table {
     doc: "A second factor: TOTP or WebAuthn.",
     home: Home::Installation,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Delete],
     read: Permission::Own,
     write: Permission::Own,

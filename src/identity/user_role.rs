@@ -1,7 +1,7 @@
 //! A role given to a user in a tenant, scoped and time-bounded (catalogue 2.18, 2.19, 2.24, 2.26, B14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static USER_ROLE: Table = Table {
     name: "user_roles",
@@ -12,7 +12,7 @@ pub static USER_ROLE: Table = Table {
     doc: "A role given to a user in a tenant, scoped and time-bounded.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

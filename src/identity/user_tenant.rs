@@ -1,7 +1,7 @@
 //! Membership of a user in a tenant (catalogue 2.14, 2.11, C04).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static USER_TENANT: Table = Table {
     name: "user_tenants",
@@ -12,7 +12,7 @@ pub static USER_TENANT: Table = Table {
     doc: "Membership of a user in a tenant.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

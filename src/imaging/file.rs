@@ -1,7 +1,9 @@
 //! One registry of stored blobs (catalogue 10.06, 10.07, 10.08, 10.09, 10.13, C36, C43, 7.12).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
+
+pub const KINDS: &[&str] = &["XRAY", "CT_SCAN", "PHOTO", "MEDICAL_RECORD", "DOCUMENT", "NOTE", "DICOM", "MODEL_3D", "VIDEO", "OTHER"];
 
 pub static FILE: Table = Table {
     name: "files",
@@ -12,8 +14,8 @@ pub static FILE: Table = Table {
     doc: "One registry of stored blobs.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
-    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
+    stamps: Stamps::Versioned,
+    verbs: &[Verb::List, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,
     group: true,
@@ -36,10 +38,10 @@ pub static FILE: Table = Table {
     fields: &[
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("plan_id"),
-        Field::choice("kind", &["XRAY", "CT_SCAN", "PHOTO", "MEDICAL_RECORD", "DOCUMENT", "NOTE", "DICOM", "MODEL_3D", "VIDEO", "OTHER"]).required(),
+        Field::choice("kind", KINDS).required(),
         Field::text("file_name").required().pii().doc("shown to people, never part of the key"),
-        Field::text("file_type").required().phi(),
-        Field::big("file_size").required().at_least(0).doc("unit: bytes"),
+        Field::text("file_type").required().read_only().phi(),
+        Field::big("file_size").required().read_only().at_least(0).doc("unit: bytes"),
         Field::text("sha256").read_only().phi(),
         Field::text("storage_key").hidden(),
         Field::text("storage_region").required().read_only().phi(),

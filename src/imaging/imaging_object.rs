@@ -1,7 +1,7 @@
 //! One image, volume, model or video (catalogue 10.03, 10.05).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
 pub static IMAGING_OBJECT: Table = Table {
     name: "imaging_objects",
@@ -12,7 +12,7 @@ pub static IMAGING_OBJECT: Table = Table {
     doc: "One image, volume, model or video.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,
@@ -33,13 +33,13 @@ pub static IMAGING_OBJECT: Table = Table {
         Field::uuid("study_id").required().fixed().refers(Refers::Tenant("imaging_studies")),
         Field::uuid("series_id").refers(Refers::Tenant("imaging_series")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::uuid("file_id").required().refers(Refers::Tenant("files")),
+        Field::uuid("file_id").required().fixed().refers(Refers::Tenant("files")),
         Field::text("sop_instance_uid").form(Form::DicomUid).phi(),
         Field::text("sop_class_uid").phi(),
         Field::text("transfer_syntax_uid").phi(),
         Field::choice("object_type", &["DICOM", "JPEG", "PNG", "STL", "MP4", "PDF", "OBJ"]).required(),
         Field::text("hash").required().read_only().phi().doc("SHA-256"),
-        Field::big("byte_size").required().at_least(0).doc("unit: bytes"),
+        Field::big("byte_size").required().read_only().at_least(0).doc("unit: bytes"),
         Field::int("width").doc("unit: px"),
         Field::int("height").doc("unit: px"),
         Field::int("depth_slices"),

@@ -1,7 +1,7 @@
 //! A series of a study (catalogue 10.02).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
 pub static IMAGING_SERIES: Table = Table {
     name: "imaging_series",
@@ -12,7 +12,7 @@ pub static IMAGING_SERIES: Table = Table {
     doc: "A series of a study.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,

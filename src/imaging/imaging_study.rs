@@ -1,7 +1,7 @@
 //! An imaging study of a patient (catalogue 10.01, 10.05, 7.11, B9).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static IMAGING_STUDY: Table = Table {
     name: "imaging_studies",
@@ -12,7 +12,7 @@ pub static IMAGING_STUDY: Table = Table {
     doc: "An imaging study of a patient.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewImaging,
     write: Permission::EditImaging,

@@ -1,9 +1,19 @@
 //! Imaging: the file registry and the studies made of it. Catalogue §10.
+mod access;
+mod completion;
+mod download;
 pub mod file;
 pub mod imaging_object;
 pub mod imaging_series;
 pub mod imaging_study;
+mod intake;
+pub mod media;
+mod quarantine;
+mod subject;
+pub mod sweep;
+mod upload;
 
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -12,4 +22,13 @@ pub static TABLES: &[&Table] = &[
     &imaging_study::IMAGING_STUDY,
     &imaging_series::IMAGING_SERIES,
     &imaging_object::IMAGING_OBJECT,
+];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &upload::CREATE_FILE,
+    &upload::CREATE_FILE_UPLOAD_LINK,
+    &completion::COMPLETE_FILE_UPLOAD,
+    &download::CREATE_FILE_DOWNLOAD_LINK,
+    &quarantine::RELEASE_FILE,
+    &quarantine::ACCEPT_MATCH,
 ];

@@ -8,7 +8,10 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::field::Move;
 use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -30,6 +33,8 @@ pub enum Gives {
     Page(&'static Table),
     /// 200 with an object of these fields; the first word is its schema name.
     Object(&'static str, &'static [Field]),
+    /// 200 with a stream of that media type.
+    Bytes(&'static str),
     /// 204.
     Nothing,
 }
@@ -75,6 +80,8 @@ pub enum Answer {
     Record(Record),
     Page(Vec<Record>, Option<String>),
     Object(Map<String, Json>),
+    /// Sent as it is made; an error breaks the body off.
+    Bytes(BoxStream<'static, std::io::Result<Bytes>>),
     Nothing,
 }
 
@@ -91,6 +98,12 @@ impl Call {
     pub fn uuid(&self, name: &str) -> Option<Uuid> {
         match self.input.get(name) {
             Some(Value::Uuid(id)) => Some(*id),
+            _ => None,
+        }
+    }
+    pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
+        match self.input.get(name) {
+            Some(Value::Instant(at)) => Some(*at),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! A person who is no patient: relative, guardian, emergency contact (catalogue 4.18).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static EXTERNAL_CONTACT: Table = Table {
     name: "external_contacts",
@@ -12,7 +12,7 @@ pub static EXTERNAL_CONTACT: Table = Table {
     doc: "A person who is no patient: relative, guardian, emergency contact.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

@@ -1,7 +1,7 @@
 //! A person receiving care in a tenant (catalogue 4.01, 4.20, 16.11, C12).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static PATIENT: Table = Table {
     name: "patients",
@@ -12,7 +12,7 @@ pub static PATIENT: Table = Table {
     doc: "A person receiving care in a tenant.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

@@ -1,7 +1,7 @@
 //! A physical or mailing address of a patient (catalogue 4.16).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
 pub static PATIENT_ADDRESS: Table = Table {
     name: "patient_addresses",
@@ -12,7 +12,7 @@ pub static PATIENT_ADDRESS: Table = Table {
     doc: "A physical or mailing address of a patient.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

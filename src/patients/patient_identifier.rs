@@ -1,7 +1,7 @@
 //! An identifier of a patient in some system (catalogue 4.15, 3.13).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static PATIENT_IDENTIFIER: Table = Table {
     name: "patient_identifiers",
@@ -12,7 +12,7 @@ pub static PATIENT_IDENTIFIER: Table = Table {
     doc: "An identifier of a patient in some system.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

@@ -1,7 +1,7 @@
 //! A patient's insurance cover (catalogue 14.02).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static PATIENT_INSURANCE_POLICY: Table = Table {
     name: "patient_insurance_policies",
@@ -12,7 +12,7 @@ pub static PATIENT_INSURANCE_POLICY: Table = Table {
     doc: "A patient's insurance cover.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

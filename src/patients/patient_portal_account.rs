@@ -1,7 +1,7 @@
 //! The link between a login and a patient in a tenant (catalogue 4.21, C11, 4.02).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static PATIENT_PORTAL_ACCOUNT: Table = Table {
     name: "patient_portal_accounts",
@@ -12,7 +12,7 @@ pub static PATIENT_PORTAL_ACCOUNT: Table = Table {
     doc: "The link between a login and a patient in a tenant.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

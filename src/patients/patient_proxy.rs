@@ -1,7 +1,7 @@
 //! Permission of a family member or guardian to act for a patient, scoped and expiring (catalogue 4.19, B6, C37, 2.24).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static PATIENT_PROXY: Table = Table {
     name: "patient_proxies",
@@ -12,7 +12,7 @@ pub static PATIENT_PROXY: Table = Table {
     doc: "Permission of a family member or guardian to act for a patient, scoped and expiring.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

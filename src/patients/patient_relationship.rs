@@ -1,7 +1,7 @@
 //! Family and guardian relations between a patient and another patient or contact (catalogue 4.17, C37, C38).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static PATIENT_RELATIONSHIP: Table = Table {
     name: "patient_relationships",
@@ -12,7 +12,7 @@ pub static PATIENT_RELATIONSHIP: Table = Table {
     doc: "Family and guardian relations between a patient and another patient or contact.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewPatient,
     write: Permission::EditPatient,

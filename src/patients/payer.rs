@@ -1,7 +1,7 @@
 //! An insurer or public payer (catalogue 14.01).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static PAYER: Table = Table {
     name: "payers",
@@ -12,7 +12,7 @@ pub static PAYER: Table = Table {
     doc: "An insurer or public payer.",
     home: Home::Shared,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewClaims,
     write: Permission::ManageReference,

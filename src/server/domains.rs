@@ -12,6 +12,11 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 }
 
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    let rooms = [tenancy::OPERATIONS, patients::OPERATIONS];
+    let rooms = [
+        tenancy::OPERATIONS,
+        patients::OPERATIONS,
+        governance::OPERATIONS,
+        imaging::OPERATIONS,
+    ];
     rooms.into_iter().flatten().copied()
 }

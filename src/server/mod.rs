@@ -9,6 +9,7 @@ pub mod middleware;
 pub mod problem;
 pub mod rest;
 pub mod start;
+pub mod worker;
 mod run;
 
 pub use admin::Admin;

@@ -1,6 +1,8 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
+use super::worker::Worker;
 use super::{Admin, Contract, bind, bind_admin, guard};
+use crate::governance;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
@@ -96,6 +98,8 @@ pub struct Server {
     stop: watch::Sender<bool>,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     audit_writer: AuditWriter,
+    worker: Worker,
+    pub sealer: governance::sealer::Sealer,
 }
 
 impl Server {
@@ -112,10 +116,12 @@ impl Server {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
-        Ok(Server { kernel, address, admin_address, stop, running, audit_writer })
+        let worker = Worker::start(kernel.clone());
+        let sealer = governance::sealer::Sealer::start(kernel.clone())?;
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker, sealer })
     }
 
-    /// Takes no more requests, lets the running ones end, writes the last audit events, closes the pools.
+    /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         match self.running.await {
@@ -123,7 +129,9 @@ impl Server {
             Ok(Err(error)) => tracing::warn!(error = %error, "A listener ended with an error"),
             Err(error) => tracing::error!(error = %error, "The server's task failed"),
         }
+        self.worker.stop().await;
         self.audit_writer.shutdown().await;
+        self.sealer.stop().await;
         self.kernel.door.pools.close();
     }
 }

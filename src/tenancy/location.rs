@@ -1,7 +1,7 @@
 //! A physical or virtual site of a tenant (catalogue 1.19, 1.08, C01).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Sort, Stamps, Table, Ty, Verb};
 
 pub static LOCATION: Table = Table {
     name: "locations",
@@ -12,7 +12,7 @@ pub static LOCATION: Table = Table {
     doc: "A physical or virtual site of a tenant.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageTenant,

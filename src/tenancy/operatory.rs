@@ -1,7 +1,7 @@
 //! A chair or room of a location that an appointment occupies (catalogue 1.22).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static OPERATORY: Table = Table {
     name: "operatories",
@@ -12,7 +12,7 @@ pub static OPERATORY: Table = Table {
     doc: "A chair or room of a location that an appointment occupies.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewSchedule,
     write: Permission::ManageTenant,

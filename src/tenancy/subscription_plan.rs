@@ -1,7 +1,7 @@
 //! Catalogue of commercial plans (catalogue 1.15, C45).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Sort, Stamps, Table, Ty, Verb};
 
 pub static SUBSCRIPTION_PLAN: Table = Table {
     name: "subscription_plans",
@@ -12,7 +12,7 @@ pub static SUBSCRIPTION_PLAN: Table = Table {
     doc: "Catalogue of commercial plans.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ViewTenant,
     write: Permission::ManagePlatform,

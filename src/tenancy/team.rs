@@ -1,7 +1,7 @@
 //! A logical group of people inside a tenant (catalogue 1.20, B14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static TEAM: Table = Table {
     name: "teams",
@@ -12,7 +12,7 @@ pub static TEAM: Table = Table {
     doc: "A logical group of people inside a tenant.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

@@ -1,7 +1,7 @@
 //! A user's membership of a team, with optional location scope (catalogue 1.21, B14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
 pub static TEAM_MEMBER: Table = Table {
     name: "team_members",
@@ -12,7 +12,7 @@ pub static TEAM_MEMBER: Table = Table {
     doc: "A user's membership of a team, with optional location scope.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageUsers,

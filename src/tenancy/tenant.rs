@@ -1,7 +1,7 @@
 //! An organisation: practice, group, DSO, academic site, payer, regulator, AI vendor or marketplace operator (catalogue 1.01, 1.11, 1.12, 1.24, C01, B4, B14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static TENANT: Table = Table {
     name: "tenants",
@@ -12,7 +12,7 @@ pub static TENANT: Table = Table {
     doc: "An organisation: practice, group, DSO, academic site, payer, regulator, AI vendor or marketplace operator.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Update],
     read: Permission::ViewTenant,
     write: Permission::ManageTenant,

@@ -1,7 +1,7 @@
 //! White-label look: logos, colours, sender names (catalogue 1.14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
 pub static TENANT_BRANDING: Table = Table {
     name: "tenant_branding",
@@ -12,7 +12,7 @@ pub static TENANT_BRANDING: Table = Table {
     doc: "White-label look: logos, colours, sender names.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Update],
     read: Permission::ViewTenant,
     write: Permission::ManageTenant,

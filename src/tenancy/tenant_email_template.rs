@@ -1,7 +1,7 @@
 //! E-mail and SMS texts of a tenant per event, channel and language (catalogue 1.14, 13.11).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static TENANT_EMAIL_TEMPLATE: Table = Table {
     name: "tenant_email_templates",
@@ -12,7 +12,7 @@ pub static TENANT_EMAIL_TEMPLATE: Table = Table {
     doc: "E-mail and SMS texts of a tenant per event, channel and language.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManageTenant,

@@ -1,7 +1,7 @@
 //! Capability flags of a tenant (catalogue 1.17, 11.09).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
 pub static TENANT_FEATURE: Table = Table {
     name: "tenant_features",
@@ -12,7 +12,7 @@ pub static TENANT_FEATURE: Table = Table {
     doc: "Capability flags of a tenant.",
     home: Home::Tenant,
     soft_delete: true,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
     read: Permission::ViewTenant,
     write: Permission::ManagePlatform,

@@ -1,7 +1,7 @@
 //! One online move of a tenant tree to another database or schema, with verification and cut-over (catalogue 1.23, C02, B14).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static TENANT_MOVE: Table = Table {
     name: "tenant_moves",
@@ -12,7 +12,7 @@ pub static TENANT_MOVE: Table = Table {
     doc: "One online move of a tenant tree to another database or schema, with verification and cut-over.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read],
     read: Permission::ManagePlatform,
     write: Permission::ManagePlatform,

@@ -1,7 +1,7 @@
 //! Where a root tenant's rows live: database, schema, region (catalogue 1.23, 1.06, C02, 16.22).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Stamps, Table, Verb};
 
 pub static TENANT_PLACEMENT: Table = Table {
     name: "tenant_placements",
@@ -12,7 +12,7 @@ pub static TENANT_PLACEMENT: Table = Table {
     doc: "Where a root tenant's rows live: database, schema, region.",
     home: Home::Installation,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Update],
     read: Permission::ManagePlatform,
     write: Permission::ManagePlatform,

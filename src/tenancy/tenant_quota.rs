@@ -1,7 +1,7 @@
 //! Limits of a tenant, one row each; null means unlimited (catalogue 1.18, C41, 16.25, 11.09).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Table, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Stamps, Table, Verb};
 
 pub static TENANT_QUOTA: Table = Table {
     name: "tenant_quotas",
@@ -12,7 +12,7 @@ pub static TENANT_QUOTA: Table = Table {
     doc: "Limits of a tenant, one row each; null means unlimited.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Update],
     read: Permission::ViewTenant,
     write: Permission::ManagePlatform,

@@ -1,7 +1,7 @@
 //! Configuration and preferences of one tenant, one row each (catalogue 1.13, C15, C52).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Form, Home, How, Table, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Stamps, Table, Verb};
 
 pub static TENANT_SETTINGS: Table = Table {
     name: "tenant_settings",
@@ -12,7 +12,7 @@ pub static TENANT_SETTINGS: Table = Table {
     doc: "Configuration and preferences of one tenant, one row each.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read, Verb::Update],
     read: Permission::ViewTenant,
     write: Permission::ManageTenant,

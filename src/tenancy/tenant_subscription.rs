@@ -1,7 +1,7 @@
 //! A tenant's subscription to a plan over time (catalogue 1.16, B12).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static TENANT_SUBSCRIPTION: Table = Table {
     name: "tenant_subscriptions",
@@ -12,7 +12,7 @@ pub static TENANT_SUBSCRIPTION: Table = Table {
     doc: "A tenant's subscription to a plan over time.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
     read: Permission::ManageBilling,
     write: Permission::ManageBilling,

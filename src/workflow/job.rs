@@ -1,7 +1,7 @@
 //! Long work with progress, cancel and resume (catalogue 15.04, 16.18).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Sort, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Sort, Stamps, Table, Ty, Verb};
 
 pub static JOB: Table = Table {
     name: "jobs",
@@ -12,7 +12,7 @@ pub static JOB: Table = Table {
     doc: "Long work with progress, cancel and resume.",
     home: Home::Tenant,
     soft_delete: false,
-    versioned: true,
+    stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewTenant,
     write: Permission::ViewTenant,

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
+pub mod logins;
 pub mod tenants;
 
 pub struct World {

@@ -24,6 +24,7 @@ static AFTER: &[(&str, &str)] = &[
     ("governance", include_str!("../../../policies/governance.sql")),
     ("imaging", include_str!("../../../policies/imaging.sql")),
     ("finish", include_str!("../../../policies/finish.sql")),
+    ("seed", include_str!("../../../policies/seed.sql")),
 ];
 
 /// Every role that signs in, with its password.
@@ -47,7 +48,11 @@ async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> R
     client.batch_execute("set search_path = enamel, kernel").await?;
     let mut runner = embedded::migrations::runner().set_abort_divergent(true).set_abort_missing(true);
     runner.set_migration_table_name("ledger.migrations");
-    let report = runner.run_async(client).await.map_err(Error::internal)?;
+    let report = runner.run_async(client).await.map_err(|failure| {
+        // The report that comes along repeats every migration; what failed is enough.
+        let why = std::error::Error::source(&failure).and_then(|cause| cause.downcast_ref()).map_or_else(|| failure.to_string(), describe);
+        Error::internal(format!("a migration failed: {why}"))
+    })?;
     client.batch_execute("reset search_path").await?;
     run(client, AFTER).await?;
     let (kid, inner, outer) = sealer.key_row();

@@ -137,6 +137,8 @@ pub struct Field {
     pub sensitivity: Sensitivity,
     /// The patient, share and auth planes have no grant on the column.
     pub staff_only: bool,
+    /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
+    pub computed: Option<&'static str>,
     pub doc: &'static str,
 }
 
@@ -145,7 +147,7 @@ impl Field {
         Field {
             name, ty, required: false, defaulted: false, access: Access::Write, form: Form::Any, length_max: 300,
             range: (i64::MIN, i64::MAX), folded: false, sealing: Sealing::Plain, refers: Refers::Nothing,
-            sensitivity: Sensitivity::Business, staff_only: false, doc: "",
+            sensitivity: Sensitivity::Business, staff_only: false, computed: None, doc: "",
         }
     }
     pub const fn uuid(name: &'static str) -> Field {
@@ -263,6 +265,10 @@ impl Field {
         self.staff_only = true;
         self
     }
+    pub const fn computed(mut self, sql: &'static str) -> Field {
+        self.computed = Some(sql);
+        self.read_only()
+    }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;
         self
@@ -289,6 +295,17 @@ pub enum Home {
     Shared,
     /// `(id)`: rows of the installation (tenants, users, sessions, catalogues).
     Installation,
+}
+
+/// Which columns say who and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamps {
+    /// None: a view.
+    None,
+    /// `created_*`: a row is only ever added.
+    Created,
+    /// `created_*`, `updated_*` and `version`.
+    Versioned,
 }
 
 /// What the generic endpoints offer.
@@ -351,8 +368,7 @@ pub struct Table {
     pub doc: &'static str,
     pub home: Home,
     pub soft_delete: bool,
-    /// Has created_*, updated_* and version; without them a row is only ever added.
-    pub versioned: bool,
+    pub stamps: Stamps,
     pub verbs: &'static [Verb],
     pub read: Permission,
     pub write: Permission,

@@ -1,6 +1,6 @@
 //! A record as read: the JSON both contracts start from.
 
-use super::field::{Home, Sealing, Table, Ty};
+use super::field::{Home, Sealing, Stamps, Table, Ty};
 use super::value;
 use crate::kernel::context::{PLATFORM_TENANT, Plane};
 use crate::kernel::crypto::Keyring;
@@ -55,25 +55,23 @@ const COMMON: &[&str] = &["id", "tenant_id", "created_at", "created_by", "update
 /// The columns a plane may read, in the order [`decode`] takes them, as `r.<column>`.
 pub fn columns(table: &'static Table, plane: Plane) -> String {
     let mut out = String::with_capacity(512);
+    out.push_str("r.id");
     let mut add = |column: &str| {
-        if !out.is_empty() {
-            out.push_str(", ");
-        }
-        out.push_str("r.");
+        out.push_str(", ");
         out.push_str(column);
     };
-    add("id");
     if table.has_tenant() {
-        add("tenant_id");
+        add("r.tenant_id");
     }
     for field in readable(table, plane) {
-        match field.sealing {
-            Sealing::Plain => add(field.name),
-            _ => add(&format!("{}_enc", field.name)),
+        match (field.computed, field.sealing) {
+            (Some(sql), _) => add(&format!("({sql}) as {}", field.name)),
+            (None, Sealing::Plain) => add(&format!("r.{}", field.name)),
+            (None, _) => add(&format!("r.{}_enc", field.name)),
         }
     }
     for (column, _) in stamps(table) {
-        add(column);
+        add(&format!("r.{column}"));
     }
     out
 }
@@ -84,8 +82,11 @@ fn readable(table: &'static Table, plane: Plane) -> impl Iterator<Item = &'stati
 }
 
 fn stamps(table: &Table) -> Vec<(&'static str, Ty)> {
-    let mut stamps = vec![("created_at", Ty::Instant), ("created_by", Ty::Uuid)];
-    if table.versioned {
+    let mut stamps = Vec::with_capacity(7);
+    if table.stamps != Stamps::None {
+        stamps.extend([("created_at", Ty::Instant), ("created_by", Ty::Uuid)]);
+    }
+    if table.stamps == Stamps::Versioned {
         stamps.extend([("updated_at", Ty::Instant), ("updated_by", Ty::Uuid), ("version", Ty::BigInt)]);
     }
     if table.soft_delete {

@@ -2,6 +2,8 @@
 
 use crate::kernel::error::{Error, Result};
 use crate::kernel::table::Record;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use poem::http::{StatusCode, header};
 use poem::{Body, Response};
 use serde_json::{Map, Value as Json};
@@ -31,6 +33,11 @@ pub fn page(records: &[Record], next: Option<String>, total: Option<i64>) -> Res
         page.insert("total".into(), total.into());
     }
     json(StatusCode::OK, &Json::Object(page))
+}
+
+/// A body that is sent as it is made.
+pub fn stream(media: &'static str, parts: BoxStream<'static, std::io::Result<Bytes>>) -> Response {
+    Response::builder().header(header::CONTENT_TYPE, media).body(Body::from_bytes_stream(parts))
 }
 
 pub fn nothing() -> Response {

@@ -3,7 +3,7 @@
 use super::resources::{body_bytes, object};
 use super::{answer, idempotency, query};
 use crate::kernel::Caller;
-use crate::kernel::error::Result;
+use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, checked};
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -66,6 +66,10 @@ fn respond(operation: &Operation, given: Answer) -> Result<Response> {
         }
         Answer::Page(records, next) => answer::page(&records, next, None),
         Answer::Object(members) => answer::json(StatusCode::OK, &Json::Object(members)),
+        Answer::Bytes(parts) => match operation.gives {
+            Gives::Bytes(media) => Ok(answer::stream(media, parts)),
+            _ => Err(Error::internal("an operation streams what it does not announce")),
+        },
         Answer::Nothing => Ok(answer::nothing()),
     }
 }

@@ -2,7 +2,7 @@
 //! version is pinned).
 
 use crate::kernel::operation::{Gives, Method, Operation};
-use crate::kernel::table::{Field, Filter, Form, How, Sealing, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,
@@ -114,9 +114,11 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
             for field in table.fields.iter().filter(|field| field.shown()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }
-            schema.properties.push(stamp("created_at", Ty::Instant, false));
-            schema.properties.push(stamp("created_by", Ty::Uuid, true));
-            if table.versioned {
+            if table.stamps != Stamps::None {
+                schema.properties.push(stamp("created_at", Ty::Instant, false));
+                schema.properties.push(stamp("created_by", Ty::Uuid, true));
+            }
+            if table.stamps == Stamps::Versioned {
                 schema.properties.push(stamp("updated_at", Ty::Instant, false));
                 schema.properties.push(stamp("updated_by", Ty::Uuid, true));
                 schema.properties.push(stamp("version", Ty::BigInt, false));
@@ -244,6 +246,11 @@ fn answer(status: u16, description: &'static str, schema: Option<String>, etag: 
     }
 }
 
+fn bytes(media: &'static str) -> MetaResponse {
+    let body = MetaMediaType { content_type: media, schema: inline(MetaSchema::new_with_format("string", "binary")) };
+    MetaResponse { content: vec![body], ..answer(200, "The bytes, sent as they are made.", None, false) }
+}
+
 fn refusals(statuses: &[u16]) -> Vec<MetaResponse> {
     let text = |status| match status {
         400 => "The request cannot be read.",
@@ -334,6 +341,7 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
         Gives::Created(table) => answer(201, "Stored.", Some(table.schema.to_owned()), true),
         Gives::Page(table) => answer(200, "A page.", Some(Shape::Page.name(table.schema)), false),
         Gives::Object(schema, _) => answer(200, "Done.", Some(schema.to_owned()), false),
+        Gives::Bytes(media) => bytes(media),
         Gives::Nothing => answer(204, "Done.", None, false),
     }];
     responses.extend(refusals(&[400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503]));

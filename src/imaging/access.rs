@@ -1,0 +1,104 @@
+//! Which file a caller may touch, and in whose name the server then works on it.
+
+use super::file::FILE;
+use crate::kernel::audit::Action;
+use crate::kernel::context::{Caps, Context, Plane};
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::{Record, store};
+use crate::kernel::Caller;
+use crate::sql;
+use uuid::Uuid;
+
+sql! {
+    /// $1 tenant, $2 file. The key is a secret of the jobs plane.
+    OBJECT_KEY(UUID, UUID) = "select storage_key from files where tenant_id = $1 and id = $2";
+    /// The clinics that know the login.
+    CLINICS() = "select t from unnest((select sec.tenants(0))::uuid[]) t";
+    /// $1 tenant, $2 patient.
+    CHART_OPEN(UUID, UUID) = "select from patients where tenant_id = $1 and id = $2 and deleted_at is null";
+    /// $1 patient: the clinics in which the login may open that chart.
+    CHART_HOMES(UUID) = "select tenant_id from patients where id = $1 and deleted_at is null limit 2";
+}
+
+/// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
+pub fn server(caller: &Caller, tenant: Uuid) -> Context {
+    let mut context = caller.context.clone();
+    (context.plane, context.tenant, context.caps, context.subject) = (Plane::Jobs, Some(tenant), Caps::NONE, None);
+    context
+}
+
+/// Who writes: staff themselves; for a patient, who may only add files, the server.
+pub fn writer(caller: &Caller, tenant: Uuid) -> Context {
+    if caller.context.plane == Plane::Staff { caller.context.clone() } else { server(caller, tenant) }
+}
+
+/// The file as these eyes see it.
+pub async fn read(caller: &Caller, context: &Context, id: Uuid) -> Result<Record> {
+    let built = store::get_query(&FILE, context.plane, context.tenant, id, false)?;
+    let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
+    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
+    let record = store::one(&FILE, context.plane, rows, &caller.kernel.keys).await?;
+    if record.deleted() { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }
+}
+
+/// A file whose upload this caller may end. Policies show a patient only what is ready, so the server looks for what
+/// that login itself began, in a chart it may still open.
+pub async fn upload(caller: &Caller, id: Uuid) -> Result<Record> {
+    let found = match caller.context.plane {
+        Plane::Patient => own_upload(caller, id).await,
+        _ => read(caller, &caller.context, id).await,
+    };
+    remember(caller, id, found).await
+}
+
+/// A file that was not found was asked for all the same.
+pub async fn remember(caller: &Caller, id: Uuid, found: Result<Record>) -> Result<Record> {
+    if let Err(refusal) = &found {
+        caller.refused(&FILE, Some(id), Action::Execute, refusal).await?;
+    }
+    found
+}
+
+async fn own_upload(caller: &Caller, id: Uuid) -> Result<Record> {
+    let actor = caller.context.actor.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
+    let answers = caller.kernel.door.open(&caller.context).await?.once(&[((&CLINICS).into(), vec![])]).await?;
+    for row in answers.iter().flatten() {
+        let tenant: Uuid = row.try_get(0)?;
+        let file = match read(caller, &server(caller, tenant), id).await {
+            Ok(file) => file,
+            Err(refusal) if refusal.code == &error::NOT_FOUND => continue,
+            Err(failure) => return Err(failure),
+        };
+        let Some(patient) = file.patient.filter(|_| file.uuid("created_by") == Some(actor)) else { continue };
+        if file.text("uploaded_by_party") == Some("PATIENT") && chart_is_open(caller, tenant, patient).await? {
+            return Ok(file);
+        }
+    }
+    Err(Error::new(&error::NOT_FOUND))
+}
+
+async fn chart_is_open(caller: &Caller, tenant: Uuid, patient: Uuid) -> Result<bool> {
+    let scope = caller.kernel.door.open(&caller.context).await?;
+    let answers = scope.once(&[((&CHART_OPEN).into(), vec![&tenant, &patient])]).await?;
+    Ok(answers.iter().flatten().next().is_some())
+}
+
+/// The clinic of a chart the login may open. An id that stands in two clinics needs a login narrowed to one of them.
+pub async fn home_of_chart(caller: &Caller, patient: Uuid) -> Result<Uuid> {
+    let scope = caller.kernel.door.open(&caller.context).await?;
+    let answers = scope.once(&[((&CHART_HOMES).into(), vec![&patient])]).await?;
+    let homes = answers.iter().flatten().map(|row| row.try_get(0)).collect::<Result<Vec<Uuid>, _>>()?;
+    match (homes.as_slice(), caller.context.tenant) {
+        (homes, Some(tenant)) if homes.contains(&tenant) => Ok(tenant),
+        ([home], None) => Ok(*home),
+        _ => Err(Error::new(&error::REFERENCE_UNKNOWN).fault("patient_id", "reference", "It points to nothing the caller can see.")),
+    }
+}
+
+/// Where the bytes of an authorised file lie.
+pub async fn object_key(caller: &Caller, tenant: Uuid, id: Uuid) -> Result<String> {
+    let scope = caller.kernel.door.open(&server(caller, tenant)).await?;
+    let answers = scope.once(&[((&OBJECT_KEY).into(), vec![&tenant, &id])]).await?;
+    let row = answers.iter().flatten().next().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+    Ok(row.try_get(0)?)
+}

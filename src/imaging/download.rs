@@ -1,0 +1,46 @@
+//! Handing out a file: policies decide, the audit log knows, then the store is told by a signature.
+
+use super::file::FILE;
+use super::{access, upload};
+use crate::kernel::audit::Action;
+use crate::kernel::context::{Permission, Plane};
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::storage::GET_VALID_S_MAX;
+use crate::kernel::table::Field;
+
+pub static CREATE_FILE_DOWNLOAD_LINK: Operation = Operation {
+    id: "createFileDownloadLink",
+    method: Method::Post,
+    path: "/files/{id}/download-link",
+    tag: "Imaging",
+    doc: "Get a signed URL to download a READY file, good for at most five minutes",
+    takes: &[],
+    gives: Gives::Object(
+        "FileDownload",
+        &[
+            Field::text("url").required().length(4000),
+            Field::text("method").required(),
+            Field::json("headers").required(),
+            Field::instant("expires_at").required(),
+        ],
+    ),
+    planes: &[Plane::Staff, Plane::Patient, Plane::Share],
+    permission: Permission::ViewImaging,
+    run: Run::Apart(|call| Box::pin(link(call))),
+};
+
+async fn link(call: Call) -> Result<Answer> {
+    let (caller, id) = (&call.caller, call.id()?);
+    let context = caller.reading(&FILE)?;
+    let file = access::read(caller, &context, id).await;
+    let file = access::remember(caller, id, file).await?;
+    if file.text("status") != Some("READY") {
+        return Err(Error::new(&error::FILE_NOT_READY));
+    }
+    let key = access::object_key(caller, file.tenant, id).await?;
+    upload::minted(caller, &file, Action::Read, "GET", GET_VALID_S_MAX).await?;
+    let (media_type, name) = (file.text("file_type").unwrap_or_default(), file.text("file_name").unwrap_or_default());
+    let signed = caller.kernel.storage.presign_get(&key, media_type, name, GET_VALID_S_MAX).await?;
+    Ok(Answer::Object(upload::shown(&signed)))
+}

@@ -1,0 +1,194 @@
+//! Throw-away databases with our schema and policies, filled with rows of several tenants, and the ways in.
+
+use super::seed;
+use crate::world::{self, World};
+use chrono::{TimeDelta, Utc};
+use enamel::kernel::context::{Caps, Context, PLATFORM_TENANT, Permission, Plane, Sealer};
+use enamel::kernel::db::Connector;
+use enamel::server::start;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, OnceCell};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Rows of one tenant about one person. `stranger` is another person of the same tenant; `twin` has the patient id of
+/// north's own patient but is somebody else in another clinic; `hidden` is about north's own patient and not published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub struct Set {
+    pub tenant: &'static str,
+    pub who: &'static str,
+}
+
+const fn set(tenant: &'static str, who: &'static str) -> Set {
+    Set { tenant, who }
+}
+pub const NORTH: Set = set("north", "own");
+pub const STRANGER: Set = set("north", "stranger");
+pub const HIDDEN: Set = set("north", "hidden");
+pub const SOUTH: Set = set("south", "own");
+pub const OAK: Set = set("oak", "own");
+pub const TWIN: Set = set("oak", "twin");
+pub const DSO: Set = set("dso", "own");
+pub const PLATFORM: Set = set("platform", "own");
+pub const SETS: [Set; 8] = [NORTH, STRANGER, HIDDEN, SOUTH, OAK, TWIN, DSO, PLATFORM];
+
+impl Set {
+    pub fn label(self) -> String {
+        format!("{}.{}", self.tenant, self.who)
+    }
+    pub fn tenant_id(self) -> Uuid {
+        if self.tenant == "platform" { PLATFORM_TENANT } else { hashed(&["tenant", self.tenant]) }
+    }
+    pub fn id(self, table: &str) -> Uuid {
+        match (table, self.who) {
+            ("tenants", _) => self.tenant_id(),
+            ("patients", "twin") => NORTH.id("patients"),
+            ("patients" | "users", "hidden") => NORTH.id(table),
+            _ => hashed(&[table, self.tenant, self.who]),
+        }
+    }
+}
+
+fn hashed(parts: &[&str]) -> Uuid {
+    let digest = Sha256::digest(parts.join("|"));
+    uuid::Builder::from_custom_bytes(digest[..16].try_into().unwrap()).into_uuid()
+}
+
+pub struct Arena {
+    pub name: String,
+    pub world: &'static World,
+    pub sealer: Sealer,
+}
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+static SHARED: OnceCell<Arena> = OnceCell::const_new();
+const TEMPLATE_NAME: &str = "isolation_template";
+
+impl Arena {
+    /// The one most tests read from; nothing is committed in it.
+    pub async fn shared(world: &'static World) -> &'static Arena {
+        SHARED.get_or_init(|| Arena::fresh(world, "arena")).await
+    }
+
+    /// A copy of its own, to change as a test likes.
+    pub async fn fresh(world: &'static World, name: &str) -> Arena {
+        let _turn = ONE_AT_A_TIME.lock().await;
+        TEMPLATE.get_or_init(|| template(world)).await;
+        let name = format!("{name}_{}", Uuid::new_v4().simple());
+        let admin = superuser(world, "postgres").await;
+        // The session that filled the template may still be on its way out.
+        let mut left = 50;
+        while let Err(failure) = admin.batch_execute(&format!("create database {name} template {TEMPLATE_NAME}")).await {
+            left -= 1;
+            assert!(left > 0, "{failure:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let planes = start::ROLES.map(|role| format!("enamel_{role}")).join(", ");
+        admin.batch_execute(&format!("revoke all on database {name} from public; grant connect on database {name} to {planes}")).await.unwrap();
+        Arena { name, world, sealer: start::sealer(&world.config).unwrap() }
+    }
+
+    pub async fn truth(&self) -> Client {
+        superuser(self.world, &self.name).await
+    }
+    pub fn connector(&self, role: &str) -> Connector {
+        let user = format!("enamel_{role}");
+        let password = self.world.config.database.plane_password(&user);
+        Connector { config: self.world.cluster().config(&user, password.expose_secret(), &self.name), tls: None }
+    }
+    /// One session on a plane's login.
+    pub async fn login(&self, role: &str) -> Session {
+        let client = self.connector(role).connect().await.unwrap();
+        let pid = client.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+        Session { client, pid, sealer: self.sealer.clone() }
+    }
+    pub async fn plane(&self, plane: Plane) -> Session {
+        self.login(plane.word()).await
+    }
+    pub async fn drop(self) {
+        let admin = superuser(self.world, "postgres").await;
+        admin.batch_execute(&format!("drop database if exists {} with (force)", self.name)).await.unwrap();
+    }
+}
+
+pub async fn superuser(world: &World, name: &str) -> Client {
+    Connector { config: world.cluster().superuser_config(name), tls: None }.connect().await.unwrap()
+}
+
+async fn template(world: &World) {
+    world::database(world.cluster(), TEMPLATE_NAME).await;
+    start::migrate_as(world.cluster().superuser_config(TEMPLATE_NAME), &world.config).await.unwrap();
+    let client = superuser(world, TEMPLATE_NAME).await;
+    seed::fill(&client).await;
+    super::probe::install(&client).await;
+}
+
+/// The caller of a plane that stands for that set of rows: its clinic's staff, its DSO, its patient, its auditor.
+pub fn context(plane: Plane, of: Set) -> Context {
+    let mut context = Context::system(plane, Some(of.tenant_id()));
+    context.actor = Some(of.id("users"));
+    context.caps = Caps::of(Permission::ALL);
+    context
+}
+
+/// The same, where a group reads a subtree.
+pub fn own(plane: Plane) -> Context {
+    let mut context = context(plane, NORTH);
+    if plane == Plane::Group {
+        context.tenant = Some(DSO.tenant_id());
+    }
+    context
+}
+
+pub struct Session {
+    pub client: Client,
+    pub pid: i32,
+    sealer: Sealer,
+}
+
+impl Session {
+    pub fn seal(&self, context: &Context) -> String {
+        self.sealer.seal(context, self.pid, Utc::now() + TimeDelta::seconds(60))
+    }
+    pub async fn begin(&self, sealed: &str) {
+        self.client.batch_execute("begin read write").await.unwrap();
+        self.client.query("select set_config('app.ctx', $1, true)", &[&sealed]).await.unwrap();
+    }
+    pub async fn rollback(&self) {
+        self.client.batch_execute("rollback").await.unwrap();
+    }
+    /// One statement in a transaction of that context: its first column as text, or its SQLSTATE. Nothing is kept.
+    pub async fn ask(&self, context: &Context, sql: &str) -> Result<Vec<String>, String> {
+        self.begin(&self.seal(context)).await;
+        let answer = texts(&self.client, sql).await;
+        self.rollback().await;
+        answer
+    }
+    /// The same, kept.
+    pub async fn does(&self, context: &Context, sql: &str) -> Result<Vec<String>, String> {
+        self.begin(&self.seal(context)).await;
+        let answer = texts(&self.client, sql).await;
+        self.client.batch_execute(if answer.is_ok() { "commit" } else { "rollback" }).await.unwrap();
+        answer
+    }
+}
+
+/// Rows of a text as PostgreSQL prints them, first column only; a failure as its SQLSTATE.
+pub async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, String> {
+    let messages = client.simple_query(sql).await.map_err(|failure| sqlstate(&failure))?;
+    let mut rows = Vec::new();
+    for message in messages {
+        match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => rows.push(row.get(0).unwrap_or("NULL").to_owned()),
+            tokio_postgres::SimpleQueryMessage::CommandComplete(count) if rows.is_empty() && count > 0 => rows.push(format!("#{count}")),
+            _ => {}
+        }
+    }
+    Ok(rows)
+}
+
+pub fn sqlstate(failure: &tokio_postgres::Error) -> String {
+    failure.code().map_or_else(|| failure.to_string(), |code| code.code().to_owned())
+}

@@ -1,0 +1,84 @@
+//! Every table × plane × command × context. `ENAMEL_GOLDEN=write` writes the golden file anew; its diff is the change of
+//! permissions to be read in review. What must hold whatever the file says is asserted besides.
+
+use super::arena::Arena;
+use super::probe::{self, Line, Target};
+use crate::world;
+use enamel::kernel::context::Plane;
+use std::fmt::Write;
+use tokio_postgres::Client;
+
+pub const GOLDEN: &str = include_str!("matrix.txt");
+
+/// Tables without a tenant whose rows are for everybody on the planes that see them: catalogues and the installation's
+/// own. A tenant table is never here.
+const INSTALLATION: &[&str] = &["subscription_plans", "permissions", "audit_seals", "audit_anchors", "tenant_placements", "tenant_moves", "tenant_closure"];
+/// Planes that serve sign-in, jobs and the installation see the logins of all: nobody's request runs on them.
+const SERVERS: [Plane; 3] = [Plane::Auth, Plane::Jobs, Plane::Platform];
+
+/// What no golden file may weaken: nothing of a stranger to the caller is ever in an answer.
+fn must_not_see(line: &Line) -> Vec<String> {
+    let one: &[&str] = match line.plane {
+        _ if INSTALLATION.contains(&line.table.as_str()) => return Vec::new(),
+        Plane::Staff | Plane::Jobs | Plane::Auth | Plane::Platform => &["south.", "oak.", "dso."],
+        Plane::Group => &["oak.", "platform."],
+        Plane::Patient => &["south.", "dso.", "platform."],
+        Plane::Share => &["north.", "south.", "oak.", "dso.", "platform."],
+        Plane::Audit => &["south.", "oak.", "dso."],
+    };
+    let own = line.text.split(" sibling ").next().unwrap_or_default();
+    let returned = line.text.split(" returning ").nth(1).and_then(|rest| rest.split(" move").next()).unwrap_or_default();
+    let shared = ["roles", "role_permissions", "payers"].contains(&line.table.as_str());
+    let mut broken: Vec<String> = one.iter().filter(|label| own.contains(**label) || returned.contains(**label))
+        .filter(|label| !(shared && **label == "platform."))
+        .map(|label| format!("{} {} sees {label}", line.table, line.plane.word())).collect();
+    // Oak's own row belongs to north's patient too; the twin's never does.
+    let planted = if line.plane == Plane::Patient { "twin:y" } else { "foreign:y" };
+    if line.text.contains(planted) {
+        broken.push(format!("{} {} writes a foreign row: {}", line.table, line.plane.word(), line.text));
+    }
+    broken
+}
+
+/// Logins have no tenant: for the server's own planes they are no stranger.
+fn excused(line: &Line, without_tenant: bool) -> bool {
+    without_tenant && SERVERS.contains(&line.plane)
+}
+
+async fn observe_all<'a>(arena: &Arena, truth: &Client, plane: Plane, targets: &'a [Target]) -> Vec<(&'a Target, Line)> {
+    let session = arena.plane(plane).await;
+    let mut lines = Vec::with_capacity(targets.len());
+    for target in targets {
+        lines.push((target, probe::observe(arena, truth, &session, plane, target).await));
+    }
+    lines
+}
+
+#[test]
+fn every_plane_sees_and_changes_only_what_the_golden_file_says() {
+    world::with(async |world| {
+        let arena = Arena::shared(world).await;
+        let truth = arena.truth().await;
+        let targets = probe::targets(&truth).await;
+        let mut text = String::from("# table plane: what it sees and may change. Made by tests/isolation/matrix.rs; read a change of it as a change of permissions.\n");
+        let mut broken = Vec::new();
+        let planes = Plane::ALL.map(|plane| observe_all(arena, &truth, plane, &targets));
+        for (target, line) in futures_util::future::join_all(planes).await.into_iter().flatten() {
+            writeln!(text, "{} {}: {}", line.table, line.plane.word(), line.text).unwrap();
+            if !excused(&line, !target.shape.has("tenant_id")) {
+                broken.extend(must_not_see(&line));
+            }
+            broken.extend(line.broken);
+        }
+        let mut lines: Vec<&str> = text.lines().skip(1).collect();
+        lines.sort_unstable();
+        let text = format!("{}\n{}\n", text.lines().next().unwrap(), lines.join("\n"));
+        if std::env::var("ENAMEL_GOLDEN").is_ok_and(|what| what == "write") {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/isolation/matrix.txt"), &text).unwrap();
+        } else {
+            let changed: Vec<&str> = text.lines().filter(|line| !GOLDEN.lines().any(|golden| golden == *line)).collect();
+            assert!(text == GOLDEN, "permissions changed (ENAMEL_GOLDEN=write accepts them):\n{}", changed.join("\n"));
+        }
+        assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
+    });
+}

@@ -1,7 +1,8 @@
 //! Keyset pages. Every sort has an index led by the tenant; a page costs its rows and no more, at any depth.
 //!
-//! A caller of many tenants (a DSO, an auditor, a patient) gets the page by one index walk per tenant, merged: a plain
-//! `tenant_id = any(…)` would lose the index order and read everything.
+//! A caller of many tenants (a DSO, an auditor, a patient) gets the page by index walks per tenant, merged: a plain
+//! `tenant_id = any(…)` would lose the index order and read everything. First one row of each tenant is read. A page of
+//! n rows can only hold rows of the n tenants whose first rows lead, so only those are walked on.
 
 use super::field::{Filter, Home, How, Sort, Table, Ty};
 use super::record::{self, Record};
@@ -107,8 +108,12 @@ impl List {
         let inner = self.bounded(&mut text, &columns, &wheres, &order, limit, many)?;
         text.sql = if many {
             let source = format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
+            let keys = if self.sort.column == "id" { "r.tenant_id, r.id".to_owned() } else { format!("r.tenant_id, r.{}, r.id", self.sort.column) };
+            let first = self.bounded(&mut text, &keys, &wheres, &order, 1, many)?;
+            let order = format!("{order}, r.tenant_id {direction} limit {limit}");
             format!(
-                "select r.* from unnest((select {source})::uuid[]) t(id) cross join lateral ({inner}) r order by {order}, r.tenant_id {direction} limit {limit}"
+                "with leading as materialized (select t.id from unnest((select {source})::uuid[]) t(id) cross join lateral ({first}) r order by {order}) \
+                 select r.* from leading t cross join lateral ({inner}) r order by {order}"
             )
         } else {
             inner

@@ -36,6 +36,15 @@ fn depth(value: &Value) -> usize {
     }
 }
 
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, member)| name.contains('\0') || has_nul(member)),
+        _ => false,
+    }
+}
+
 #[test]
 fn fuzz_json_is_read_strictly_and_reads_back() {
     let run = |bytes: &[u8]| match parse_json_strict(bytes, DEPTH_MAX) {
@@ -43,7 +52,7 @@ fn fuzz_json_is_read_strictly_and_reads_back() {
         Ok(value) => {
             assert!(depth(&value) <= DEPTH_MAX, "too deep");
             let written = serde_json::to_vec(&value).unwrap();
-            assert!(!written.windows(6).any(|part| part == b"\\u0000"), "a NUL was taken");
+            assert!(!has_nul(&value), "a NUL was taken");
             assert_eq!(parse_json_strict(&written, DEPTH_MAX).unwrap(), value, "it does not read back");
             format!("depth {}", depth(&value).min(8))
         }

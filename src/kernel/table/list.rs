@@ -112,8 +112,8 @@ impl List {
             let first = self.bounded(&mut text, &keys, &wheres, &order, 1, many)?;
             let order = format!("{order}, r.tenant_id {direction} limit {limit}");
             format!(
-                "with leading as materialized (select t.id from unnest((select {source})::uuid[]) t(id) cross join lateral ({first}) r order by {order}) \
-                 select r.* from leading t cross join lateral ({inner}) r order by {order}"
+                "with ahead as materialized (select t.id from unnest((select {source})::uuid[]) t(id) cross join lateral ({first}) r order by {order}) \
+                 select r.* from ahead t cross join lateral ({inner}) r order by {order}"
             )
         } else {
             inner

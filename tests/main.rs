@@ -3,6 +3,7 @@ mod e2e;
 mod faults;
 mod fhir;
 mod audit;
+mod fuzz;
 mod identity;
 mod house;
 mod identity;

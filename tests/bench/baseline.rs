@@ -4,11 +4,14 @@
 //! - The context is sealed by a key of its own in `sec_priv.ctx_key`. pgbench cannot compute a seal, so
 //!   `bench.enter` gives each connection one for its backend, once, believed for a day. The check that PostgreSQL makes
 //!   of it for every statement is the real one.
-//! - The server writes the audit events of several requests in one transaction of another role. pgbench has one role a
-//!   connection, so a script is `B` reads followed by one append of `B` events, `B` being what the server's commits held
-//!   just before; the append is `sec.audit_append` itself, without its check of who is asking (the log role skips it
-//!   too). Events are the server's own JSON under new ids, spread over all tenants.
-//! - PostgreSQL has its durable settings for both.
+//! - Every read waits until its own audit event is durable, as a request does, before its connection reads again. The
+//!   server writes the events of several requests in one transaction; between pgbench's connections PostgreSQL itself
+//!   shares the flushes. The append is `sec.audit_append`, without its check of who is asking (the log role, which the
+//!   server uses, skips it too). Events are the server's own JSON under new ids, spread over all tenants.
+//! - [`How::Ahead`] is told beside, without a limit: reads by pipeline, and after every `B` of them one append of their `B`
+//!   events, `B` being what the server's commits held just before. It saves what the server saves by grouping, but
+//!   each connection runs up to `B` reads ahead of its durable events, which no server may do.
+//! - PostgreSQL has its durable settings for all.
 
 use crate::house::House;
 use crate::people::{FIRST, PATIENT_PREFIX, People};
@@ -22,6 +25,7 @@ use uuid::Uuid;
 pub enum How {
     Pipelined,
     OneByOne,
+    Ahead,
 }
 
 const CLIENTS: u32 = 16;
@@ -48,25 +52,23 @@ pub async fn run(house: &House, people: &People, watched: &Watched, how: How, ba
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "pgbench failed: {}", String::from_utf8_lossy(&output.stderr));
     let scripts = said.lines().find_map(|line| line.strip_prefix("tps = ")).and_then(|rest| rest.split(' ').next()).unwrap();
-    scripts.parse::<f64>().unwrap() * f64::from(batch)
+    scripts.parse::<f64>().unwrap() * f64::from(if how == How::Ahead { batch } else { 1 })
 }
 
 fn script(read: &[Statement], how: How, batch: u32) -> String {
     let mut script = String::from("\\if :entered = 0\nselect * from bench.enter(:client_id) \\gset\n\\set entered 1\n\\endif\n");
-    for _ in 0..batch {
-        script.push_str("\\set number random(:first, :last)\n");
-        if how == How::Pipelined {
-            script.push_str("\\startpipeline\n");
-        }
-        for statement in read {
-            script.push_str(&bound(statement));
-            script.push_str(";\n");
-        }
-        if how == How::Pipelined {
-            script.push_str("\\endpipeline\n");
+    let statements: String = read.iter().map(|statement| bound(statement) + ";\n").collect();
+    let append = |events: u32| format!("select bench.audit_append(bench.events({events}));\n");
+    const NUMBER: &str = "\\set number random(:first, :last)\n";
+    match how {
+        How::Pipelined => script += &format!("{NUMBER}\\startpipeline\n{statements}{}\\endpipeline\n", append(1)),
+        How::OneByOne => script += &format!("{NUMBER}{statements}{}", append(1)),
+        How::Ahead => {
+            (0..batch).for_each(|_| script += &format!("{NUMBER}\\startpipeline\n{statements}\\endpipeline\n"));
+            script += &append(batch);
         }
     }
-    script + &format!("select bench.audit_append(bench.events({batch}));\n")
+    script
 }
 
 /// The statement with pgbench's variables in place of what the server bound.

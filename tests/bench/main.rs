@@ -82,8 +82,9 @@ async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving
         let batch = many.events_a_batch(before).await;
         let in_one = baseline::run(house, many, watched, baseline::How::Pipelined, batch, size.seconds).await;
         let apart = baseline::run(house, many, watched, baseline::How::OneByOne, batch, size.seconds).await;
+        let ahead = baseline::run(house, many, watched, baseline::How::Ahead, batch, size.seconds / 2.0).await;
         stand.note(format!(
-            "{:.0} reads/s, median {:.2} ms, p99 {:.2} ms, {batch} audit events a commit; pgbench {in_one:.0}/s pipelined, {apart:.0}/s one by one",
+            "{:.0} reads/s, median {:.2} ms, p99 {:.2} ms, {batch} audit events a commit; pgbench {in_one:.0}/s pipelined, {apart:.0}/s one by one, {ahead:.0}/s reading ahead",
             sample.rate, sample.median_ms, sample.p99_ms
         ));
         pipelined.push(sample.rate / in_one);

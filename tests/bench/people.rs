@@ -10,6 +10,8 @@ pub struct Shape {
     pub tenants: u32,
 }
 
+/// Signed-in programs of the installation, however many tenants they belong to.
+const TOKENS: u32 = 1_000;
 /// Clinics of the first DSO, and of each other one.
 const LARGE_DSO: u32 = 200;
 const SMALL_DSO: u32 = 20;
@@ -22,7 +24,7 @@ pub struct Clinic {
     pub tenant: u32,
     pub first: u64,
     pub patients: u64,
-    pub token: String,
+    pub tokens: Vec<String>,
 }
 
 pub struct People {
@@ -57,8 +59,10 @@ impl People {
         let numbers: Vec<i32> = all.iter().map(|clinic| clinic.tenant as i32).collect();
         let firsts: Vec<i64> = all.iter().map(|clinic| clinic.first as i64).collect();
         let counts: Vec<i64> = all.iter().map(|clinic| clinic.patients as i64).collect();
-        let tokens: Vec<Vec<u8>> = all.iter().map(|clinic| Token::parse(Kind::Access, &clinic.token).unwrap().hash().as_bytes().to_vec()).collect();
-        truth.execute("insert into bench.clinics select * from unnest($1::int[], $2::bigint[], $3::bigint[], $4::bytea[])", &[&numbers, &firsts, &counts, &tokens]).await.unwrap();
+        truth.execute("insert into bench.clinics select * from unnest($1::int[], $2::bigint[], $3::bigint[])", &[&numbers, &firsts, &counts]).await.unwrap();
+        let tokens = all.iter().flat_map(|clinic| clinic.tokens.iter().map(|token| (clinic.tenant as i32, token)));
+        let (owners, tokens): (Vec<i32>, Vec<Vec<u8>>) = tokens.map(|(owner, token)| (owner, Token::parse(Kind::Access, token).unwrap().hash().as_bytes().to_vec())).unzip();
+        truth.execute("insert into bench.tokens select * from unnest($1::int[], $2::bytea[])", &[&owners, &tokens]).await.unwrap();
         truth.batch_execute(FILL).await.unwrap();
         truth.batch_execute("vacuum (analyze)").await.unwrap();
         let clinics: Vec<Clinic> = all.iter().filter(|clinic| clinic.patients > 0).cloned().collect();
@@ -111,7 +115,8 @@ fn divide(shape: &Shape, patients: u64) -> Vec<Clinic> {
         .map(|tenant| {
             let count = if tenant <= shape.dsos { 0 } else { ((weight(tenant - shape.dsos - 1) / sum * patients as f64) as u64).max(25) };
             first += count;
-            Clinic { tenant, first: first - count, patients: count, token: Token::new(Kind::Access).unwrap().expose().to_owned() }
+            let tokens = (0..TOKENS / shape.tenants).map(|_| Token::new(Kind::Access).unwrap().expose().to_owned()).collect();
+            Clinic { tenant, first: first - count, patients: count, tokens }
         })
         .collect()
 }
@@ -123,22 +128,21 @@ create function bench.patient(number bigint) returns uuid language sql immutable
 create function bench.make_tenant(number int, parent int, kind text) returns void language sql as $$
     insert into enamel.tenants (id, name, slug, type, parent_tenant_id, root_tenant_id, jurisdiction, default_currency, time_zone)
     values (bench.tenant(number), 'Practice ' || number, 'practice-' || number, kind, bench.tenant(parent), bench.tenant(coalesce(parent, number)), 'DE', 'EUR', 'Europe/Berlin') $$;
-create table bench.clinics (number int, first bigint, patients bigint, token_hash bytea);";
+create table bench.clinics (number int, first bigint, patients bigint);
+create table bench.tokens (number int, token_hash bytea);";
 
-/// A service account with every right in each tenant, its session, and the patients with an address each.
+/// A service account with every right in each tenant, its sessions, and the patients with an address each.
 const FILL: &str = "
 set session_replication_role = replica;
 set synchronous_commit = off;
 set maintenance_work_mem = '512MB';
 insert into enamel.users (id, email, full_name, kind, status)
     select bench.tenant(number), 'service-' || number || '@clients.invalid', 'Integration ' || number, 'SERVICE', 'ACTIVE' from bench.clinics;
-insert into enamel.user_tenants (tenant_id, id, user_id, user_type, status)
-    select bench.tenant(number), bench.tenant(number), bench.tenant(number), 'ADMIN', 'ACTIVE' from bench.clinics;
 insert into enamel.api_clients (tenant_id, id, client_id, name, client_type, scopes, service_user_id)
     select bench.tenant(number), bench.tenant(number), 'bench-' || number, 'Integration', 'BACKEND', '{system/*.cruds}', bench.tenant(number) from bench.clinics;
-insert into enamel.sessions (id, user_id, active_tenant_id, api_client_id, last_activity_at, token_hash, auth_method, expires_at, scopes)
-    select bench.tenant(number), bench.tenant(number), bench.tenant(number), bench.tenant(number), now(), token_hash, 'API_CLIENT', now() + interval '1 day', '{system/*.cruds}'
-      from bench.clinics;
+insert into enamel.sessions (id, user_id, active_tenant_id, api_client_id, last_activity_at, token_hash, auth_method, expires_at, token_expires_at, scopes)
+    select gen_random_uuid(), bench.tenant(number), bench.tenant(number), bench.tenant(number), now(), token_hash, 'API_CLIENT', now() + interval '1 day', now() + interval '1 day', '{system/*.cruds}'
+      from bench.tokens;
 do $$
 declare kept text[]; one record;
 begin

@@ -1,15 +1,17 @@
 //! Group commit: many requests' events in one insert, each request waiting until its own is durable.
 //!
-//! No timer collects events. While no batch is in flight the first event goes at once, so its latency is one commit;
-//! what arrives during a commit goes together with the next.
+//! A lone event goes at once, so its latency is one commit; what arrives during a commit goes together with the next.
+//! Callers that were answered together come back together: after a batch of several the next one waits for as many, but
+//! at most for a part of what a commit takes. Without that, callers fall into two halves that take turns, each waiting
+//! for the other's commit.
 
 use super::event::{AuditEvent, PreparedEvent};
 use crate::kernel::{Error, Result, error};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -26,6 +28,10 @@ impl Default for Limits {
         Self { batch_events_max: 256, queue_events_max: 4096, deadline: Duration::from_secs(2) }
     }
 }
+
+/// A group is waited for by at most this part of the last commit's time, and never longer than that.
+const PAUSE_PART: u32 = 2;
+const PAUSE_MAX: Duration = Duration::from_millis(2);
 
 struct Waiting {
     event: Arc<PreparedEvent>,
@@ -94,6 +100,7 @@ where
     F: Future<Output = Result<()>> + Send + 'static,
 {
     let mut batch = Vec::with_capacity(limits.batch_events_max);
+    let (mut expected, mut pause) = (1, Duration::ZERO);
     loop {
         let taken = tokio::select! {
             biased;
@@ -107,7 +114,23 @@ where
         if taken == 0 {
             return;
         }
+        gather(&mut waiting, &mut batch, expected, pause).await;
+        let (began, answered) = (Instant::now(), batch.len());
         write_batch(std::mem::take(&mut batch), limits.deadline, &sink).await;
+        // Who was answered just now may come back, beside those who came meanwhile.
+        expected = (answered + waiting.len()).min(limits.batch_events_max);
+        pause = (began.elapsed() / PAUSE_PART).min(PAUSE_MAX);
+    }
+}
+
+/// Waits for the others of a group, unless the batch has them already.
+async fn gather(waiting: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, expected: usize, pause: Duration) {
+    let until = tokio::time::Instant::now() + pause;
+    while batch.len() < expected {
+        match timeout_at(until, waiting.recv_many(batch, expected - batch.len())).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
-mod idempotency;
+pub mod idempotency;
 mod operations;
-mod query;
+pub mod query;
 mod resources;
 mod schema;
 

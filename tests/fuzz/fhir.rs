@@ -1,0 +1,129 @@
+//! JSON, resources, batches and searches.
+
+use super::{Target, refusal, seeds};
+use chrono::DateTime;
+use enamel::fhir::negotiate::Handling;
+use enamel::fhir::search::value::Reading;
+use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
+use enamel::fhir::{accept, bundle};
+use enamel::kernel::json::{DEPTH_MAX, parse_json_strict};
+use serde_json::Value;
+use std::io::Read;
+
+const WORDS: &[&str] = &[
+    "null", "true", "{}", "[]", "[[[[[[[[[[[[[[[[", "{\"a\":{\"a\":{\"a\":", "1e999", "-0", "0.1000000000000000000001", "\\u0000", "\\ud800",
+    "\"resourceType\":", "\"extension\":[{\"url\":\"x\"}]", "\"_id\":", "\"contained\":[", "\u{0}", "9999-99-99", "\"id\":\"x\"", "\u{feff}",
+    "\"$serde_json::private::Number\":\"1\"", "\"2026-02-30\"", "\"2026-11-21T09:00:00Z\"",
+];
+const TYPES: &[&str] = &["Patient", "Organization", "Practitioner", "Coverage", "RelatedPerson", "Location", "PractitionerRole"];
+
+/// Published examples, small ones first so that many runs fit.
+fn examples() -> Vec<Vec<u8>> {
+    let packed = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/fhir/examples.ndjson.gz")).unwrap();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    let mut lines: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).filter(|line| line.len() < 8_000).collect();
+    lines.sort_by_key(Vec::len);
+    lines.truncate(60);
+    lines
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, member)| name.contains('\0') || has_nul(member)),
+        _ => false,
+    }
+}
+
+#[test]
+fn fuzz_json_is_read_strictly_and_reads_back() {
+    let run = |bytes: &[u8]| match parse_json_strict(bytes, DEPTH_MAX) {
+        Err(error) => refusal(&error),
+        Ok(value) => {
+            assert!(depth(&value) <= DEPTH_MAX, "too deep");
+            let written = serde_json::to_vec(&value).unwrap();
+            assert!(!has_nul(&value), "a NUL was taken");
+            assert_eq!(parse_json_strict(&written, DEPTH_MAX).unwrap(), value, "it does not read back");
+            format!("depth {}", depth(&value).min(8))
+        }
+    };
+    let more = seeds(&["{\"a\":[1,2.50,\"x\",null,true]}", "[\"\\ud83d\\ude00\"]", "-1.5e-7", "\"\""]);
+    Target { name: "json", seeds: [examples(), more].concat(), words: WORDS, memory: (256 * 1024, 200), run: &run }.fuzz();
+}
+
+#[test]
+fn fuzz_fhir_resources_are_taken_as_they_are_or_refused() {
+    let run = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let kind = TYPES.iter().find(|kind| text.contains(&format!("\"{kind}\""))).unwrap_or(&"Patient");
+        match accept(bytes, kind) {
+            Err(error) => refusal(&error),
+            Ok(resource) => {
+                let written = serde_json::to_vec(&resource.into_value()).unwrap();
+                let again = accept(&written, kind).unwrap();
+                assert_eq!(serde_json::to_vec(&again.into_value()).unwrap(), written, "it does not read back");
+                format!("a {kind}")
+            }
+        }
+    };
+    Target { name: "fhir-resource", seeds: examples(), words: WORDS, memory: (2 * 1024 * 1024, 400), run: &run }.fuzz();
+}
+
+#[test]
+fn fuzz_fhir_batches_fail_entry_by_entry() {
+    let run = |bytes: &[u8]| match bundle::parse_batch(bytes, "https://enamel.test/fhir/r4") {
+        Err(error) => refusal(&error),
+        Ok(entries) => entries.iter().take(4).map(|entry| entry.as_ref().map_or_else(refusal, |_| "an entry".to_owned())).collect::<Vec<_>>().join("; "),
+    };
+    let entry = r#"{"fullUrl":"urn:uuid:0192f0c4-0000-7000-8000-000000000001","resource":{"resourceType":"Patient","id":"a"},"request":{"method":"PUT","url":"Patient/a","ifMatch":"W/\"1\""}}"#;
+    let search = r#"{"request":{"method":"GET","url":"Patient?name=x&_count=3"}}"#;
+    let bundle = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entry},{search},{{"request":{{"method":"DELETE","url":"Patient/1"}}}}]}}"#);
+    let empty = r#"{"resourceType":"Bundle","type":"batch"}"#;
+    Target { name: "fhir-batch", seeds: seeds(&[&bundle, empty]), words: WORDS, memory: (256 * 1024, 300), run: &run }.fuzz();
+}
+
+static PARAMS: &[SearchParam] = &[
+    SearchParam::string("name").modified_by(&[Modifier::Exact, Modifier::Contains]).sortable(),
+    SearchParam::token("identifier").modified_by(&[Modifier::Not, Modifier::Missing]),
+    SearchParam::date("birthdate").sortable(),
+    SearchParam::reference("organization", &["Organization"]),
+    SearchParam::uri("url"),
+];
+
+#[test]
+fn fuzz_fhir_searches_are_read_or_refused() {
+    let run = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let read = |handling| {
+            let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
+            parse(&text, &Rules { type_name: "Patient", params: PARAMS, handling, count_default: 20, count_max: 200, reading })
+        };
+        match (read(Handling::Lenient), read(Handling::Strict)) {
+            (Err(error), strict) => {
+                assert!(strict.is_err(), "strict takes what lenient refuses");
+                refusal(&error)
+            }
+            (Ok(query), strict) => {
+                assert!(query.count <= 200 && query.conditions.len() <= text.len());
+                assert!(strict.is_err() || query.ignored.is_empty(), "strict passed something over");
+                format!("{} conditions, {} ignored", query.conditions.len(), query.ignored.len().min(4))
+            }
+        }
+    };
+    let seeds = seeds(&[
+        "name=a,b&name:exact=%C3%85&_count=5&_sort=-birthdate,name&_total=accurate", "identifier=http%3A%2F%2Fx%7Cy&identifier:missing=true&birthdate=ge2020-01&birthdate=lt2021",
+        "organization=Organization/1&_summary=count&_elements=id,name&_format=json&_pretty=true", "_id=a\\,b&_lastUpdated=ap2026-11-21T09:00:00Z&url=urn:x&_cursor=abc", "organization:identifier=a|b&_has:x:y=z",
+    ]);
+    let words: &[&str] = &["&", "=", "%", "%00", "%ff", ":not", ":exact", ",,", "\\", "|", "_count=999999999999999999999", "_sort=", "ge", "0000-00-00", "9999-12-31T23:59:60Z", "+", "_id="];
+    Target { name: "fhir-search", seeds, words, memory: (256 * 1024, 300), run: &run }.fuzz();
+}

@@ -24,7 +24,8 @@ begin
     end if;
     return new;
 end $$;
-create or replace trigger check_mandate before insert or update on enamel.audit_mandates
+-- After the policies have judged the row: a refusal before them would tell what a foreign tenant holds.
+create or replace trigger check_mandate after insert or update on enamel.audit_mandates
     for each row execute function sec.check_mandate();
 
 -- Appends audit events. A plane may only speak for its own sealed actor and the tenants it covers; the auth plane, which

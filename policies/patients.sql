@@ -13,7 +13,7 @@ select kernel.protect('external_contacts',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
 select kernel.protect('patient_relationships',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('patient_portal_accounts',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
@@ -37,3 +37,14 @@ select kernel.moves('patient_portal_accounts', 'status', '{
 select kernel.moves('patient_proxies', 'status', '{
     PENDING>ACTIVE,PENDING>REVOKED,ACTIVE>REVOKED,PENDING>EXPIRED,ACTIVE>EXPIRED}');
 select kernel.moves('payers', 'status', '{ACTIVE>INACTIVE,INACTIVE>ACTIVE}');
+
+-- Contacts count for the relationship that shows them (FHIR RelatedPerson): its version follows theirs, also when a patient,
+-- who may change a contact and not a relationship, makes the change.
+create or replace function sec.touch_relationships() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.patient_relationships set updated_at = now()
+     where tenant_id = new.tenant_id and external_contact_id = new.id;
+    return null;
+end $$;
+create or replace trigger touch_relationships after update on enamel.external_contacts for each row execute function sec.touch_relationships();

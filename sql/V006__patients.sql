@@ -372,15 +372,6 @@ select kernel.record('patient_insurance_policies');
 
 alter table oauth_authorizations add foreign key (tenant_id, patient_id) references patients (tenant_id, id);
 
--- Contacts count for the relationship that shows them (FHIR RelatedPerson): its version follows theirs.
-create function kernel.touch_relationships() returns trigger language plpgsql as $$
-begin
-    update enamel.patient_relationships set updated_at = now()
-     where tenant_id = new.tenant_id and external_contact_id = new.id;
-    return null;
-end $$;
-create trigger touch_relationships after update on external_contacts for each row execute function kernel.touch_relationships();
-
 -- The portal login's e-mail, folded: unique among active accounts of a tenant (C03).
 create function kernel.portal_email() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -87,7 +87,7 @@ impl Target {
         let value = match self.literals.get(column) {
             _ if column == "updated_at" => "now()",
             Some(literal) => literal,
-            None => "null",
+            None => "default",
         };
         format!("update enamel.{} set {column} = {value}", self.name())
     }

@@ -21,7 +21,6 @@ pub mod tenants;
 pub struct World {
     pub kernel: Arc<Kernel>,
     pub base_url: String,
-    pub admin_url: String,
     pub config: Config,
     /// A superuser on the world's database: the attacker's opposite, who sees what is really there.
     pub superuser: tokio_postgres::Config,
@@ -111,7 +110,6 @@ impl World {
         let world = World {
             kernel: server.kernel.clone(),
             base_url: format!("http://{}", server.address),
-            admin_url: format!("http://{}", server.admin_address),
             config,
             superuser,
             http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),

@@ -35,7 +35,7 @@ demo: setup-test
 
 # Loosens every policy in turn; the isolation suite has to notice each.
 isolation-mutants: setup-test
-	ENAMEL_MUTANTS=1 $(CARGO) test --locked --test main mutants -- --nocapture
+	ENAMEL_MUTANTS=all $(CARGO) test --locked --test main isolation::mutants -- --nocapture
 
 setup:
 	@$(SETUP)

@@ -79,6 +79,10 @@ async fn mutants(truth: &Client) -> Vec<Mutant> {
         for (place, keyword) in [(4, "using"), (5, "with check")] {
             let Some(expression) = row.get::<_, Option<String>>(place) else { continue };
             for (loose, dropped) in looser(&expression) {
+                // Nothing is shared yet, so a condition on the rows of a shared chart shows nowhere, not even in the lint.
+                if plane == Plane::Share && !dropped.contains("sec.") {
+                    continue;
+                }
                 let alter = |to: &str| format!("alter policy {policy} on enamel.{table} {keyword} ({to})");
                 out.push(Mutant {
                     table: table.clone(), policy: policy.clone(), plane, what: format!("{keyword} without {dropped}"),

@@ -172,6 +172,7 @@ fn audit_events_cannot_be_planted_or_changed() {
         refused(&staff, &own(Plane::Staff), "update enamel.audit_events set outcome = 'SUCCESS'").await;
         refused(&staff, &own(Plane::Staff), "delete from enamel.change_log").await;
         let truth = Arena::shared(world).await.truth().await;
+        truth.batch_execute("set session_replication_role = origin").await.unwrap();
         assert_eq!(texts(&truth, "update enamel.audit_events set outcome = 'x'").await, Err("55000".into()), "not even a superuser by accident");
     });
 }

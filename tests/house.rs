@@ -78,8 +78,15 @@ fn files_stay_readable_in_one_sitting() {
 /// Outside of tests: what there is a better way for.
 #[test]
 fn banned_words_stay_out() {
-    let bans = [("todo!(", "an issue"), ("unimplemented!(", "an issue"), ("TODO", "an issue"), ("FIXME", "an issue"), ("mod utils", "a noun"),
-        ("dbg!(", "tracing"), ("allow(dead_code)", "deleting it")];
+    let bans = [
+        ("todo!(", "an issue"),
+        ("unimplemented!(", "an issue"),
+        ("TODO", "an issue"),
+        ("FIXME", "an issue"),
+        ("mod utils", "a noun"),
+        ("dbg!(", "tracing"),
+        ("allow(dead_code)", "deleting it"),
+    ];
     let mut found = Vec::new();
     for path in rust_files("src") {
         let text = std::fs::read_to_string(&path).unwrap();

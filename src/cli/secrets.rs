@@ -29,8 +29,14 @@ impl Secrets {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| line(format!("{} cannot be read", path.display()))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let secrets = Secrets {
-                    seal_key: key()?, envelope_key: key()?, audit_signing_key: key()?, password_pepper: key()?,
-                    database: word(32)?, store: word(32)?, issuer_client: word(32)?, demo_password: format!("demo-{}", word(12)?),
+                    seal_key: key()?,
+                    envelope_key: key()?,
+                    audit_signing_key: key()?,
+                    password_pepper: key()?,
+                    database: word(32)?,
+                    store: word(32)?,
+                    issuer_client: word(32)?,
+                    demo_password: format!("demo-{}", word(12)?),
                 };
                 write_private(&path, &serde_json::to_vec_pretty(&secrets)?)?;
                 Ok(secrets)

@@ -144,12 +144,32 @@ fn configure(cluster: &Cluster, ports: Ports, secrets: &Secrets) -> Outcome<Conf
         _ => return Err(line("the private PostgreSQL listens nowhere")),
     };
     let text = toml_of(&[
-        ("server", &[("listen", format!("127.0.0.1:{}", ports.api)), ("admin_listen", format!("127.0.0.1:{}", ports.probes)),
-            ("public_url", format!("http://127.0.0.1:{}", ports.api))]),
+        (
+            "server",
+            &[
+                ("listen", format!("127.0.0.1:{}", ports.api)),
+                ("admin_listen", format!("127.0.0.1:{}", ports.probes)),
+                ("public_url", format!("http://127.0.0.1:{}", ports.api)),
+            ],
+        ),
         ("database", &[("url", format!("host='{host}' port=5432 dbname={DATABASE}")), ("secret", secrets.database.clone())]),
-        ("secrets", &[("seal_key", secrets.seal_key.clone()), ("envelope_key", secrets.envelope_key.clone()),
-            ("audit_signing_key", secrets.audit_signing_key.clone()), ("password_pepper", secrets.password_pepper.clone())]),
-        ("storage", &[("endpoint", format!("http://127.0.0.1:{}", ports.store)), ("access_key", "enamel".to_owned()), ("secret_key", secrets.store.clone())]),
+        (
+            "secrets",
+            &[
+                ("seal_key", secrets.seal_key.clone()),
+                ("envelope_key", secrets.envelope_key.clone()),
+                ("audit_signing_key", secrets.audit_signing_key.clone()),
+                ("password_pepper", secrets.password_pepper.clone()),
+            ],
+        ),
+        (
+            "storage",
+            &[
+                ("endpoint", format!("http://127.0.0.1:{}", ports.store)),
+                ("access_key", "enamel".to_owned()),
+                ("secret_key", secrets.store.clone()),
+            ],
+        ),
         ("telemetry", &[("log_format", "pretty".to_owned()), ("log_filter", "warn,s3s=off".to_owned())]),
     ]);
     // What `up` decides wins over the environment of the shell it runs in, except for logging.

@@ -178,7 +178,8 @@ fn meta(prefix: &[u8], warnings: &mut BTreeSet<Warning>) -> Result<Meta, Unreada
     if let Some(broken) = walked.broken {
         return Err(refusal(broken, true));
     }
-    let declared = walked.found.get(&GROUP_LENGTH).and_then(|value| value.first_chunk::<4>()).map(|four| u32::from_le_bytes(*four) as usize);
+    let declared =
+        walked.found.get(&GROUP_LENGTH).and_then(|value| value.first_chunk::<4>()).map(|four| u32::from_le_bytes(*four) as usize);
     // The length counts from behind its own element of 12 bytes.
     if declared.and_then(|length| length.checked_add(start + 12)) != Some(walked.end) {
         warnings.insert(Warning::MetaLength);
@@ -295,7 +296,13 @@ impl Texts {
         Ok(Some(uid))
     }
 
-    fn header(&mut self, meta: Meta, rows: Option<i32>, columns: Option<i32>, mut warnings: BTreeSet<Warning>) -> Result<Header, Unreadable> {
+    fn header(
+        &mut self,
+        meta: Meta,
+        rows: Option<i32>,
+        columns: Option<i32>,
+        mut warnings: BTreeSet<Warning>,
+    ) -> Result<Header, Unreadable> {
         let stored = self.uid(SOP_INSTANCE, &mut warnings)?;
         if stored.is_some() && stored != meta.sop_instance {
             warnings.insert(Warning::MetaSopDiffers);

@@ -38,15 +38,14 @@ pub static CONTACT: Table = Table {
         Field::text("notes").length(4000).pii().doc("internal, never shown outside the clinic"),
         Field::choice("status", &["ACTIVE", "INACTIVE"]).defaulted(),
         Field::flag("is_active").read_only(),
-        Field::uuid("linked_tenant_id").refers(Refers::Installation("tenants")).doc("clinic on the platform, makes on-platform referral possible"),
+        Field::uuid("linked_tenant_id")
+            .refers(Refers::Installation("tenants"))
+            .doc("clinic on the platform, makes on-platform referral possible"),
         Field::text("organization_name").pii(),
     ],
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "INACTIVE", by: "update" },
-            Move { from: "INACTIVE", to: "ACTIVE", by: "update" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "INACTIVE", by: "update" }, Move { from: "INACTIVE", to: "ACTIVE", by: "update" }],
     }],
 };

@@ -41,7 +41,10 @@ pub static MAPPING: Mapping = Mapping {
     complete: None,
     presumed: &[("specialty", UNKNOWN)],
     search: &[
-        ("name", Find::Text { within: HERE, starts: &[], words: &["r.full_name_key"], exact: &["r.full_name", "r.last_name", "r.first_name"] }),
+        (
+            "name",
+            Find::Text { within: HERE, starts: &[], words: &["r.full_name_key"], exact: &["r.full_name", "r.last_name", "r.first_name"] },
+        ),
         ("identifier", Find::Plain { within: IDENTIFIED }),
     ],
     sorts: &[Sort { name: "name", column: "full_name_key", ty: Ty::Text, nullable: false }],

@@ -18,7 +18,8 @@ static TYPE: TypeDef = TypeDef {
     name: "PractitionerRole",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
     search: &[
-        SearchParam::reference("practitioner", &["Practitioner"]).defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-practitioner"),
+        SearchParam::reference("practitioner", &["Practitioner"])
+            .defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-practitioner"),
         SearchParam::token("specialty").defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-specialty"),
         SearchParam::reference("location", &["Location"]).defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-location"),
     ],
@@ -38,10 +39,14 @@ pub static MAPPING: Mapping = Mapping {
     presumed: &[],
     search: &[
         ("practitioner", Find::Points { column: "r.provider_id", to: "Practitioner" }),
-        ("specialty", Find::Code {
-            expr: "(select p.specialty_code from providers p where p.tenant_id = r.tenant_id and p.id = r.provider_id)",
-            system: TAXONOMY, stored: str::to_owned,
-        }),
+        (
+            "specialty",
+            Find::Code {
+                expr: "(select p.specialty_code from providers p where p.tenant_id = r.tenant_id and p.id = r.provider_id)",
+                system: TAXONOMY,
+                stored: str::to_owned,
+            },
+        ),
         ("location", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],
@@ -88,16 +93,20 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
     if from.zip(until).is_some_and(|(from, until)| until < from) {
         return Err(root.fault("period", "invariant", "A period does not end before it starts."));
     }
-    columns
-        .set("valid_from", from.map(|day| day.to_string()), root.at("period.start"))
-        .set("valid_until", until.map(|day| day.to_string()), root.at("period.end"));
+    columns.set("valid_from", from.map(|day| day.to_string()), root.at("period.start")).set(
+        "valid_until",
+        until.map(|day| day.to_string()),
+        root.at("period.end"),
+    );
     let specialties: Vec<CodeableConcept> = root.list("specialty")?;
     let provider = specialties.first().map(|concept| {
         let display = concept.coding.iter().find_map(|coding| coding.display.clone().or_else(|| coding.code.clone()));
         let mut provider = Columns::default();
-        provider
-            .set("specialty", concept.text.clone().or(display).unwrap_or_else(|| UNKNOWN.to_owned()), root.at("specialty[0]"))
-            .set("specialty_code", concept.code_in(TAXONOMY), root.at("specialty[0].coding"));
+        provider.set("specialty", concept.text.clone().or(display).unwrap_or_else(|| UNKNOWN.to_owned()), root.at("specialty[0]")).set(
+            "specialty_code",
+            concept.code_in(TAXONOMY),
+            root.at("specialty[0].coding"),
+        );
         vec![provider]
     });
     Ok(Taken { root: columns, parts: vec![provider] })

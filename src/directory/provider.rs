@@ -18,9 +18,7 @@ pub static PROVIDER: Table = Table {
     write: Permission::ManageUsers,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "full_name", column: "full_name_key", ty: Ty::Text, nullable: false },
-    ],
+    sorts: &[Sort { name: "full_name", column: "full_name_key", ty: Ty::Text, nullable: false }],
     filters: &[
         Filter { name: "q", how: How::Words(&["full_name_key"]) },
         Filter { name: "specialty", how: How::Equal },
@@ -54,9 +52,6 @@ pub static PROVIDER: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "INACTIVE", by: "update" },
-            Move { from: "INACTIVE", to: "ACTIVE", by: "update" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "INACTIVE", by: "update" }, Move { from: "INACTIVE", to: "ACTIVE", by: "update" }],
     }],
 };

@@ -19,9 +19,7 @@ pub static PROVIDER_IDENTIFIER: Table = Table {
     group: true,
     patient: None,
     sorts: &[],
-    filters: &[
-        Filter { name: "provider_id", how: How::Equal },
-    ],
+    filters: &[Filter { name: "provider_id", how: How::Equal }],
     fields: &[
         Field::uuid("provider_id").required().fixed().refers(Refers::Tenant("providers")),
         Field::text("system").required().doc("URI or short name of the register"),

@@ -33,9 +33,7 @@ pub fn searchset(base: &str, type_name: &str, query: &Query, page: Page) -> Valu
     bundle.insert("link".into(), Value::Array(links));
     let mut entries: Vec<Value> = Vec::with_capacity(page.matches.len() + 1);
     for (id, resource) in page.matches {
-        entries.push(
-            json!({"fullUrl": format!("{base}/{type_name}/{id}"), "resource": resource, "search": {"mode": "match"}}),
-        );
+        entries.push(json!({"fullUrl": format!("{base}/{type_name}/{id}"), "resource": resource, "search": {"mode": "match"}}));
     }
     if !query.ignored.is_empty() {
         let text = format!("Passed over: {}.", query.ignored.join(", "));
@@ -49,8 +47,7 @@ pub fn searchset(base: &str, type_name: &str, query: &Query, page: Page) -> Valu
 
 fn link(relation: &str, base: &str, type_name: &str, query: &Query, cursor: Option<&str>) -> Value {
     let kept = query.applied.iter().filter(|(name, _)| cursor.is_none() || name != "_cursor");
-    let pairs =
-        kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(cursor.map(|cursor| ("_cursor", cursor)));
+    let pairs = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(cursor.map(|cursor| ("_cursor", cursor)));
     let text = form::encode(pairs);
     let mark = if text.is_empty() { "" } else { "?" };
     json!({"relation": relation, "url": format!("{base}/{type_name}{mark}{text}")})
@@ -101,11 +98,7 @@ pub fn parse_batch(bytes: &[u8], base: &str) -> Result<Vec<Result<Entry>>> {
     match bundle.get("type").and_then(Value::as_str) {
         Some("batch") => {}
         Some("transaction") => {
-            return Err(Error::new(&NOT_SUPPORTED).fault(
-                "Bundle.type",
-                "not-supported",
-                "Transactions are not taken here; send a batch.",
-            ));
+            return Err(Error::new(&NOT_SUPPORTED).fault("Bundle.type", "not-supported", "Transactions are not taken here; send a batch."));
         }
         _ => return Err(Error::new(&MALFORMED).fault("Bundle.type", "code", "The type must be batch.")),
     }
@@ -113,20 +106,14 @@ pub fn parse_batch(bytes: &[u8], base: &str) -> Result<Vec<Result<Entry>>> {
         None => Vec::new(),
         Some(Value::Array(entries)) => entries,
         Some(_) => {
-            return Err(Error::new(&MALFORMED).fault(
-                "Bundle.entry",
-                "type",
-                "The element repeats, so it is a JSON array.",
-            ));
+            return Err(Error::new(&MALFORMED).fault("Bundle.entry", "type", "The element repeats, so it is a JSON array."));
         }
     };
     Ok(entries.into_iter().enumerate().map(|(index, entry)| parse_entry(entry, index, base)).collect())
 }
 
 fn parse_entry(entry: Value, index: usize, base: &str) -> Result<Entry> {
-    let fault = |field: &str, rule, text: &str| {
-        Error::new(&MALFORMED).fault(format!("Bundle.entry[{index}]{field}"), rule, text)
-    };
+    let fault = |field: &str, rule, text: &str| Error::new(&MALFORMED).fault(format!("Bundle.entry[{index}]{field}"), rule, text);
     let Value::Object(mut entry) = entry else { return Err(fault("", "type", "The entry is a JSON object.")) };
     let resource = entry.remove("resource");
     let Some(Value::Object(request)) = entry.get("request") else {
@@ -137,13 +124,10 @@ fn parse_entry(entry: Value, index: usize, base: &str) -> Result<Entry> {
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(fault(&format!(".request.{key}"), "type", "The value must be a JSON string.")),
     };
-    let method = text("method")?
-        .as_deref()
-        .and_then(method)
-        .ok_or_else(|| fault(".request.method", "code", "The method must be an HTTP verb."))?;
+    let method =
+        text("method")?.as_deref().and_then(method).ok_or_else(|| fault(".request.method", "code", "The method must be an HTTP verb."))?;
     let url = text("url")?.ok_or_else(|| fault(".request.url", "required", "The element is required."))?;
-    let target = target(&url, base)
-        .ok_or_else(|| fault(".request.url", "format", "The URL must be one of this server's FHIR URLs."))?;
+    let target = target(&url, base).ok_or_else(|| fault(".request.url", "format", "The URL must be one of this server's FHIR URLs."))?;
     let carries = matches!(method, Method::Post | Method::Put | Method::Patch);
     match &resource {
         None if carries => return Err(fault(".resource", "required", "The element is required.")),
@@ -176,11 +160,7 @@ fn method(verb: &str) -> Option<Method> {
 
 fn target(url: &str, base: &str) -> Option<Target> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let path = if path.contains("://") {
-        path.strip_prefix(base)?.strip_prefix('/')?
-    } else {
-        path.strip_prefix('/').unwrap_or(path)
-    };
+    let path = if path.contains("://") { path.strip_prefix(base)?.strip_prefix('/')? } else { path.strip_prefix('/').unwrap_or(path) };
     let mut parts = path.split('/');
     let type_name = parts.next().filter(|name| is_id(name))?.to_string();
     let id = match parts.next() {
@@ -214,8 +194,7 @@ impl Reply {
 
     fn into_entry(self) -> Value {
         let mut response = Map::new();
-        let status = http::StatusCode::from_u16(self.status)
-            .map_or_else(|_| self.status.to_string(), |status| status.to_string());
+        let status = http::StatusCode::from_u16(self.status).map_or_else(|_| self.status.to_string(), |status| status.to_string());
         response.insert("status".into(), Value::from(status));
         let modified = self.last_modified.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         for (key, value) in [("location", self.location), ("etag", self.etag), ("lastModified", modified)] {
@@ -265,11 +244,8 @@ mod tests {
             ignored: vec!["foo".into()],
             ..Query::default()
         };
-        let page = Page {
-            matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))],
-            total: Some(7),
-            next: Some("c2".into()),
-        };
+        let page =
+            Page { matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))], total: Some(7), next: Some("c2".into()) };
         let bundle = searchset(BASE, "Patient", &query, page);
         assert_eq!(faults(bundle.as_object().unwrap()), []);
         assert_eq!(bundle["link"][0]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c1");
@@ -321,12 +297,7 @@ mod tests {
         let history = entries[1].as_ref().unwrap();
         assert_eq!(
             history.target,
-            Target {
-                type_name: "Patient".into(),
-                id: Some("1".into()),
-                version: Some("2".into()),
-                query: String::new()
-            }
+            Target { type_name: "Patient".into(), id: Some("1".into()), version: Some("2".into()), query: String::new() }
         );
         assert_eq!(entries[3].as_ref().unwrap().if_match.as_deref(), Some("W/\"3\""));
     }

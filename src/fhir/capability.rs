@@ -57,8 +57,7 @@ fn resource(def: &TypeDef) -> Value {
     if !def.profiles.is_empty() {
         out.insert("supportedProfile".into(), json!(def.profiles));
     }
-    let interactions: Vec<Value> =
-        def.interactions.iter().map(|interaction| json!({"code": interaction.code()})).collect();
+    let interactions: Vec<Value> = def.interactions.iter().map(|interaction| json!({"code": interaction.code()})).collect();
     if !interactions.is_empty() {
         out.insert("interaction".into(), Value::Array(interactions));
     }
@@ -89,8 +88,7 @@ fn smart(security: &Security<'_>) -> Value {
         ("introspect", security.introspect),
         ("revoke", security.revoke),
     ];
-    let uris: Vec<Value> =
-        urls.iter().filter_map(|(name, url)| Some(json!({"url": name, "valueUri": (*url)?}))).collect();
+    let uris: Vec<Value> = urls.iter().filter_map(|(name, url)| Some(json!({"url": name, "valueUri": (*url)?}))).collect();
     json!({
         "extension": [{"url": OAUTH_URIS, "extension": uris}],
         "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
@@ -120,25 +118,8 @@ mod tests {
         let rest = &told["rest"][0];
         assert_eq!(rest["resource"][0]["type"], "Coverage");
         assert!(rest["resource"][0].get("searchParam").is_none());
-        let names: Vec<&str> = rest["resource"][1]["searchParam"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|p| p["name"].as_str().unwrap())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "_id",
-                "_lastUpdated",
-                "name",
-                "identifier",
-                "birthdate",
-                "general-practitioner",
-                "organization",
-                "photo-url"
-            ]
-        );
+        let names: Vec<&str> = rest["resource"][1]["searchParam"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["_id", "_lastUpdated", "name", "identifier", "birthdate", "general-practitioner", "organization", "photo-url"]);
         assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
         let bare = statement(&Registry::default(), &server(None));
         assert_eq!(faults(bare.as_object().unwrap()), []);

@@ -31,8 +31,7 @@ pub fn sound(value: Value, type_name: &str) -> Result<Resource> {
 
 /// All that is wrong with the structure of a resource.
 pub fn faults(resource: &Map<String, Value>) -> Vec<Fault> {
-    let mut check =
-        Check { definitions: Definitions::r4(), path: Path::new(), faults: Vec::new(), is_contained: false };
+    let mut check = Check { definitions: Definitions::r4(), path: Path::new(), faults: Vec::new(), is_contained: false };
     check.path.push(Segment::Key(type_name(resource)));
     check.resource(resource);
     check.faults
@@ -114,19 +113,12 @@ impl<'a> Check<'a> {
         });
     }
 
-    fn items(
-        &mut self,
-        element: &'static Element,
-        of: &'static Of,
-        items: &'a [Value],
-        extensions: Option<&'a Vec<Value>>,
-    ) {
+    fn items(&mut self, element: &'static Element, of: &'static Of, items: &'a [Value], extensions: Option<&'a Vec<Value>>) {
         if element.max.is_some_and(|max| items.len() > max as usize) {
             self.fault("cardinality", "The element repeats more often than it may.");
         }
         for (index, item) in items.iter().enumerate() {
-            let stands_for_extension =
-                item.is_null() && extensions.and_then(|e| e.get(index)).is_some_and(has_extension);
+            let stands_for_extension = item.is_null() && extensions.and_then(|e| e.get(index)).is_some_and(has_extension);
             if !stands_for_extension {
                 self.at(Segment::Index(index), |check| check.value(element, of, item));
             }
@@ -166,8 +158,7 @@ impl<'a> Check<'a> {
             Err(Flaw::Json) => self.fault("type", format!("The value must be {}.", primitive.form())),
             Err(Flaw::Format) => self.fault("format", format!("The value must be {}.", primitive.form())),
             Ok(()) => {
-                let is_known =
-                    |codes: &std::collections::HashSet<String>| value.as_str().is_some_and(|code| codes.contains(code));
+                let is_known = |codes: &std::collections::HashSet<String>| value.as_str().is_some_and(|code| codes.contains(code));
                 if element.codes.as_ref().is_some_and(|codes| !is_known(codes)) {
                     self.fault("code", "The code is not in the required value set.");
                 }
@@ -179,8 +170,7 @@ impl<'a> Check<'a> {
     fn extended(&mut self, of: &'static Type, key: &'a str, value: &'a Value, parent: &'a Map<String, Value>) {
         let known = of.element(key).filter(|(_, of)| matches!(of.kind, Kind::Primitive(_)));
         let Some((element, of)) = known else {
-            return self
-                .at(Segment::Key(key), |check| check.fault("unknown", "No primitive of this name is known here."));
+            return self.at(Segment::Key(key), |check| check.fault("unknown", "No primitive of this name is known here."));
         };
         let values = parent.get(key).and_then(Value::as_array).map_or(0, Vec::len);
         self.at(Self::segment(element, of), |check| match (element.repeats(), value) {
@@ -224,8 +214,7 @@ impl<'a> Check<'a> {
 
     fn choice(&mut self, element: &'static Element, of: &'static Type, object: &'a Map<String, Value>) {
         let is_this = |key: &str| of.element(key).is_some_and(|(known, _)| std::ptr::eq(known, element));
-        let mut given: Vec<&str> =
-            object.keys().map(|key| key.strip_prefix('_').unwrap_or(key)).filter(|key| is_this(key)).collect();
+        let mut given: Vec<&str> = object.keys().map(|key| key.strip_prefix('_').unwrap_or(key)).filter(|key| is_this(key)).collect();
         given.sort_unstable();
         given.dedup();
         match given.len() {

@@ -55,11 +55,7 @@ fn a_fault_in_shape_is_named_where_it_stands() {
         (json!({"_active": [{"id": "test"}]}), "Patient.active", "type"),
         (json!({"name": [{"given": ["a"], "_given": {"id": "test"}}]}), "Patient.name[0].given", "type"),
         (json!({"name": [{"given": ["a"], "_given": [{"foo": "test"}]}]}), "Patient.name[0].given[0].foo", "unknown"),
-        (
-            json!({"name": [{"given": [null, "b"], "_given": [{"id": "test"}, null]}]}),
-            "Patient.name[0].given[0]",
-            "empty",
-        ),
+        (json!({"name": [{"given": [null, "b"], "_given": [{"id": "test"}, null]}]}), "Patient.name[0].given[0]", "empty"),
         (json!({"gender": "mmale"}), "Patient.gender", "code"),
         (json!({"foo": 1}), "Patient.foo", "unknown"),
         (json!({"contact": [{"foo": 1}]}), "Patient.contact[0].foo", "unknown"),
@@ -87,8 +83,7 @@ fn a_fault_in_shape_is_named_where_it_stands() {
 
 #[test]
 fn what_r4_allows_passes() {
-    let birth_time =
-        json!([{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020"}]);
+    let birth_time = json!([{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020"}]);
     for element in [
         json!({"id": "example", "gender": "male"}),
         json!({"birthDate": "1974-12-25", "_birthDate": {"extension": birth_time}}),
@@ -107,8 +102,7 @@ fn what_r4_allows_passes() {
 
 #[test]
 fn a_primitive_is_held_to_its_type_in_a_choice() {
-    let parameter =
-        |key: &str, value: Value| told(json!({"resourceType": "Parameters", "parameter": [{"name": "x", key: value}]}));
+    let parameter = |key: &str, value: Value| told(json!({"resourceType": "Parameters", "parameter": [{"name": "x", key: value}]}));
     for (key, good, bad, of) in [
         ("valueBoolean", json!(true), json!("true"), "boolean"),
         ("valueInteger", json!(-300), json!(3.1), "integer"),

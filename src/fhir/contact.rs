@@ -68,11 +68,8 @@ pub fn address_text(address: &Address) -> Option<String> {
     if let Some(text) = &address.text {
         return Some(text.clone());
     }
-    let place: Vec<&str> = [&address.postal_code, &address.city, &address.state, &address.country]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
+    let place: Vec<&str> =
+        [&address.postal_code, &address.city, &address.state, &address.country].into_iter().flatten().map(String::as_str).collect();
     let mut lines: Vec<String> = address.line.clone();
     if !place.is_empty() {
         lines.push(place.join(" "));

@@ -187,8 +187,7 @@ mod tests {
 
     #[test]
     fn a_primitive_that_is_only_an_extension_is_passed_over() {
-        let name =
-            HumanName::read(&json!({"given": [null, "b"], "_given": [{"extension": []}]}), String::new()).unwrap();
+        let name = HumanName::read(&json!({"given": [null, "b"], "_given": [{"extension": []}]}), String::new()).unwrap();
         assert_eq!(name.given, ["b"]);
     }
 

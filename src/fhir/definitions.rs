@@ -82,13 +82,7 @@ impl Definitions {
     /// R4 4.0.1. An unreadable table (a test holds that it is whole) leaves no type known, so everything is refused.
     pub fn r4() -> &'static Self {
         static R4: OnceLock<Definitions> = OnceLock::new();
-        R4.get_or_init(|| {
-            Self::load(SOURCE).unwrap_or_else(|| Self {
-                types: vec![],
-                by_name: HashMap::new(),
-                resources: HashSet::new(),
-            })
-        })
+        R4.get_or_init(|| Self::load(SOURCE).unwrap_or_else(|| Self { types: vec![], by_name: HashMap::new(), resources: HashSet::new() }))
     }
     pub fn get(&self, id: TypeId) -> Option<&Type> {
         self.types.get(id.0)
@@ -104,15 +98,11 @@ impl Definitions {
     fn load(source: &str) -> Option<Self> {
         let table: Table = serde_json::from_str(source).ok()?;
         let by_name: HashMap<String, TypeId> = table.types.keys().cloned().zip((0..).map(TypeId)).collect();
-        let codes: HashMap<&str, HashSet<String>> =
-            table.codes.iter().map(|(name, codes)| (name.as_str(), words(codes))).collect();
+        let codes: HashMap<&str, HashSet<String>> = table.codes.iter().map(|(name, codes)| (name.as_str(), words(codes))).collect();
         let mut types = Vec::with_capacity(by_name.len());
         for (name, elements) in &table.types {
-            let elements: Option<Vec<Element>> = elements
-                .as_object()?
-                .iter()
-                .map(|(name, line)| element(name, line.as_str()?, &by_name, &codes))
-                .collect();
+            let elements: Option<Vec<Element>> =
+                elements.as_object()?.iter().map(|(name, line)| element(name, line.as_str()?, &by_name, &codes)).collect();
             types.push(typed(name, elements?));
         }
         Some(Self { types, by_name, resources: words(&table.resources) })
@@ -148,12 +138,7 @@ fn choice_key(name: &str, of: &str) -> String {
 }
 
 /// One line of the table: `0..1 boolean|dateTime =codes summary modifier`.
-fn element(
-    name: &str,
-    line: &str,
-    by_name: &HashMap<String, TypeId>,
-    codes: &HashMap<&str, HashSet<String>>,
-) -> Option<Element> {
+fn element(name: &str, line: &str, by_name: &HashMap<String, TypeId>, codes: &HashMap<&str, HashSet<String>>) -> Option<Element> {
     let mut parts = line.split(' ');
     let (min, max) = parts.next()?.split_once("..")?;
     let types: Option<Vec<Of>> = parts.next()?.split('|').map(|of| of_type(of, by_name)).collect();
@@ -199,9 +184,7 @@ mod tests {
     fn the_table_is_whole() {
         let r4 = Definitions::load(SOURCE).expect("every line of the table can be read");
         assert_eq!(r4.resources.len(), 146);
-        for name in
-            ["Organization", "Location", "Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "Coverage"]
-        {
+        for name in ["Organization", "Location", "Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "Coverage"] {
             assert!(r4.is_resource(name) && r4.named(name).is_some(), "{name}");
         }
         let patient = r4.named("Patient").unwrap();

@@ -19,10 +19,8 @@ const BYTES_PER_VALUE: usize = 8;
 /// Reads one JSON document.
 pub fn parse(bytes: &[u8]) -> Result<Value> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| malformed(format!("The body is not UTF-8 at byte {}.", e.valid_up_to())))?;
-    let mut reader =
-        Reader { text, at: 0, depth: 0, values_left: VALUES_BASE + text.len() / BYTES_PER_VALUE, path: Path::new() };
+    let text = std::str::from_utf8(bytes).map_err(|e| malformed(format!("The body is not UTF-8 at byte {}.", e.valid_up_to())))?;
+    let mut reader = Reader { text, at: 0, depth: 0, values_left: VALUES_BASE + text.len() / BYTES_PER_VALUE, path: Path::new() };
     reader.space();
     let value = reader.value()?;
     reader.space();
@@ -276,9 +274,7 @@ impl<'a> Reader<'a> {
         let digits = self.text.as_bytes().get(self.at..self.at + 4);
         let code = digits.and_then(|d| d.iter().try_fold(0, |code, &b| Some(code * 16 + char::from(b).to_digit(16)?)));
         self.at += 4;
-        code.ok_or_else(|| {
-            malformed(format!("The JSON cannot be read at byte {}: four hex digits are expected.", self.at - 4))
-        })
+        code.ok_or_else(|| malformed(format!("The JSON cannot be read at byte {}: four hex digits are expected.", self.at - 4)))
     }
 }
 

@@ -35,10 +35,8 @@ pub fn restore(original: &Value, base: &Value, now: Value) -> Value {
         return merge(original, base, now);
     };
     // A narrative made from the content would tell the old content; one with content of its own stays.
-    let is_told_over = matches!(
-        kept.get("text").and_then(|text| text.get("status")).and_then(Value::as_str),
-        Some("generated" | "extensions")
-    );
+    let is_told_over =
+        matches!(kept.get("text").and_then(|text| text.get("status")).and_then(Value::as_str), Some("generated" | "extensions"));
     if !is_told_over || !kept.contains_key("resourceType") || base.get("text").is_some() {
         return merge(original, base, now);
     }
@@ -52,21 +50,13 @@ fn merge(original: &Value, base: &Value, now: Value) -> Value {
         return original.clone();
     }
     match (original, base, now) {
-        (Value::Object(original), Value::Object(base), Value::Object(now)) => {
-            Value::Object(objects(original, base, now))
-        }
-        (Value::Array(original), Value::Array(base), Value::Array(now)) => {
-            Value::Array(arrays("", original, base, now))
-        }
+        (Value::Object(original), Value::Object(base), Value::Object(now)) => Value::Object(objects(original, base, now)),
+        (Value::Array(original), Value::Array(base), Value::Array(now)) => Value::Array(arrays("", original, base, now)),
         (_, _, now) => now,
     }
 }
 
-fn objects(
-    original: &Map<String, Value>,
-    base: &Map<String, Value>,
-    mut now: Map<String, Value>,
-) -> Map<String, Value> {
+fn objects(original: &Map<String, Value>, base: &Map<String, Value>, mut now: Map<String, Value>) -> Map<String, Value> {
     let gone = gone(original, base, &now);
     let beside: Vec<&str> = gone.iter().filter_map(|key| key.strip_prefix('_')).collect();
     let mut merged = Map::with_capacity(original.len().max(now.len()));
@@ -93,8 +83,7 @@ fn gone<'a>(original: &'a Map<String, Value>, base: &Map<String, Value>, now: &M
         .filter(|(causes, _)| causes.iter().any(|key| changed(key)))
         .flat_map(|(_, derived)| derived.iter().copied())
         .collect();
-    let choices: Vec<&str> =
-        base.keys().chain(now.keys()).filter(|key| changed(key)).filter_map(|key| choice(original, key)).collect();
+    let choices: Vec<&str> = base.keys().chain(now.keys()).filter(|key| changed(key)).filter_map(|key| choice(original, key)).collect();
     let speaks = |key: &str| {
         // What stands beside a primitive speaks about its value.
         let of_primitive = key.strip_prefix('_').is_some_and(changed);
@@ -125,9 +114,7 @@ fn member(key: &str, original: &Value, base: Option<&Value>, now: Option<Value>)
             let rest = arrays(key, original, base, Vec::new());
             (!rest.is_empty()).then_some(Value::Array(rest))
         }
-        (Value::Array(original), Some(Value::Array(base)), Some(Value::Array(now))) => {
-            Some(Value::Array(arrays(key, original, base, now)))
-        }
+        (Value::Array(original), Some(Value::Array(base)), Some(Value::Array(now))) => Some(Value::Array(arrays(key, original, base, now))),
         (original, Some(base), Some(now)) => Some(merge(original, base, now)),
         (_, _, now) => now,
     }

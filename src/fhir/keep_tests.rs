@@ -9,11 +9,9 @@ fn the_clients_words_stand_until_the_column_changes() {
     let original = json!({"resourceType": "Patient", "text": {"status": "generated", "div": "<div>Jane</div>"},
         "name": [{"family": "Doe", "given": ["Jane"], "text": "Jane Doe", "extension": [{"url": "u", "valueCode": "x"}]}, {"use": "nickname", "text": "J"}],
         "birthDate": "1990-01-02", "_birthDate": {"extension": [{"url": "time"}]}, "contact": [{"gender": "male"}]});
-    let base =
-        json!({"resourceType": "Patient", "name": [{"family": "Doe", "given": ["Jane"]}], "birthDate": "1990-01-02"});
+    let base = json!({"resourceType": "Patient", "name": [{"family": "Doe", "given": ["Jane"]}], "birthDate": "1990-01-02"});
     assert_eq!(restore(&original, &base, base.clone()), original);
-    let now =
-        json!({"resourceType": "Patient", "name": [{"family": "Roe", "given": ["Jane"]}], "birthDate": "1990-01-03"});
+    let now = json!({"resourceType": "Patient", "name": [{"family": "Roe", "given": ["Jane"]}], "birthDate": "1990-01-03"});
     assert_eq!(
         restore(&original, &base, now),
         json!({"resourceType": "Patient",
@@ -26,7 +24,8 @@ fn the_clients_words_stand_until_the_column_changes() {
 fn a_changed_reference_or_code_takes_its_display_along() {
     let original = json!({"managingOrganization": {"reference": "Organization/1", "display": "Acme"},
         "maritalStatus": {"coding": [{"system": "s", "code": "S", "display": "single"}, {"system": "other", "code": "x"}], "text": "single"}});
-    let base = json!({"managingOrganization": {"reference": "Organization/1"}, "maritalStatus": {"coding": [{"system": "s", "code": "S"}]}});
+    let base =
+        json!({"managingOrganization": {"reference": "Organization/1"}, "maritalStatus": {"coding": [{"system": "s", "code": "S"}]}});
     let now = json!({"managingOrganization": {"reference": "Organization/2"}, "maritalStatus": {"coding": [{"system": "s", "code": "M"}]}});
     assert_eq!(restore(&original, &base, now.clone()), now);
 }
@@ -47,15 +46,12 @@ fn elements_are_found_again_when_they_move() {
     let original = json!({"identifier": [{"system": "a", "value": "1", "assigner": {"display": "A"}}, {"system": "b", "value": "2", "x": true}, {"system": "c"}]});
     let base = json!({"identifier": [{"system": "a", "value": "1"}, {"system": "b", "value": "2"}]});
     let now = json!({"identifier": [{"system": "b", "value": "2", "use": "old"}, {"system": "d", "value": "4"}]});
-    let merged = json!({"identifier": [{"system": "b", "value": "2", "x": true, "use": "old"}, {"system": "c"}, {"system": "d", "value": "4"}]});
+    let merged =
+        json!({"identifier": [{"system": "b", "value": "2", "x": true, "use": "old"}, {"system": "c"}, {"system": "d", "value": "4"}]});
     assert_eq!(restore(&original, &base, now), merged);
     assert_eq!(restore(&original, &base, json!({})), json!({"identifier": [{"system": "c"}]}));
     assert_eq!(
-        restore(
-            &json!({"given": [null, "b"], "_given": [{"id": "1"}, null]}),
-            &json!({"given": ["b"]}),
-            json!({"given": ["c"]})
-        ),
+        restore(&json!({"given": [null, "b"], "_given": [{"id": "1"}, null]}), &json!({"given": ["b"]}), json!({"given": ["c"]})),
         json!({"given": ["c"]})
     );
 }
@@ -80,13 +76,8 @@ fn what_was_never_rendered_joins_what_is_rendered_today() {
 fn tree(key: &'static str, with_arrays: bool) -> BoxedStrategy<Value> {
     let leaf = prop_oneof![(0..3i32).prop_map(Value::from), "[ab]{1,2}".prop_map(Value::from)];
     let inner = leaf.prop_recursive(3, 24, 4, move |inner| {
-        let object =
-            prop::collection::btree_map(key, inner.clone(), 1..4).prop_map(|m| Value::Object(m.into_iter().collect()));
-        if with_arrays {
-            prop_oneof![object, prop::collection::vec(inner, 1..4).prop_map(Value::from)].boxed()
-        } else {
-            object.boxed()
-        }
+        let object = prop::collection::btree_map(key, inner.clone(), 1..4).prop_map(|m| Value::Object(m.into_iter().collect()));
+        if with_arrays { prop_oneof![object, prop::collection::vec(inner, 1..4).prop_map(Value::from)].boxed() } else { object.boxed() }
     });
     prop::collection::btree_map(key, inner, 1..4).prop_map(|m| Value::Object(m.into_iter().collect())).boxed()
 }

@@ -134,7 +134,7 @@ impl Columns {
         for fault in &mut refusal.faults {
             let of = self.0.iter().find(|(name, ..)| *name == fault.field);
             // A key of several columns is named by all of them; its last one is the one a caller chose.
-            let of = of.or_else(|| self.0.iter().filter(|(name, ..)| fault.field.contains(name)).next_back());
+            let of = of.or_else(|| self.0.iter().rfind(|(name, ..)| fault.field.contains(name)));
             fault.field = of.map(|(_, _, path)| path.clone()).unwrap_or_default();
         }
         refusal
@@ -145,18 +145,36 @@ impl Columns {
 pub enum Find {
     /// `within` holds the condition at `{}`; `starts` are folded columns with an index, `words` folded texts any word
     /// of which may start so, `exact` the texts as they are.
-    Text { within: &'static str, starts: &'static [&'static str], words: &'static [&'static str], exact: &'static [&'static str] },
+    Text {
+        within: &'static str,
+        starts: &'static [&'static str],
+        words: &'static [&'static str],
+        exact: &'static [&'static str],
+    },
     /// A text column that holds a code of `system`; `stored` turns the code into what the column holds.
-    Code { expr: &'static str, system: &'static str, stored: fn(&str) -> String },
+    Code {
+        expr: &'static str,
+        system: &'static str,
+        stored: fn(&str) -> String,
+    },
     /// A flag, true or false.
     Flag(&'static str),
     /// `system|value` of rows whose value is sealed.
-    Blind { within: &'static str, table: &'static str, column: &'static str },
+    Blind {
+        within: &'static str,
+        table: &'static str,
+        column: &'static str,
+    },
     /// `system|value` of rows in the clear.
-    Plain { within: &'static str },
+    Plain {
+        within: &'static str,
+    },
     Day(&'static str),
     Moment(&'static str),
-    Points { column: &'static str, to: &'static str },
+    Points {
+        column: &'static str,
+        to: &'static str,
+    },
     /// These records never match.
     Never,
 }

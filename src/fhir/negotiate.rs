@@ -127,11 +127,7 @@ impl Prefer {
                 ("handling", "strict") => prefer.handling = Handling::Strict,
                 ("handling", "lenient") => prefer.handling = Handling::Lenient,
                 ("handling", _) => {
-                    return Err(Error::new(&PARAMETER_INVALID).fault(
-                        "Prefer",
-                        "code",
-                        "handling is strict or lenient.",
-                    ));
+                    return Err(Error::new(&PARAMETER_INVALID).fault("Prefer", "code", "handling is strict or lenient."));
                 }
                 ("respond-async", _) => prefer.respond_async = true,
                 _ => {}
@@ -169,14 +165,10 @@ mod tests {
 
     #[test]
     fn a_body_is_json_or_refused() {
-        for good in
-            ["application/fhir+json", "application/json; charset=UTF-8", "application/fhir+json;fhirVersion=4.0"]
-        {
+        for good in ["application/fhir+json", "application/json; charset=UTF-8", "application/fhir+json;fhirVersion=4.0"] {
             assert!(body_format(Some(good)).is_ok(), "{good}");
         }
-        for bad in
-            [None, Some("text/plain"), Some("application/fhir+xml"), Some("application/json;charset=latin1"), Some("")]
-        {
+        for bad in [None, Some("text/plain"), Some("application/fhir+xml"), Some("application/json;charset=latin1"), Some("")] {
             assert_eq!(body_format(bad).unwrap_err().code.status, 415, "{bad:?}");
         }
         assert!(form_body(Some("application/x-www-form-urlencoded; charset=utf-8")).is_ok());
@@ -186,10 +178,7 @@ mod tests {
     #[test]
     fn preferences_are_read_together() {
         let prefer = Prefer::parse(["respond-async, handling=strict", "return=OperationOutcome; x=1"]).unwrap();
-        assert_eq!(
-            prefer,
-            Prefer { return_: Return::OperationOutcome, handling: Handling::Strict, respond_async: true }
-        );
+        assert_eq!(prefer, Prefer { return_: Return::OperationOutcome, handling: Handling::Strict, respond_async: true });
         assert_eq!(Prefer::parse(["return=minimal"]).unwrap().return_, Return::Minimal);
         assert_eq!(Prefer::parse(["wait=10, return=whatever"]).unwrap(), Prefer::default());
         assert!(Prefer::parse(["handling=loose"]).is_err());

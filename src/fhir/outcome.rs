@@ -45,9 +45,7 @@ pub fn note(severity: &str, code: &str, text: &str) -> Value {
 fn issue_type(error: &Error, fault: &Fault) -> &'static str {
     match fault.rule {
         "required" => "required",
-        "unknown" | "type" | "empty" | "cardinality" | "duplicate" | "depth" | "nul" if error.code.status < 500 => {
-            "structure"
-        }
+        "unknown" | "type" | "empty" | "cardinality" | "duplicate" | "depth" | "nul" if error.code.status < 500 => "structure",
         "format" | "range" => "value",
         "length" => "too-long",
         "code" => "code-invalid",
@@ -66,8 +64,7 @@ mod tests {
     #[test]
     fn every_error_makes_a_valid_outcome() {
         for code in ALL {
-            let error =
-                Error::new(code).detail("d").because("the cause is private").fault("Patient.name", "required", "t");
+            let error = Error::new(code).detail("d").because("the cause is private").fault("Patient.name", "required", "t");
             for error in [Error::new(code), error] {
                 let outcome = outcome(&error);
                 assert_eq!(faults(outcome.as_object().unwrap()), [], "{}", code.code);
@@ -79,11 +76,8 @@ mod tests {
 
     #[test]
     fn each_fault_is_an_issue_with_its_place() {
-        let error = Error::new(&INVALID).fault("Patient.birthDate", "format", "The value must be a date.").fault(
-            "Patient.foo",
-            "unknown",
-            "t",
-        );
+        let error =
+            Error::new(&INVALID).fault("Patient.birthDate", "format", "The value must be a date.").fault("Patient.foo", "unknown", "t");
         assert_eq!(
             outcome(&error)["issue"][0],
             json!({"severity": "error", "code": "value", "details": {"text": "A field breaks a rule."},

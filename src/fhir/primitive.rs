@@ -157,8 +157,7 @@ fn is_oid(text: &str) -> bool {
     let mut arcs = text.split('.');
     let first = arcs.next().is_some_and(|arc| matches!(arc, "0" | "1" | "2"));
     let mut rest = arcs.peekable();
-    let is_arc =
-        |arc: &str| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'));
+    let is_arc = |arc: &str| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'));
     first && rest.peek().is_some() && rest.all(is_arc)
 }
 
@@ -179,26 +178,14 @@ mod tests {
         use Primitive as P;
         let cases = [
             (P::Boolean, vec![json!(true)], vec![json!("true"), json!(1)]),
-            (
-                P::Integer,
-                vec![json!(-2147483648i64), json!(2147483647)],
-                vec![json!(2147483648i64), json!(3.1), json!("42")],
-            ),
+            (P::Integer, vec![json!(-2147483648i64), json!(2147483647)], vec![json!(2147483648i64), json!(3.1), json!("42")]),
             (P::UnsignedInt, vec![json!(0)], vec![json!(-1), json!(2147483648i64)]),
             (P::PositiveInt, vec![json!(1)], vec![json!(0), json!(true)]),
             (P::Decimal, vec![json!(2.50), json!(0)], vec![json!("9.2")]),
-            (
-                P::Code,
-                vec![json!("text"), json!("text text")],
-                vec![json!(""), json!(" a"), json!("a "), json!("a  b")],
-            ),
+            (P::Code, vec![json!("text"), json!("text text")], vec![json!(""), json!(" a"), json!("a "), json!("a  b")]),
             (P::Id, vec![json!("a.b-C9")], vec![json!(""), json!("a_b"), json!("x".repeat(65)), json!("é")]),
             (P::Uri, vec![json!("mailto:a@b.c")], vec![json!(""), json!("a b")]),
-            (
-                P::Oid,
-                vec![json!("urn:oid:1.2.0.40")],
-                vec![json!("urn:oid:3.1"), json!("urn:oid:1"), json!("urn:oid:1.02"), json!("1.2")],
-            ),
+            (P::Oid, vec![json!("urn:oid:1.2.0.40")], vec![json!("urn:oid:3.1"), json!("urn:oid:1"), json!("urn:oid:1.02"), json!("1.2")]),
             (
                 P::Uuid,
                 vec![json!("urn:uuid:c757873d-ec9a-4326-a141-556f43239520")],
@@ -209,11 +196,7 @@ mod tests {
                 vec![json!("SGVsbG8gV29ybGQ="), json!("TWFu TWFu")],
                 vec![json!(""), json!("TWF"), json!("T*Fu"), json!(" ")],
             ),
-            (
-                P::String,
-                vec![json!("text \n text")],
-                vec![json!(""), json!(4), json!("x".repeat(STRING_LENGTH_MAX + 1))],
-            ),
+            (P::String, vec![json!("text \n text")], vec![json!(""), json!(4), json!("x".repeat(STRING_LENGTH_MAX + 1))]),
             (P::Xhtml, vec![json!("<div xmlns=\"http://www.w3.org/1999/xhtml\">a</div>")], vec![json!("a"), json!("")]),
             (P::Time, vec![json!("23:59:59"), json!("12:00:60")], vec![json!("23:02"), json!("12:00:00Z")]),
         ];

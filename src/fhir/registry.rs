@@ -74,14 +74,10 @@ impl Registry {
     }
     /// The type of a URL. Unknown to R4 and not served are both 404; only the words differ.
     pub fn find(&self, name: &str) -> Result<&'static TypeDef> {
-        let found =
-            self.types.binary_search_by_key(&name, |def| def.name).ok().and_then(|at| self.types.get(at).copied());
+        let found = self.types.binary_search_by_key(&name, |def| def.name).ok().and_then(|at| self.types.get(at).copied());
         found.ok_or_else(|| {
-            let text = if Definitions::r4().is_resource(name) {
-                "The resource type is not served."
-            } else {
-                "R4 has no such resource type."
-            };
+            let text =
+                if Definitions::r4().is_resource(name) { "The resource type is not served." } else { "R4 has no such resource type." };
             Error::new(&NO_ROUTE).detail(text)
         })
     }
@@ -107,10 +103,8 @@ pub(super) mod tests {
         profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
         update_creates: false,
     };
-    pub static COVERAGE: TypeDef =
-        TypeDef { name: "Coverage", interactions: &[Read], search: &[], profiles: &[], update_creates: false };
-    static NONSENSE: TypeDef =
-        TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[], update_creates: false };
+    pub static COVERAGE: TypeDef = TypeDef { name: "Coverage", interactions: &[Read], search: &[], profiles: &[], update_creates: false };
+    static NONSENSE: TypeDef = TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[], update_creates: false };
 
     #[test]
     fn a_type_is_served_or_404() {

@@ -32,11 +32,7 @@ impl Resource {
         };
         let type_name = map.get("resourceType").and_then(Value::as_str).unwrap_or_default().to_string();
         if !Definitions::r4().is_resource(&type_name) {
-            return Err(Error::new(&MALFORMED).fault(
-                "resourceType",
-                "type",
-                "The resourceType is missing or unknown to R4.",
-            ));
+            return Err(Error::new(&MALFORMED).fault("resourceType", "type", "The resourceType is missing or unknown to R4."));
         }
         Ok(Self { type_name, element: Element(map) })
     }
@@ -63,9 +59,8 @@ impl Resource {
         let mut meta = Element::default();
         meta.string("versionId", version).instant("lastUpdated", last_updated);
         if let Some(Value::Object(given)) = self.element.0.shift_remove("meta") {
-            let kept = given.into_iter().filter(|(key, _)| {
-                !matches!(key.as_str(), "versionId" | "_versionId" | "lastUpdated" | "_lastUpdated")
-            });
+            let kept =
+                given.into_iter().filter(|(key, _)| !matches!(key.as_str(), "versionId" | "_versionId" | "lastUpdated" | "_lastUpdated"));
             meta.0.extend(kept);
         }
         self.element.0.shift_remove("id");
@@ -205,9 +200,7 @@ impl<'a> Node<'a> {
         self.items(key)?.map(|(item, path)| T::read(item, path)).collect()
     }
     pub fn string(&self, key: &str) -> Result<Option<&'a str>> {
-        let read = |value: &'a Value| {
-            value.as_str().ok_or_else(|| self.fault(key, "type", "The value must be a JSON string."))
-        };
+        let read = |value: &'a Value| value.as_str().ok_or_else(|| self.fault(key, "type", "The value must be a JSON string."));
         self.map.get(key).map(read).transpose()
     }
     pub fn code(&self, key: &str) -> Result<Option<&'a str>> {
@@ -220,13 +213,11 @@ impl<'a> Node<'a> {
         self.map.get(key).filter(|value| value.is_number()).cloned()
     }
     pub fn date(&self, key: &str) -> Result<Option<PartialDate>> {
-        let parse =
-            |text| PartialDate::parse(text).ok_or_else(|| self.fault(key, "format", "The value must be a date."));
+        let parse = |text| PartialDate::parse(text).ok_or_else(|| self.fault(key, "format", "The value must be a date."));
         self.string(key)?.map(parse).transpose()
     }
     pub fn instant(&self, key: &str) -> Result<Option<DateTime<Utc>>> {
-        let parse =
-            |text| temporal::instant(text).ok_or_else(|| self.fault(key, "format", "The value must be an instant."));
+        let parse = |text| temporal::instant(text).ok_or_else(|| self.fault(key, "format", "The value must be an instant."));
         self.string(key)?.map(parse).transpose()
     }
     /// A child object.
@@ -244,11 +235,7 @@ impl<'a> Node<'a> {
         let Some(text) = reference.string("reference")? else { return Ok(None) };
         match Literal::parse(text, base) {
             Literal::Local { type_name: given, id, .. } if given == type_name => Ok(Some(id)),
-            _ => Err(reference.fault(
-                "reference",
-                "reference",
-                &format!("A reference to a {type_name} of this server is expected."),
-            )),
+            _ => Err(reference.fault("reference", "reference", &format!("A reference to a {type_name} of this server is expected."))),
         }
     }
 
@@ -303,8 +290,7 @@ mod tests {
 
     #[test]
     fn a_fault_names_its_element() {
-        let patient =
-            patient(json!({"resourceType": "Patient", "name": [{"family": "a"}, {"family": 4}], "birthDate": "x",
+        let patient = patient(json!({"resourceType": "Patient", "name": [{"family": "a"}, {"family": 4}], "birthDate": "x",
             "identifier": {}, "managingOrganization": {"reference": "Practitioner/1"}}));
         let root = patient.root();
         let field = |error: Error| error.faults[0].field.clone();

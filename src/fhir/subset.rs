@@ -19,8 +19,7 @@ pub fn cut(resource: &mut Resource, query: &Query) {
     let stays = |key: &str| {
         let plain = key.strip_prefix('_').unwrap_or(key);
         let known = of.element(plain).map(|(element, _)| element);
-        matches!(plain, "resourceType" | "id" | "meta")
-            || known.is_some_and(|element| element.min > 0 || keeps(element))
+        matches!(plain, "resourceType" | "id" | "meta") || known.is_some_and(|element| element.min > 0 || keeps(element))
     };
     resource.0.retain(|key, _| stays(key));
     let tag = json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"});
@@ -42,9 +41,11 @@ mod tests {
     use super::*;
 
     fn cut_to(query: Query) -> Vec<String> {
-        let mut coverage = Resource::from_value(json!({"resourceType": "Coverage", "id": "1", "text": {"status": "empty"}, "status": "active",
+        let mut coverage =
+            Resource::from_value(json!({"resourceType": "Coverage", "id": "1", "text": {"status": "empty"}, "status": "active",
             "beneficiary": {"reference": "Patient/1"}, "payor": [{"display": "P"}], "contract": [{"reference": "Contract/1"}], "order": 1,
-            "meta": {"tag": [{"code": "mine"}]}})).unwrap();
+            "meta": {"tag": [{"code": "mine"}]}}))
+            .unwrap();
         cut(&mut coverage, &query);
         assert!(is_cut(&coverage) || query == Query::default());
         coverage.as_map().keys().skip(2).cloned().collect()

@@ -18,9 +18,7 @@ pub static AUDIT_ANCHOR: Table = Table {
     write: Permission::ViewAudit,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "anchor_date", column: "anchor_date", ty: Ty::Date, nullable: false },
-    ],
+    sorts: &[Sort { name: "anchor_date", column: "anchor_date", ty: Ty::Date, nullable: false }],
     filters: &[],
     fields: &[
         Field::date("anchor_date").required(),

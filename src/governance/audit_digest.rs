@@ -18,9 +18,7 @@ pub static AUDIT_DIGEST: Table = Table {
     write: Permission::ViewAudit,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "hour_start", column: "hour_start", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "hour_start", column: "hour_start", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "hour_start_from", how: How::From("hour_start") },
         Filter { name: "hour_start_to", how: How::Before("hour_start") },

@@ -18,9 +18,7 @@ pub static AUDIT_EVENT: Table = Table {
     write: Permission::ViewAudit,
     group: true,
     patient: Some("patient_id"),
-    sorts: &[
-        Sort { name: "occurred_at", column: "occurred_at", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "occurred_at", column: "occurred_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "event_type", how: How::Equal },
         Filter { name: "resource_type", how: How::Equal },
@@ -48,7 +46,10 @@ pub static AUDIT_EVENT: Table = Table {
         Field::uuid("patient_id").fixed().doc("whose record; an id, no content; not a foreign key so that purges keep the log"),
         Field::choice("action", &["CREATE", "READ", "UPDATE", "DELETE", "EXECUTE", "SEARCH"]).required(),
         Field::choice("outcome", &["SUCCESS", "DENIED", "FAILED", "ABORTED"]).required(),
-        Field::choice("purpose_of_use", &["TREATMENT", "PAYMENT", "OPERATIONS", "PATIENT_REQUEST", "RESEARCH", "LEGAL", "EMERGENCY", "AUDIT"]),
+        Field::choice(
+            "purpose_of_use",
+            &["TREATMENT", "PAYMENT", "OPERATIONS", "PATIENT_REQUEST", "RESEARCH", "LEGAL", "EMERGENCY", "AUDIT"],
+        ),
         Field::instant("occurred_at").required(),
         Field::uuid("request_id").required().staff_only(),
         Field::uuid("session_id").staff_only(),

@@ -18,13 +18,8 @@ pub static AUDIT_MANDATE: Table = Table {
     write: Permission::ManageGovernance,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "valid_until", column: "valid_until", ty: Ty::Instant, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "auditor_user_id", how: How::Equal },
-        Filter { name: "auditor_tenant_id", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "valid_until", column: "valid_until", ty: Ty::Instant, nullable: false }],
+    filters: &[Filter { name: "auditor_user_id", how: How::Equal }, Filter { name: "auditor_tenant_id", how: How::Equal }],
     fields: &[
         Field::uuid("auditor_user_id").required().fixed().doc("a login the tenant need not know"),
         Field::uuid("auditor_tenant_id").doc("tenant of type REGULATOR"),

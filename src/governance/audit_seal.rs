@@ -18,9 +18,7 @@ pub static AUDIT_SEAL: Table = Table {
     write: Permission::ViewAudit,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "sealed_at", column: "sealed_at", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "sealed_at", column: "sealed_at", ty: Ty::Instant, nullable: false }],
     filters: &[],
     fields: &[
         Field::int("epoch").required(),

@@ -18,9 +18,7 @@ pub static CHANGE_LOG_ENTRY: Table = Table {
     write: Permission::ViewAudit,
     group: true,
     patient: Some("patient_id"),
-    sorts: &[
-        Sort { name: "occurred_at", column: "occurred_at", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "occurred_at", column: "occurred_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "table_name", how: How::Equal },
         Filter { name: "record_id", how: How::Equal },

@@ -77,9 +77,12 @@ async fn add_batch(client: &Client, seal: &Seal, trees: &mut BTreeMap<Uuid, Tree
 async fn add_digest(client: &Client, digest: &Digest) -> Result<()> {
     let (count, running) = (signed(digest.event_count)?, signed(digest.running_count)?);
     let (root, previous) = (&digest.root_hash.0[..], &digest.previous_hash.0[..]);
-    rows(client, &ledger::DIGEST_ADD, &[
-        &digest.tenant_id, &Uuid::now_v7(), &digest.digest_no, &digest.hour_start, &count, &running, &root, &previous,
-    ]).await?;
+    rows(
+        client,
+        &ledger::DIGEST_ADD,
+        &[&digest.tenant_id, &Uuid::now_v7(), &digest.digest_no, &digest.hour_start, &count, &running, &root, &previous],
+    )
+    .await?;
     Ok(())
 }
 

@@ -80,7 +80,13 @@ impl Chain {
 }
 
 /// Digests of the hours behind the tenant's newest one which have sealed events and end the chain for now.
-async fn open_digests(client: &Client, tenant: Uuid, newest: Option<Digest>, bound: Option<&Seal>, to: DateTime<Utc>) -> Result<Vec<Digest>> {
+async fn open_digests(
+    client: &Client,
+    tenant: Uuid,
+    newest: Option<Digest>,
+    bound: Option<&Seal>,
+    to: DateTime<Utc>,
+) -> Result<Vec<Digest>> {
     let mut digests = Vec::new();
     let Some(bound) = bound else { return Ok(digests) };
     let end = Mark::to_of(bound).to_string();

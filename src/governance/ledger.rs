@@ -1,8 +1,6 @@
 //! The audit tables as rows: statements and their reading, shared by sealer and exporter. All run on the role `sealer`.
 
-use crate::kernel::audit::{
-    Action, ActorType, Anchor, AuditEvent, Digest, Hash, Hex, Metadata, Outcome, Plane, PurposeOfUse, Salt, Seal,
-};
+use crate::kernel::audit::{Action, ActorType, Anchor, AuditEvent, Digest, Hash, Hex, Metadata, Outcome, Plane, PurposeOfUse, Salt, Seal};
 use crate::kernel::db::{Param, Sql};
 use crate::kernel::error::{Error, Result};
 use crate::sql;

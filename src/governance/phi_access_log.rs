@@ -19,9 +19,7 @@ pub static PHI_ACCESS_LOG: Table = Table {
     write: Permission::ViewAudit,
     group: false,
     patient: Some("patient_id"),
-    sorts: &[
-        Sort { name: "occurred_at", column: "occurred_at", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "occurred_at", column: "occurred_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "patient_id", how: How::Equal },
         Filter { name: "user_id", how: How::Equal },

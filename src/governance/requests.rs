@@ -52,11 +52,17 @@ pub static KEYS: Operation = Operation {
     tag: "Audit",
     doc: "Ed25519 public keys this installation signs its audit log with, by use; verifiers pin them",
     takes: &[],
-    gives: Gives::Object("AuditKeys", &[
-        Field::text("sealing_key_id").required(), Field::text("sealing_key").required().doc("base64"),
-        Field::text("anchoring_key_id").required(), Field::text("anchoring_key").required().doc("base64"),
-        Field::text("export_key_id").required(), Field::text("export_key").required().doc("base64"),
-    ]),
+    gives: Gives::Object(
+        "AuditKeys",
+        &[
+            Field::text("sealing_key_id").required(),
+            Field::text("sealing_key").required().doc("base64"),
+            Field::text("anchoring_key_id").required(),
+            Field::text("anchoring_key").required().doc("base64"),
+            Field::text("export_key_id").required(),
+            Field::text("export_key").required().doc("base64"),
+        ],
+    ),
     planes: &Plane::ALL,
     permission: Permission::Own,
     run: Run::Apart(|call| Box::pin(async move { keys(&call.caller.kernel) })),
@@ -73,7 +79,10 @@ pub static SUMMARY: Operation = Operation {
         Field::instant("to").required().doc("not included; at most 366 days later"),
         Field::uuid("tenant_id").doc("one of the tenants the caller covers; all of them when left out"),
     ],
-    gives: Gives::Object("AuditEventSummary", &[Field::json("days").required().doc("counts by type, by day"), Field::big("total").required()]),
+    gives: Gives::Object(
+        "AuditEventSummary",
+        &[Field::json("days").required().doc("counts by type, by day"), Field::big("total").required()],
+    ),
     planes: &[Plane::Staff, Plane::Group, Plane::Audit],
     permission: Permission::ViewAudit,
     run: Run::Apart(|call| Box::pin(summary(call))),
@@ -133,7 +142,8 @@ async fn summary(call: Call) -> Result<Answer> {
     let answers = scope.once(&[((&SUMMARY_COUNTS).into(), vec![&from, &to, &only])]).await?;
     let (mut days, mut total, mut tenants) = (Map::new(), 0, Vec::new());
     for row in answers.iter().flatten() {
-        let (tenant, day, kind, count): (Uuid, NaiveDate, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        let (tenant, day, kind, count): (Uuid, NaiveDate, String, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
         let of_day = days.entry(day.to_string()).or_insert_with(|| Json::Object(Map::new()));
         if let Some(of_day) = of_day.as_object_mut() {
             let so_far = of_day.get(&kind).and_then(Json::as_i64).unwrap_or(0);
@@ -237,7 +247,10 @@ impl Recorded {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         event.metadata = Metadata::new().text("from", self.range.from.to_rfc3339()).text("to", self.range.to.to_rfc3339());
         if kind == "EXPORT_COMPLETED" {
-            event.metadata = event.metadata.integer("events", number(counts.events)).integer("digests", number(counts.digests))
+            event.metadata = event
+                .metadata
+                .integer("events", number(counts.events))
+                .integer("digests", number(counts.digests))
                 .integer("anchors", number(counts.anchors));
         }
         self.kernel.audit.record(event).await

@@ -5,9 +5,9 @@
 //! order of ids or times knows no such moment. What a seal covers is unique, so a second sealer only finds the place
 //! taken. Events whose columns no longer give their leaf are refused: sealing stops there and raises the alarm.
 
+use super::digester;
 use super::keys::AuditKeys;
 use super::ledger::{self, Mark, hour_of, rows, stream};
-use super::digester;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Batch, Seal, TreeHasher};
 use crate::kernel::error::{self, Error, Result};
@@ -151,7 +151,11 @@ impl Work {
 }
 
 enum Sealed {
-    Batch { events: u64, reached_horizon: bool, oldest: Option<DateTime<Utc>> },
+    Batch {
+        events: u64,
+        reached_horizon: bool,
+        oldest: Option<DateTime<Utc>>,
+    },
     /// Everything committed is sealed, and the last seal is young.
     NothingNew,
     /// A transaction as old as the last seal is still writing.
@@ -183,7 +187,8 @@ async fn seal_batch(client: &Client, keys: &AuditKeys, now: DateTime<Utc>) -> Re
         client.batch_execute("commit").await?;
         return Ok((last, Sealed::NothingNew));
     }
-    let batch = Batch { epoch: span.from.epoch, from_transaction: span.from.transaction, to_transaction: span.to.transaction, sealed_at: now };
+    let batch =
+        Batch { epoch: span.from.epoch, from_transaction: span.from.transaction, to_transaction: span.to.transaction, sealed_at: now };
     let seal = Seal::next(last.as_ref(), batch, &leaves, &keys.sealing);
     add(client, &seal).await?;
     client.batch_execute("commit").await?;
@@ -250,7 +255,9 @@ async fn leaves(client: &Client, from: Mark, to: Mark) -> Result<(TreeHasher, Op
         let event = ledger::stored(&row);
         let Some(event) = event.ok().filter(ledger::Stored::is_whole) else {
             let id: Uuid = row.try_get("id")?;
-            return Err(Error::internal(format!("the audit event {id} is not the one that was recorded; nothing is sealed before it is explained")));
+            return Err(Error::internal(format!(
+                "the audit event {id} is not the one that was recorded; nothing is sealed before it is explained"
+            )));
         };
         oldest = oldest.or(Some(event.created_at));
         leaves.push(event.leaf);
@@ -262,9 +269,12 @@ async fn add(client: &Client, seal: &Seal) -> Result<()> {
     let count = i64::try_from(seal.event_count).map_err(Error::internal)?;
     let (from, to) = (Mark::from_of(seal).to_string(), Mark::to_of(seal).to_string());
     let (root, previous, signature) = (&seal.root_hash.0[..], &seal.previous_hash.0[..], &seal.signature.0[..]);
-    rows(client, &ledger::SEAL_ADD, &[
-        &Uuid::now_v7(), &seal.epoch, &seal.batch_no, &from, &to, &count, &root, &previous, &seal.sealed_at, &seal.key_id, &signature,
-    ]).await?;
+    rows(
+        client,
+        &ledger::SEAL_ADD,
+        &[&Uuid::now_v7(), &seal.epoch, &seal.batch_no, &from, &to, &count, &root, &previous, &seal.sealed_at, &seal.key_id, &signature],
+    )
+    .await?;
     Ok(())
 }
 

@@ -18,16 +18,17 @@ pub static API_CLIENT: Table = Table {
     write: Permission::ManageIntegrations,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "name", column: "name", ty: Ty::Text, nullable: false },
-    ],
+    sorts: &[Sort { name: "name", column: "name", ty: Ty::Text, nullable: false }],
     filters: &[
         Filter { name: "client_type", how: How::Equal },
         Filter { name: "service_user_id", how: How::Equal },
         Filter { name: "status", how: How::Equal },
     ],
     fields: &[
-        Field::text("client_id").required().read_only().doc("public identifier, 128 random bits made by the server, so unique without a constraint across tenants"),
+        Field::text("client_id")
+            .required()
+            .read_only()
+            .doc("public identifier, 128 random bits made by the server, so unique without a constraint across tenants"),
         Field::text("name").required(),
         Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"]).defaulted().fixed(),
         Field::bytes("client_secret_hash").hidden(),
@@ -38,7 +39,11 @@ pub static API_CLIENT: Table = Table {
         Field::texts("scopes").defaulted().read_only().doc("SMART v2 scopes; changed by set-scopes"),
         Field::texts("grant_types").defaulted().fixed(),
         Field::int("rate_limit_per_minute").at_least(1),
-        Field::uuid("service_user_id").required().read_only().refers(Refers::Installation("users")).doc("the actor written to created_by and the audit log"),
+        Field::uuid("service_user_id")
+            .required()
+            .read_only()
+            .refers(Refers::Installation("users"))
+            .doc("the actor written to created_by and the audit log"),
         Field::texts("allowed_ip_ranges").defaulted(),
         Field::choice("status", &["ACTIVE", "DISABLED"]).defaulted().read_only(),
         Field::instant("last_used_at").read_only(),
@@ -46,9 +51,6 @@ pub static API_CLIENT: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "DISABLED", by: "disable" },
-            Move { from: "DISABLED", to: "ACTIVE", by: "enable" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "DISABLED", by: "disable" }, Move { from: "DISABLED", to: "ACTIVE", by: "enable" }],
     }],
 };

@@ -109,7 +109,11 @@ pub fn check_form(kernel: &Kernel, request: &Request, cookie: Option<&str>, toke
         (Some(cookie), Some(token)) => form_token(kernel, cookie)?.as_bytes().ct_eq(token.as_bytes()).into(),
         _ => false,
     };
-    if from_here && right { Ok(()) } else { Err(Error::new(&error::FORBIDDEN).detail("The form is too old or came from elsewhere. Go back and load the page again.")) }
+    if from_here && right {
+        Ok(())
+    } else {
+        Err(Error::new(&error::FORBIDDEN).detail("The form is too old or came from elsewhere. Go back and load the page again."))
+    }
 }
 
 pub fn redirect(to: &str) -> Response {

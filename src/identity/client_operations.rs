@@ -36,38 +36,82 @@ static SECRET: &[Field] = &[
     Field::instant("previous_secret_expires_at"),
 ];
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, planes: &'static [Plane], run: Run) -> Operation {
-    Operation { id, method: Method::Post, path, tag: "Identity", doc, takes, gives, planes, permission: Permission::ManageIntegrations, run }
+const fn step(
+    id: &'static str,
+    path: &'static str,
+    doc: &'static str,
+    takes: &'static [Field],
+    gives: Gives,
+    planes: &'static [Plane],
+    run: Run,
+) -> Operation {
+    Operation {
+        id,
+        method: Method::Post,
+        path,
+        tag: "Identity",
+        doc,
+        takes,
+        gives,
+        planes,
+        permission: Permission::ManageIntegrations,
+        run,
+    }
 }
 
 const STAFF: &[Plane] = &[Plane::Staff];
 pub static REGISTER: Operation = step(
-    "registerApiClient", "/api-clients/register", "Register a program; its secret is in the answer and nowhere else",
+    "registerApiClient",
+    "/api-clients/register",
+    "Register a program; its secret is in the answer and nowhere else",
     &[
         Field::text("name").required(),
-        Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"]).required().doc("BACKEND acts by itself, the others for people who sign in"),
+        Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"])
+            .required()
+            .doc("BACKEND acts by itself, the others for people who sign in"),
         Field::texts("scopes").required().doc("SMART v2 scopes; a program's own may not exceed what the caller may do"),
         Field::texts("redirect_uris").doc("exact; https, or http on the loopback address"),
         Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
         Field::int("rate_limit_per_minute").at_least(1),
     ],
-    Gives::Object("ApiClientSecret", SECRET), STAFF, Run::Apart(|call| Box::pin(register(call))),
+    Gives::Object("ApiClientSecret", SECRET),
+    STAFF,
+    Run::Apart(|call| Box::pin(register(call))),
 );
 pub static ROTATE: Operation = step(
-    "rotateApiClientSecret", "/api-clients/{id}/rotate-secret", "Give a new secret; the old one works on for the overlap",
-    &[Field::int("overlap_hours").at_least(0).at_most(OVERLAP_HOURS_MAX)], Gives::Object("ApiClientSecret", SECRET), STAFF,
+    "rotateApiClientSecret",
+    "/api-clients/{id}/rotate-secret",
+    "Give a new secret; the old one works on for the overlap",
+    &[Field::int("overlap_hours").at_least(0).at_most(OVERLAP_HOURS_MAX)],
+    Gives::Object("ApiClientSecret", SECRET),
+    STAFF,
     Run::Apart(|call| Box::pin(rotate(call))),
 );
 pub static SET_SCOPES: Operation = step(
-    "setApiClientScopes", "/api-clients/{id}/set-scopes", "Replace what a program may ask for; its tokens end",
-    &[Field::texts("scopes").required()], Gives::Record(&API_CLIENT), STAFF, Run::Apart(|call| Box::pin(set_scopes(call))),
+    "setApiClientScopes",
+    "/api-clients/{id}/set-scopes",
+    "Replace what a program may ask for; its tokens end",
+    &[Field::texts("scopes").required()],
+    Gives::Record(&API_CLIENT),
+    STAFF,
+    Run::Apart(|call| Box::pin(set_scopes(call))),
 );
 pub static DISABLE: Operation = step(
-    "disableApiClient", "/api-clients/{id}/disable", "Turn a program off; its tokens end within 5 seconds", &[], Gives::Record(&API_CLIENT),
-    STAFF, Run::Apart(|call| Box::pin(disable(call))),
+    "disableApiClient",
+    "/api-clients/{id}/disable",
+    "Turn a program off; its tokens end within 5 seconds",
+    &[],
+    Gives::Record(&API_CLIENT),
+    STAFF,
+    Run::Apart(|call| Box::pin(disable(call))),
 );
 pub static ENABLE: Operation = step(
-    "enableApiClient", "/api-clients/{id}/enable", "Turn a program on again", &[], Gives::Record(&API_CLIENT), STAFF,
+    "enableApiClient",
+    "/api-clients/{id}/enable",
+    "Turn a program on again",
+    &[],
+    Gives::Record(&API_CLIENT),
+    STAFF,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &API_CLIENT, vec![]))),
 );
 
@@ -91,7 +135,11 @@ async fn register(call: Call) -> Result<Answer> {
         .set(&API_CLIENT, "client_id", Value::Text(client_id.clone()))?
         .set(&API_CLIENT, "name", Value::Text(name.to_owned()))?
         .set(&API_CLIENT, "client_type", Value::Text(kind.to_owned()))?
-        .set(&API_CLIENT, "client_secret_hash", secret.as_ref().map_or(Value::Null, |secret| Value::Bytes(secret.hash().as_bytes().to_vec())))?
+        .set(
+            &API_CLIENT,
+            "client_secret_hash",
+            secret.as_ref().map_or(Value::Null, |secret| Value::Bytes(secret.hash().as_bytes().to_vec())),
+        )?
         .set(&API_CLIENT, "scopes", Value::Texts(scopes))?
         .set(&API_CLIENT, "redirect_uris", Value::Texts(redirects))?
         .set(&API_CLIENT, "allowed_ip_ranges", Value::Texts(ranges))?
@@ -144,7 +192,9 @@ fn check_scopes(caller: &Caller, kind: &str, scopes: &[String]) -> Result<()> {
 }
 
 fn check_redirects(kind: &str, redirects: &[String]) -> Result<()> {
-    let wrong = redirects.iter().any(|uri| !is_redirect(uri)) || kind == "BACKEND" && !redirects.is_empty() || kind != "BACKEND" && redirects.is_empty();
+    let wrong = redirects.iter().any(|uri| !is_redirect(uri))
+        || kind == "BACKEND" && !redirects.is_empty()
+        || kind != "BACKEND" && redirects.is_empty();
     if wrong {
         let text = "A program for people needs redirect addresses: https, or http on the loopback address, without a fragment.";
         return Err(Error::new(&error::INVALID).fault("redirect_uris", "format", text));
@@ -156,7 +206,10 @@ fn check_redirects(kind: &str, redirects: &[String]) -> Result<()> {
 pub(super) fn is_redirect(uri: &str) -> bool {
     let Ok(url) = openidconnect::url::Url::parse(uri) else { return false };
     let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    (url.scheme() == "https" || url.scheme() == "http" && here) && url.fragment().is_none() && url.username().is_empty() && url.password().is_none()
+    (url.scheme() == "https" || url.scheme() == "http" && here)
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 /// The client as the caller sees it, then locked where secrets may be written.

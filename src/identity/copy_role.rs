@@ -39,9 +39,12 @@ async fn copy(scope: &mut Scope, call: &Call) -> Result<Answer> {
         return Err(Error::new(&error::NOT_FOUND));
     }
     let mut draft = Draft::default();
-    for (name, given) in [("code", call.text("code")), ("name", call.text("name").or(source.text("name"))), ("description", source.text("description")),
-        ("default_resource_scope", source.text("default_resource_scope"))]
-    {
+    for (name, given) in [
+        ("code", call.text("code")),
+        ("name", call.text("name").or(source.text("name"))),
+        ("description", source.text("description")),
+        ("default_resource_scope", source.text("default_resource_scope")),
+    ] {
         if let Some(text) = given {
             draft = draft.set(&ROLE, name, Value::Text(text.to_owned()))?;
         }

@@ -21,7 +21,11 @@ use uuid::Uuid;
 
 const MINUTES: i64 = 10;
 const MAPPED: &[(&str, &str)] = &[
-    ("CLINIC_STAFF", "FRONT_DESK"), ("CLINICIAN", "DENTIST"), ("DEVELOPER", "DEVELOPER"), ("DATA_SCIENTIST", "DEVELOPER"), ("PAYER_ANALYST", "PAYER_ANALYST"),
+    ("CLINIC_STAFF", "FRONT_DESK"),
+    ("CLINICIAN", "DENTIST"),
+    ("DEVELOPER", "DEVELOPER"),
+    ("DATA_SCIENTIST", "DEVELOPER"),
+    ("PAYER_ANALYST", "PAYER_ANALYST"),
 ];
 
 sql! {
@@ -81,7 +85,8 @@ async fn registered(caller: &Caller, tenant: Uuid, id: Uuid) -> Result<Registere
         }
     };
     let client_id: Option<String> = row.try_get("client_id")?;
-    let provider = Provider { issuer: row.try_get("issuer")?, client_id: client_id.ok_or_else(|| Error::new(&error::NOT_FOUND))?, client_secret };
+    let provider =
+        Provider { issuer: row.try_get("issuer")?, client_id: client_id.ok_or_else(|| Error::new(&error::NOT_FOUND))?, client_secret };
     Ok(Registered { id, tenant, provider, domains: row.try_get("allowed_domains")?, mapping: row.try_get("role_mapping")? })
 }
 
@@ -129,7 +134,13 @@ pub async fn finish(caller: Caller, request: Request) -> Result<Response> {
     match prove(&caller, tenant, provider, &pending, &callback).await {
         Ok(user) => sign_in_pages::enter(&caller, &flow, user, tenant, "OIDC").await,
         Err(failure) => {
-            let mut event = audit_store::of(&grant::behind(&caller.context, Some(tenant)), "LOGIN_FAILED", Action::Execute, Outcome::Denied, Utc::now());
+            let mut event = audit_store::of(
+                &grant::behind(&caller.context, Some(tenant)),
+                "LOGIN_FAILED",
+                Action::Execute,
+                Outcome::Denied,
+                Utc::now(),
+            );
             event.resource_type = Some("IdentityProvider".into());
             event.resource_id = Some(provider);
             caller.kernel.audit.record(event).await?;

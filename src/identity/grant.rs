@@ -111,10 +111,25 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
     let (ip, agent): (Option<IpAddr>, Option<String>) = (origin.ip, origin.user_agent.clone());
     let hash = access.hash();
     scope
-        .exec(&SESSION_ADD, &[
-            &session, &opening.user, &opening.tenant, &opening.client, &ip, &agent, &now, &hash.as_bytes(), &opening.method, &ends,
-            &token_ends, &opening.scopes, &caps.0, &opening.patient,
-        ])
+        .exec(
+            &SESSION_ADD,
+            &[
+                &session,
+                &opening.user,
+                &opening.tenant,
+                &opening.client,
+                &ip,
+                &agent,
+                &now,
+                &hash.as_bytes(),
+                &opening.method,
+                &ends,
+                &token_ends,
+                &opening.scopes,
+                &caps.0,
+                &opening.patient,
+            ],
+        )
         .await?;
     if let Some(refresh) = &refresh {
         let (id, family) = (scope.new_id(), scope.new_id());
@@ -163,7 +178,8 @@ pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Optio
         Some(used) if now - used <= GRACE && held.successor_unused => held.token_ends.unwrap_or(held.ends),
         Some(_) => {
             scope.exec(&SESSION_END, &[&held.session, &now, &"REUSE_DETECTED"]).await?;
-            let mut event = audit_store::of(&proven(context, held.tenant, held.user), "TOKEN_REVOKED", Action::Execute, Outcome::Denied, now);
+            let mut event =
+                audit_store::of(&proven(context, held.tenant, held.user), "TOKEN_REVOKED", Action::Execute, Outcome::Denied, now);
             (event.tenant_id, event.user_id, event.session_id) = (held.tenant, Some(held.user), Some(held.session));
             event.metadata = Metadata::new().text("reason", "REUSE_DETECTED");
             scope.commit().await?;
@@ -174,7 +190,15 @@ pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Optio
     };
     scope.commit().await?;
     let expires_in_s = (token_ends - now).num_seconds();
-    Ok(Issued { session: held.session, tenant: held.tenant, access, refresh: Some(refresh), expires_in_s, scopes: held.scopes, patient: held.patient })
+    Ok(Issued {
+        session: held.session,
+        tenant: held.tenant,
+        access,
+        refresh: Some(refresh),
+        expires_in_s,
+        scopes: held.scopes,
+        patient: held.patient,
+    })
 }
 
 async fn find(scope: &mut Scope, token: &Token, client: Option<Uuid>, config: &IdentityConfig) -> Result<Option<Held>> {

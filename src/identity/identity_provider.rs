@@ -39,9 +39,6 @@ pub static IDENTITY_PROVIDER: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "DISABLED", by: "update" },
-            Move { from: "DISABLED", to: "ACTIVE", by: "update" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "DISABLED", by: "update" }, Move { from: "DISABLED", to: "ACTIVE", by: "update" }],
     }],
 };

@@ -2,9 +2,9 @@
 pub mod api_client;
 mod browser;
 mod client_operations;
+mod copy_role;
 mod federation;
 mod grant;
-mod copy_role;
 pub mod identity_provider;
 pub mod oauth;
 pub mod oauth_authorization;

@@ -9,14 +9,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreIdTokenClaims,
-    CoreJwsSigningAlgorithm, CoreTokenResponse, CoreUserInfoClaims,
+    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreIdTokenClaims, CoreJwsSigningAlgorithm,
+    CoreTokenResponse, CoreUserInfoClaims,
 };
 use openidconnect::{
-    AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, LoginHint, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError,
-    TokenResponse, UserInfoError,
+    AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, LoginHint, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, TokenResponse, UserInfoError,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -31,8 +30,7 @@ use crate::kernel::{Error, Result};
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 const RANDOM_BYTES: u32 = 32;
 
-type Client =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 type TokenError = openidconnect::StandardErrorResponse<CoreErrorResponseType>;
 
 /// A provider as a tenant has registered it.
@@ -130,9 +128,7 @@ impl RelyingParty {
 
     /// Ends a sign-in: everything the browser and the provider say is checked against `pending`.
     /// CREDENTIALS_WRONG, UNAVAILABLE.
-    pub async fn finish(
-        &self, provider: &Provider, pending: &Pending, callback: &Callback, now: DateTime<Utc>,
-    ) -> Result<Claims> {
+    pub async fn finish(&self, provider: &Provider, pending: &Pending, callback: &Callback, now: DateTime<Utc>) -> Result<Claims> {
         if pending.issuer != provider.issuer || pending.client_id != provider.client_id {
             return Err(wrong("the sign-in was begun at another provider"));
         }
@@ -169,9 +165,7 @@ impl RelyingParty {
     }
 
     /// The e-mail is at userinfo only, with providers that keep to the letter of Core §5.4.
-    async fn user_info(
-        &self, client: &Client, tokens: &CoreTokenResponse, id_token: &CoreIdTokenClaims,
-    ) -> Result<CoreUserInfoClaims> {
+    async fn user_info(&self, client: &Client, tokens: &CoreTokenResponse, id_token: &CoreIdTokenClaims) -> Result<CoreUserInfoClaims> {
         client
             .user_info(tokens.access_token().clone(), Some(id_token.subject().clone()))
             .map_err(|_| Error::unavailable("the provider has no userinfo endpoint"))?
@@ -211,10 +205,9 @@ fn client(metadata: &Metadata, provider: &Provider, redirect_uri: &str) -> Resul
     let methods = metadata.token_endpoint_auth_methods_supported();
     let has = |method| methods.is_some_and(|methods| methods.contains(&method));
     let by_post = has(CoreClientAuthMethod::ClientSecretPost) && !has(CoreClientAuthMethod::ClientSecretBasic);
-    let client =
-        CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(provider.client_id.clone()), secret)
-            .set_redirect_uri(redirect)
-            .set_auth_type(if by_post { AuthType::RequestBody } else { AuthType::BasicAuth });
+    let client = CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(provider.client_id.clone()), secret)
+        .set_redirect_uri(redirect)
+        .set_auth_type(if by_post { AuthType::RequestBody } else { AuthType::BasicAuth });
     Ok(client)
 }
 
@@ -229,18 +222,14 @@ fn check_response_issuer(metadata: &Metadata, iss: Option<&str>) -> Result<()> {
 
 /// All checks of Core §3.1.3.7. Signature, issuer, audience, expiry and nonce are the crate's; algorithms, time,
 /// `azp` and `at_hash` are set or checked here.
-fn verified(
-    client: &Client, tokens: &CoreTokenResponse, pending: &Pending, now: DateTime<Utc>,
-) -> Result<CoreIdTokenClaims, Refusal> {
+fn verified(client: &Client, tokens: &CoreTokenResponse, pending: &Pending, now: DateTime<Utc>) -> Result<CoreIdTokenClaims, Refusal> {
     let token = tokens.id_token().ok_or(Refusal::Wrong("there is no ID token"))?;
     let verifier = client
         .id_token_verifier()
         .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256, CoreJwsSigningAlgorithm::EcdsaP256Sha256])
         .set_other_audience_verifier_fn(|_| false)
         .set_time_fn(move || now - SKEW)
-        .set_issue_time_verifier_fn(
-            move |at| if at <= now + SKEW { Ok(()) } else { Err("issued in the future".into()) },
-        );
+        .set_issue_time_verifier_fn(move |at| if at <= now + SKEW { Ok(()) } else { Err("issued in the future".into()) });
     let claims = token.claims(&verifier, &Nonce::new(pending.nonce.clone())).map_err(|error| refusal(&error))?;
     if claims.authorized_party().is_some_and(|party| party != client.client_id()) {
         return Err(Refusal::Wrong("azp"));

@@ -47,7 +47,9 @@ impl Policy {
     }
 
     fn takes_address(&self, address: IpAddr) -> bool {
-        is_global(address) || (self.loopback && address.is_loopback()) || (is_private(address) && self.private_networks.iter().any(|network| network.contains(address)))
+        is_global(address)
+            || (self.loopback && address.is_loopback())
+            || (is_private(address) && self.private_networks.iter().any(|network| network.contains(address)))
     }
 
     /// What can be told from the address alone; names are checked again when they are resolved.
@@ -349,10 +351,7 @@ mod tests {
     async fn an_answer_comes_back_whole() {
         let url = peer(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nx-a: b\r\n\r\nno".to_vec(), false).await;
         let answer = get(quick(), &url).await.unwrap();
-        assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["x-a"], &answer.body()[..]),
-            (404, &"b".parse().unwrap(), &b"no"[..])
-        );
+        assert_eq!((answer.status().as_u16(), &answer.headers()["x-a"], &answer.body()[..]), (404, &"b".parse().unwrap(), &b"no"[..]));
     }
 
     #[tokio::test]

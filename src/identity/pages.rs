@@ -78,11 +78,8 @@ struct ErrorPage<'a> {
 /// after a POST to it as well, so the client's redirect origin belongs here.
 pub fn page(status: StatusCode, template: &impl Template, form_origins: &[&str]) -> Result<Response> {
     let html = template.render().map_err(Error::internal)?;
-    let origins =
-        form_origins.iter().filter(|origin| is_origin(origin)).fold(String::new(), |all, origin| all + " " + origin);
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{origins}"
-    );
+    let origins = form_origins.iter().filter(|origin| is_origin(origin)).fold(String::new(), |all, origin| all + " " + origin);
+    let policy = format!("default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{origins}");
     let response = Response::builder()
         .status(status)
         .content_type("text/html; charset=utf-8")
@@ -168,13 +165,7 @@ mod tests {
 
     #[test]
     fn nothing_inline_and_no_directive_can_be_smuggled_in() {
-        let origins = [
-            "https://app.example",
-            "http://127.0.0.1:8976",
-            "https://x.example/path",
-            "*; script-src *",
-            "'unsafe-inline'",
-        ];
+        let origins = ["https://app.example", "http://127.0.0.1:8976", "https://x.example/path", "*; script-src *", "'unsafe-inline'"];
         let response = page(StatusCode::OK, &sign_in("", None, &[]), &origins).unwrap();
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         assert_eq!(
@@ -183,9 +174,7 @@ mod tests {
              form-action 'self' https://app.example http://127.0.0.1:8976"
         );
         let html = sign_in("", None, &[]).render().unwrap();
-        assert!(
-            !html.contains("<style") && !html.contains("style=") && !html.contains("<script") && !html.contains(" on")
-        );
+        assert!(!html.contains("<style") && !html.contains("style=") && !html.contains("<script") && !html.contains(" on"));
     }
 
     #[tokio::test]

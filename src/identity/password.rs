@@ -183,8 +183,7 @@ mod tests {
         let passwords = passwords(PoolSize::default());
         for stored in [
             "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned(),
-            password_hash::make(b"U*U", &Recipe { costs: Costs { memory_kib: 512, ..Costs::FAST }, peppers: vec![] })
-                .unwrap(),
+            password_hash::make(b"U*U", &Recipe { costs: Costs { memory_kib: 512, ..Costs::FAST }, peppers: vec![] }).unwrap(),
         ] {
             assert_eq!(verify(&passwords, "U*U", Some(&stored)).await, Verdict { ok: true, upgrade: true });
             assert_eq!(verify(&passwords, "U*V", Some(&stored)).await, Verdict { ok: false, upgrade: false });

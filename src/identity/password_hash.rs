@@ -80,8 +80,7 @@ pub struct Pepper {
 impl Pepper {
     /// `id` is stored with each hash: 1 to 16 of `a–z 0–9 -`.
     pub fn new(id: &str, key: [u8; 32]) -> Result<Self> {
-        let named = (1..=16).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let named = (1..=16).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !named {
             return Err(Error::internal("a pepper id is 1 to 16 of a-z, 0-9 and -"));
         }
@@ -166,9 +165,7 @@ impl StoredHash {
                 let made = scrypt::scrypt(password, salt, params, &mut found).is_ok();
                 made & bool::from(found.ct_eq(tag))
             }
-            Form::Bcrypt { text } => {
-                password.len() <= BCRYPT_BYTES_MAX && bcrypt::verify(password, text).unwrap_or(false)
-            }
+            Form::Bcrypt { text } => password.len() <= BCRYPT_BYTES_MAX && bcrypt::verify(password, text).unwrap_or(false),
         }
     }
 }
@@ -197,9 +194,7 @@ pub(super) fn make(password: &[u8], recipe: &Recipe) -> Result<String> {
     Ok(phc.to_string())
 }
 
-fn argon2id(
-    password: &[u8], costs: Costs, version: Version, salt: &[u8], tag_bytes: usize,
-) -> Option<Zeroizing<Vec<u8>>> {
+fn argon2id(password: &[u8], costs: Costs, version: Version, salt: &[u8], tag_bytes: usize) -> Option<Zeroizing<Vec<u8>>> {
     let params = costs.params(tag_bytes)?;
     let mut tag = Zeroizing::new(vec![0; tag_bytes]);
     Argon2::new(Argon2Kind::Argon2id, version, params).hash_password_into(password, salt, &mut tag).ok()?;
@@ -211,11 +206,8 @@ fn argon2id_form(phc: &PasswordHash) -> Option<Form> {
     if !phc.params.iter().all(known) {
         return None;
     }
-    let costs = Costs {
-        memory_kib: phc.params.get_decimal("m")?,
-        passes: phc.params.get_decimal("t")?,
-        lanes: phc.params.get_decimal("p")?,
-    };
+    let costs =
+        Costs { memory_kib: phc.params.get_decimal("m")?, passes: phc.params.get_decimal("t")?, lanes: phc.params.get_decimal("p")? };
     let version = Version::try_from(phc.version.unwrap_or(0x10)).ok()?;
     let pepper = phc.params.get_str("pepper").map(str::to_owned);
     let (salt, tag) = (phc.salt?.to_vec(), phc.hash?.as_bytes().to_vec());

@@ -122,7 +122,11 @@ impl Bearer {
             expires,
             last_activity,
             // An entry that cannot be read admits nobody: it must not fall away silently.
-            ranges: ranges.iter().map(|range| range.parse().or_else(|_| "255.255.255.255/32".parse())).collect::<Result<_, _>>().map_err(Error::internal)?,
+            ranges: ranges
+                .iter()
+                .map(|range| range.parse().or_else(|_| "255.255.255.255/32".parse()))
+                .collect::<Result<_, _>>()
+                .map_err(Error::internal)?,
         }))
     }
 

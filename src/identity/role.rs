@@ -18,13 +18,8 @@ pub static ROLE: Table = Table {
     write: Permission::ManageUsers,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "code", column: "code", ty: Ty::Text, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "is_system", how: How::Equal },
-        Filter { name: "default_resource_scope", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "code", column: "code", ty: Ty::Text, nullable: false }],
+    filters: &[Filter { name: "is_system", how: How::Equal }, Filter { name: "default_resource_scope", how: How::Equal }],
     fields: &[
         Field::text("code").required(),
         Field::text("name").required(),

@@ -19,10 +19,7 @@ pub static ROLE_PERMISSION: Table = Table {
     group: false,
     patient: None,
     sorts: &[],
-    filters: &[
-        Filter { name: "role_id", how: How::Equal },
-        Filter { name: "permission_id", how: How::Equal },
-    ],
+    filters: &[Filter { name: "role_id", how: How::Equal }, Filter { name: "permission_id", how: How::Equal }],
     fields: &[
         Field::uuid("role_id").required().fixed().refers(Refers::Tenant("roles")),
         Field::uuid("permission_id").required().refers(Refers::Installation("permissions")),

@@ -5,7 +5,8 @@
 
 use crate::kernel::context::{Caps, Permission};
 use Permission::{
-    DeleteData, EditImaging, EditPatient, ManageDirectory, ManagePlatform, ManageTenant, ManageUsers, Own, SignClinical, ViewImaging, ViewPatient, ViewTenant,
+    DeleteData, EditImaging, EditPatient, ManageDirectory, ManagePlatform, ManageTenant, ManageUsers, Own, SignClinical, ViewImaging,
+    ViewPatient, ViewTenant,
 };
 
 /// Words without a resource type.
@@ -48,7 +49,8 @@ impl<'a> Resource<'a> {
             _ => return None,
         };
         let (kind, actions) = rest.split_once('.')?;
-        let named = kind.len() <= 64 && kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphanumeric());
+        let named =
+            kind.len() <= 64 && kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphanumeric());
         if kind != "*" && !named {
             return None;
         }
@@ -66,7 +68,11 @@ impl<'a> Resource<'a> {
         let (see, change): (Vec<Permission>, Vec<Permission>) = match self.kind {
             "*" => (
                 Permission::ALL.iter().copied().filter(|permission| permission.word().starts_with("view_")).collect(),
-                Permission::ALL.iter().copied().filter(|one| !one.word().starts_with("view_") && ![Own, DeleteData, ManagePlatform].contains(one)).collect(),
+                Permission::ALL
+                    .iter()
+                    .copied()
+                    .filter(|one| !one.word().starts_with("view_") && ![Own, DeleteData, ManagePlatform].contains(one))
+                    .collect(),
             ),
             "Patient" | "RelatedPerson" | "Coverage" => (vec![ViewPatient], vec![EditPatient]),
             "Practitioner" | "PractitionerRole" => (vec![ViewTenant], vec![ManageUsers, ManageDirectory]),
@@ -111,9 +117,10 @@ pub fn known(word: &str) -> bool {
 
 fn covered(word: &str, allowed: &[String]) -> bool {
     let Some(asked) = Resource::parse(word) else { return allowed.iter().any(|held| held == word) };
-    allowed.iter().filter_map(|held| Resource::parse(held)).any(|held| {
-        held.level == asked.level && (held.kind == "*" || held.kind == asked.kind) && asked.letters & !held.letters == 0
-    })
+    allowed
+        .iter()
+        .filter_map(|held| Resource::parse(held))
+        .any(|held| held.level == asked.level && (held.kind == "*" || held.kind == asked.kind) && asked.letters & !held.letters == 0)
 }
 
 /// The permissions these words stand for together.
@@ -173,7 +180,18 @@ mod tests {
 
     #[test]
     fn what_is_no_scope_is_none() {
-        for word in ["", "user", "user/", "user/Patient", "user/patient.r", "user/Patient.sr", "user/Patient.x", "user/Patient.", "any/Patient.r", "user/../.r"] {
+        for word in [
+            "",
+            "user",
+            "user/",
+            "user/Patient",
+            "user/patient.r",
+            "user/Patient.sr",
+            "user/Patient.x",
+            "user/Patient.",
+            "any/Patient.r",
+            "user/../.r",
+        ] {
             assert_eq!(Resource::parse(word), None, "{word}");
         }
         assert!(Resource::parse("user/Patient.read").is_some() && Resource::parse("patient/*.*").is_some());

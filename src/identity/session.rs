@@ -18,9 +18,7 @@ pub static SESSION: Table = Table {
     write: Permission::Own,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "last_activity_at", column: "last_activity_at", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "last_activity_at", column: "last_activity_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "user_id", how: How::Equal },
         Filter { name: "active_tenant_id", how: How::Equal },

@@ -42,33 +42,64 @@ static TOKENS: &[Field] = &[
 ];
 
 const fn post(
-    id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, planes: &'static [Plane], run: Run,
+    id: &'static str,
+    path: &'static str,
+    doc: &'static str,
+    takes: &'static [Field],
+    gives: Gives,
+    planes: &'static [Plane],
+    run: Run,
 ) -> Operation {
     Operation { id, method: Method::Post, path, tag: "Identity", doc, takes, gives, planes, permission: Permission::Own, run }
 }
 
 pub static SIGN_IN: Operation = post(
-    "signIn", "/sessions/sign-in", "Sign in with an e-mail and a password",
+    "signIn",
+    "/sessions/sign-in",
+    "Sign in with an e-mail and a password",
     &[
         Field::text("email").required().length(254).pii(),
         Field::text("password").required().length(256).write_only(),
         Field::text("tenant").length(64).doc("id or slug; without it the tenant used last"),
     ],
-    Gives::Object("SignedIn", TOKENS), ANYONE, Run::Apart(|call| Box::pin(sign_in(call))),
+    Gives::Object("SignedIn", TOKENS),
+    ANYONE,
+    Run::Apart(|call| Box::pin(sign_in(call))),
 );
 pub static REFRESH: Operation = post(
-    "refreshSession", "/sessions/refresh", "Exchange a refresh token for a new pair; using one twice ends the session",
-    &[Field::text("refresh_token").required().length(100)], Gives::Object("SignedIn", TOKENS), ANYONE, Run::Apart(|call| Box::pin(refresh(call))),
+    "refreshSession",
+    "/sessions/refresh",
+    "Exchange a refresh token for a new pair; using one twice ends the session",
+    &[Field::text("refresh_token").required().length(100)],
+    Gives::Object("SignedIn", TOKENS),
+    ANYONE,
+    Run::Apart(|call| Box::pin(refresh(call))),
 );
 pub static SWITCH_TENANT: Operation = post(
-    "switchTenant", "/sessions/switch-tenant", "Act in another of one's tenants, with a new access token",
-    &[Field::uuid("tenant_id").required()], Gives::Object("SignedIn", TOKENS), PEOPLE, Run::Apart(|call| Box::pin(switch_tenant(call))),
+    "switchTenant",
+    "/sessions/switch-tenant",
+    "Act in another of one's tenants, with a new access token",
+    &[Field::uuid("tenant_id").required()],
+    Gives::Object("SignedIn", TOKENS),
+    PEOPLE,
+    Run::Apart(|call| Box::pin(switch_tenant(call))),
 );
 pub static SIGN_OUT: Operation = post(
-    "signOut", "/sessions/sign-out", "End this session; its tokens end with it", &[], Gives::Nothing, PEOPLE, Run::Apart(|call| Box::pin(sign_out(call))),
+    "signOut",
+    "/sessions/sign-out",
+    "End this session; its tokens end with it",
+    &[],
+    Gives::Nothing,
+    PEOPLE,
+    Run::Apart(|call| Box::pin(sign_out(call))),
 );
 pub static REVOKE: Operation = post(
-    "revokeSession", "/sessions/{id}/revoke", "End one's own session, or one of the tenant's people", &[], Gives::Nothing, PEOPLE,
+    "revokeSession",
+    "/sessions/{id}/revoke",
+    "End one's own session, or one of the tenant's people",
+    &[],
+    Gives::Nothing,
+    PEOPLE,
     Run::Apart(|call| Box::pin(revoke(call))),
 );
 
@@ -83,7 +114,14 @@ async fn sign_in(call: Call) -> Result<Answer> {
     let home = known.choose(wanted)?;
     let mut scope = kernel.door.open(&grant::proven(context, home.tenant, known.user)).await?;
     let opening = Opening {
-        user: known.user, tenant: home.tenant, client: None, method: "PASSWORD", kind: Kind::Access, scopes: vec![], patient: None, renewable: true,
+        user: known.user,
+        tenant: home.tenant,
+        client: None,
+        method: "PASSWORD",
+        kind: Kind::Access,
+        scopes: vec![],
+        patient: None,
+        renewable: true,
     };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, "PASSWORD").await?;
@@ -182,8 +220,16 @@ static ME_FIELDS: &[Field] = &[
     Field::uuid("api_client_id"),
 ];
 pub static ME: Operation = Operation {
-    id: "getMe", method: Method::Get, path: "/me", tag: "Identity", doc: "Who the caller is: user, tenants, roles and permissions", takes: &[],
-    gives: Gives::Object("Me", ME_FIELDS), planes: PEOPLE, permission: Permission::Own, run: Run::Apart(|call| Box::pin(me(call))),
+    id: "getMe",
+    method: Method::Get,
+    path: "/me",
+    tag: "Identity",
+    doc: "Who the caller is: user, tenants, roles and permissions",
+    takes: &[],
+    gives: Gives::Object("Me", ME_FIELDS),
+    planes: PEOPLE,
+    permission: Permission::Own,
+    run: Run::Apart(|call| Box::pin(me(call))),
 };
 
 async fn me(call: Call) -> Result<Answer> {
@@ -194,12 +240,15 @@ async fn me(call: Call) -> Result<Answer> {
     let roles = scope.rows(&ROLES_OF, &[&user, &tenant]).await?;
     let homes = sign_in::homes(&mut scope, user).await?;
     scope.commit().await?;
-    let roles: Vec<Json> = roles.iter().map(|row| {
-        Ok(json!({
-            "code": row.try_get::<_, &str>(0)?, "name": row.try_get::<_, &str>(1)?, "resource_scope": row.try_get::<_, &str>(2)?,
-            "location_id": row.try_get::<_, Option<Uuid>>(3)?, "team_id": row.try_get::<_, Option<Uuid>>(4)?,
-        }))
-    }).collect::<Result<_>>()?;
+    let roles: Vec<Json> = roles
+        .iter()
+        .map(|row| {
+            Ok(json!({
+                "code": row.try_get::<_, &str>(0)?, "name": row.try_get::<_, &str>(1)?, "resource_scope": row.try_get::<_, &str>(2)?,
+                "location_id": row.try_get::<_, Option<Uuid>>(3)?, "team_id": row.try_get::<_, Option<Uuid>>(4)?,
+            }))
+        })
+        .collect::<Result<_>>()?;
     // An application learns where its user is now, not where else they work.
     let shown = homes.iter().filter(|home| context.client.is_none() || home.tenant == tenant);
     let tenants: Vec<Json> = shown.map(|home| json!({"id": home.tenant, "name": home.name, "slug": home.slug})).collect();

@@ -103,7 +103,9 @@ pub async fn by_password(kernel: &Arc<Kernel>, context: &Context, email: &str, p
         failed(kernel, context, login.map(|login| login.user), by_tenant).await?;
         return Err(Error::new(&error::CREDENTIALS_WRONG));
     };
-    if verdict.upgrade && let Some((identity, old)) = &login.password {
+    if verdict.upgrade
+        && let Some((identity, old)) = &login.password
+    {
         upgrade(kernel, context, *identity, old, password).await?;
     }
     Ok(Known { user: login.user, homes })

@@ -27,7 +27,11 @@ pub const PATHS: &[(&str, &[Method])] = &[
 
 pub fn routes() -> Route {
     Route::new()
-        .at("/", get(browser::page(|caller, request| Box::pin(show(caller, request)))).post(browser::page(|caller, request| Box::pin(take(caller, request)))))
+        .at(
+            "/",
+            get(browser::page(|caller, request| Box::pin(show(caller, request))))
+                .post(browser::page(|caller, request| Box::pin(take(caller, request)))),
+        )
         .at("/out", post(browser::page(|caller, request| Box::pin(leave(caller, request)))))
         .at("/oidc/:provider_id", get(browser::page(|caller, request| Box::pin(federation::begin(caller, request)))))
         .at("/callback", get(browser::page(|caller, request| Box::pin(federation::finish(caller, request)))))
@@ -96,8 +100,15 @@ async fn render(caller: &Caller, flow: &Flow, visit: &str, email: &str, failure:
     let tenant = flow.tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
     let csrf = browser::form_token(&caller.kernel, visit)?;
     let shown = SignInPage {
-        action: ROOT, flow: &flow.return_to, tenant: &tenant, csrf: &csrf, client_name: flow.client_name.as_deref(), email,
-        notice: failure.map(|failure| failure.code.title), providers: &providers, stylesheet: STYLESHEET_PATH,
+        action: ROOT,
+        flow: &flow.return_to,
+        tenant: &tenant,
+        csrf: &csrf,
+        client_name: flow.client_name.as_deref(),
+        email,
+        notice: failure.map(|failure| failure.code.title),
+        providers: &providers,
+        stylesheet: STYLESHEET_PATH,
     };
     let status = failure.and_then(|failure| StatusCode::from_u16(failure.code.status).ok()).unwrap_or(StatusCode::OK);
     let response = pages::page(status, &shown, &[])?;
@@ -107,11 +118,16 @@ async fn render(caller: &Caller, flow: &Flow, visit: &str, email: &str, failure:
 async fn providers(caller: &Caller, flow: &Flow, tenant: Uuid) -> Result<Vec<ProviderButton>> {
     let scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(tenant))).await?;
     let answers = scope.once(&[((&PROVIDERS).into(), vec![&tenant])]).await?;
-    answers.iter().flatten().map(|row| {
-        let (id, name): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
-        let query = serde_urlencoded::to_string([("return_to", flow.return_to.as_str()), ("tenant", &tenant.to_string())]).map_err(Error::internal)?;
-        Ok(ProviderButton { href: format!("{ROOT}/oidc/{id}?{query}"), name })
-    }).collect()
+    answers
+        .iter()
+        .flatten()
+        .map(|row| {
+            let (id, name): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
+            let query = serde_urlencoded::to_string([("return_to", flow.return_to.as_str()), ("tenant", &tenant.to_string())])
+                .map_err(Error::internal)?;
+            Ok(ProviderButton { href: format!("{ROOT}/oidc/{id}?{query}"), name })
+        })
+        .collect()
 }
 
 async fn take(caller: Caller, mut request: Request) -> Result<Response> {

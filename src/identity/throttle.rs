@@ -36,7 +36,8 @@ impl Throttle {
         self.tidy();
         let key = Sha256::digest(format!("{}\n{address:?}", fold(account)));
         let checks = [self.addresses.check_key(&address), self.accounts.check_key(&key.into())];
-        let wait = checks.into_iter().filter_map(|check| check.err()).map(|until| until.wait_time_from(DefaultClock::default().now())).max();
+        let wait =
+            checks.into_iter().filter_map(|check| check.err()).map(|until| until.wait_time_from(DefaultClock::default().now())).max();
         let Some(wait) = wait else { return Ok(()) };
         let mut refusal = Error::new(&error::RATE_LIMITED);
         refusal.retry_after_s = Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1));

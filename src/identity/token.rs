@@ -199,8 +199,7 @@ mod tests {
         let tokens: Vec<_> = (0..200).map(|_| Token::new(Kind::Session).unwrap()).collect();
         let seen: std::collections::HashSet<_> = tokens.iter().map(Token::expose).collect();
         assert_eq!(seen.len(), tokens.len());
-        let chars: std::collections::HashSet<_> =
-            tokens.iter().flat_map(|token| token.expose()[6..49].bytes()).collect();
+        let chars: std::collections::HashSet<_> = tokens.iter().flat_map(|token| token.expose()[6..49].bytes()).collect();
         assert_eq!(chars.len(), 62);
     }
 
@@ -220,9 +219,8 @@ mod tests {
     #[test]
     fn the_checksum_is_crc_32() {
         // The check value of CRC-32/ISO-HDLC over "123456789" is cbf43926.
-        let value = checksum(b"123456789")
-            .iter()
-            .fold(0u64, |value, char| value * 62 + ALPHABET.iter().position(|c| c == char).unwrap() as u64);
+        let value =
+            checksum(b"123456789").iter().fold(0u64, |value, char| value * 62 + ALPHABET.iter().position(|c| c == char).unwrap() as u64);
         assert_eq!(value, 0xcbf4_3926);
     }
 

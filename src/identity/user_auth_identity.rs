@@ -31,7 +31,9 @@ pub static USER_AUTH_IDENTITY: Table = Table {
         Field::uuid("identity_provider_id").doc("row of identity_providers in some tenant; null for PASSWORD; no foreign key"),
         Field::text("issuer").length(2000),
         Field::text("subject").pii().doc("subject at the issuer"),
-        Field::text("password_hash").hidden().doc("PHC string: argon2id, scrypt or bcrypt; verified hashes of weaker cost are replaced at sign-in"),
+        Field::text("password_hash")
+            .hidden()
+            .doc("PHC string: argon2id, scrypt or bcrypt; verified hashes of weaker cost are replaced at sign-in"),
         Field::choice("password_algorithm", &["ARGON2ID", "BCRYPT", "SCRYPT"]).read_only(),
         Field::instant("password_changed_at").read_only(),
         Field::flag("must_change").defaulted(),

@@ -39,40 +39,85 @@ sql! {
         update refresh_tokens r set revoked_at = $3 from ended where r.session_id = ended.id and r.revoked_at is null";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, table: &'static Table, planes: &'static [Plane], run: Run) -> Operation {
+const fn step(
+    id: &'static str,
+    path: &'static str,
+    doc: &'static str,
+    table: &'static Table,
+    planes: &'static [Plane],
+    run: Run,
+) -> Operation {
     Operation {
-        id, method: Method::Post, path, tag: "Identity", doc, takes: &[], gives: Gives::Record(table), planes, permission: Permission::ManageUsers, run,
+        id,
+        method: Method::Post,
+        path,
+        tag: "Identity",
+        doc,
+        takes: &[],
+        gives: Gives::Record(table),
+        planes,
+        permission: Permission::ManageUsers,
+        run,
     }
 }
 
 const MANAGERS: &[Plane] = &[Plane::Staff, Plane::Platform];
 pub static DISABLE: Operation = step(
-    "disableUser", "/users/{id}/disable", "Close an account; its sessions end within 5 seconds", &USER, MANAGERS,
+    "disableUser",
+    "/users/{id}/disable",
+    "Close an account; its sessions end within 5 seconds",
+    &USER,
+    MANAGERS,
     Run::Apart(|call| Box::pin(move_user(call))),
 );
-pub static ENABLE: Operation = step(
-    "enableUser", "/users/{id}/enable", "Open a closed account", &USER, MANAGERS, Run::Apart(|call| Box::pin(move_user(call))),
-);
+pub static ENABLE: Operation =
+    step("enableUser", "/users/{id}/enable", "Open a closed account", &USER, MANAGERS, Run::Apart(|call| Box::pin(move_user(call))));
 pub static UNLOCK: Operation = step(
-    "unlockUser", "/users/{id}/unlock", "Let somebody try again after too many wrong passwords", &USER, MANAGERS, Run::Apart(|call| Box::pin(unlock(call))),
+    "unlockUser",
+    "/users/{id}/unlock",
+    "Let somebody try again after too many wrong passwords",
+    &USER,
+    MANAGERS,
+    Run::Apart(|call| Box::pin(unlock(call))),
 );
 pub static REMOVE_MEMBER: Operation = step(
-    "removeUserTenant", "/user-tenants/{id}/remove", "End a membership: roles end, sessions in this tenant are revoked", &USER_TENANT, &[Plane::Staff],
+    "removeUserTenant",
+    "/user-tenants/{id}/remove",
+    "End a membership: roles end, sessions in this tenant are revoked",
+    &USER_TENANT,
+    &[Plane::Staff],
     Run::Apart(|call| Box::pin(remove_member(call))),
 );
 pub static RESTORE_MEMBER: Operation = step(
-    "restoreUserTenant", "/user-tenants/{id}/restore", "Take a membership up again; roles are given anew", &USER_TENANT, &[Plane::Staff],
+    "restoreUserTenant",
+    "/user-tenants/{id}/restore",
+    "Take a membership up again; roles are given anew",
+    &USER_TENANT,
+    &[Plane::Staff],
     Run::Inside(|scope, call| Box::pin(async move { transition(scope, call, &USER_TENANT, vec![("left_at", Value::Null)]).await })),
 );
 pub static REVOKE_ROLE: Operation = step(
-    "revokeUserRole", "/user-roles/{id}/revoke", "End a role now", &USER_ROLE, &[Plane::Staff],
+    "revokeUserRole",
+    "/user-roles/{id}/revoke",
+    "End a role now",
+    &USER_ROLE,
+    &[Plane::Staff],
     Run::Inside(|scope, call| Box::pin(revoke_role(scope, call))),
 );
 pub static CHANGE_PASSWORD: Operation = Operation {
-    id: "changePassword", method: Method::Post, path: "/users/{id}/change-password", tag: "Identity",
+    id: "changePassword",
+    method: Method::Post,
+    path: "/users/{id}/change-password",
+    tag: "Identity",
     doc: "Change one's own password; all other sessions end",
-    takes: &[Field::text("current_password").required().length(256).write_only(), Field::text("new_password").required().length(256).write_only()],
-    gives: Gives::Nothing, planes: PEOPLE, permission: Permission::Own, run: Run::Apart(|call| Box::pin(change_password(call))),
+    takes: &[
+        Field::text("current_password").required().length(256).write_only(),
+        Field::text("new_password").required().length(256).write_only(),
+    ],
+    gives: Gives::Nothing,
+    planes: PEOPLE,
+    permission: Permission::Own,
+    run: Run::Apart(|call| Box::pin(change_password(call))),
 };
 
 /// A scope that may change accounts, once it is sure that the caller sees this one.
@@ -133,7 +178,8 @@ async fn change_password(call: Call) -> Result<Answer> {
         return Err(Error::new(&error::CONFLICT));
     }
     grant::end_all(&mut scope, user, "PASSWORD_CHANGED", caller.context.session).await?;
-    let mut event = crate::kernel::audit_store::of(&context, "CONFIG_CHANGED", Action::Update, crate::kernel::audit::Outcome::Success, scope.now());
+    let mut event =
+        crate::kernel::audit_store::of(&context, "CONFIG_CHANGED", Action::Update, crate::kernel::audit::Outcome::Success, scope.now());
     (event.resource_type, event.resource_id) = (Some("User".into()), Some(user));
     scope.audit(event);
     scope.commit().await?;

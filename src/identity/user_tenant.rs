@@ -29,7 +29,11 @@ pub static USER_TENANT: Table = Table {
     fields: &[
         Field::uuid("user_id").required().fixed().refers(Refers::Installation("users")),
         Field::uuid("default_location_id").refers(Refers::Tenant("locations")),
-        Field::choice("user_type", &["DENTIST", "HYGIENIST", "ASSISTANT", "ADMIN", "FRONT_DESK", "PATIENT", "PAYER_ANALYST", "REGULATOR", "DEVELOPER"]).required(),
+        Field::choice(
+            "user_type",
+            &["DENTIST", "HYGIENIST", "ASSISTANT", "ADMIN", "FRONT_DESK", "PATIENT", "PAYER_ANALYST", "REGULATOR", "DEVELOPER"],
+        )
+        .required(),
         Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"]).defaulted(),
         Field::flag("is_active").read_only(),
         Field::text("title").pii(),

@@ -1,11 +1,11 @@
 //! Which file a caller may touch, and in whose name the server then works on it.
 
 use super::file::FILE;
+use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Caps, Context, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Record, store};
-use crate::kernel::Caller;
 use crate::sql;
 use uuid::Uuid;
 

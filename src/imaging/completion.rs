@@ -43,7 +43,7 @@ pub static COMPLETE_FILE_UPLOAD: Operation = Operation {
 
 /// What the bytes turned out to be.
 enum Finding {
-    Good(Option<Header>),
+    Good(Option<Box<Header>>),
     Bad(String),
 }
 
@@ -120,7 +120,7 @@ async fn header(caller: &Caller, key: &str, size: u64) -> Result<Finding> {
     let prefix = caller.kernel.storage.read_prefix(key, dicom::header::HEADER_BYTES_MAX).await?;
     let read = tokio::task::spawn_blocking(move || dicom::read(&prefix, size)).await.map_err(Error::internal)?;
     Ok(match read {
-        Ok(header) => Finding::Good(Some(header)),
+        Ok(header) => Finding::Good(Some(Box::new(header))),
         Err(why) => Finding::Bad(format!("{UNREADABLE}{}", why.word())),
     })
 }

@@ -18,9 +18,7 @@ pub static IMAGING_STUDY: Table = Table {
     write: Permission::EditImaging,
     group: true,
     patient: Some("patient_id"),
-    sorts: &[
-        Sort { name: "acquisition_datetime", column: "acquisition_datetime", ty: Ty::Instant, nullable: true },
-    ],
+    sorts: &[Sort { name: "acquisition_datetime", column: "acquisition_datetime", ty: Ty::Instant, nullable: true }],
     filters: &[
         Filter { name: "modality_code", how: How::Equal },
         Filter { name: "acquisition_datetime_from", how: How::From("acquisition_datetime") },

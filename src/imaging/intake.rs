@@ -143,31 +143,37 @@ fn code(header: &Header) -> &str {
 fn study_of(incoming: &Incoming<'_>) -> Result<Draft> {
     let header = incoming.header;
     let (word, _) = word_of(code(header), header.body_part.as_deref(), header.frames);
-    draft(&IMAGING_STUDY, vec![
-        ("patient_id", Some(Value::Uuid(incoming.patient))),
-        ("study_uid", Some(Value::Text(header.study_uid.clone()))),
-        ("modality", Some(Value::Text(word.to_owned()))),
-        ("modality_code", Some(Value::Text(code(header).to_owned()))),
-        ("body_part", text(&header.body_part)),
-        ("acquisition_datetime", incoming.acquired.map(Value::Instant)),
-        ("source_system", text(&header.manufacturer)),
-        ("accession_number", text(&header.accession_number)),
-        ("description", text(&header.study_description)),
-    ])
+    draft(
+        &IMAGING_STUDY,
+        vec![
+            ("patient_id", Some(Value::Uuid(incoming.patient))),
+            ("study_uid", Some(Value::Text(header.study_uid.clone()))),
+            ("modality", Some(Value::Text(word.to_owned()))),
+            ("modality_code", Some(Value::Text(code(header).to_owned()))),
+            ("body_part", text(&header.body_part)),
+            ("acquisition_datetime", incoming.acquired.map(Value::Instant)),
+            ("source_system", text(&header.manufacturer)),
+            ("accession_number", text(&header.accession_number)),
+            ("description", text(&header.study_description)),
+        ],
+    )
 }
 
 fn series_of(incoming: &Incoming<'_>, study: Uuid) -> Result<Draft> {
     let header = incoming.header;
-    draft(&IMAGING_SERIES, vec![
-        ("study_id", Some(Value::Uuid(study))),
-        ("patient_id", Some(Value::Uuid(incoming.patient))),
-        ("series_uid", Some(Value::Text(header.series_uid.clone()))),
-        ("modality_code", Some(Value::Text(code(header).to_owned()))),
-        ("series_number", header.series_number.map(Value::Int)),
-        ("description", text(&header.series_description)),
-        ("body_part", text(&header.body_part)),
-        ("laterality", header.laterality.map(|side| Value::Text(side.to_owned()))),
-    ])
+    draft(
+        &IMAGING_SERIES,
+        vec![
+            ("study_id", Some(Value::Uuid(study))),
+            ("patient_id", Some(Value::Uuid(incoming.patient))),
+            ("series_uid", Some(Value::Text(header.series_uid.clone()))),
+            ("modality_code", Some(Value::Text(code(header).to_owned()))),
+            ("series_number", header.series_number.map(Value::Int)),
+            ("description", text(&header.series_description)),
+            ("body_part", text(&header.body_part)),
+            ("laterality", header.laterality.map(|side| Value::Text(side.to_owned()))),
+        ],
+    )
 }
 
 fn object_of(incoming: &Incoming<'_>, file: &Record, study: &Record, series: &Record) -> Result<Draft> {
@@ -177,24 +183,27 @@ fn object_of(incoming: &Incoming<'_>, file: &Record, study: &Record, series: &Re
     warnings.extend((!sure).then(|| "MODALITY_UNUSUAL".to_owned()));
     warnings.extend(incoming.differences.iter().map(|word| (*word).to_owned()));
     let volume = header.frames.filter(|_| code(header) == "CT");
-    draft(&IMAGING_OBJECT, vec![
-        ("study_id", Some(Value::Uuid(study.id))),
-        ("series_id", Some(Value::Uuid(series.id))),
-        ("patient_id", Some(Value::Uuid(incoming.patient))),
-        ("file_id", Some(Value::Uuid(file.id))),
-        ("sop_instance_uid", Some(Value::Text(header.sop_instance_uid.clone()))),
-        ("sop_class_uid", text(&header.sop_class_uid)),
-        ("transfer_syntax_uid", Some(Value::Text(header.transfer_syntax_uid.clone()))),
-        ("object_type", Some(Value::Text("DICOM".to_owned()))),
-        ("hash", file.text("sha256").map(|hash| Value::Text(hash.to_owned()))),
-        ("byte_size", file.int("file_size").map(Value::BigInt)),
-        ("width", header.columns.map(Value::Int)),
-        ("height", header.rows.map(Value::Int)),
-        ("depth_slices", volume.map(Value::Int)),
-        ("frame_count", header.frames.map(Value::Int)),
-        ("pixel_spacing_mm", header.pixel_spacing_mm.map(Value::Double)),
-        ("is_calibrated", Some(Value::Bool(header.is_calibrated))),
-        ("is_original", Some(Value::Bool(header.is_original))),
-        ("conformance_warnings", Some(Value::Texts(warnings))),
-    ])
+    draft(
+        &IMAGING_OBJECT,
+        vec![
+            ("study_id", Some(Value::Uuid(study.id))),
+            ("series_id", Some(Value::Uuid(series.id))),
+            ("patient_id", Some(Value::Uuid(incoming.patient))),
+            ("file_id", Some(Value::Uuid(file.id))),
+            ("sop_instance_uid", Some(Value::Text(header.sop_instance_uid.clone()))),
+            ("sop_class_uid", text(&header.sop_class_uid)),
+            ("transfer_syntax_uid", Some(Value::Text(header.transfer_syntax_uid.clone()))),
+            ("object_type", Some(Value::Text("DICOM".to_owned()))),
+            ("hash", file.text("sha256").map(|hash| Value::Text(hash.to_owned()))),
+            ("byte_size", file.int("file_size").map(Value::BigInt)),
+            ("width", header.columns.map(Value::Int)),
+            ("height", header.rows.map(Value::Int)),
+            ("depth_slices", volume.map(Value::Int)),
+            ("frame_count", header.frames.map(Value::Int)),
+            ("pixel_spacing_mm", header.pixel_spacing_mm.map(Value::Double)),
+            ("is_calibrated", Some(Value::Bool(header.is_calibrated))),
+            ("is_original", Some(Value::Bool(header.is_original))),
+            ("conformance_warnings", Some(Value::Texts(warnings))),
+        ],
+    )
 }

@@ -1,9 +1,8 @@
 //! What may be stored, and how its first bytes give it away.
 
 /// The media types that are taken. A name or a browser's guess decides nothing: [`is`] does.
-pub const TYPES: &[&str] = &[
-    "image/jpeg", "image/png", "image/tiff", "image/webp", "application/dicom", "application/pdf", "model/stl", "model/obj", "video/mp4",
-];
+pub const TYPES: &[&str] =
+    &["image/jpeg", "image/png", "image/tiff", "image/webp", "application/dicom", "application/pdf", "model/stl", "model/obj", "video/mp4"];
 pub const DICOM: &str = "application/dicom";
 /// One PUT of S3 carries no more.
 pub const SIZE_MAX: i64 = 5 * 1024 * 1024 * 1024;

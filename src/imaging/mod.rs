@@ -17,12 +17,8 @@ use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
-pub static TABLES: &[&Table] = &[
-    &file::FILE,
-    &imaging_study::IMAGING_STUDY,
-    &imaging_series::IMAGING_SERIES,
-    &imaging_object::IMAGING_OBJECT,
-];
+pub static TABLES: &[&Table] =
+    &[&file::FILE, &imaging_study::IMAGING_STUDY, &imaging_series::IMAGING_SERIES, &imaging_object::IMAGING_OBJECT];
 
 pub static OPERATIONS: &[&Operation] = &[
     &upload::CREATE_FILE,

@@ -63,9 +63,7 @@ async fn release(call: Call) -> Result<Answer> {
         return Err(Error::new(&error::MOVE_REFUSED).fault("status", "state", "It is not quarantined."));
     }
     let reason = format!("RELEASED: {}", call.text("reason").unwrap_or_default());
-    let draft = Draft::default()
-        .set(&FILE, "status", Value::Text("READY".to_owned()))?
-        .set(&FILE, "scan_result", Value::Text(reason))?;
+    let draft = Draft::default().set(&FILE, "status", Value::Text("READY".to_owned()))?.set(&FILE, "scan_result", Value::Text(reason))?;
     let done = store::update(&mut scope, &was, &draft, "release", keys).await?;
     let now = scope.now();
     scope.audit(audit_store::of_record(&caller.context, Action::Execute, &done, now));

@@ -2,6 +2,7 @@
 
 use super::file::{FILE, KINDS};
 use super::{access, media};
+use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
@@ -9,7 +10,6 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::storage::{PUT_VALID_S_MAX, Presigned, object_key, unhex};
 use crate::kernel::table::{Draft, Field, Record, Refers, Value, store};
-use crate::kernel::Caller;
 use crate::sql;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;

@@ -71,7 +71,8 @@ impl Caller {
             by_tenant.entry(audit_store::log_of(context, record)).or_default().push(record);
         }
         let now = Utc::now();
-        let mut events: Vec<AuditEvent> = by_tenant.into_iter().map(|(tenant, rows)| searched(context, table, tenant, &rows, now)).collect();
+        let mut events: Vec<AuditEvent> =
+            by_tenant.into_iter().map(|(tenant, rows)| searched(context, table, tenant, &rows, now)).collect();
         if events.is_empty() {
             let tenant = context.tenant.unwrap_or(crate::kernel::context::PLATFORM_TENANT);
             events.push(searched(context, table, tenant, &[], now));

@@ -295,9 +295,7 @@ impl Config {
                 return Err(ConfigError::new(format!("{name}: is the same key as {other}")));
             }
         }
-        for (name, secret) in
-            [("database.secret", &self.database.secret), ("storage.secret_key", &self.storage.secret_key)]
-        {
+        for (name, secret) in [("database.secret", &self.database.secret), ("storage.secret_key", &self.storage.secret_key)] {
             secret::refuse_weak_text(secret).map_err(|why| ConfigError::new(format!("{name}: {why}")))?;
         }
         Ok(())

@@ -187,7 +187,17 @@ pub struct Origin {
 impl Context {
     /// The server itself, for one tenant.
     pub fn system(plane: Plane, tenant: Option<Uuid>) -> Context {
-        Context { plane, actor: None, tenant, caps: Caps::NONE, subject: None, request: Uuid::now_v7(), client: None, session: None, origin: None }
+        Context {
+            plane,
+            actor: None,
+            tenant,
+            caps: Caps::NONE,
+            subject: None,
+            request: Uuid::now_v7(),
+            client: None,
+            session: None,
+            origin: None,
+        }
     }
 }
 
@@ -272,8 +282,15 @@ mod tests {
     fn a_seal_is_the_hmac_of_its_payload() {
         let sealer = Sealer::new(&[7; 32]).unwrap();
         let context = Context {
-            plane: Plane::Staff, actor: None, tenant: Some(PLATFORM_TENANT), caps: Caps(5), subject: None,
-            request: Uuid::nil(), client: None, session: None, origin: None,
+            plane: Plane::Staff,
+            actor: None,
+            tenant: Some(PLATFORM_TENANT),
+            caps: Caps(5),
+            subject: None,
+            request: Uuid::nil(),
+            client: None,
+            session: None,
+            origin: None,
         };
         let sealed = sealer.seal(&context, 42, DateTime::from_timestamp(1_000, 0).unwrap());
         let (mac, payload) = sealed.split_once('.').unwrap();

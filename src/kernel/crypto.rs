@@ -36,10 +36,8 @@ impl Cipher {
     pub fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         let random = Uuid::new_v4();
         let nonce: [u8; 12] = random.as_bytes()[..12].try_into().map_err(Error::internal)?;
-        let body = self
-            .aead
-            .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: place })
-            .map_err(|_| Error::internal("sealing failed"))?;
+        let body =
+            self.aead.encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: place }).map_err(|_| Error::internal("sealing failed"))?;
         let mut out = Vec::with_capacity(HEAD + body.len());
         out.push(VERSION);
         out.extend_from_slice(self.id.as_bytes());

@@ -41,9 +41,7 @@ pub fn parse_json_strict(bytes: &[u8], depth_max: usize) -> Result<Value> {
     };
     match read {
         // The faulty bytes stood outside of every string, or behind the end.
-        Ok(_) if std::str::from_utf8(bytes).is_err() => {
-            Err(Error::new(&MALFORMED).fault("", "utf8", "The text is not UTF-8."))
-        }
+        Ok(_) if std::str::from_utf8(bytes).is_err() => Err(Error::new(&MALFORMED).fault("", "utf8", "The text is not UTF-8.")),
         Ok(value) => Ok(value),
         Err(error) => Err(trace.refusal(&error)),
     }
@@ -312,13 +310,9 @@ mod tests {
 
     #[test]
     fn no_value_and_no_strange_key_is_repeated() {
-        for text in [
-            r#"{"ssn":"hunter2"#,
-            r#"{"ssn":hunter2}"#,
-            r#"{"ssn":"hunter2\u0000"}"#,
-            r#"{"hunter2 is a key":[1,]}"#,
-            r#"["hunter2"] x"#,
-        ] {
+        for text in
+            [r#"{"ssn":"hunter2"#, r#"{"ssn":hunter2}"#, r#"{"ssn":"hunter2\u0000"}"#, r#"{"hunter2 is a key":[1,]}"#, r#"["hunter2"] x"#]
+        {
             let error = parse_json_strict(text.as_bytes(), DEPTH_MAX).expect_err(text);
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

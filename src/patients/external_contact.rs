@@ -18,13 +18,8 @@ pub static EXTERNAL_CONTACT: Table = Table {
     write: Permission::EditPatient,
     group: true,
     patient: Some("patient_id"),
-    sorts: &[
-        Sort { name: "full_name", column: "full_name_key", ty: Ty::Text, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "q", how: How::Words(&["full_name_key"]) },
-        Filter { name: "patient_id", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "full_name", column: "full_name_key", ty: Ty::Text, nullable: false }],
+    filters: &[Filter { name: "q", how: How::Words(&["full_name_key"]) }, Filter { name: "patient_id", how: How::Equal }],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")).doc("the patient this contact belongs to"),
         Field::text("full_name").required().folded().pii(),

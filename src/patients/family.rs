@@ -61,42 +61,73 @@ async fn add_family_member(scope: &mut Scope, call: &Call) -> Result<Answer> {
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, table: &'static Table, run: Run) -> Operation {
     Operation {
-        id, method: Method::Post, path, tag: "Patients", doc, takes: &[], gives: Gives::Record(table), planes: &[Plane::Staff],
-        permission: Permission::EditPatient, run,
+        id,
+        method: Method::Post,
+        path,
+        tag: "Patients",
+        doc,
+        takes: &[],
+        gives: Gives::Record(table),
+        planes: &[Plane::Staff],
+        permission: Permission::EditPatient,
+        run,
     }
 }
 
 pub static CONFIRM_PROXY: Operation = step(
-    "confirmPatientProxy", "/patient-proxies/{id}/confirm", "Identity and authority were checked: the proxy begins", &PATIENT_PROXY,
+    "confirmPatientProxy",
+    "/patient-proxies/{id}/confirm",
+    "Identity and authority were checked: the proxy begins",
+    &PATIENT_PROXY,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT_PROXY, vec![]))),
 );
 pub static REVOKE_PROXY: Operation = step(
-    "revokePatientProxy", "/patient-proxies/{id}/revoke", "End a proxy; its access ends at the next statement", &PATIENT_PROXY,
-    Run::Inside(|scope, call| Box::pin(async move {
-        let now = scope.now();
-        transition(scope, call, &PATIENT_PROXY, vec![("revoked_at", Value::Instant(now))]).await
-    })),
+    "revokePatientProxy",
+    "/patient-proxies/{id}/revoke",
+    "End a proxy; its access ends at the next statement",
+    &PATIENT_PROXY,
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let now = scope.now();
+            transition(scope, call, &PATIENT_PROXY, vec![("revoked_at", Value::Instant(now))]).await
+        })
+    }),
 );
 pub static ACTIVATE_PORTAL: Operation = step(
-    "activatePatientPortalAccount", "/patient-portal-accounts/{id}/activate", "The patient's identity was checked in the clinic: portal access begins",
+    "activatePatientPortalAccount",
+    "/patient-portal-accounts/{id}/activate",
+    "The patient's identity was checked in the clinic: portal access begins",
     &PATIENT_PORTAL_ACCOUNT,
-    Run::Inside(|scope, call| Box::pin(async move {
-        let now = scope.now();
-        transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![("activated_at", Value::Instant(now))]).await
-    })),
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let now = scope.now();
+            transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![("activated_at", Value::Instant(now))]).await
+        })
+    }),
 );
 pub static SUSPEND_PORTAL: Operation = step(
-    "suspendPatientPortalAccount", "/patient-portal-accounts/{id}/suspend", "Stop portal access for a while", &PATIENT_PORTAL_ACCOUNT,
+    "suspendPatientPortalAccount",
+    "/patient-portal-accounts/{id}/suspend",
+    "Stop portal access for a while",
+    &PATIENT_PORTAL_ACCOUNT,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![]))),
 );
 pub static REINSTATE_PORTAL: Operation = step(
-    "reinstatePatientPortalAccount", "/patient-portal-accounts/{id}/reinstate", "Give suspended portal access back", &PATIENT_PORTAL_ACCOUNT,
+    "reinstatePatientPortalAccount",
+    "/patient-portal-accounts/{id}/reinstate",
+    "Give suspended portal access back",
+    &PATIENT_PORTAL_ACCOUNT,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![]))),
 );
 pub static CLOSE_PORTAL: Operation = step(
-    "closePatientPortalAccount", "/patient-portal-accounts/{id}/close", "End portal access for good; the record stays", &PATIENT_PORTAL_ACCOUNT,
-    Run::Inside(|scope, call| Box::pin(async move {
-        let now = scope.now();
-        transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![("closed_at", Value::Instant(now))]).await
-    })),
+    "closePatientPortalAccount",
+    "/patient-portal-accounts/{id}/close",
+    "End portal access for good; the record stays",
+    &PATIENT_PORTAL_ACCOUNT,
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let now = scope.now();
+            transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![("closed_at", Value::Instant(now))]).await
+        })
+    }),
 );

@@ -20,10 +20,7 @@ pub static FAMILY_MEMBER: Table = Table {
     group: false,
     patient: Some("patient_id"),
     sorts: &[],
-    filters: &[
-        Filter { name: "patient_id", how: How::Equal },
-        Filter { name: "user_id", how: How::Equal },
-    ],
+    filters: &[Filter { name: "patient_id", how: How::Equal }, Filter { name: "user_id", how: How::Equal }],
     fields: &[
         Field::uuid("user_id").required().read_only(),
         Field::uuid("patient_id").required().read_only(),

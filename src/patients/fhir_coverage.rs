@@ -153,10 +153,9 @@ fn payer(root: &Node<'_>, base: &str) -> Result<Json> {
     let Some(first) = root.nodes("payor")?.into_iter().next() else { return Ok(Json::Null) };
     let Some(text) = first.string("reference")? else { return Ok(Json::Null) };
     match Literal::parse(text, base) {
-        Literal::Local { type_name: "Organization", id, .. } => id
-            .parse::<Uuid>()
-            .map(|id| json!(id))
-            .map_err(|_| Error::new(&REFERENCE_UNKNOWN).fault(first.at("reference"), "reference", "It points to nothing the caller can see.")),
+        Literal::Local { type_name: "Organization", id, .. } => id.parse::<Uuid>().map(|id| json!(id)).map_err(|_| {
+            Error::new(&REFERENCE_UNKNOWN).fault(first.at("reference"), "reference", "It points to nothing the caller can see.")
+        }),
         _ => Ok(Json::Null),
     }
 }

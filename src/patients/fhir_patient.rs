@@ -23,7 +23,8 @@ const GENDERS: &str = "http://hl7.org/fhir/administrative-gender";
 /// The earliest birth a column holds.
 const BORN_FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1870, 1, 1);
 
-const IDENTIFIED: &str = "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.deleted_at is null and {})";
+const IDENTIFIED: &str =
+    "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.deleted_at is null and {})";
 
 static TYPE: TypeDef = TypeDef {
     name: "Patient",
@@ -56,9 +57,25 @@ pub static MAPPING: Mapping = Mapping {
     complete: None,
     presumed: &[],
     search: &[
-        ("name", Find::Text { within: HERE, starts: &["r.last_name_key", "r.first_name_key"], words: &[], exact: &["r.last_name", "r.first_name", "r.full_name"] }),
+        (
+            "name",
+            Find::Text {
+                within: HERE,
+                starts: &["r.last_name_key", "r.first_name_key"],
+                words: &[],
+                exact: &["r.last_name", "r.first_name", "r.full_name"],
+            },
+        ),
         ("family", Find::Text { within: HERE, starts: &["r.last_name_key"], words: &[], exact: &["r.last_name"] }),
-        ("given", Find::Text { within: HERE, starts: &["r.first_name_key"], words: &["kernel.fold(r.middle_name)"], exact: &["r.first_name", "r.middle_name"] }),
+        (
+            "given",
+            Find::Text {
+                within: HERE,
+                starts: &["r.first_name_key"],
+                words: &["kernel.fold(r.middle_name)"],
+                exact: &["r.first_name", "r.middle_name"],
+            },
+        ),
         ("identifier", Find::Blind { within: IDENTIFIED, table: "patient_identifiers", column: "value" }),
         ("birthdate", Find::Day("r.dob")),
         ("death-date", Find::Moment("r.deceased_at")),
@@ -84,7 +101,15 @@ fn render(whole: &Whole, out: &mut Resource) {
     out.push("name", &name(patient));
     for (use_, column) in [("mobile", "phone_mobile"), ("home", "phone_home")] {
         if let Some(number) = patient.text(column) {
-            out.push("telecom", &ContactPoint { system: Some("phone".into()), value: Some(number.into()), use_: Some(use_.into()), ..ContactPoint::default() });
+            out.push(
+                "telecom",
+                &ContactPoint {
+                    system: Some("phone".into()),
+                    value: Some(number.into()),
+                    use_: Some(use_.into()),
+                    ..ContactPoint::default()
+                },
+            );
         }
     }
     if let Some(address) = patient.text("contact_email") {
@@ -146,7 +171,12 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
         .set("phone_home", point(&points, "phone", &["home", ""], contact::phone), telecom.clone())
         .set("contact_email", point(&points, "email", &[], contact::email), telecom)
         .set("preferred_language", language(&root)?, root.at("communication"));
-    let sex = match root.extension(BIRTH_SEX)?.map(|node| node.code("valueCode").map(|code| code.unwrap_or_default().to_owned())).transpose()?.as_deref() {
+    let sex = match root
+        .extension(BIRTH_SEX)?
+        .map(|node| node.code("valueCode").map(|code| code.unwrap_or_default().to_owned()))
+        .transpose()?
+        .as_deref()
+    {
         Some("M") => Some("MALE"),
         Some("F") => Some("FEMALE"),
         Some("UNK") => Some("UNKNOWN"),
@@ -200,7 +230,13 @@ fn take_life(root: &Node<'_>, columns: &mut Columns) -> Result<()> {
     };
     let dead = died.is_some() || root.boolean("deceasedBoolean")? == Some(true);
     let active = root.boolean("active")?.unwrap_or(true);
-    let status = if dead { "DECEASED" } else if active { "ACTIVE" } else { "INACTIVE" };
+    let status = if dead {
+        "DECEASED"
+    } else if active {
+        "ACTIVE"
+    } else {
+        "INACTIVE"
+    };
     columns
         .set("administrative_gender", root.code("gender")?.map(str::to_uppercase), root.at("gender"))
         .set("dob", born.map(|day| day.to_string()), root.at("birthDate"))

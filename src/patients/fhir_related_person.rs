@@ -43,10 +43,15 @@ pub static MAPPING: Mapping = Mapping {
     presumed: &[],
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
-        ("name", Find::Text {
-            within: "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))",
-            starts: &[], words: &["e.full_name_key"], exact: &["e.full_name"],
-        }),
+        (
+            "name",
+            Find::Text {
+                within: "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))",
+                starts: &[],
+                words: &["e.full_name_key"],
+                exact: &["e.full_name"],
+            },
+        ),
     ],
     sorts: &[],
 };

@@ -150,7 +150,9 @@ async fn both(scope: &mut Scope, call: &Call) -> Result<(Record, Record)> {
     for id in [from.min(into), from.max(into)] {
         let version = call.version.filter(|_| id == from);
         let record = store::lock(scope, &PATIENT, id, version, keys).await;
-        let unknown = |failure: Error| if id == into && failure.code == &error::NOT_FOUND { wrong("reference", "There is no such record.") } else { failure };
+        let unknown = |failure: Error| {
+            if id == into && failure.code == &error::NOT_FOUND { wrong("reference", "There is no such record.") } else { failure }
+        };
         locked.push(record.map_err(unknown)?);
     }
     if locked.first().is_some_and(|record| record.id != from) {
@@ -178,7 +180,10 @@ async fn close(scope: &mut Scope, call: &Call, source: &Record, target: Uuid) ->
     for (record, other) in [(source, target), (&kept, source.id)] {
         let mut event = audit_store::of_record(scope.context(), Action::Execute, record, scope.now());
         event.event_type = "PATIENT_MERGED".into();
-        event.metadata = Metadata::new().text("operation", call.operation.id).text("other", other.to_string()).text("reason", call.text("reason").unwrap_or_default());
+        event.metadata = Metadata::new()
+            .text("operation", call.operation.id)
+            .text("other", other.to_string())
+            .text("reason", call.text("reason").unwrap_or_default());
         scope.audit(event);
     }
     Ok(Answer::Record(kept))

@@ -1,13 +1,13 @@
 //! Patients, their family and their insurance. Catalogue §4 and §14.01–14.02.
 mod access_report;
 pub mod external_contact;
+mod family;
+pub mod family_member;
 pub mod fhir_coverage;
 pub mod fhir_patient;
 mod fhir_patient_parts;
 pub mod fhir_payer;
 pub mod fhir_related_person;
-mod family;
-pub mod family_member;
 pub mod merge;
 pub mod patient;
 pub mod patient_address;
@@ -39,8 +39,7 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// The resource types of this room.
-pub static RESOURCES: &[&Mapping] =
-    &[&fhir_patient::MAPPING, &fhir_related_person::MAPPING, &fhir_payer::MAPPING, &fhir_coverage::MAPPING];
+pub static RESOURCES: &[&Mapping] = &[&fhir_patient::MAPPING, &fhir_related_person::MAPPING, &fhir_payer::MAPPING, &fhir_coverage::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &status::DEACTIVATE,

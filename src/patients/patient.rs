@@ -40,7 +40,13 @@ pub static PATIENT: Table = Table {
         Filter { name: "dob", how: How::Equal },
         Filter { name: "dob_from", how: How::From("dob") },
         Filter { name: "dob_to", how: How::Before("dob") },
-        Filter { name: "identifier", how: How::Elsewhere { sql: "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.value_bidx = $value and i.deleted_at is null)", blind: true } },
+        Filter {
+            name: "identifier",
+            how: How::Elsewhere {
+                sql: "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.value_bidx = $value and i.deleted_at is null)",
+                blind: true,
+            },
+        },
         Filter { name: "phone", how: How::AnyOf(&["phone_mobile", "phone_home"]) },
         Filter { name: "email", how: How::Folded("contact_email_key") },
         Filter { name: "name_needs_review", how: How::Equal },

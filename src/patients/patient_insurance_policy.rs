@@ -32,7 +32,9 @@ pub static PATIENT_INSURANCE_POLICY: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("payer_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
-        Field::uuid("payer_id").refers(Refers::Shared("payers", "payer_tenant_id")).doc("null when a person pays, or the payer is known by an identifier alone"),
+        Field::uuid("payer_id")
+            .refers(Refers::Shared("payers", "payer_tenant_id"))
+            .doc("null when a person pays, or the payer is known by an identifier alone"),
         Field::text("plan_name").phi(),
         Field::text("policy_number").required().blind().phi(),
         Field::text("group_number").phi(),

@@ -18,9 +18,7 @@ pub static PAYER: Table = Table {
     write: Permission::ManageReference,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false },
-    ],
+    sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
     filters: &[
         Filter { name: "q", how: How::Words(&["name_key"]) },
         Filter { name: "payer_tenant_id", how: How::Equal },
@@ -46,9 +44,6 @@ pub static PAYER: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "INACTIVE", by: "update" },
-            Move { from: "INACTIVE", to: "ACTIVE", by: "update" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "INACTIVE", by: "update" }, Move { from: "INACTIVE", to: "ACTIVE", by: "update" }],
     }],
 };

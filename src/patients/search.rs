@@ -108,7 +108,9 @@ async fn find_candidates(call: Call) -> Result<Answer> {
     let mut found: Vec<Record> = Vec::new();
     // Each criterion alone brings its candidates by its own index; together they are scored.
     for (criterion, filter) in [("identifier", "identifier"), ("dob", "dob"), ("last_name", "q"), ("email", "email"), ("phone", "phone")] {
-        let (Some(value), Some(filter)) = (call.value(criterion), PATIENT.filters.iter().find(|line| line.name == filter)) else { continue };
+        let (Some(value), Some(filter)) = (call.value(criterion), PATIENT.filters.iter().find(|line| line.name == filter)) else {
+            continue;
+        };
         let mut list = List::new(&PATIENT);
         list.limit = 50;
         list.filters.push((filter, value.clone()));

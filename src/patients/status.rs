@@ -9,8 +9,16 @@ use crate::kernel::table::{Field, Value, store};
 
 const fn operation(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
     Operation {
-        id, method: Method::Post, path, tag: "Patients", doc, takes, gives: Gives::Record(&PATIENT), planes: &[Plane::Staff],
-        permission: Permission::EditPatient, run,
+        id,
+        method: Method::Post,
+        path,
+        tag: "Patients",
+        doc,
+        takes,
+        gives: Gives::Record(&PATIENT),
+        planes: &[Plane::Staff],
+        permission: Permission::EditPatient,
+        run,
     }
 }
 
@@ -43,11 +51,13 @@ pub static MARK_DECEASED: Operation = operation(
     "/patients/{id}/mark-deceased",
     "Record that a patient has died",
     &[Field::instant("deceased_at").required().doc("not in the future")],
-    Run::Inside(|scope, call| Box::pin(async move {
-        let at = call.value("deceased_at").cloned().unwrap_or(Value::Null);
-        if matches!(at, Value::Instant(at) if at > scope.now()) {
-            return Err(Error::new(&error::INVALID).fault("deceased_at", "range", "It may not lie in the future."));
-        }
-        transition(scope, call, &PATIENT, vec![("deceased_at", at)]).await
-    })),
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let at = call.value("deceased_at").cloned().unwrap_or(Value::Null);
+            if matches!(at, Value::Instant(at) if at > scope.now()) {
+                return Err(Error::new(&error::INVALID).fault("deceased_at", "range", "It may not lie in the future."));
+            }
+            transition(scope, call, &PATIENT, vec![("deceased_at", at)]).await
+        })
+    }),
 );

@@ -59,8 +59,7 @@ impl Admin {
             let ready = ready.clone();
             async move { ready.readiness().await }
         });
-        let metrics =
-            make(move |_| std::future::ready(metrics.render().with_content_type("text/plain; version=0.0.4")));
+        let metrics = make(move |_| std::future::ready(metrics.render().with_content_type("text/plain; version=0.0.4")));
         let live = make(|_| std::future::ready("alive\n"));
         Route::new().at("/livez", get(live)).at("/readyz", get(ready)).at("/metrics", get(metrics))
     }

@@ -6,9 +6,8 @@ use crate::kernel::table::Table;
 use crate::{directory, governance, identity, imaging, patients, tenancy, workflow};
 
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    let rooms = [
-        tenancy::TABLES, identity::TABLES, directory::TABLES, patients::TABLES, governance::TABLES, imaging::TABLES, workflow::TABLES,
-    ];
+    let rooms =
+        [tenancy::TABLES, identity::TABLES, directory::TABLES, patients::TABLES, governance::TABLES, imaging::TABLES, workflow::TABLES];
     rooms.into_iter().flatten().copied()
 }
 

@@ -94,8 +94,7 @@ pub async fn bind_admin(config: &ServerConfig) -> io::Result<Bound> {
 }
 
 async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let failed =
-        |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {}", error.kind()));
+    let failed = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {}", error.kind()));
     TcpListener::bind(address).await.map_err(failed)
 }
 

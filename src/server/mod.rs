@@ -9,9 +9,9 @@ pub mod listener;
 pub mod middleware;
 pub mod problem;
 pub mod rest;
+mod run;
 pub mod start;
 pub mod worker;
-mod run;
 
 pub use admin::Admin;
 pub use listener::{Bound, bind, bind_admin};

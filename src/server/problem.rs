@@ -7,8 +7,8 @@ use std::error::Error as StdError;
 use poem::{
     IntoResponse, Response,
     error::{
-        MethodNotAllowedError, NotFoundError, ParseCookieError, ParseFormError, ParseJsonError, ParseMultipartError,
-        ParsePathError, ParseQueryError, ParseTypedHeaderError, ReadBodyError, ResponseError, SizedLimitError,
+        MethodNotAllowedError, NotFoundError, ParseCookieError, ParseFormError, ParseJsonError, ParseMultipartError, ParsePathError,
+        ParseQueryError, ParseTypedHeaderError, ReadBodyError, ResponseError, SizedLimitError,
     },
     http::{StatusCode, header},
 };
@@ -35,8 +35,7 @@ impl Renderers {
     }
 
     pub fn pick(&self, path: &str) -> Render {
-        let owns =
-            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let owns = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         self.0.iter().find(|(prefix, _)| owns(prefix)).map_or(problem, |(_, render)| *render)
     }
 }
@@ -212,26 +211,19 @@ mod tests {
             assert!(shown.starts_with(&format!("{wanted} ")), "{shown} for {wanted}");
             assert!(!shown.contains("hunter2"), "{shown}");
         }
-        assert_eq!(
-            shown(poem::Error::from_response(StatusCode::IM_A_TEAPOT.into_response())),
-            "answer 418 I'm a teapot"
-        );
+        assert_eq!(shown(poem::Error::from_response(StatusCode::IM_A_TEAPOT.into_response())), "answer 418 I'm a teapot");
     }
 
     #[test]
     fn a_problem_names_fields_and_rules() {
-        let error =
-            Error::new(&error::INVALID).fault("items[2].quantity", "range", "Must be 1 to 9.").because("secret cause");
+        let error = Error::new(&error::INVALID).fault("items[2].quantity", "range", "Must be 1 to 9.").because("secret cause");
         let (media_type, body) = problem(&error, Uuid::from_u128(7));
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(media_type, PROBLEM_JSON);
         assert_eq!(body["type"], "/problems/field.invalid");
         assert_eq!(body["status"], 422);
         assert_eq!(body["request_id"], "00000000-0000-0000-0000-000000000007");
-        assert_eq!(
-            body["errors"],
-            json!([{"field": "items[2].quantity", "rule": "range", "message": "Must be 1 to 9."}])
-        );
+        assert_eq!(body["errors"], json!([{"field": "items[2].quantity", "rule": "range", "message": "Must be 1 to 9."}]));
         assert!(!body.to_string().contains("secret cause"));
     }
 

@@ -10,7 +10,7 @@ use crate::kernel::context::Sealer;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Connector, Door, Pools, SharedDoor, check, migrate};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::storage::{Store, StorageConfig};
+use crate::kernel::storage::{StorageConfig, Store};
 use crate::kernel::{audit_store, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
@@ -77,7 +77,18 @@ pub async fn migrate_as(admin: tokio_postgres::Config, config: &Config) -> Resul
 /// Pools, checks and keys. Refuses an unsafe database before anything is served.
 pub async fn prepare(config: Config) -> Result<Prepared> {
     let sizes = &config.database.pools;
-    let sizes = [sizes.staff, sizes.group, sizes.patient, sizes.share, sizes.audit, sizes.auth, sizes.jobs, sizes.platform, sizes.log, sizes.sealer];
+    let sizes = [
+        sizes.staff,
+        sizes.group,
+        sizes.patient,
+        sizes.share,
+        sizes.audit,
+        sizes.auth,
+        sizes.jobs,
+        sizes.platform,
+        sizes.log,
+        sizes.sealer,
+    ];
     let tls = tls(&config)?;
     let mut roles = Vec::with_capacity(ROLES.len());
     for (role, size) in ROLES.into_iter().zip(sizes) {

@@ -101,7 +101,10 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
     let (line1, line2) = lines(&address);
     let points: Vec<ContactPoint> = root.list("telecom")?;
     let identifiers: Vec<Identifier> = root.list("identifier")?;
-    let npi = identifiers.iter().filter(|known| known.system.as_deref() == Some(NPI)).find_map(|known| known.value.clone().filter(|npi| form::is_npi(npi)));
+    let npi = identifiers
+        .iter()
+        .filter(|known| known.system.as_deref() == Some(NPI))
+        .find_map(|known| known.value.clone().filter(|npi| form::is_npi(npi)));
     let kind: Option<CodeableConcept> = root.read("physicalType")?;
     let kind = match kind.as_ref().and_then(|kind| kind.code_in(PLACES)) {
         Some("ve") => "MOBILE",

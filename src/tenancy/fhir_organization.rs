@@ -22,7 +22,8 @@ pub static TYPE: TypeDef = TypeDef {
     update_creates: false,
 };
 
-const SITE: &str = "exists (select from locations l where l.tenant_id = r.id and l.id = r.default_location_id and l.deleted_at is null and ({}))";
+const SITE: &str =
+    "exists (select from locations l where l.tenant_id = r.id and l.id = r.default_location_id and l.deleted_at is null and ({}))";
 
 pub static MAPPING: Mapping = Mapping {
     of: &TYPE,
@@ -36,9 +37,15 @@ pub static MAPPING: Mapping = Mapping {
     presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
-        ("address", Find::Text {
-            within: SITE, starts: &[], words: &["kernel.fold(concat_ws(' ', l.city, l.region, l.postal_code, l.country))"], exact: &["l.city", "l.region", "l.postal_code"],
-        }),
+        (
+            "address",
+            Find::Text {
+                within: SITE,
+                starts: &[],
+                words: &["kernel.fold(concat_ws(' ', l.city, l.region, l.postal_code, l.country))"],
+                exact: &["l.city", "l.region", "l.postal_code"],
+            },
+        ),
     ],
     sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
 };
@@ -52,7 +59,9 @@ fn render(whole: &Whole, out: &mut Resource) {
         Some("AI_VENDOR" | "OTHER") => "other",
         _ => "prov",
     };
-    out.boolean("active", tenant.flag("is_active")).push("type", &CodeableConcept::of(ORGANIZATION_TYPES, kind)).string("name", tenant.text("name"));
+    out.boolean("active", tenant.flag("is_active"))
+        .push("type", &CodeableConcept::of(ORGANIZATION_TYPES, kind))
+        .string("name", tenant.text("name"));
     if let Some(parent) = tenant.uuid("parent_tenant_id") {
         out.reference("partOf", "Organization", parent);
     }

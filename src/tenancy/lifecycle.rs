@@ -15,8 +15,16 @@ use crate::sql;
 use chrono::TimeDelta;
 use serde_json::json;
 
+#[expect(clippy::too_many_arguments, reason = "a table line: each word is one column of it")]
 const fn step(
-    id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], table: &'static Table, planes: &'static [Plane], permission: Permission, run: Run,
+    id: &'static str,
+    path: &'static str,
+    doc: &'static str,
+    takes: &'static [Field],
+    table: &'static Table,
+    planes: &'static [Plane],
+    permission: Permission,
+    run: Run,
 ) -> Operation {
     Operation { id, method: Method::Post, path, tag: "Tenancy", doc, takes, gives: Gives::Record(table), planes, permission, run }
 }
@@ -24,26 +32,46 @@ const fn step(
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
 
 pub static SUSPEND: Operation = step(
-    "suspendTenant", "/tenants/{id}/suspend", "Refuse sign-in and API calls of a tenant within 5 seconds; the data stays", REASON, &TENANT,
-    &[Plane::Platform], Permission::Own,
-    Run::Inside(|scope, call| Box::pin(async move {
-        let now = scope.now();
-        told(scope, call);
-        transition(scope, call, &TENANT, vec![("suspended_at", Value::Instant(now))]).await
-    })),
+    "suspendTenant",
+    "/tenants/{id}/suspend",
+    "Refuse sign-in and API calls of a tenant within 5 seconds; the data stays",
+    REASON,
+    &TENANT,
+    &[Plane::Platform],
+    Permission::Own,
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let now = scope.now();
+            told(scope, call);
+            transition(scope, call, &TENANT, vec![("suspended_at", Value::Instant(now))]).await
+        })
+    }),
 );
 pub static REINSTATE: Operation = step(
-    "reinstateTenant", "/tenants/{id}/reinstate", "End a suspension", &[], &TENANT, &[Plane::Platform], Permission::Own,
-    Run::Inside(|scope, call| Box::pin(async move {
-        told(scope, call);
-        transition(scope, call, &TENANT, vec![("suspended_at", Value::Null)]).await
-    })),
+    "reinstateTenant",
+    "/tenants/{id}/reinstate",
+    "End a suspension",
+    &[],
+    &TENANT,
+    &[Plane::Platform],
+    Permission::Own,
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            told(scope, call);
+            transition(scope, call, &TENANT, vec![("suspended_at", Value::Null)]).await
+        })
+    }),
 );
 /// Years a closed tenant's rows stay before the retention job may look at them.
 const KEPT_AFTER_CLOSING_DAYS: i64 = 365 * 10;
 pub static CLOSE: Operation = step(
-    "closeTenant", "/tenants/{id}/close", "Close a tenant for good; nothing is deleted before its retention ends",
-    &[Field::text("confirm").required().doc("the tenant's slug, once more")], &TENANT, &[Plane::Platform, Plane::Staff], Permission::ManageTenant,
+    "closeTenant",
+    "/tenants/{id}/close",
+    "Close a tenant for good; nothing is deleted before its retention ends",
+    &[Field::text("confirm").required().doc("the tenant's slug, once more")],
+    &TENANT,
+    &[Plane::Platform, Plane::Staff],
+    Permission::ManageTenant,
     Run::Inside(|scope, call| Box::pin(close(scope, call))),
 );
 
@@ -68,22 +96,41 @@ fn told(scope: &mut Scope, call: &Call) {
 }
 
 pub static CLOSE_LOCATION: Operation = step(
-    "closeLocation", "/locations/{id}/close", "Close a place for good", &[], &LOCATION, &[Plane::Staff], Permission::ManageTenant,
+    "closeLocation",
+    "/locations/{id}/close",
+    "Close a place for good",
+    &[],
+    &LOCATION,
+    &[Plane::Staff],
+    Permission::ManageTenant,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &LOCATION, vec![]))),
 );
 pub static RETIRE_PLAN: Operation = step(
-    "retireSubscriptionPlan", "/subscription-plans/{id}/retire", "Offer a plan no more; running subscriptions go on", &[], &SUBSCRIPTION_PLAN,
-    &[Plane::Platform], Permission::Own,
+    "retireSubscriptionPlan",
+    "/subscription-plans/{id}/retire",
+    "Offer a plan no more; running subscriptions go on",
+    &[],
+    &SUBSCRIPTION_PLAN,
+    &[Plane::Platform],
+    Permission::Own,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &SUBSCRIPTION_PLAN, vec![]))),
 );
 pub static CANCEL_SUBSCRIPTION: Operation = step(
-    "cancelTenantSubscription", "/tenant-subscriptions/{id}/cancel", "Cancel; it runs to its end", REASON, &TENANT_SUBSCRIPTION,
-    &[Plane::Staff, Plane::Platform], Permission::ManageBilling,
-    Run::Inside(|scope, call| Box::pin(async move {
-        let (now, reason) = (scope.now(), call.text("reason").unwrap_or_default().to_owned());
-        let columns = vec![("cancelled_at", Value::Instant(now)), ("cancel_reason", Value::Text(reason)), ("auto_renew", Value::Bool(false))];
-        transition(scope, call, &TENANT_SUBSCRIPTION, columns).await
-    })),
+    "cancelTenantSubscription",
+    "/tenant-subscriptions/{id}/cancel",
+    "Cancel; it runs to its end",
+    REASON,
+    &TENANT_SUBSCRIPTION,
+    &[Plane::Staff, Plane::Platform],
+    Permission::ManageBilling,
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let (now, reason) = (scope.now(), call.text("reason").unwrap_or_default().to_owned());
+            let columns =
+                vec![("cancelled_at", Value::Instant(now)), ("cancel_reason", Value::Text(reason)), ("auto_renew", Value::Bool(false))];
+            transition(scope, call, &TENANT_SUBSCRIPTION, columns).await
+        })
+    }),
 );
 
 sql! {
@@ -93,10 +140,19 @@ sql! {
          where t.id = any ((select sec.tenants(0))::uuid[]) order by t.created_at, t.id";
 }
 
-static TREE: &[Field] = &[Field::json("tenants").required().doc("id, slug, name, type, status, parent_tenant_id and depth below the asked one")];
+static TREE: &[Field] =
+    &[Field::json("tenants").required().doc("id, slug, name, type, status, parent_tenant_id and depth below the asked one")];
 pub static GET_SUBTREE: Operation = Operation {
-    id: "getTenantSubtree", method: Method::Get, path: "/tenants/{id}/subtree", tag: "Tenancy", doc: "The tenants of a subtree with their depth", takes: &[],
-    gives: Gives::Object("TenantSubtree", TREE), planes: &[Plane::Staff], permission: Permission::ViewTenant, run: Run::Apart(|call| Box::pin(subtree(call))),
+    id: "getTenantSubtree",
+    method: Method::Get,
+    path: "/tenants/{id}/subtree",
+    tag: "Tenancy",
+    doc: "The tenants of a subtree with their depth",
+    takes: &[],
+    gives: Gives::Object("TenantSubtree", TREE),
+    planes: &[Plane::Staff],
+    permission: Permission::ViewTenant,
+    run: Run::Apart(|call| Box::pin(subtree(call))),
 };
 
 async fn subtree(call: Call) -> Result<Answer> {
@@ -119,10 +175,13 @@ async fn subtree(call: Call) -> Result<Answer> {
         }
         Some(depth)
     };
-    let tree: Vec<_> = nodes.iter().filter_map(|(id, parent, [slug, name, kind, status])| {
-        let depth = depth_of(*id)?;
-        Some(json!({"id": id, "slug": slug, "name": name, "type": kind, "status": status, "parent_tenant_id": parent, "depth": depth}))
-    }).collect();
+    let tree: Vec<_> = nodes
+        .iter()
+        .filter_map(|(id, parent, [slug, name, kind, status])| {
+            let depth = depth_of(*id)?;
+            Some(json!({"id": id, "slug": slug, "name": name, "type": kind, "status": status, "parent_tenant_id": parent, "depth": depth}))
+        })
+        .collect();
     if tree.is_empty() {
         return Err(Error::new(&error::NOT_FOUND));
     }

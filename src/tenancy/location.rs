@@ -18,9 +18,7 @@ pub static LOCATION: Table = Table {
     write: Permission::ManageTenant,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false },
-    ],
+    sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
     filters: &[
         Filter { name: "q", how: How::Words(&["name_key"]) },
         Filter { name: "city", how: How::Equal },
@@ -31,7 +29,9 @@ pub static LOCATION: Table = Table {
     ],
     fields: &[
         Field::text("name").required().folded(),
-        Field::choice("kind", &["CLINIC", "TEACHING_CLINIC", "RESEARCH_UNIT", "MOBILE", "VIRTUAL"]).defaulted().doc("physical or virtual sites: clinics, teaching clinics, research units"),
+        Field::choice("kind", &["CLINIC", "TEACHING_CLINIC", "RESEARCH_UNIT", "MOBILE", "VIRTUAL"])
+            .defaulted()
+            .doc("physical or virtual sites: clinics, teaching clinics, research units"),
         Field::text("address_line1").staff_only(),
         Field::text("address_line2").staff_only(),
         Field::text("city"),

@@ -1,9 +1,9 @@
 //! Tenancy: organisations and their tree, settings, plans, places and teams. Catalogue §1.
+pub mod billing_plan;
+mod child;
 pub mod fhir_location;
 pub mod fhir_operatory;
 pub mod fhir_organization;
-pub mod billing_plan;
-mod child;
 mod lifecycle;
 pub mod location;
 pub mod operatory;

@@ -18,12 +18,8 @@ pub static SUBSCRIPTION_PLAN: Table = Table {
     write: Permission::ManagePlatform,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "code", column: "code", ty: Ty::Text, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "status", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "code", column: "code", ty: Ty::Text, nullable: false }],
+    filters: &[Filter { name: "status", how: How::Equal }],
     fields: &[
         Field::text("code").required(),
         Field::text("name").required(),
@@ -39,11 +35,5 @@ pub static SUBSCRIPTION_PLAN: Table = Table {
         Field::int("trial_days").defaulted(),
         Field::choice("status", &["ACTIVE", "RETIRED"]).defaulted(),
     ],
-    machines: &[Machine {
-        column: "status",
-        initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "RETIRED", by: "retire" },
-        ],
-    }],
+    machines: &[Machine { column: "status", initial: &["ACTIVE"], moves: &[Move { from: "ACTIVE", to: "RETIRED", by: "retire" }] }],
 };

@@ -18,9 +18,7 @@ pub static TEAM: Table = Table {
     write: Permission::ManageUsers,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false },
-    ],
+    sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
     filters: &[
         Filter { name: "q", how: How::Words(&["name_key"]) },
         Filter { name: "location_id", how: How::Equal },
@@ -38,9 +36,6 @@ pub static TEAM: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "INACTIVE", by: "update" },
-            Move { from: "INACTIVE", to: "ACTIVE", by: "update" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "INACTIVE", by: "update" }, Move { from: "INACTIVE", to: "ACTIVE", by: "update" }],
     }],
 };

@@ -36,10 +36,15 @@ pub static TENANT: Table = Table {
     fields: &[
         Field::text("name").required().folded(),
         Field::text("slug").required().form(Form::Slug).doc("short name of the tenant in addresses and configuration"),
-        Field::choice("type", &["SOLO_PRACTICE", "GROUP_PRACTICE", "DSO", "ACADEMIC", "PAYER", "REGULATOR", "AI_VENDOR", "OTHER"]).required(),
+        Field::choice("type", &["SOLO_PRACTICE", "GROUP_PRACTICE", "DSO", "ACADEMIC", "PAYER", "REGULATOR", "AI_VENDOR", "OTHER"])
+            .required(),
         Field::text("category").doc("free kind, for example Holistic Medical Center"),
         Field::uuid("parent_tenant_id").refers(Refers::Installation("tenants")).doc("null for a root; no cycles"),
-        Field::uuid("root_tenant_id").required().read_only().refers(Refers::Installation("tenants")).doc("root of the tree, the unit of placement"),
+        Field::uuid("root_tenant_id")
+            .required()
+            .read_only()
+            .refers(Refers::Installation("tenants"))
+            .doc("root of the tree, the unit of placement"),
         Field::text("primary_region").defaulted().doc("region group for data, replicas and backups"),
         Field::choice("partition_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"]).defaulted().read_only(),
         Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).defaulted().read_only(),
@@ -48,8 +53,12 @@ pub static TENANT: Table = Table {
         Field::text("default_currency").required().form(Form::Currency),
         Field::text("default_locale").defaulted().form(Form::Language),
         Field::text("time_zone").required().form(Form::TimeZone),
-        Field::uuid("default_location_id").refers(Refers::Tenant("locations")).doc("composite reference (id, default_location_id) to locations (tenant_id, id); null only while a clinic is being set up"),
-        Field::json("address").computed("sec.tenant_contact(r.id) -> 'address'").doc("of the default location, as contact_visibility allows"),
+        Field::uuid("default_location_id")
+            .refers(Refers::Tenant("locations"))
+            .doc("composite reference (id, default_location_id) to locations (tenant_id, id); null only while a clinic is being set up"),
+        Field::json("address")
+            .computed("sec.tenant_contact(r.id) -> 'address'")
+            .doc("of the default location, as contact_visibility allows"),
         Field::text("phone").computed("sec.tenant_contact(r.id) ->> 'phone'").doc("of the default location"),
         Field::text("email").computed("sec.tenant_contact(r.id) ->> 'email'").doc("of the default location"),
         Field::text("legal_name"),

@@ -18,13 +18,8 @@ pub static TENANT_EMAIL_TEMPLATE: Table = Table {
     write: Permission::ManageTenant,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "template_key", column: "template_key", ty: Ty::Text, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "channel", how: How::Equal },
-        Filter { name: "is_active", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "template_key", column: "template_key", ty: Ty::Text, nullable: false }],
+    filters: &[Filter { name: "channel", how: How::Equal }, Filter { name: "is_active", how: How::Equal }],
     fields: &[
         Field::text("template_key").required().doc("event the text belongs to, for example REFERRAL_ACCEPTED"),
         Field::choice("channel", &["EMAIL", "SMS", "IN_APP"]).defaulted(),

@@ -18,13 +18,8 @@ pub static TENANT_FEATURE: Table = Table {
     write: Permission::ManagePlatform,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "feature_code", column: "feature_code", ty: Ty::Text, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "is_enabled", how: How::Equal },
-        Filter { name: "source", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "feature_code", column: "feature_code", ty: Ty::Text, nullable: false }],
+    filters: &[Filter { name: "is_enabled", how: How::Equal }, Filter { name: "source", how: How::Equal }],
     fields: &[
         Field::text("feature_code").required(),
         Field::flag("is_enabled").defaulted(),

@@ -31,7 +31,9 @@ pub static TENANT_MOVE: Table = Table {
         Field::choice("to_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"]).required(),
         Field::text("target_database").required(),
         Field::text("target_schema"),
-        Field::choice("status", &["PLANNED", "COPYING", "VERIFYING", "CUT_OVER", "COMPLETED", "FAILED", "ROLLED_BACK"]).defaulted().read_only(),
+        Field::choice("status", &["PLANNED", "COPYING", "VERIFYING", "CUT_OVER", "COMPLETED", "FAILED", "ROLLED_BACK"])
+            .defaulted()
+            .read_only(),
         Field::big("rows_copied").defaulted().read_only(),
         Field::big("rows_verified").defaulted().read_only(),
         Field::text("checksum").read_only(),

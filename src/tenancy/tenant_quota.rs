@@ -19,9 +19,7 @@ pub static TENANT_QUOTA: Table = Table {
     group: true,
     patient: None,
     sorts: &[],
-    filters: &[
-        Filter { name: "hard_limit", how: How::Equal },
-    ],
+    filters: &[Filter { name: "hard_limit", how: How::Equal }],
     fields: &[
         Field::int("max_users").at_least(0),
         Field::int("max_locations").at_least(0),

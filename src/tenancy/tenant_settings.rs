@@ -36,7 +36,9 @@ pub static TENANT_SETTINGS: Table = Table {
         Field::int("default_retention_years"),
         Field::text("default_language").defaulted().form(Form::Language),
         Field::text("date_format").defaulted(),
-        Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]).defaulted().doc("numbering shown to people; storage is always canonical FDI"),
+        Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"])
+            .defaulted()
+            .doc("numbering shown to people; storage is always canonical FDI"),
         Field::flag("strict_charting").defaulted().doc("off: doubtful surfaces are mapped and said so; on: refused"),
         Field::choice("contact_visibility", &["PUBLIC", "AFTER_BOOKING"]).defaulted(),
         Field::choice("deposit_rule", &["NONE", "FIXED", "PERCENT", "FULL"]).defaulted(),

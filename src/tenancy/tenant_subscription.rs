@@ -18,9 +18,7 @@ pub static TENANT_SUBSCRIPTION: Table = Table {
     write: Permission::ManageBilling,
     group: true,
     patient: None,
-    sorts: &[
-        Sort { name: "start_at", column: "start_at", ty: Ty::Instant, nullable: false },
-    ],
+    sorts: &[Sort { name: "start_at", column: "start_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "start_at_from", how: How::From("start_at") },
         Filter { name: "start_at_to", how: How::Before("start_at") },

@@ -18,12 +18,8 @@ pub static JOB: Table = Table {
     write: Permission::ViewTenant,
     group: false,
     patient: None,
-    sorts: &[
-        Sort { name: "created_at", column: "created_at", ty: Ty::Instant, nullable: false },
-    ],
-    filters: &[
-        Filter { name: "status", how: How::Equal },
-    ],
+    sorts: &[Sort { name: "created_at", column: "created_at", ty: Ty::Instant, nullable: false }],
+    filters: &[Filter { name: "status", how: How::Equal }],
     fields: &[
         Field::text("kind").required(),
         Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]).defaulted().read_only(),

@@ -25,7 +25,7 @@ async fn write(house: Arc<House>, writer: u64) -> usize {
         client.batch_execute("begin").await.unwrap();
         client.execute("select sec.audit_append($1)", &[&audit_store::rows(&events).unwrap()]).await.unwrap();
         tokio::time::sleep(Duration::from_millis(random % 25)).await;
-        if random % 8 == 0 {
+        if random.is_multiple_of(8) {
             client.batch_execute("rollback").await.unwrap();
         } else {
             client.batch_execute("commit").await.unwrap();
@@ -53,12 +53,23 @@ async fn naive(house: Arc<House>, done: Arc<AtomicBool>) -> BTreeSet<Uuid> {
 
 /// Derives each seal anew from the rows; gives batches and events.
 async fn derive(house: &House) -> (usize, usize) {
-    let seals = house.truth.query("select from_transaction, to_transaction, event_count, root_hash, batch_no from enamel.audit_seals order by batch_no", &[]).await.unwrap();
+    let seals = house
+        .truth
+        .query("select from_transaction, to_transaction, event_count, root_hash, batch_no from enamel.audit_seals order by batch_no", &[])
+        .await
+        .unwrap();
     let (mut end, mut events) = ("0001.00000000000000000000".to_owned(), 0);
     for (place, seal) in seals.iter().enumerate() {
         let (from, to): (String, String) = (seal.get(0), seal.get(1));
         assert_eq!((&from, seal.get::<_, i64>(4)), (&end, place as i64 + 1), "a gap or an overlap between two seals");
-        let rows = house.truth.query("select leaf_hash from enamel.audit_events where transaction_id >= $1 and transaction_id < $2 order by transaction_id, id", &[&from, &to]).await.unwrap();
+        let rows = house
+            .truth
+            .query(
+                "select leaf_hash from enamel.audit_events where transaction_id >= $1 and transaction_id < $2 order by transaction_id, id",
+                &[&from, &to],
+            )
+            .await
+            .unwrap();
         let tree: TreeHasher = rows.iter().map(|row| Hash::try_from(row.get::<_, &[u8]>(0)).unwrap()).collect();
         assert_eq!((tree.count() as i64, &tree.root().0[..]), (seal.get(2), seal.get(3)), "batch {}", place + 1);
         (end, events) = (to, events + rows.len());
@@ -159,7 +170,9 @@ fn a_new_epoch_begins_when_the_old_one_is_sealed_to_its_end() {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let of = async |epoch: i32| house.number(&format!("select sum(event_count)::bigint from enamel.audit_seals where epoch = {epoch}")).await;
+        let of = async |epoch: i32| {
+            house.number(&format!("select sum(event_count)::bigint from enamel.audit_seals where epoch = {epoch}")).await
+        };
         assert_eq!((of(1).await, of(2).await), (7, 5));
         let hour = chrono::DurationRound::duration_trunc(Utc::now(), TimeDelta::hours(1)).unwrap();
         let package = house.package(tenant, hour - TimeDelta::hours(1), hour + TimeDelta::hours(1)).await.unwrap();

@@ -78,7 +78,10 @@ impl House {
 
     /// Tampers as one who owns the machine: no trigger sees it.
     pub async fn tamper(&self, sql: &str) {
-        self.truth.batch_execute(&format!("begin; set local session_replication_role = replica; set local search_path = enamel; {sql}; commit")).await.unwrap();
+        self.truth
+            .batch_execute(&format!("begin; set local session_replication_role = replica; set local search_path = enamel; {sql}; commit"))
+            .await
+            .unwrap();
     }
 
     pub fn keys(&self) -> AuditKeys {

@@ -34,7 +34,13 @@ pub async fn call(operation: &'static Operation, caller: Caller, id: Option<Uuid
 async fn user(world: &World) -> Uuid {
     let id = Uuid::now_v7();
     let truth = world.truth().await;
-    truth.execute("insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Auditor', 'ACTIVE')", &[&id, &format!("{id}@example.org")]).await.unwrap();
+    truth
+        .execute(
+            "insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Auditor', 'ACTIVE')",
+            &[&id, &format!("{id}@example.org")],
+        )
+        .await
+        .unwrap();
     id
 }
 
@@ -68,7 +74,13 @@ fn today() -> Json {
 
 async fn exported(answer: Answer) -> Vec<u8> {
     match answer {
-        Answer::Bytes(parts) => parts.try_fold(Vec::new(), async |mut all, part| { all.extend_from_slice(&part); Ok(all) }).await.unwrap(),
+        Answer::Bytes(parts) => parts
+            .try_fold(Vec::new(), async |mut all, part| {
+                all.extend_from_slice(&part);
+                Ok(all)
+            })
+            .await
+            .unwrap(),
         _ => panic!("no stream"),
     }
 }
@@ -139,9 +151,15 @@ fn packages_go_to_the_tenant_and_its_regulator_and_to_nobody_else() {
         let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
         let auditor = user(world).await;
         let caller = world.caller(Plane::Audit, clinic.id, Some(auditor), &[Permission::ViewAudit]);
-        let with = |tenant: Uuid| { let mut body = today(); body["tenant_id"] = json!(tenant); body };
+        let with = |tenant: Uuid| {
+            let mut body = today();
+            body["tenant_id"] = json!(tenant);
+            body
+        };
         clinic.patient("Ångström").await.unwrap();
-        for (caller, tenant) in [(&caller, clinic.id), (&caller, Uuid::now_v7()), (&clinic.staff(), other.id), (&clinic.staff(), Uuid::now_v7())] {
+        for (caller, tenant) in
+            [(&caller, clinic.id), (&caller, Uuid::now_v7()), (&clinic.staff(), other.id), (&clinic.staff(), Uuid::now_v7())]
+        {
             let refused = call(&EXPORT, caller.clone(), None, &with(tenant)).await.err().unwrap();
             assert_eq!((refused.code, refused.detail, refused.faults.len()), (&error::NOT_FOUND, None, 0));
         }
@@ -158,9 +176,18 @@ fn packages_go_to_the_tenant_and_its_regulator_and_to_nobody_else() {
             let package = exported(call(&EXPORT, caller.clone(), None, &with(clinic.id)).await.unwrap()).await;
             assert!(enamel::kernel::audit::verify(&package[..], &keys).is_good());
         }
-        let told = world.truth().await.query("select event_type, user_id, metadata ->> 'events' from enamel.audit_events
-            where tenant_id = $1 and event_type like 'EXPORT%' order by occurred_at, id", &[&clinic.id]).await.unwrap();
-        let told: Vec<(String, Option<Uuid>, bool)> = told.iter().map(|row| (row.get(0), row.get(1), row.get::<_, Option<&str>>(2).is_some())).collect();
+        let told = world
+            .truth()
+            .await
+            .query(
+                "select event_type, user_id, metadata ->> 'events' from enamel.audit_events
+            where tenant_id = $1 and event_type like 'EXPORT%' order by occurred_at, id",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap();
+        let told: Vec<(String, Option<Uuid>, bool)> =
+            told.iter().map(|row| (row.get(0), row.get(1), row.get::<_, Option<&str>>(2).is_some())).collect();
         let of = |who| [("EXPORT_STARTED".to_owned(), who, false), ("EXPORT_COMPLETED".to_owned(), who, true)];
         assert_eq!(told, [of(Some(auditor)), of(None)].concat());
 

@@ -28,8 +28,12 @@ impl Scene {
             }
             house.settle(minute(at)).await;
         }
-        house.tamper("create table kept_events as table audit_events; create table kept_seals as table audit_seals;
-            create table kept_digests as table audit_digests; create table kept_anchors as table audit_anchors").await;
+        house
+            .tamper(
+                "create table kept_events as table audit_events; create table kept_seals as table audit_seals;
+            create table kept_digests as table audit_digests; create table kept_anchors as table audit_anchors",
+            )
+            .await;
         Scene { house, ours, other, from, to: from + Days::new(2) }
     }
 
@@ -107,7 +111,9 @@ fn what_an_owner_of_the_database_changes_is_named() {
         let dropped = scene.after(&format!("delete from audit_events where id = '{third}'")).await;
         assert_eq!((dropped.reason.code, dropped.batch.is_some()), ("event.leaf", true));
         let [first, second] = scene.batches().await;
-        let swap = format!("update audit_seals set root_hash = (select root_hash from audit_seals where batch_no = {first}) where batch_no = {second}");
+        let swap = format!(
+            "update audit_seals set root_hash = (select root_hash from audit_seals where batch_no = {first}) where batch_no = {second}"
+        );
         let swapped = scene.after(&swap).await;
         assert_eq!((swapped.reason.code, swapped.batch), ("seal.signature", Some((1, second))));
         let digest = scene.after("update audit_digests set root_hash = sha256('x') where digest_no = 2").await;
@@ -133,26 +139,42 @@ fn a_foreign_keys_seal_and_a_cut_running_hour_are_refused() {
     world::with(async |world| {
         let scene = Scene::new(world, "audit_foreign").await;
         let [first, _] = scene.batches().await;
-        let row = scene.house.truth.query_one("select from_transaction, to_transaction, sealed_at from enamel.audit_seals where batch_no = $1", &[&first]).await.unwrap();
+        let row = scene
+            .house
+            .truth
+            .query_one("select from_transaction, to_transaction, sealed_at from enamel.audit_seals where batch_no = $1", &[&first])
+            .await
+            .unwrap();
         let (from, to): (&str, &str) = (row.get(0), row.get(1));
-        let leaves = "select leaf_hash from enamel.audit_events where transaction_id >= $1 and transaction_id < $2 order by transaction_id, id";
+        let leaves =
+            "select leaf_hash from enamel.audit_events where transaction_id >= $1 and transaction_id < $2 order by transaction_id, id";
         let leaves = scene.house.truth.query(leaves, &[&from, &to]).await.unwrap();
         let leaves: TreeHasher = leaves.iter().map(|row| Hash::try_from(row.get::<_, &[u8]>(0)).unwrap()).collect();
         let (from_transaction, to_transaction) = (from[5..].parse().unwrap(), to[5..].parse().unwrap());
         let batch = Batch { epoch: 1, from_transaction, to_transaction, sealed_at: row.get(2) };
         let forged = Seal::next(None, batch, &leaves, &Signer::from_seed(&[99; 32]));
         let (key, signature) = (&forged.key_id, forged.signature);
-        let foreign = scene.after(&format!("update audit_seals set key_id = '{key}', signature = decode('{signature}', 'hex') where batch_no = {first}")).await;
+        let foreign = scene
+            .after(&format!("update audit_seals set key_id = '{key}', signature = decode('{signature}', 'hex') where batch_no = {first}"))
+            .await;
         assert_eq!((foreign.reason.code, foreign.batch), ("seal.key", Some((1, first))));
 
         // In the hour that still runs no digest was made before; there the exporter itself refuses.
-        scene.house.tamper("delete from audit_events where transaction_id >= (select max(from_transaction) from audit_seals where event_count > 0)").await;
+        scene
+            .house
+            .tamper(
+                "delete from audit_events where transaction_id >= (select max(from_transaction) from audit_seals where event_count > 0)",
+            )
+            .await;
         assert!(scene.house.package(scene.ours, scene.from, scene.to).await.is_err());
         scene.undo().await;
 
         // What was changed before it was sealed is never sealed.
         scene.house.record(scene.ours, 1).await;
-        scene.house.tamper("update audit_events set outcome = 'FAILED' where transaction_id >= (select max(to_transaction) from audit_seals)").await;
+        scene
+            .house
+            .tamper("update audit_events set outcome = 'FAILED' where transaction_id >= (select max(to_transaction) from audit_seals)")
+            .await;
         let mut refused = false;
         for _ in 0..100 {
             if let Err(failure) = scene.house.work.round(Utc::now()).await {

@@ -121,6 +121,8 @@ async fn own_append(people: &People) {
     let text: String = row.get(0);
     let own = text.replace("sec.audit_append", "bench.audit_append").replace("if session_user <> 'enamel_log' then", "if false then");
     assert_eq!(own.matches("if false then").count(), 1, "sec.audit_append has changed; look at what is compared");
-    let own = format!("{own}; alter function bench.audit_append(jsonb) owner to enamel_sec; grant execute on function bench.audit_append(jsonb) to enamel_staff");
+    let own = format!(
+        "{own}; alter function bench.audit_append(jsonb) owner to enamel_sec; grant execute on function bench.audit_append(jsonb) to enamel_staff"
+    );
     people.truth.batch_execute(&format!("grant create on schema bench to enamel_sec; {own}")).await.unwrap();
 }

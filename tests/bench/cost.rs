@@ -1,10 +1,10 @@
 //! What the policies and the sealed context cost: the kernel's own read of one row, against the same query on an
 //! unprotected copy of the table, in a pipeline of the same form and by the same role.
 
+use crate::Size;
 use crate::house::House;
 use crate::people::{Clinic, People, patient_id, tenant_id};
 use crate::stand::median;
-use crate::Size;
 use enamel::kernel::context::{Caps, Context, Plane};
 use enamel::kernel::table::store;
 use enamel::patients::patient::PATIENT;
@@ -23,10 +23,14 @@ pub struct Cost {
 const BLOCK: usize = 400;
 
 pub async fn measure(house: &House, people: &People, size: Size) -> Cost {
-    people.truth.batch_execute(
-        "create table bench.patients as select * from enamel.patients; alter table bench.patients add primary key (tenant_id, id);
+    people
+        .truth
+        .batch_execute(
+            "create table bench.patients as select * from enamel.patients; alter table bench.patients add primary key (tenant_id, id);
          analyze bench.patients; grant usage on schema bench to enamel_staff; grant select on bench.patients to enamel_staff",
-    ).await.unwrap();
+        )
+        .await
+        .unwrap();
     people.settle().await;
     let prepared = start::prepare(house.config("thousand")).await.unwrap();
     let kernel = prepared.kernel.clone();
@@ -50,7 +54,9 @@ pub async fn measure(house: &House, people: &People, size: Size) -> Cost {
             let text = built.query.text.replace(" from patients r", " from bench.patients r");
             let statement = conn.prepared(&text, &built.query.types).await.unwrap();
             let params = built.params();
-            let (_, rows, ended) = join3(conn.client.batch_execute("begin"), conn.client.query(&statement, &params), conn.client.batch_execute("commit")).await;
+            let (_, rows, ended) =
+                join3(conn.client.batch_execute("begin"), conn.client.query(&statement, &params), conn.client.batch_execute("commit"))
+                    .await;
             ended.unwrap();
             assert_eq!(rows.unwrap().len(), 1);
         }

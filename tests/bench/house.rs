@@ -27,9 +27,12 @@ impl House {
         let dir = std::env::temp_dir().join(format!("enamel-bench-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
-        let secrets = std::array::from_fn(|_| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat()));
+        let secrets = std::array::from_fn(|_| {
+            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat())
+        });
         let cluster = Cluster::start(&dir, Options::default()).await.unwrap();
-        let store = ObjectStore::start(&dir.join("objects"), "127.0.0.1:0".parse().unwrap(), "enamel", &secrets[5].clone().into()).await.unwrap();
+        let store =
+            ObjectStore::start(&dir.join("objects"), "127.0.0.1:0".parse().unwrap(), "enamel", &secrets[5].clone().into()).await.unwrap();
         House { cluster, store, dir, secrets }
     }
 
@@ -49,7 +52,8 @@ impl House {
              [database]\nurl = \"host='{}' port=5432 dbname={database}\"\nsecret = \"{database_secret}\"\n\
              [secrets]\nseal_key = \"{seal}\"\nenvelope_key = \"{envelope}\"\naudit_signing_key = \"{audit}\"\npassword_pepper = \"{pepper}\"\n\
              [storage]\nendpoint = \"{}\"\naccess_key = \"enamel\"\nsecret_key = \"{store}\"\n[identity]\n[telemetry]\n[audit]\n",
-            sockets.display(), self.store.endpoint()
+            sockets.display(),
+            self.store.endpoint()
         )
     }
 

@@ -46,7 +46,12 @@ impl Load {
             What::Read => format!("{READ}{}", patient_id(caller.first + random.below(caller.patients))),
             What::List => LIST.to_owned(),
         };
-        format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: */*\r\n\r\n", self.to, caller.tokens[random.below(caller.tokens.len() as u64) as usize]).into_bytes()
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: */*\r\n\r\n",
+            self.to,
+            caller.tokens[random.below(caller.tokens.len() as u64) as usize]
+        )
+        .into_bytes()
     }
 }
 

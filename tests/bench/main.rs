@@ -37,7 +37,11 @@ fn from_env<T: std::str::FromStr>(name: &str, or: T) -> T {
 }
 
 fn main() {
-    let size = Size { patients: from_env("BENCH_PATIENTS", 1_000_000), seconds: from_env("BENCH_SECONDS", 8.0), rounds: from_env("BENCH_ROUNDS", 3) };
+    let size = Size {
+        patients: from_env("BENCH_PATIENTS", 1_000_000),
+        seconds: from_env("BENCH_SECONDS", 8.0),
+        rounds: from_env("BENCH_ROUNDS", 3),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let missed = runtime.block_on(run(size));
     println!("\n{}", if missed == 0 { "Every limit is kept.".to_owned() } else { format!("{missed} limits are missed.") });
@@ -74,7 +78,8 @@ async fn run(size: Size) -> usize {
 async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving, watched: &proxy::Watched, size: Size) {
     let reads = Load::reads(many, server, &many.clinics);
     load::run(&reads, CONNECTIONS, 2.0).await;
-    let (mut pipelined, mut one_by_one, mut samples, mut baseline) = (Vec::new(), Vec::new(), Vec::<Sample>::new(), [Vec::new(), Vec::new()]);
+    let (mut pipelined, mut one_by_one, mut samples, mut baseline) =
+        (Vec::new(), Vec::new(), Vec::<Sample>::new(), [Vec::new(), Vec::new()]);
     for _ in 0..size.rounds {
         many.settle().await;
         let before = many.audit_batches().await;
@@ -94,7 +99,11 @@ async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving
         samples.push(sample);
     }
     let rate = stand::median(samples.iter().map(|sample| sample.rate));
-    stand.note(format!("medians: {rate:.0} reads/s; pgbench {:.0}/s and {:.0}/s", stand::median(baseline[0].iter().copied()), stand::median(baseline[1].iter().copied())));
+    stand.note(format!(
+        "medians: {rate:.0} reads/s; pgbench {:.0}/s and {:.0}/s",
+        stand::median(baseline[0].iter().copied()),
+        stand::median(baseline[1].iter().copied())
+    ));
     stand.judge("reads of a patient, of pgbench pipelined", stand::median(pipelined), "×", stand::Limit::AtLeast(0.3));
     stand.judge("reads of a patient, of pgbench one by one", stand::median(one_by_one), "×", stand::Limit::AtLeast(0.55));
     let spread = stand::median(samples.iter().map(|sample| sample.p99_ms / sample.median_ms));

@@ -51,17 +51,32 @@ impl People {
     pub async fn make(house: &House, database: &str, shape: Shape, patients: u64) -> People {
         let truth = house.database(database).await;
         let all = divide(&shape, patients);
-        truth.batch_execute(&HELPERS.replace("TENANT_PREFIX", TENANT_PREFIX).replace("PATIENT_PREFIX", PATIENT_PREFIX).replace("FIRST", &FIRST.to_string())).await.unwrap();
+        truth
+            .batch_execute(
+                &HELPERS
+                    .replace("TENANT_PREFIX", TENANT_PREFIX)
+                    .replace("PATIENT_PREFIX", PATIENT_PREFIX)
+                    .replace("FIRST", &FIRST.to_string()),
+            )
+            .await
+            .unwrap();
         for (number, parent) in parents(&shape) {
             let kind = if number <= shape.dsos { "DSO" } else { "GROUP_PRACTICE" };
-            truth.execute("select bench.make_tenant($1, $2, $3)", &[&(number as i32), &parent.map(|parent| parent as i32), &kind]).await.unwrap();
+            truth
+                .execute("select bench.make_tenant($1, $2, $3)", &[&(number as i32), &parent.map(|parent| parent as i32), &kind])
+                .await
+                .unwrap();
         }
         let numbers: Vec<i32> = all.iter().map(|clinic| clinic.tenant as i32).collect();
         let firsts: Vec<i64> = all.iter().map(|clinic| clinic.first as i64).collect();
         let counts: Vec<i64> = all.iter().map(|clinic| clinic.patients as i64).collect();
-        truth.execute("insert into bench.clinics select * from unnest($1::int[], $2::bigint[], $3::bigint[])", &[&numbers, &firsts, &counts]).await.unwrap();
+        truth
+            .execute("insert into bench.clinics select * from unnest($1::int[], $2::bigint[], $3::bigint[])", &[&numbers, &firsts, &counts])
+            .await
+            .unwrap();
         let tokens = all.iter().flat_map(|clinic| clinic.tokens.iter().map(|token| (clinic.tenant as i32, token)));
-        let (owners, tokens): (Vec<i32>, Vec<Vec<u8>>) = tokens.map(|(owner, token)| (owner, Token::parse(Kind::Access, token).unwrap().hash().as_bytes().to_vec())).unzip();
+        let (owners, tokens): (Vec<i32>, Vec<Vec<u8>>) =
+            tokens.map(|(owner, token)| (owner, Token::parse(Kind::Access, token).unwrap().hash().as_bytes().to_vec())).unzip();
         truth.execute("insert into bench.tokens select * from unnest($1::int[], $2::bytea[])", &[&owners, &tokens]).await.unwrap();
         truth.batch_execute(FILL).await.unwrap();
         truth.batch_execute("vacuum (analyze)").await.unwrap();

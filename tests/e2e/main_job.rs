@@ -78,9 +78,14 @@ async fn brings_six_patients(house: &House, integration: &Caller<'_>) -> Brought
     // What was refused is nowhere: each stored resource is one that was acknowledged.
     let stored: i64 = superuser(&house.dir).await.query_one("select count(*) from enamel.fhir_extras", &[]).await.unwrap().get(0);
     assert_eq!(usize::try_from(stored).unwrap(), kept.values().sum::<usize>());
-    let told = |counts: &BTreeMap<String, usize>| counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ");
-    println!("bright-north's integration posts six Synthea bundles: kept and read back as sent {}; refused one by one {} entries of {} types.",
-        told(&kept), refused.values().sum::<usize>(), refused.len());
+    let told =
+        |counts: &BTreeMap<String, usize>| counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ");
+    println!(
+        "bright-north's integration posts six Synthea bundles: kept and read back as sent {}; refused one by one {} entries of {} types.",
+        told(&kept),
+        refused.values().sum::<usize>(),
+        refused.len()
+    );
     brought
 }
 
@@ -107,7 +112,11 @@ async fn brings_an_image(house: &House, integration: &Caller<'_>, patient: &str)
     assert_eq!(download(house, integration, &id).await, DICOM);
     let studies = integration.list(&format!("/api/v1/imaging-studies?patient_id={patient}")).await;
     assert_eq!(studies.len(), 1);
-    println!("It uploads a DICOM file of {} bytes to a signed URL: verified, made a {} study, read back byte for byte.", DICOM.len(), studies[0]["modality"].as_str().unwrap());
+    println!(
+        "It uploads a DICOM file of {} bytes to a signed URL: verified, made a {} study, read back byte for byte.",
+        DICOM.len(),
+        studies[0]["modality"].as_str().unwrap()
+    );
     id
 }
 
@@ -150,7 +159,10 @@ async fn others_see_nothing(house: &House, brought: &Brought, file: &str) {
                 assert_eq!(caller.status(&format!("/api/v1/patients/{id}")).await, 404);
                 assert_eq!(caller.status(&format!("/fhir/r4/Patient/{id}")).await, 404);
                 let found = caller.get(&format!("/fhir/r4/Patient?family={}", sent["name"][0]["family"].as_str().unwrap())).await;
-                assert!(found["entry"].as_array().is_none_or(|entries| entries.iter().all(|entry| entry["resource"]["id"] != id.as_str())), "{found}");
+                assert!(
+                    found["entry"].as_array().is_none_or(|entries| entries.iter().all(|entry| entry["resource"]["id"] != id.as_str())),
+                    "{found}"
+                );
             }
         }
         assert_eq!(person.status(&format!("/api/v1/files/{file}")).await, 404);
@@ -184,10 +196,13 @@ async fn a_patient_sees_herself(house: &House, brought: &Brought) {
     let mara = house.by_password("bright-north", "mara@patients.example").await;
     let rows = mara.list("/api/v1/patients?limit=100").await;
     let seen: HashSet<String> = rows.iter().map(id_of).collect();
-    let own: HashSet<String> = ["bright-north", "bright-south"].into_iter().map(|slug| {
-        let patients = house.tenant(slug)["patients"].as_array().unwrap();
-        id_of(patients.iter().find(|patient| patient["user_email"] == "mara@patients.example").unwrap())
-    }).collect();
+    let own: HashSet<String> = ["bright-north", "bright-south"]
+        .into_iter()
+        .map(|slug| {
+            let patients = house.tenant(slug)["patients"].as_array().unwrap();
+            id_of(patients.iter().find(|patient| patient["user_email"] == "mara@patients.example").unwrap())
+        })
+        .collect();
     assert_eq!((seen, own.len()), (own, 2));
     for id in brought.keys() {
         assert_eq!(mara.status(&format!("/api/v1/patients/{id}")).await, 404);
@@ -209,7 +224,10 @@ async fn a_regulator_proves_it(house: &House) {
     std::fs::write(&whole, &bytes).unwrap();
     std::fs::write(&changed, tampered(&bytes)).unwrap();
     let keys = inspector.get("/api/v1/audit-keys").await;
-    let keys: Vec<String> = ["sealing_key", "anchoring_key", "export_key"].iter().flat_map(|name| ["--key".to_owned(), keys[name].as_str().unwrap().to_owned()]).collect();
+    let keys: Vec<String> = ["sealing_key", "anchoring_key", "export_key"]
+        .iter()
+        .flat_map(|name| ["--key".to_owned(), keys[name].as_str().unwrap().to_owned()])
+        .collect();
     let rust = rust_verifier(&keys, &whole, house).await;
     assert_eq!(rust.0, Some(0), "{}", rust.1);
     let python = python_verifier(&keys, &whole).await;
@@ -217,7 +235,11 @@ async fn a_regulator_proves_it(house: &House) {
     for (code, said) in [rust_verifier(&keys, &changed, house).await, python_verifier(&keys, &changed).await] {
         assert_eq!(code, Some(1), "a changed package is taken for whole: {said}");
     }
-    println!("The regulator exports bright-north's audit of today ({} bytes); both verifiers say: {}", bytes.len(), python.1.lines().next().unwrap_or_default());
+    println!(
+        "The regulator exports bright-north's audit of today ({} bytes); both verifiers say: {}",
+        bytes.len(),
+        python.1.lines().next().unwrap_or_default()
+    );
 }
 
 /// One event reads differently.

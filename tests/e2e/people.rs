@@ -18,7 +18,9 @@ impl House {
     /// A tenant's back-end integration, by client credentials.
     pub async fn integration(&self, slug: &str) -> Caller<'_> {
         let client = &self.tenant(slug)["clients"][0];
-        let asked = self.http.post(self.url("/oauth2/token"))
+        let asked = self
+            .http
+            .post(self.url("/oauth2/token"))
             .basic_auth(client["client_id"].as_str().unwrap(), client["client_secret"].as_str())
             .form(&[("grant_type", "client_credentials"), ("scope", client["scope"].as_str().unwrap())]);
         self.token_of(asked.send().await.unwrap()).await
@@ -27,7 +29,10 @@ impl House {
     /// With a password, straight at the API.
     pub async fn by_password(&self, slug: &str, email: &str) -> Caller<'_> {
         let user = self.user(slug, email);
-        let asked = self.http.post(self.url("/api/v1/sessions/sign-in")).json(&json!({"email": email, "password": user["password"], "tenant": slug}));
+        let asked = self
+            .http
+            .post(self.url("/api/v1/sessions/sign-in"))
+            .json(&json!({"email": email, "password": user["password"], "tenant": slug}));
         self.token_of(asked.send().await.unwrap()).await
     }
 
@@ -39,8 +44,13 @@ impl House {
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         let mut start = reqwest::Url::parse(&self.url("/oauth2/authorize")).unwrap();
         start.query_pairs_mut().extend_pairs([
-            ("response_type", "code"), ("client_id", client_id), ("redirect_uri", redirect), ("state", "e2e"),
-            ("scope", "openid fhirUser user/*.cruds"), ("code_challenge", &challenge), ("code_challenge_method", "S256"),
+            ("response_type", "code"),
+            ("client_id", client_id),
+            ("redirect_uri", redirect),
+            ("state", "e2e"),
+            ("scope", "openid fhirUser user/*.cruds"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
             ("aud", &self.url("/fhir/r4")),
         ]);
         let mut browser = Browser::new();
@@ -61,7 +71,11 @@ impl House {
         let code = reqwest::Url::parse(&target).unwrap().query_pairs().find(|(name, _)| name == "code").map(|(_, code)| code.into_owned());
         let code = code.unwrap_or_else(|| panic!("no code in {target}"));
         let asked = self.http.post(self.url("/oauth2/token")).form(&[
-            ("grant_type", "authorization_code"), ("client_id", client_id), ("code", &code), ("redirect_uri", redirect), ("code_verifier", &verifier),
+            ("grant_type", "authorization_code"),
+            ("client_id", client_id),
+            ("code", &code),
+            ("redirect_uri", redirect),
+            ("code_verifier", &verifier),
         ]);
         self.token_of(asked.send().await.unwrap()).await
     }

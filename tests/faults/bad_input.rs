@@ -30,7 +30,17 @@ impl Scene {
     /// Everything a request could have stored; refusals themselves are audited, which is no trace of the input.
     async fn stored(&self) -> Vec<i64> {
         let mut counts = Vec::new();
-        for table in ["patients", "patient_addresses", "patient_identifiers", "change_log", "outbox_events", "idempotency_keys", "tenants", "users", "locations"] {
+        for table in [
+            "patients",
+            "patient_addresses",
+            "patient_identifiers",
+            "change_log",
+            "outbox_events",
+            "idempotency_keys",
+            "tenants",
+            "users",
+            "locations",
+        ] {
             counts.push(self.truth.query_one(&format!("select count(*) from enamel.{table}"), &[]).await.unwrap().get(0));
         }
         counts
@@ -100,7 +110,9 @@ fn bodies_that_are_no_good_are_refused_whole() {
         }
         let huge = json!({"last_name": MARK.repeat(200_000)}).to_string();
         scene.refused("over the limit", scene.raw(huge.clone()), 413, &[]).await;
-        let chunks = futures_util::stream::iter(huge.into_bytes().chunks(4_096).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>());
+        let chunks = futures_util::stream::iter(
+            huge.into_bytes().chunks(4_096).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>(),
+        );
         scene.refused("over the limit without a length", scene.raw(reqwest::Body::wrap_stream(chunks)), 413, &[]).await;
         let head = scene.raw("{}").header("x-long", MARK.repeat(2_500));
         scene.refused("a head over the limit", head, 431, &[]).await;
@@ -155,8 +167,14 @@ fn ids_versions_keys_and_parameters_that_do_not_fit() {
         let patch = |path: &str| scene.staff.request(Method::PATCH, path).json(&json!({"middle_name": MARK}));
 
         let mut answers = Vec::new();
-        for path in [foreign.as_str(), &format!("/patients/{}", Uuid::now_v7()), "/patients/no-uuid", "/patients/%00", "/patients/..%2f..%2fetc"] {
-            for request in [scene.staff.get(path), patch(path).header("if-match", "W/\"1\""), scene.staff.request(Method::DELETE, path).header("if-match", "W/\"1\"")] {
+        for path in
+            [foreign.as_str(), &format!("/patients/{}", Uuid::now_v7()), "/patients/no-uuid", "/patients/%00", "/patients/..%2f..%2fetc"]
+        {
+            for request in [
+                scene.staff.get(path),
+                patch(path).header("if-match", "W/\"1\""),
+                scene.staff.request(Method::DELETE, path).header("if-match", "W/\"1\""),
+            ] {
                 let mut problem = scene.refused(path, request, 404, &[]).await;
                 problem.as_object_mut().unwrap().remove("request_id");
                 answers.push(problem);
@@ -175,7 +193,14 @@ fn ids_versions_keys_and_parameters_that_do_not_fit() {
         scene.refused("another body", keyed(json!({"last_name": MARK})), 422, &[]).await;
         let again = keyed(json!({"last_name": "First"})).send().await.unwrap();
         assert_eq!((again.status(), again.headers()["idempotency-replayed"].as_bytes()), (StatusCode::CREATED, b"true".as_slice()));
-        scene.refused("an endless key", scene.staff.post("/patients").header("idempotency-key", "k".repeat(300)).json(&json!({"last_name": "A"})), 400, &["Idempotency-Key"]).await;
+        scene
+            .refused(
+                "an endless key",
+                scene.staff.post("/patients").header("idempotency-key", "k".repeat(300)).json(&json!({"last_name": "A"})),
+                400,
+                &["Idempotency-Key"],
+            )
+            .await;
 
         for (query, fields) in [
             ("shoe_size=43", vec!["shoe_size"]),

@@ -22,16 +22,31 @@ pub struct Book {
 impl Book {
     pub async fn of(truth: &Client, tenant: Uuid) -> Book {
         let patients = truth.query("select id, last_name, version from enamel.patients where tenant_id = $1", &[&tenant]).await.unwrap();
-        let log = truth.query(
-            "select record_id, record_version, request_id, new_values ->> 'middle_name' from enamel.change_log
-              where tenant_id = $1 and table_name = 'patients'", &[&tenant]).await.unwrap();
+        let log = truth
+            .query(
+                "select record_id, record_version, request_id, new_values ->> 'middle_name' from enamel.change_log
+              where tenant_id = $1 and table_name = 'patients'",
+                &[&tenant],
+            )
+            .await
+            .unwrap();
         let outbox = truth.query(
             "select resource_id, (payload ->> 'version')::bigint from enamel.outbox_events where tenant_id = $1 and resource_type = 'patients'",
             &[&tenant]).await.unwrap();
-        let audit = truth.query(
-            "select request_id, action, resource_id from enamel.audit_events where tenant_id = $1 and outcome = 'SUCCESS'", &[&tenant]).await.unwrap();
-        let keys = truth.query(
-            "select idempotency_key, state = 'DONE' and response_enc is not null from enamel.idempotency_keys where tenant_id = $1", &[&tenant]).await.unwrap();
+        let audit = truth
+            .query(
+                "select request_id, action, resource_id from enamel.audit_events where tenant_id = $1 and outcome = 'SUCCESS'",
+                &[&tenant],
+            )
+            .await
+            .unwrap();
+        let keys = truth
+            .query(
+                "select idempotency_key, state = 'DONE' and response_enc is not null from enamel.idempotency_keys where tenant_id = $1",
+                &[&tenant],
+            )
+            .await
+            .unwrap();
         Book {
             patients: patients.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect(),
             log: log.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect(),
@@ -59,7 +74,8 @@ impl Book {
         }
         let outbox: HashSet<(Uuid, i64)> = self.outbox.iter().copied().collect();
         assert_eq!(outbox.len(), self.outbox.len(), "an event was announced twice");
-        let rows: HashSet<(Uuid, i64)> = self.patients.iter().flat_map(|(id, (_, last))| (1..=*last).map(|version| (*id, version))).collect();
+        let rows: HashSet<(Uuid, i64)> =
+            self.patients.iter().flat_map(|(id, (_, last))| (1..=*last).map(|version| (*id, version))).collect();
         assert_eq!(rows, log, "rows and change log differ");
         assert_eq!(rows, outbox, "rows and outbox differ");
         let changes = self.audit.iter().filter(|(_, did, _)| did == "CREATE" || did == "UPDATE").count();
@@ -93,7 +109,8 @@ impl Book {
     }
 
     fn every_read(&self, told: &Told) {
-        let audited: HashSet<(Uuid, &str, Option<Uuid>)> = self.audit.iter().map(|(request, did, what)| (*request, did.as_str(), *what)).collect();
+        let audited: HashSet<(Uuid, &str, Option<Uuid>)> =
+            self.audit.iter().map(|(request, did, what)| (*request, did.as_str(), *what)).collect();
         for (request, id) in &told.read {
             assert!(audited.contains(&(*request, "READ", Some(*id))), "an answered read of {id} is not audited");
         }

@@ -154,7 +154,9 @@ secret_key = "{STORE_SECRET}"
 [telemetry]
 log_filter = "warn,s3s=off"
 "#,
-            first + 1, self.database, first + 2
+            first + 1,
+            self.database,
+            first + 2
         )
     }
 }
@@ -188,8 +190,12 @@ impl House {
     pub async fn store(&self) -> ObjectStore {
         let store = ObjectStore::start(&self.dir.join("objects"), self.store_address, "enamel", &STORE_SECRET.into()).await.unwrap();
         let of = StorageConfig {
-            endpoint: Some(store.endpoint()), region: "us-east-1".to_owned(), bucket: "enamel".to_owned(),
-            access_key: "enamel".to_owned(), secret_key: STORE_SECRET.into(), public_endpoint: None,
+            endpoint: Some(store.endpoint()),
+            region: "us-east-1".to_owned(),
+            bucket: "enamel".to_owned(),
+            access_key: "enamel".to_owned(),
+            secret_key: STORE_SECRET.into(),
+            public_endpoint: None,
         };
         Store::new(&of).ensure_bucket().await.unwrap();
         store

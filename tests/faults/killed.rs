@@ -76,7 +76,13 @@ fn a_house_killed_with_its_postgresql_keeps_its_word() {
             house.answers(&probe, Duration::from_secs(60)).await;
         }
         let told = load.end().await;
-        println!("{HOUSE_ROUNDS} kills: {} creates, {} changes, {} reads acknowledged, {} answers lost", told.made.len(), told.changed.len(), told.read.len(), told.lost);
+        println!(
+            "{HOUSE_ROUNDS} kills: {} creates, {} changes, {} reads acknowledged, {} answers lost",
+            told.made.len(),
+            told.changed.len(),
+            told.read.len(),
+            told.lost
+        );
         assert!(told.made.len() > 2 && told.lost > HOUSE_ROUNDS, "the load was no load; seed {seed}");
         Book::of(&superuser(&dir).await, staff.tenant).await.holds(&told);
         house.signal(Signal::SIGTERM);

@@ -26,7 +26,8 @@ fn secrets_that_protect_nothing_are_refused_and_not_repeated() {
         let text = std::fs::read_to_string(&house.config).unwrap();
         let (seal, envelope) = (value(&text, "seal_key").to_owned(), value(&text, "envelope_key").to_owned());
         let zeros = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [0; 32]);
-        let development = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, enamel::kernel::config::Key32::development("seal_key").expose());
+        let development =
+            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, enamel::kernel::config::Key32::development("seal_key").expose());
         let database = value(&text, "secret").to_owned();
         for (from, to, names, why) in [
             (&seal, &zeros, "secrets.seal_key", "one byte repeated"),
@@ -51,7 +52,12 @@ fn a_role_or_a_table_that_is_not_held_by_policies_is_refused() {
         truth.batch_execute("alter table enamel.patients no force row level security").await.unwrap();
         let line = refusal(run(command(["serve", "--config", house.config.to_str().unwrap()]), &house.dir.join("unforced")).await);
         assert!(line.contains("the table patients is not under forced row-level security"), "{line}");
-        truth.batch_execute("alter table enamel.patients force row level security; create policy open_door on enamel.patients for select using (true)").await.unwrap();
+        truth
+            .batch_execute(
+                "alter table enamel.patients force row level security; create policy open_door on enamel.patients for select using (true)",
+            )
+            .await
+            .unwrap();
         let line = refusal(run(command(["serve", "--config", house.config.to_str().unwrap()]), &house.dir.join("open")).await);
         assert!(line.contains("the table patients has a policy for everybody"), "{line}");
         truth.batch_execute("drop policy open_door on enamel.patients").await.unwrap();
@@ -84,10 +90,9 @@ fn a_superuser_is_refused_however_it_comes() {
         let line = refused_with(&house, "dbname=superuser", &format!("dbname=superuser user=enamel_super password={password}")).await;
         assert!(line.contains("database.url names a user") && !line.contains(&password), "{line}");
         let truth = house.truth().await;
-        for (grant, take, why) in [
-            ("superuser", "nosuperuser", "enamel_staff is a superuser"),
-            ("bypassrls", "nobypassrls", "may bypass row-level security"),
-        ] {
+        for (grant, take, why) in
+            [("superuser", "nosuperuser", "enamel_staff is a superuser"), ("bypassrls", "nobypassrls", "may bypass row-level security")]
+        {
             truth.batch_execute(&format!("alter role enamel_staff {grant}")).await.unwrap();
             let line = refused_with(&house, "[database]", "[database]").await;
             assert!(line.contains("refusing to start") && line.contains(why), "{line}");

@@ -13,7 +13,9 @@ const TOUCHED: [&str; 5] = ["patients", "change_log", "outbox_events", "audit_ev
 /// Raises before a statement on the table, or only at the COMMIT.
 fn fault(table: &str, moment: &str) -> String {
     let trigger = match moment {
-        "COMMIT" => format!("create constraint trigger zz_fault after insert on enamel.{table} deferrable initially deferred for each row execute function kernel.fault()"),
+        "COMMIT" => format!(
+            "create constraint trigger zz_fault after insert on enamel.{table} deferrable initially deferred for each row execute function kernel.fault()"
+        ),
         on => format!("create trigger zz_fault before {on} on enamel.{table} for each row execute function kernel.fault()"),
     };
     format!(
@@ -68,7 +70,13 @@ fn a_change_that_fails_leaves_the_record_as_it_was() {
         let (truth, staff) = (house.truth().await, house.staff().await);
         let made = staff.patient("Steady").await;
         let path = format!("/patients/{}", made["id"].as_str().unwrap());
-        for (table, moment) in [("patients", "UPDATE"), ("change_log", "INSERT"), ("outbox_events", "INSERT"), ("audit_events", "INSERT"), ("change_log", "COMMIT")] {
+        for (table, moment) in [
+            ("patients", "UPDATE"),
+            ("change_log", "INSERT"),
+            ("outbox_events", "INSERT"),
+            ("audit_events", "INSERT"),
+            ("change_log", "COMMIT"),
+        ] {
             let before = rows(&truth).await;
             truth.batch_execute(&fault(table, moment)).await.unwrap();
             let change = staff.request(reqwest::Method::PATCH, &path).header("if-match", "W/\"1\"").json(&json!({"last_name": "Shaken"}));

@@ -66,7 +66,8 @@ fn each_entry_stands_alone() {
             {"request": {"method": "GET", "url": own}},
         ]);
         let answer = fhir.post("/", &json!({"resourceType": "Bundle", "type": "batch", "entry": entries})).await;
-        let statuses: Vec<&str> = answer.body["entry"].as_array().unwrap().iter().map(|entry| &entry["response"]["status"].as_str().unwrap()[..3]).collect();
+        let statuses: Vec<&str> =
+            answer.body["entry"].as_array().unwrap().iter().map(|entry| &entry["response"]["status"].as_str().unwrap()[..3]).collect();
         assert_eq!(statuses, ["201", "422", "412", "200", "200", "200", "204", "410"], "{}", answer.body);
         assert_eq!(answer.body["entry"][5]["resource"]["entry"][0]["resource"]["id"], made["id"]);
     });

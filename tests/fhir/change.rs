@@ -37,7 +37,13 @@ fn a_rest_change_shows_and_the_rest_stays() {
         let made = fhir.made(sent.clone()).await;
         assert_eq!(bare(&made), sent);
 
-        rest(&clinic, &enamel::patients::patient::PATIENT, &id(&made), json!({"last_name": "Lovelace", "phone_mobile": "+49170999", "dob": null})).await;
+        rest(
+            &clinic,
+            &enamel::patients::patient::PATIENT,
+            &id(&made),
+            json!({"last_name": "Lovelace", "phone_mobile": "+49170999", "dob": null}),
+        )
+        .await;
         let read = fhir.get(&format!("/Patient/{}", id(&made))).await.body;
         let mut now = sent.clone();
         now.as_object_mut().unwrap().shift_remove("text");
@@ -85,8 +91,15 @@ fn a_fhir_update_changes_adds_and_retires_rows() {
         let changed = fhir.put(&path, &next, &[]).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
         assert_eq!(bare(&changed.body), bare(&next));
-        let rows = world.truth().await.query(
-            "select system_uri, deleted_at is null from enamel.patient_identifiers where patient_id = $1::text::uuid order by 1", &[&id(&made)]).await.unwrap();
+        let rows = world
+            .truth()
+            .await
+            .query(
+                "select system_uri, deleted_at is null from enamel.patient_identifiers where patient_id = $1::text::uuid order by 1",
+                &[&id(&made)],
+            )
+            .await
+            .unwrap();
         let rows: Vec<(String, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         assert_eq!(rows, [("urn:a".into(), false), ("urn:b".into(), true), ("urn:c".into(), true)]);
         assert!(fhir.ids("/Patient?identifier=urn:a%7C1").await.is_empty());
@@ -113,7 +126,9 @@ fn versions_headers_and_preferences() {
         assert!(made.headers.contains_key("last-modified"));
         let same = fhir.send(poem::http::Method::GET, &format!("/Patient/{own}"), &[("if-none-match", "W/\"1\"")], Vec::new()).await;
         assert_eq!((same.status.as_u16(), same.body), (304, Value::Null));
-        let minimal = fhir.send(poem::http::Method::POST, "/Patient", &[super::JSON, ("prefer", "return=minimal")], body.to_string().into_bytes()).await;
+        let minimal = fhir
+            .send(poem::http::Method::POST, "/Patient", &[super::JSON, ("prefer", "return=minimal")], body.to_string().into_bytes())
+            .await;
         assert_eq!((minimal.status.as_u16(), minimal.body), (201, Value::Null));
         let short = fhir.get(&format!("/Patient/{own}?_elements=name")).await.body;
         assert_eq!(short["meta"]["tag"][0]["code"], "SUBSETTED");

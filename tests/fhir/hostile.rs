@@ -48,7 +48,12 @@ fn what_is_wrong_is_named_and_not_stored() {
         let twice = json!({"resourceType": "Patient", "name": [{"family": "a"}], "identifier": [{"system": "urn:x", "value": "1"}]});
         fhir.made(twice.clone()).await;
         let again = fhir.post("/Patient", &twice).await;
-        assert_eq!((again.status.as_u16(), &again.body["issue"][0]["expression"][0]), (409, &json!("Patient.identifier[0].value")), "{}", again.body);
+        assert_eq!(
+            (again.status.as_u16(), &again.body["issue"][0]["expression"][0]),
+            (409, &json!("Patient.identifier[0].value")),
+            "{}",
+            again.body
+        );
         assert_eq!(fhir.ids("/Patient").await.len(), 1, "a refused create leaves no half");
     });
 }
@@ -62,10 +67,21 @@ fn a_reference_to_nothing_is_refused_by_its_element() {
         for id in [uuid::Uuid::now_v7().to_string(), foreign] {
             let cover = json!({"resourceType": "Coverage", "status": "active", "subscriberId": "1", "beneficiary": {"reference": format!("Patient/{id}")}, "payor": [{"display": "x"}]});
             let answer = fhir.post("/Coverage", &cover).await;
-            assert_eq!((answer.status.as_u16(), &answer.body["issue"][0]["expression"][0]), (422, &json!("Coverage.beneficiary")), "{}", answer.body);
-            let related = json!({"resourceType": "RelatedPerson", "name": [{"text": "x"}], "patient": {"reference": format!("Patient/{id}")}});
+            assert_eq!(
+                (answer.status.as_u16(), &answer.body["issue"][0]["expression"][0]),
+                (422, &json!("Coverage.beneficiary")),
+                "{}",
+                answer.body
+            );
+            let related =
+                json!({"resourceType": "RelatedPerson", "name": [{"text": "x"}], "patient": {"reference": format!("Patient/{id}")}});
             let answer = fhir.post("/RelatedPerson", &related).await;
-            assert_eq!((answer.status.as_u16(), &answer.body["issue"][0]["expression"][0]), (422, &json!("RelatedPerson.patient")), "{}", answer.body);
+            assert_eq!(
+                (answer.status.as_u16(), &answer.body["issue"][0]["expression"][0]),
+                (422, &json!("RelatedPerson.patient")),
+                "{}",
+                answer.body
+            );
         }
     });
 }

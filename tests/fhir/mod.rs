@@ -83,7 +83,13 @@ impl Client {
 pub const JSON: (&str, &str) = ("content-type", "application/fhir+json");
 
 pub fn ids(bundle: &Value) -> Vec<String> {
-    bundle["entry"].as_array().into_iter().flatten().filter(|entry| entry["search"]["mode"] == "match").map(|entry| id(&entry["resource"])).collect()
+    bundle["entry"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry["search"]["mode"] == "match")
+        .map(|entry| id(&entry["resource"]))
+        .collect()
 }
 
 pub fn id(resource: &Value) -> String {

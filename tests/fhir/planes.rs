@@ -51,7 +51,13 @@ fn a_patient_sees_their_own_record_in_each_clinic_that_knows_them() {
     world::with(async |world| {
         let truth = world.truth().await;
         let user = Uuid::now_v7();
-        truth.execute("insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Ada', 'ACTIVE')", &[&user, &format!("{user}@x.test")]).await.unwrap();
+        truth
+            .execute(
+                "insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Ada', 'ACTIVE')",
+                &[&user, &format!("{user}@x.test")],
+            )
+            .await
+            .unwrap();
         let mut own = Vec::new();
         for _ in 0..2 {
             let clinic = world.tenant("SOLO_PRACTICE", None).await;
@@ -94,8 +100,23 @@ fn reads_and_changes_are_remembered_as_over_rest() {
         fhir.put(&path, &made, &[]).await;
         fhir.get(&format!("/Patient/{}", Uuid::now_v7())).await;
         fhir.send(poem::http::Method::DELETE, &path, &[], Vec::new()).await;
-        let rows = world.truth().await.query("select event_type, outcome from enamel.audit_events where tenant_id = $1 order by occurred_at, id", &[&clinic.id]).await.unwrap();
+        let rows = world
+            .truth()
+            .await
+            .query("select event_type, outcome from enamel.audit_events where tenant_id = $1 order by occurred_at, id", &[&clinic.id])
+            .await
+            .unwrap();
         let told: Vec<String> = rows.iter().map(|row| format!("{} {}", row.get::<_, String>(0), row.get::<_, String>(1))).collect();
-        assert_eq!(told, ["PATIENT_CREATED SUCCESS", "PATIENT_VIEWED SUCCESS", "RECORD_SEARCHED SUCCESS", "PATIENT_UPDATED SUCCESS", "RECORD_READ FAILED", "RECORD_DELETED SUCCESS"]);
+        assert_eq!(
+            told,
+            [
+                "PATIENT_CREATED SUCCESS",
+                "PATIENT_VIEWED SUCCESS",
+                "RECORD_SEARCHED SUCCESS",
+                "PATIENT_UPDATED SUCCESS",
+                "RECORD_READ FAILED",
+                "RECORD_DELETED SUCCESS"
+            ]
+        );
     });
 }

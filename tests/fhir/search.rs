@@ -24,14 +24,52 @@ fn patients_are_found_by_what_they_are() {
         let own = fhir.made(json!({"resourceType": "Patient", "active": true, "gender": "female", "birthDate": "1990-05-17", "deceasedDateTime": "2020-01-02T03:04:05Z",
             "name": [{"family": "Müller", "given": ["Zoë"]}], "identifier": [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "999-34-4887"}]})).await;
         let by_id = format!("_id={}", id(&own));
-        check(&fhir, "Patient", &own,
-            &[&by_id, "name=mull", "family=M%C3%BCl", "given=zoe", "family:exact=M%C3%BCller", "family:contains=lle", "gender=female",
-              "identifier=http://hl7.org/fhir/sid/us-ssn%7C999-34-4887", "identifier=999344887", "birthdate=1990-05-17", "birthdate=ge1990&birthdate=lt1991",
-              "birthdate=1990-05", "birthdate=sa1990-05-16", "birthdate=ap1990-05-17", "death-date=2020-01-02", "death-date=gt2019", "birthdate=1980,1990"],
-            &["_id=x", "name=uller", "family:exact=muller", "given=mull", "gender=male", "gender:not=female", "identifier=http://other%7C999-34-4887", "identifier=%7C999-34-4887",
-              "birthdate=1990-05-18", "birthdate=lt1990-05-17", "birthdate=eb1990-05-17", "birthdate=ne1990", "death-date=lt2020", "_lastUpdated=lt2020", "active=true"]).await;
+        check(
+            &fhir,
+            "Patient",
+            &own,
+            &[
+                &by_id,
+                "name=mull",
+                "family=M%C3%BCl",
+                "given=zoe",
+                "family:exact=M%C3%BCller",
+                "family:contains=lle",
+                "gender=female",
+                "identifier=http://hl7.org/fhir/sid/us-ssn%7C999-34-4887",
+                "identifier=999344887",
+                "birthdate=1990-05-17",
+                "birthdate=ge1990&birthdate=lt1991",
+                "birthdate=1990-05",
+                "birthdate=sa1990-05-16",
+                "birthdate=ap1990-05-17",
+                "death-date=2020-01-02",
+                "death-date=gt2019",
+                "birthdate=1980,1990",
+            ],
+            &[
+                "_id=x",
+                "name=uller",
+                "family:exact=muller",
+                "given=mull",
+                "gender=male",
+                "gender:not=female",
+                "identifier=http://other%7C999-34-4887",
+                "identifier=%7C999-34-4887",
+                "birthdate=1990-05-18",
+                "birthdate=lt1990-05-17",
+                "birthdate=eb1990-05-17",
+                "birthdate=ne1990",
+                "death-date=lt2020",
+                "_lastUpdated=lt2020",
+                "active=true",
+            ],
+        )
+        .await;
         assert_eq!(fhir.ids("/Patient?_lastUpdated=gt2020").await.len(), 2);
-        let post = fhir.send(Method::POST, "/Patient/_search", &[("content-type", "application/x-www-form-urlencoded")], b"family=mull".to_vec()).await;
+        let post = fhir
+            .send(Method::POST, "/Patient/_search", &[("content-type", "application/x-www-form-urlencoded")], b"family=mull".to_vec())
+            .await;
         assert_eq!(ids(&post.body), [id(&own)]);
         for bad in ["birthdate=foo", "_count=-1", "name:missing=true", "birthdate:exact=1990", "_has=x", "subject.name=a"] {
             let answer = fhir.get(&format!("/Patient?{bad}")).await;
@@ -49,26 +87,83 @@ fn the_other_types_are_found_too() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let fhir = clinic.fhir();
         let ada = fhir.made(patient("Lovelace")).await;
-        let payer = fhir.made(json!({"resourceType": "Organization", "name": "Acme Health", "address": [{"line": ["1 Main St"], "city": "Springfield"}]})).await;
+        let payer = fhir
+            .made(
+                json!({"resourceType": "Organization", "name": "Acme Health", "address": [{"line": ["1 Main St"], "city": "Springfield"}]}),
+            )
+            .await;
         let site = fhir.made(json!({"resourceType": "Location", "name": "Main Site", "address": {"line": ["2 Oak Rd"], "city": "Amherst", "state": "MA", "postalCode": "01002"}})).await;
-        let doctor = fhir.made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar", "given": ["Max"]}],
-            "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi", "value": "1234567893"}, {"system": "urn:x", "value": "77"}]})).await;
+        let doctor = fhir
+            .made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar", "given": ["Max"]}],
+            "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi", "value": "1234567893"}, {"system": "urn:x", "value": "77"}]}))
+            .await;
         let role = fhir.made(json!({"resourceType": "PractitionerRole", "practitioner": {"reference": format!("Practitioner/{}", id(&doctor))}, "location": [{"reference": format!("Location/{}", id(&site))}],
             "specialty": [{"coding": [{"system": "http://nucc.org/provider-taxonomy", "code": "1223X0400X"}], "text": "Orthodontics"}]})).await;
         let mother = fhir.made(json!({"resourceType": "RelatedPerson", "patient": {"reference": format!("Patient/{}", id(&ada))}, "name": [{"family": "Milbanke", "given": ["Annabella"]}]})).await;
         let cover = fhir.made(json!({"resourceType": "Coverage", "status": "active", "subscriberId": "S1", "beneficiary": {"reference": format!("Patient/{}", id(&ada))}, "payor": [{"reference": format!("Organization/{}", id(&payer))}]})).await;
         let of = |name: &str, to: &Value, kind: &str| format!("{name}={kind}{}", id(to));
         let random = uuid::Uuid::now_v7();
-        check(&fhir, "Organization", &payer, &["name=acme", "address=spring", "address=main", &of("_id", &payer, "")], &["name=cme", "address=zzz"]).await;
+        check(
+            &fhir,
+            "Organization",
+            &payer,
+            &["name=acme", "address=spring", "address=main", &of("_id", &payer, "")],
+            &["name=cme", "address=zzz"],
+        )
+        .await;
         assert_eq!(fhir.ids(&format!("/Organization?_id={}", clinic.id)).await, [clinic.id.to_string()]);
-        check(&fhir, "Location", &site, &["name=main", "address=amh", "address-city=amherst", "address-state=ma", "address-postalcode=010"],
-            &["name=oak", "address-city=x", "address-state=NY", "address-postalcode=9"]).await;
-        check(&fhir, "Practitioner", &doctor, &["name=mol", "name=max", "identifier=1234567893", "identifier=http://hl7.org/fhir/sid/us-npi%7C1234567893", "identifier=urn:x%7C77"],
-            &["name=olar", "identifier=urn:y%7C77", "identifier=78"]).await;
-        check(&fhir, "PractitionerRole", &role, &[&of("practitioner", &doctor, ""), &of("practitioner", &doctor, "Practitioner/"), "specialty=1223X0400X", "specialty=http://nucc.org/provider-taxonomy%7C1223X0400X", &of("location", &site, "")],
-            &[&format!("practitioner={random}"), "specialty=x", &format!("location={random}")]).await;
-        check(&fhir, "RelatedPerson", &mother, &[&of("patient", &ada, ""), "name=milb", "name=anna"], &[&format!("patient={random}"), "name=ilb"]).await;
-        check(&fhir, "Coverage", &cover, &[&of("patient", &ada, "Patient/"), "status=active"], &[&format!("patient={random}"), "status=draft"]).await;
+        check(
+            &fhir,
+            "Location",
+            &site,
+            &["name=main", "address=amh", "address-city=amherst", "address-state=ma", "address-postalcode=010"],
+            &["name=oak", "address-city=x", "address-state=NY", "address-postalcode=9"],
+        )
+        .await;
+        check(
+            &fhir,
+            "Practitioner",
+            &doctor,
+            &[
+                "name=mol",
+                "name=max",
+                "identifier=1234567893",
+                "identifier=http://hl7.org/fhir/sid/us-npi%7C1234567893",
+                "identifier=urn:x%7C77",
+            ],
+            &["name=olar", "identifier=urn:y%7C77", "identifier=78"],
+        )
+        .await;
+        check(
+            &fhir,
+            "PractitionerRole",
+            &role,
+            &[
+                &of("practitioner", &doctor, ""),
+                &of("practitioner", &doctor, "Practitioner/"),
+                "specialty=1223X0400X",
+                "specialty=http://nucc.org/provider-taxonomy%7C1223X0400X",
+                &of("location", &site, ""),
+            ],
+            &[&format!("practitioner={random}"), "specialty=x", &format!("location={random}")],
+        )
+        .await;
+        check(
+            &fhir,
+            "RelatedPerson",
+            &mother,
+            &[&of("patient", &ada, ""), "name=milb", "name=anna"],
+            &[&format!("patient={random}"), "name=ilb"],
+        )
+        .await;
+        check(
+            &fhir,
+            "Coverage",
+            &cover,
+            &[&of("patient", &ada, "Patient/"), "status=active"],
+            &[&format!("patient={random}"), "status=draft"],
+        )
+        .await;
     });
 }
 
@@ -85,7 +180,15 @@ fn pages_hold_every_record_once_in_order() {
             fhir.made(one).await;
             fhir.made(json!({"resourceType": "Organization", "name": format!("O{}", place * 5 % 7)})).await;
         }
-        for (name, sort, count) in [("Patient", "family", 7), ("Patient", "-family", 7), ("Patient", "birthdate", 7), ("Patient", "-_lastUpdated", 7), ("Patient", "_id", 7), ("Organization", "name", 8), ("Organization", "-name", 8)] {
+        for (name, sort, count) in [
+            ("Patient", "family", 7),
+            ("Patient", "-family", 7),
+            ("Patient", "birthdate", 7),
+            ("Patient", "-_lastUpdated", 7),
+            ("Patient", "_id", 7),
+            ("Organization", "name", 8),
+            ("Organization", "-name", 8),
+        ] {
             let all = fhir.ids(&format!("/{name}?_sort={sort}")).await;
             assert_eq!(all.len(), count, "{name} {sort}");
             let (mut seen, mut path) = (Vec::new(), format!("/{name}?_sort={sort}&_count=2&_total=accurate"));

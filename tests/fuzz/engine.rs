@@ -75,7 +75,7 @@ impl Target<'_> {
     /// Runs one input under all bounds.
     fn check(&self, input: &[u8], origin: &str) -> String {
         let broken = |why: String| -> ! {
-            let file = folder(self.name).join(&format!("{:x}", u64::from_be_bytes(Sha256::digest(input)[..8].try_into().unwrap())));
+            let file = folder(self.name).join(format!("{:x}", u64::from_be_bytes(Sha256::digest(input)[..8].try_into().unwrap())));
             std::fs::create_dir_all(folder(self.name)).unwrap();
             std::fs::write(&file, input).unwrap();
             panic!("{}: {why} ({origin}); the input is in {}", self.name, file.display());

@@ -11,9 +11,28 @@ use serde_json::Value;
 use std::io::Read;
 
 const WORDS: &[&str] = &[
-    "null", "true", "{}", "[]", "[[[[[[[[[[[[[[[[", "{\"a\":{\"a\":{\"a\":", "1e999", "-0", "0.1000000000000000000001", "\\u0000", "\\ud800",
-    "\"resourceType\":", "\"extension\":[{\"url\":\"x\"}]", "\"_id\":", "\"contained\":[", "\u{0}", "9999-99-99", "\"id\":\"x\"", "\u{feff}",
-    "\"$serde_json::private::Number\":\"1\"", "\"2026-02-30\"", "\"2026-11-21T09:00:00Z\"",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "[[[[[[[[[[[[[[[[",
+    "{\"a\":{\"a\":{\"a\":",
+    "1e999",
+    "-0",
+    "0.1000000000000000000001",
+    "\\u0000",
+    "\\ud800",
+    "\"resourceType\":",
+    "\"extension\":[{\"url\":\"x\"}]",
+    "\"_id\":",
+    "\"contained\":[",
+    "\u{0}",
+    "9999-99-99",
+    "\"id\":\"x\"",
+    "\u{feff}",
+    "\"$serde_json::private::Number\":\"1\"",
+    "\"2026-02-30\"",
+    "\"2026-11-21T09:00:00Z\"",
 ];
 const TYPES: &[&str] = &["Patient", "Organization", "Practitioner", "Coverage", "RelatedPerson", "Location", "PractitionerRole"];
 
@@ -83,11 +102,18 @@ fn fuzz_fhir_resources_are_taken_as_they_are_or_refused() {
 fn fuzz_fhir_batches_fail_entry_by_entry() {
     let run = |bytes: &[u8]| match bundle::parse_batch(bytes, "https://enamel.test/fhir/r4") {
         Err(error) => refusal(&error),
-        Ok(entries) => entries.iter().take(4).map(|entry| entry.as_ref().map_or_else(refusal, |_| "an entry".to_owned())).collect::<Vec<_>>().join("; "),
+        Ok(entries) => entries
+            .iter()
+            .take(4)
+            .map(|entry| entry.as_ref().map_or_else(refusal, |_| "an entry".to_owned()))
+            .collect::<Vec<_>>()
+            .join("; "),
     };
     let entry = r#"{"fullUrl":"urn:uuid:0192f0c4-0000-7000-8000-000000000001","resource":{"resourceType":"Patient","id":"a"},"request":{"method":"PUT","url":"Patient/a","ifMatch":"W/\"1\""}}"#;
     let search = r#"{"request":{"method":"GET","url":"Patient?name=x&_count=3"}}"#;
-    let bundle = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entry},{search},{{"request":{{"method":"DELETE","url":"Patient/1"}}}}]}}"#);
+    let bundle = format!(
+        r#"{{"resourceType":"Bundle","type":"batch","entry":[{entry},{search},{{"request":{{"method":"DELETE","url":"Patient/1"}}}}]}}"#
+    );
     let empty = r#"{"resourceType":"Bundle","type":"batch"}"#;
     Target { name: "fhir-batch", seeds: seeds(&[&bundle, empty]), words: WORDS, memory: (256 * 1024, 300), run: &run }.fuzz();
 }
@@ -121,9 +147,30 @@ fn fuzz_fhir_searches_are_read_or_refused() {
         }
     };
     let seeds = seeds(&[
-        "name=a,b&name:exact=%C3%85&_count=5&_sort=-birthdate,name&_total=accurate", "identifier=http%3A%2F%2Fx%7Cy&identifier:missing=true&birthdate=ge2020-01&birthdate=lt2021",
-        "organization=Organization/1&_summary=count&_elements=id,name&_format=json&_pretty=true", "_id=a\\,b&_lastUpdated=ap2026-11-21T09:00:00Z&url=urn:x&_cursor=abc", "organization:identifier=a|b&_has:x:y=z",
+        "name=a,b&name:exact=%C3%85&_count=5&_sort=-birthdate,name&_total=accurate",
+        "identifier=http%3A%2F%2Fx%7Cy&identifier:missing=true&birthdate=ge2020-01&birthdate=lt2021",
+        "organization=Organization/1&_summary=count&_elements=id,name&_format=json&_pretty=true",
+        "_id=a\\,b&_lastUpdated=ap2026-11-21T09:00:00Z&url=urn:x&_cursor=abc",
+        "organization:identifier=a|b&_has:x:y=z",
     ]);
-    let words: &[&str] = &["&", "=", "%", "%00", "%ff", ":not", ":exact", ",,", "\\", "|", "_count=999999999999999999999", "_sort=", "ge", "0000-00-00", "9999-12-31T23:59:60Z", "+", "_id="];
+    let words: &[&str] = &[
+        "&",
+        "=",
+        "%",
+        "%00",
+        "%ff",
+        ":not",
+        ":exact",
+        ",,",
+        "\\",
+        "|",
+        "_count=999999999999999999999",
+        "_sort=",
+        "ge",
+        "0000-00-00",
+        "9999-12-31T23:59:60Z",
+        "+",
+        "_id=",
+    ];
     Target { name: "fhir-search", seeds, words, memory: (256 * 1024, 300), run: &run }.fuzz();
 }

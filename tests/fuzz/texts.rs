@@ -17,7 +17,8 @@ fn fuzz_tokens_read_back_or_are_no_tokens() {
     let tokens: Vec<String> = Kind::ALL.iter().map(|kind| Token::new(*kind).unwrap().expose().to_owned()).collect();
     let run = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
-        let read: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| Token::parse(*kind, &text).is_some_and(|token| token.expose() == text)).collect();
+        let read: Vec<Kind> =
+            Kind::ALL.into_iter().filter(|kind| Token::parse(*kind, &text).is_some_and(|token| token.expose() == text)).collect();
         assert!(read.len() <= 1, "one text is tokens of two kinds");
         format!("{read:?}")
     };
@@ -48,17 +49,21 @@ fn fuzz_if_match_and_idempotency_key_are_read_or_refused() {
     let run = |bytes: &[u8]| {
         let Ok(value) = poem::http::HeaderValue::from_bytes(bytes) else { return "no header".to_owned() };
         let request = poem::Request::builder().header("if-match", value.clone()).header("idempotency-key", value).finish();
-        let version = query::version(&request).map_or_else(|error| refusal(&error), |version| {
-            let version = version.unwrap();
-            let again = poem::Request::builder().header("if-match", format!("W/\"{version}\"")).finish();
-            assert_eq!(query::version(&again).unwrap(), Some(version), "a tag does not read back");
-            "a version".to_owned()
-        });
+        let version = query::version(&request).map_or_else(
+            |error| refusal(&error),
+            |version| {
+                let version = version.unwrap();
+                let again = poem::Request::builder().header("if-match", format!("W/\"{version}\"")).finish();
+                assert_eq!(query::version(&again).unwrap(), Some(version), "a tag does not read back");
+                "a version".to_owned()
+            },
+        );
         let key = idempotency::Key::of(&request, bytes).map_or_else(|error| refusal(&error), |key| format!("key {}", key.is_some()));
         format!("{version}; {key}")
     };
     let seeds = seeds(&["W/\"17\"", "\"3\"", "*", "\"1\", \"2\"", "W/\"-9223372036854775808\"", "0192f0c4-5b1e-7c3a-9d1e-aaaaaaaaaaaa"]);
-    Target { name: "headers", seeds, words: &["W/", "\"", "+1", "9223372036854775808", ",", " "], memory: (64 * 1024, 16), run: &run }.fuzz();
+    Target { name: "headers", seeds, words: &["W/", "\"", "+1", "9223372036854775808", ",", " "], memory: (64 * 1024, 16), run: &run }
+        .fuzz();
 }
 
 #[test]
@@ -84,7 +89,10 @@ fn fuzz_audit_packages_are_whole_or_said_to_be_bad() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/verify/golden");
     let said: serde_json::Value = serde_json::from_slice(&std::fs::read(format!("{folder}/verdicts.json")).unwrap()).unwrap();
     let keys = PinnedKeys::from_base64(said["keys"].as_array().unwrap().iter().map(|key| key.as_str().unwrap())).unwrap();
-    let packages: Vec<Vec<u8>> = ["good", "nothing", "reordered-events", "gzip-cut", "second-header"].iter().map(|name| std::fs::read(format!("{folder}/{name}.ndjson.gz")).unwrap()).collect();
+    let packages: Vec<Vec<u8>> = ["good", "nothing", "reordered-events", "gzip-cut", "second-header"]
+        .iter()
+        .map(|name| std::fs::read(format!("{folder}/{name}.ndjson.gz")).unwrap())
+        .collect();
     let unpacked: Vec<String> = packages.iter().map(|package| unpack(package)).collect();
     // Packed anew, so that what is changed is the content and not only its packing.
     let run = |bytes: &[u8]| {
@@ -129,6 +137,7 @@ fn fuzz_configuration_files_never_show_what_stood_in_them() {
             text.chars().filter(|c| c.is_ascii_alphabetic()).take(40).collect()
         }
     };
-    let words: &[&str] = &["[server]", "= ", "\"\"\"", "'''", "unknown = 1", "[[", "]]", "1e400", "\\U00110000", "{a={a={", "2026-13-01", "_"];
+    let words: &[&str] =
+        &["[server]", "= ", "\"\"\"", "'''", "unknown = 1", "[[", "]]", "1e400", "\\U00110000", "{a={a={", "2026-13-01", "_"];
     Target { name: "configuration", seeds: seeds(&[&example, minimal]), words, memory: (2 * 1024 * 1024, 400), run: &run }.fuzz();
 }

@@ -23,8 +23,7 @@ async fn start(dir: &std::path::Path) -> Issuer {
         client_secret: secret.map(str::to_owned),
         redirect_uris: vec![REDIRECT_URI.into()],
     };
-    let clients =
-        vec![client("enamel", Some(SECRET)), client("another", Some("another secret")), client("public", None)];
+    let clients = vec![client("enamel", Some(SECRET)), client("another", Some("another secret")), client("public", None)];
     Issuer::start(([127, 0, 0, 1], 0).into(), dir, vec![ana], clients).await.unwrap()
 }
 
@@ -77,8 +76,7 @@ async fn a_pending_sign_in_survives_its_storage_and_prints_no_secret() {
 async fn the_page_lists_the_demo_people_and_refuses_a_wrong_password() {
     let issuer = start(&data_dir()).await;
     let party = relying_party();
-    let pending =
-        party.begin(&provider(issuer.issuer_url(), "enamel", Some(SECRET)), REDIRECT_URI, None).await.unwrap();
+    let pending = party.begin(&provider(issuer.issuer_url(), "enamel", Some(SECRET)), REDIRECT_URI, None).await.unwrap();
     let mut browser = Browser::new();
     let page = browser.get(&pending.url).await;
     assert!(page.body.contains(EMAIL) && page.body.contains("north &#60;clinic&#62;"));
@@ -106,8 +104,7 @@ async fn whatever_differs_from_what_was_begun_is_refused() {
     ];
     for (what, alter) in cases {
         let location = sign_in(&pending).await.location.unwrap();
-        let refused =
-            party.finish(&provider, &altered(&pending, alter), &callback(&location), now()).await.unwrap_err();
+        let refused = party.finish(&provider, &altered(&pending, alter), &callback(&location), now()).await.unwrap_err();
         assert_eq!((refused.code, refused.detail.as_deref()), (&CREDENTIALS_WRONG, None), "{what}");
     }
     let mut without = callback(&sign_in(&pending).await.location.unwrap());
@@ -153,8 +150,7 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() {
         let page = browser.get(&pending.url).await;
         assert_eq!((page.status, page.location), (400, None));
     }
-    let pending =
-        party.begin(&provider(issuer.issuer_url(), "enamel", Some(SECRET)), REDIRECT_URI, None).await.unwrap();
+    let pending = party.begin(&provider(issuer.issuer_url(), "enamel", Some(SECRET)), REDIRECT_URI, None).await.unwrap();
     let plain = pending.url.replace("code_challenge_method=S256", "code_challenge_method=plain");
     let back = browser.get(&plain).await.location.unwrap();
     assert!(back.starts_with(REDIRECT_URI) && back.contains("error=invalid_request"), "{back}");

@@ -17,7 +17,12 @@ fn callback(world: &World) -> String {
 }
 
 async fn issuer(world: &World, people: &[(&str, &str)]) -> Issuer {
-    let people = people.iter().map(|(sub, email)| Known { sub: (*sub).into(), email: (*email).into(), password: PASSWORD.into(), name: "Ana López".into() });
+    let people = people.iter().map(|(sub, email)| Known {
+        sub: (*sub).into(),
+        email: (*email).into(),
+        password: PASSWORD.into(),
+        name: "Ana López".into(),
+    });
     let client = Client { client_id: "enamel".into(), client_secret: Some(SECRET.into()), redirect_uris: vec![callback(world)] };
     Issuer::start(([127, 0, 0, 1], 0).into(), &world::scratch("issuer"), people.collect(), vec![client]).await.unwrap()
 }
@@ -34,16 +39,22 @@ async fn register(clinic: &Clinic, issuer: &str, client_id: &str, secret: &str, 
 }
 
 async fn link(world: &World, person: &Person, issuer: &str, subject: &str) {
-    world.truth().await.execute(
-        "insert into enamel.user_auth_identities (id, user_id, kind, issuer, subject) values ($1, $2, 'OIDC', $3, $4)",
-        &[&Uuid::now_v7(), &person.id, &issuer, &subject],
-    ).await.unwrap();
+    world
+        .truth()
+        .await
+        .execute(
+            "insert into enamel.user_auth_identities (id, user_id, kind, issuer, subject) values ($1, $2, 'OIDC', $3, $4)",
+            &[&Uuid::now_v7(), &person.id, &issuer, &subject],
+        )
+        .await
+        .unwrap();
 }
 
 /// From our page to the provider and back; what the browser sees in the end.
 async fn sign_in(world: &World, browser: &mut Browser, clinic: &Clinic, email: &str) -> Page {
     let page = browser.get(&format!("{}/signin?tenant={}", world.base_url, clinic.id)).await;
-    let link = page.body.split("href=\"/signin/oidc/").nth(1).unwrap_or_else(|| panic!("no button: {}", page.body)).split('"').next().unwrap();
+    let link =
+        page.body.split("href=\"/signin/oidc/").nth(1).unwrap_or_else(|| panic!("no button: {}", page.body)).split('"').next().unwrap();
     let begin = format!("{}/signin/oidc/{}", world.base_url, link.replace("&#38;", "&").replace("&amp;", "&"));
     let page = browser.get(&begin).await;
     let page = browser.follow(page, "nowhere").await;
@@ -63,9 +74,15 @@ fn a_person_of_the_clinic_signs_in_at_its_provider_and_stays_until_they_leave() 
         let mut browser = Browser::new();
         let page = sign_in(world, &mut browser, &clinic, "ana@other-address.example").await;
         assert!(page.status == 200 && page.body.contains("Signed in"), "{} {}", page.status, page.body);
-        let row = world.truth().await.query_one(
-            "select auth_method, active_tenant_id from enamel.sessions where user_id = $1 order by created_at desc limit 1", &[&person.id],
-        ).await.unwrap();
+        let row = world
+            .truth()
+            .await
+            .query_one(
+                "select auth_method, active_tenant_id from enamel.sessions where user_id = $1 order by created_at desc limit 1",
+                &[&person.id],
+            )
+            .await
+            .unwrap();
         assert_eq!((row.get::<_, &str>(0), row.get::<_, Uuid>(1)), ("OIDC", clinic.id));
         let left = browser.submit(&page, &[]).await;
         assert_eq!(left.status, 303);
@@ -85,8 +102,22 @@ fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
         let domain = format!("{}.example", clinic.id.simple());
         let (ana, eve) = (format!("ana@{domain}"), "eve@elsewhere.example".to_owned());
         let issuer = issuer(world, &[("u-ana", &ana), ("u-eve", &eve)]).await;
-        register(&clinic, issuer.issuer_url(), "enamel", SECRET, json!({"allowed_domains": [domain], "role_mapping": {"default": "CLINIC_STAFF"}})).await;
-        register(&other, issuer.issuer_url(), "enamel", SECRET, json!({"allowed_domains": [domain], "role_mapping": {"default": "TENANT_ADMIN"}})).await;
+        register(
+            &clinic,
+            issuer.issuer_url(),
+            "enamel",
+            SECRET,
+            json!({"allowed_domains": [domain], "role_mapping": {"default": "CLINIC_STAFF"}}),
+        )
+        .await;
+        register(
+            &other,
+            issuer.issuer_url(),
+            "enamel",
+            SECRET,
+            json!({"allowed_domains": [domain], "role_mapping": {"default": "TENANT_ADMIN"}}),
+        )
+        .await;
 
         assert_eq!(sign_in(world, &mut Browser::new(), &clinic, &eve).await.status, 401, "not of the domain");
         assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "a provider makes no administrators");
@@ -95,7 +126,10 @@ fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
         let roles = world.truth().await.query(
             "select o.code, g.tenant_id from enamel.user_roles g join enamel.roles o on o.id = g.role_id join enamel.users u on u.id = g.user_id where u.email = $1", &[&ana],
         ).await.unwrap();
-        assert_eq!(roles.iter().map(|row| (row.get::<_, String>(0), row.get::<_, Uuid>(1))).collect::<Vec<_>>(), [("CLINIC_STAFF".to_owned(), clinic.id)]);
+        assert_eq!(
+            roles.iter().map(|row| (row.get::<_, String>(0), row.get::<_, Uuid>(1))).collect::<Vec<_>>(),
+            [("CLINIC_STAFF".to_owned(), clinic.id)]
+        );
         assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "not a member there");
         let page = sign_in(world, &mut Browser::new(), &clinic, &ana).await;
         assert!(page.body.contains("Signed in"), "and again, as the same person");

@@ -106,15 +106,12 @@ impl Hostile {
     fn id_token(&self) -> String {
         let behaviour = self.behaviour.lock().unwrap();
         let header = |algorithm| Header { kid: Some(behaviour.key_id.clone()), ..Header::new(algorithm) };
-        let sign =
-            |algorithm, key: &EncodingKey| jsonwebtoken::encode(&header(algorithm), &behaviour.claims, key).unwrap();
+        let sign = |algorithm, key: &EncodingKey| jsonwebtoken::encode(&header(algorithm), &behaviour.claims, key).unwrap();
         match behaviour.signed {
             Signed::Rightly => sign(Algorithm::ES256, &self.key),
             Signed::ByAnotherKey => sign(Algorithm::ES256, &self.other_key),
             Signed::WithThePublicKey => sign(Algorithm::HS256, &EncodingKey::from_secret(&self.public_key)),
-            Signed::WithTheClientSecret => {
-                sign(Algorithm::HS256, &EncodingKey::from_secret(self.client_secret.as_bytes()))
-            }
+            Signed::WithTheClientSecret => sign(Algorithm::HS256, &EncodingKey::from_secret(self.client_secret.as_bytes())),
             Signed::WithNothing => {
                 let part = |json: Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
                 format!("{}.{}.", part(json!({"alg": "none"})), part(behaviour.claims.clone()))

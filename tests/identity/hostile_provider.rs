@@ -132,9 +132,7 @@ async fn a_key_turned_over_is_fetched_once_a_minute_at_most() {
 async fn a_provider_that_answers_badly_is_unavailable() {
     for (what, spoil) in [
         ("redirects", (|world| world.hostile.set(|b| b.redirects = true)) as fn(&World)),
-        ("names another issuer", |world| {
-            world.hostile.set(|b| b.discovery = |d| d["issuer"] = json!("https://other.example"))
-        }),
+        ("names another issuer", |world| world.hostile.set(|b| b.discovery = |d| d["issuer"] = json!("https://other.example"))),
         ("sends people to a script", |world| {
             world.hostile.set(|b| b.discovery = |d| d["authorization_endpoint"] = json!("javascript:alert(1)"));
         }),
@@ -142,8 +140,7 @@ async fn a_provider_that_answers_badly_is_unavailable() {
             world.hostile.set(|b| b.discovery = |d| d["jwks_uri"] = json!("http://169.254.169.254/keys"));
         }),
         ("has keys without end", |world| {
-            let keys: Vec<_> =
-                (0..5_000).map(|n| json!({"kty": "oct", "kid": format!("{n:0100}"), "k": "AAAA"})).collect();
+            let keys: Vec<_> = (0..5_000).map(|n| json!({"kty": "oct", "kid": format!("{n:0100}"), "k": "AAAA"})).collect();
             world.hostile.set(|b| b.keys = json!({ "keys": keys }));
         }),
         ("fails at the token endpoint", |world| world.hostile.set(|b| b.token_status = StatusCode::BAD_GATEWAY)),

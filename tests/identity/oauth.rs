@@ -27,8 +27,13 @@ async fn app(clinic: &Clinic, kind: &str) -> (String, Option<String>) {
 fn authorize(world: &World, client: &str, changes: &[(&str, &str)]) -> String {
     let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     let mut pairs = vec![
-        ("response_type", "code"), ("client_id", client), ("redirect_uri", REDIRECT), ("scope", "user/Patient.rs user/Practitioner.rs"), ("state", "s & 1"),
-        ("code_challenge", &challenge), ("code_challenge_method", "S256"),
+        ("response_type", "code"),
+        ("client_id", client),
+        ("redirect_uri", REDIRECT),
+        ("scope", "user/Patient.rs user/Practitioner.rs"),
+        ("state", "s & 1"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
     ];
     for (name, value) in changes {
         pairs.retain(|(known, _)| known != name);
@@ -65,7 +70,13 @@ fn part(page: &Page, name: &str) -> String {
 }
 
 async fn redeem(world: &World, client: &str, code: &str, changes: &[(&str, &str)]) -> (u16, Json) {
-    let mut form = vec![("grant_type", "authorization_code"), ("client_id", client), ("code", code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)];
+    let mut form = vec![
+        ("grant_type", "authorization_code"),
+        ("client_id", client),
+        ("code", code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+    ];
     for (name, value) in changes {
         form.retain(|(known, _)| known != name);
         form.push((name, value));
@@ -110,7 +121,13 @@ fn secrets_turn_over_and_a_disabled_program_ends() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let admin = clinic.token("TENANT_ADMIN").await;
         let (id, secret) = clinic.client("system/Patient.rs").await;
-        let record = world.truth().await.query_one("select id from enamel.api_clients where client_id = $1", &[&id]).await.unwrap().get::<_, Uuid>(0);
+        let record = world
+            .truth()
+            .await
+            .query_one("select id from enamel.api_clients where client_id = $1", &[&id])
+            .await
+            .unwrap()
+            .get::<_, Uuid>(0);
         let works = async |secret: &str| world.exchange(Some((&id, secret)), &[("grant_type", "client_credentials")]).await;
         let (code, second) = world.post(Some(&admin), &format!("/api-clients/{record}/rotate-secret"), json!({})).await;
         assert_eq!(code, 200, "{second}");
@@ -143,7 +160,13 @@ fn a_person_lets_an_app_in_through_our_own_pages() {
         let person = clinic.employee("CLINICIAN").await;
         let (client, _) = app(&clinic, "PUBLIC").await;
         let mut browser = Browser::new();
-        let landed = through(&mut browser, &person, &authorize(world, &client, &[("scope", "user/Patient.rs offline_access patient/*.rs")]), &[("decision", "allow")]).await;
+        let landed = through(
+            &mut browser,
+            &person,
+            &authorize(world, &client, &[("scope", "user/Patient.rs offline_access patient/*.rs")]),
+            &[("decision", "allow")],
+        )
+        .await;
         assert_eq!((part(&landed, "state"), part(&landed, "iss")), ("s & 1".to_owned(), world.base_url.clone()));
         let (code, made) = redeem(world, &client, &part(&landed, "code"), &[]).await;
         assert_eq!((code, &made["scope"]), (200, &json!("user/Patient.rs offline_access")), "{made}");
@@ -152,7 +175,9 @@ fn a_person_lets_an_app_in_through_our_own_pages() {
         assert_eq!(status(world, &token, "/locations").await, 403, "the person may, the app may not");
         assert_eq!(world.post(Some(&token), "/sessions/switch-tenant", json!({"tenant_id": clinic.id})).await.0, 403);
 
-        let renew = async |client: &str, token: &str| world.exchange(None, &[("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)]).await;
+        let renew = async |client: &str, token: &str| {
+            world.exchange(None, &[("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)]).await
+        };
         let (stranger, _) = app(&clinic, "PUBLIC").await;
         assert_eq!(renew(&stranger, &text(&made, "refresh_token")).await.1["error"], "invalid_grant");
         let (code, next) = renew(&client, &text(&made, "refresh_token")).await;
@@ -163,7 +188,10 @@ fn a_person_lets_an_app_in_through_our_own_pages() {
         assert_eq!(part(&denied, "error"), "access_denied");
 
         // RFC 7009: the app gives its tokens back.
-        let revoke = world.http.post(format!("{}/oauth2/revoke", world.base_url)).form(&[("client_id", client.as_str()), ("token", &text(&next, "refresh_token"))]);
+        let revoke = world
+            .http
+            .post(format!("{}/oauth2/revoke", world.base_url))
+            .form(&[("client_id", client.as_str()), ("token", &text(&next, "refresh_token"))]);
         assert_eq!(revoke.send().await.unwrap().status(), 200);
         ends(world, &text(&next, "access_token"), "/patients").await;
     });
@@ -174,11 +202,18 @@ fn a_code_is_good_once_for_its_own_app_address_and_verifier() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let person = clinic.employee("CLINICIAN").await;
-        let ((client, _), (other, _), (keeper, secret)) = (app(&clinic, "PUBLIC").await, app(&clinic, "PUBLIC").await, app(&clinic, "CONFIDENTIAL").await);
+        let ((client, _), (other, _), (keeper, secret)) =
+            (app(&clinic, "PUBLIC").await, app(&clinic, "PUBLIC").await, app(&clinic, "CONFIDENTIAL").await);
         let mut browser = Browser::new();
-        let code_for = async |browser: &mut Browser, client: &str| part(&through(browser, &person, &authorize(world, client, &[]), &[("decision", "allow")]).await, "code");
+        let code_for = async |browser: &mut Browser, client: &str| {
+            part(&through(browser, &person, &authorize(world, client, &[]), &[("decision", "allow")]).await, "code")
+        };
 
-        for changes in [&[("code_verifier", "x".repeat(43))][..], &[("redirect_uri", "http://127.0.0.1:8976/callback".to_owned())], &[("client_id", other.clone())]] {
+        for changes in [
+            &[("code_verifier", "x".repeat(43))][..],
+            &[("redirect_uri", "http://127.0.0.1:8976/callback".to_owned())],
+            &[("client_id", other.clone())],
+        ] {
             let code = code_for(&mut browser, &client).await;
             let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let (status, body) = redeem(world, &client, &code, &changes).await;
@@ -192,7 +227,15 @@ fn a_code_is_good_once_for_its_own_app_address_and_verifier() {
         ends(world, &token, "/patients").await;
 
         let code = code_for(&mut browser, &client).await;
-        world.truth().await.execute("update enamel.oauth_authorizations set code_expires_at = now() - interval '1 second' where tenant_id = $1", &[&clinic.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute(
+                "update enamel.oauth_authorizations set code_expires_at = now() - interval '1 second' where tenant_id = $1",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap();
         assert_eq!(redeem(world, &client, &code, &[]).await.1["error"], "invalid_grant");
 
         // An app with a secret has to show it.
@@ -209,14 +252,19 @@ fn nobody_is_sent_where_the_app_has_not_registered() {
         let (client, _) = app(&clinic, "PUBLIC").await;
         let mut browser = Browser::new();
         for changes in [
-            &[("redirect_uri", "http://127.0.0.1:8976/callback")][..], &[("redirect_uri", "https://evil.example/")], &[("client_id", "nobody")], &[("client_id", "")],
+            &[("redirect_uri", "http://127.0.0.1:8976/callback")][..],
+            &[("redirect_uri", "https://evil.example/")],
+            &[("client_id", "nobody")],
+            &[("client_id", "")],
         ] {
             let page = browser.get(&authorize(world, &client, changes)).await;
             assert_eq!((page.status, page.location.as_deref()), (400, None), "{changes:?}");
         }
         for (changes, error) in [
-            (&[("code_challenge", "")][..], "invalid_request"), (&[("code_challenge_method", "plain")], "invalid_request"),
-            (&[("response_type", "token")], "unsupported_response_type"), (&[("prompt", "none")], "login_required"),
+            (&[("code_challenge", "")][..], "invalid_request"),
+            (&[("code_challenge_method", "plain")], "invalid_request"),
+            (&[("response_type", "token")], "unsupported_response_type"),
+            (&[("prompt", "none")], "login_required"),
         ] {
             let page = browser.get(&authorize(world, &client, changes)).await;
             assert_eq!(part(&page, "error"), error, "{changes:?}");
@@ -258,14 +306,18 @@ fn a_form_of_another_site_a_foreign_person_and_a_wrong_password_go_nowhere() {
 fn a_patient_lets_an_app_see_one_of_their_charts() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let (own, child, other) = (clinic.patient("Own").await.unwrap(), clinic.patient("Child").await.unwrap(), clinic.patient("Other").await.unwrap());
+        let (own, child, other) =
+            (clinic.patient("Own").await.unwrap(), clinic.patient("Child").await.unwrap(), clinic.patient("Other").await.unwrap());
         let (user, _) = world.patient_token(&[(clinic.id, own.id)]).await;
         let truth = world.truth().await;
-        truth.execute(
-            "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, status, granted_by, valid_from)
+        truth
+            .execute(
+                "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, status, granted_by, valid_from)
              values ($1, $2, $3, $4, 'PARENT', 'ACTIVE', 'CLINIC', now())",
-            &[&clinic.id, &Uuid::now_v7(), &child.id, &user],
-        ).await.unwrap();
+                &[&clinic.id, &Uuid::now_v7(), &child.id, &user],
+            )
+            .await
+            .unwrap();
         world.give_password(user).await;
         let email: String = truth.query_one("select email from enamel.users where id = $1", &[&user]).await.unwrap().get(0);
         let person = Person { id: user, email };
@@ -289,7 +341,11 @@ fn a_token_is_described_to_clients_of_its_own_tenant_only() {
         let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
         let token = clinic.client_token("system/Patient.rs").await;
         let ask = async |client: &(String, String), token: &str| {
-            let request = world.http.post(format!("{}/oauth2/introspect", world.base_url)).basic_auth(&client.0, Some(&client.1)).form(&[("token", token)]);
+            let request = world
+                .http
+                .post(format!("{}/oauth2/introspect", world.base_url))
+                .basic_auth(&client.0, Some(&client.1))
+                .form(&[("token", token)]);
             request.send().await.unwrap().json::<Json>().await.unwrap()
         };
         let (near, far) = (clinic.client("system/Patient.rs").await, other.client("system/Patient.rs").await);

@@ -19,7 +19,11 @@ fn a_password_opens_a_session_and_nothing_tells_whether_an_account_exists() {
         assert_eq!((code, &made["tenants"][0]["id"], &made["token_type"]), (200, &json!(clinic.id), &json!("Bearer")), "{made}");
         let token = text(&made, "access_token");
         let (code, me) = world.get(Some(&token), "/me").await;
-        assert_eq!((code, &me["user"]["email"], &me["roles"][0]["code"], &me["plane"]), (200, &json!(admin.email), &json!("TENANT_ADMIN"), &json!("staff")), "{me}");
+        assert_eq!(
+            (code, &me["user"]["email"], &me["roles"][0]["code"], &me["plane"]),
+            (200, &json!(admin.email), &json!("TENANT_ADMIN"), &json!("staff")),
+            "{me}"
+        );
 
         let locked = clinic.employee("CLINICIAN").await;
         let gone = clinic.employee("CLINICIAN").await;
@@ -28,7 +32,10 @@ fn a_password_opens_a_session_and_nothing_tells_whether_an_account_exists() {
         truth.execute("update enamel.users set status = 'DISABLED' where id = $1", &[&gone.id]).await.unwrap();
         let mut answers = Vec::new();
         for (email, password) in [
-            (admin.email.as_str(), "a wrong password of some length"), ("nobody@people.example", PASSWORD), (&locked.email, PASSWORD), (&gone.email, PASSWORD),
+            (admin.email.as_str(), "a wrong password of some length"),
+            ("nobody@people.example", PASSWORD),
+            (&locked.email, PASSWORD),
+            (&gone.email, PASSWORD),
         ] {
             let (code, mut body) = try_in(world, email, password).await;
             body.as_object_mut().unwrap().remove("request_id");
@@ -67,7 +74,10 @@ fn an_imported_hash_signs_in_once_and_is_ours_afterwards() {
             for _ in 0..2 {
                 assert_eq!(try_in(world, &person.email, PASSWORD).await.0, 200, "{algorithm}");
             }
-            let row = truth.query_one("select password_hash, password_algorithm from enamel.user_auth_identities where user_id = $1", &[&person.id]).await.unwrap();
+            let row = truth
+                .query_one("select password_hash, password_algorithm from enamel.user_auth_identities where user_id = $1", &[&person.id])
+                .await
+                .unwrap();
             assert!(row.get::<_, &str>(0).starts_with("$argon2id$") && row.get::<_, &str>(1) == "ARGON2ID");
             let told = truth.query("select new_values::text from enamel.change_log where table_name = 'user_auth_identities' and user_id is null and new_values ->> 'user_id' = $1", &[&person.id.to_string()]).await.unwrap();
             assert!(told.iter().all(|row| !row.get::<_, &str>(0).contains("$argon2id$")), "a hash is not kept twice");
@@ -84,7 +94,13 @@ fn ten_wrong_passwords_lock_and_an_administrator_unlocks() {
             assert_eq!(try_in(world, &person.email, "wrong again and again").await.0, 401);
         }
         let truth = world.truth().await;
-        let locked = async || truth.query_one("select coalesce(locked_until > now(), false) from enamel.users where id = $1", &[&person.id]).await.unwrap().get::<_, bool>(0);
+        let locked = async || {
+            truth
+                .query_one("select coalesce(locked_until > now(), false) from enamel.users where id = $1", &[&person.id])
+                .await
+                .unwrap()
+                .get::<_, bool>(0)
+        };
         while !locked().await {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
@@ -107,7 +123,11 @@ fn a_refresh_token_is_good_once_and_its_second_use_ends_the_session() {
         let (code, second) = renew(&text(&first, "refresh_token")).await;
         assert_eq!(code, 200, "{second}");
         let (code, again) = renew(&text(&first, "refresh_token")).await;
-        assert_eq!((code, &again["refresh_token"], &again["access_token"]), (200, &second["refresh_token"], &second["access_token"]), "the answer was lost");
+        assert_eq!(
+            (code, &again["refresh_token"], &again["access_token"]),
+            (200, &second["refresh_token"], &second["access_token"]),
+            "the answer was lost"
+        );
         let access = text(&second, "access_token");
         assert_eq!(status(world, &access, "/patients").await, 200);
         assert_eq!(renew(&text(&second, "refresh_token")).await.0, 200);
@@ -126,7 +146,11 @@ fn a_refresh_token_is_good_once_and_its_second_use_ends_the_session() {
 #[test]
 fn a_session_works_in_one_tenant_at_a_time_and_only_where_one_belongs() {
     world::with(async |world| {
-        let (north, south, oak) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let (north, south, oak) = (
+            world.tenant("SOLO_PRACTICE", None).await,
+            world.tenant("SOLO_PRACTICE", None).await,
+            world.tenant("SOLO_PRACTICE", None).await,
+        );
         let person = north.employee("CLINICIAN").await;
         south.give_membership(&person, "CLINIC_STAFF").await;
         let (patient_north, patient_south) = (north.patient("Nord").await.unwrap(), south.patient("Sued").await.unwrap());
@@ -177,7 +201,8 @@ fn administrators_manage_their_own_people_and_one_of_them_stays() {
         let desk_token = text(&world.sign_in(&desk, None).await, "access_token");
 
         // Memberships and roles.
-        let membership = async |user: Uuid| text(&world.get(Some(&admin), &format!("/user-tenants?user_id={user}")).await.1["items"][0], "id");
+        let membership =
+            async |user: Uuid| text(&world.get(Some(&admin), &format!("/user-tenants?user_id={user}")).await.1["items"][0], "id");
         let (code, body) = world.post(Some(&admin), &format!("/user-tenants/{}/remove", membership(boss.id).await), json!({})).await;
         assert_eq!(code, 409, "{body}");
         let (code, body) = world.post(Some(&admin), &format!("/user-tenants/{}/remove", membership(desk.id).await), json!({})).await;
@@ -192,9 +217,11 @@ fn a_new_password_ends_the_other_sessions() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let person = clinic.employee("CLINICIAN").await;
-        let (here, there) = (text(&world.sign_in(&person, None).await, "access_token"), text(&world.sign_in(&person, None).await, "access_token"));
+        let (here, there) =
+            (text(&world.sign_in(&person, None).await, "access_token"), text(&world.sign_in(&person, None).await, "access_token"));
         let path = format!("/users/{}/change-password", person.id);
-        let change = async |old: &str, new: &str| world.post(Some(&here), &path, json!({"current_password": old, "new_password": new})).await.0;
+        let change =
+            async |old: &str, new: &str| world.post(Some(&here), &path, json!({"current_password": old, "new_password": new})).await.0;
         assert_eq!(change("not it", "green lamps over the river 9").await, 401);
         assert_eq!(change(PASSWORD, "short").await, 422);
         assert_eq!(change(PASSWORD, "green lamps over the river 9").await, 204);
@@ -203,6 +230,12 @@ fn a_new_password_ends_the_other_sessions() {
         assert_eq!(try_in(world, &person.email, PASSWORD).await.0, 401);
         assert_eq!(try_in(world, &person.email, "green lamps over the river 9").await.0, 200);
         let other = clinic.employee("CLINICIAN").await;
-        assert_eq!(world.post(Some(&here), &format!("/users/{}/change-password", other.id), json!({"current_password": "a", "new_password": "b"})).await.0, 404);
+        assert_eq!(
+            world
+                .post(Some(&here), &format!("/users/{}/change-password", other.id), json!({"current_password": "a", "new_password": "b"}))
+                .await
+                .0,
+            404
+        );
     });
 }

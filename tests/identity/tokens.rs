@@ -21,7 +21,8 @@ fn roles_decide_what_a_token_may_do() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Ohlsson").await.unwrap();
-        let (clinician, developer, admin) = (clinic.token("CLINICIAN").await, clinic.token("DEVELOPER").await, clinic.token("TENANT_ADMIN").await);
+        let (clinician, developer, admin) =
+            (clinic.token("CLINICIAN").await, clinic.token("DEVELOPER").await, clinic.token("TENANT_ADMIN").await);
         let path = format!("/patients/{}", patient.id);
         assert_eq!(status(world, &clinician, &path).await, 200);
         assert_eq!(status(world, &admin, &path).await, 200);

@@ -62,7 +62,10 @@ fn a_header_makes_study_series_and_object_as_dcmtk_reads_them() {
         assert_eq!(study.text("study_uid").unwrap(), dcmdump("CT_small.dcm", "0020,000d"));
         assert_eq!(series.text("series_uid").unwrap(), dcmdump("CT_small.dcm", "0020,000e"));
         assert_eq!(object.text("sop_instance_uid").unwrap(), dcmdump("CT_small.dcm", "0008,0018"));
-        assert_eq!((study.text("status"), study.text("modality"), study.text("modality_code")), (Some("AVAILABLE"), Some("CBCT"), Some("CT")));
+        assert_eq!(
+            (study.text("status"), study.text("modality"), study.text("modality_code")),
+            (Some("AVAILABLE"), Some("CBCT"), Some("CT"))
+        );
         assert_eq!((study.int("series_count"), study.int("object_count"), series.int("object_count")), (Some(1), Some(1), Some(1)));
         assert_eq!((object.int("width"), object.int("height"), object.uuid("file_id")), (Some(128), Some(128), Some(id)));
         assert_eq!((object.text("hash").unwrap(), object.int("byte_size")), (sha256(&bytes).as_str(), Some(bytes.len() as i64)));
@@ -91,11 +94,16 @@ fn one_sop_instance_is_one_object() {
         let second = clinic.patient("Other").await.unwrap().id;
         let stranger = uploaded(&staff, world, Some(second), DICOM, &bytes).await;
         assert_eq!(refusal(complete(&staff, stranger).await), "conflict");
-        let quarantined = "select count(*) from enamel.files where tenant_id = $1 and status = 'QUARANTINED' and scan_result = 'SOP_UID_TAKEN'";
+        let quarantined =
+            "select count(*) from enamel.files where tenant_id = $1 and status = 'QUARANTINED' and scan_result = 'SOP_UID_TAKEN'";
         assert_eq!(count(world, quarantined, clinic.id).await, 2);
         assert_eq!(rows(&staff, &IMAGING_OBJECT).await.len(), 1);
         // Another image of the series joins it; another clinic has its own.
-        let next = replaced(&replaced(&bytes, "1.1.1.1.1.20040119072730", "1.1.1.1.2.20040119072730"), "1.1.1.1.1.20040119072730", "1.1.1.1.2.20040119072730");
+        let next = replaced(
+            &replaced(&bytes, "1.1.1.1.1.20040119072730", "1.1.1.1.2.20040119072730"),
+            "1.1.1.1.1.20040119072730",
+            "1.1.1.1.2.20040119072730",
+        );
         let id = uploaded(&staff, world, Some(patient), DICOM, &next).await;
         complete(&staff, id).await.unwrap();
         let [study] = rows(&staff, &IMAGING_STUDY).await.try_into().unwrap();
@@ -173,7 +181,11 @@ fn a_header_that_cannot_be_read_is_said_so() {
         let staff = clinic.staff();
         let patient = sample_patient(&clinic).await;
         let cut = fixture("CT_small.dcm")[..600].to_vec();
-        let cases = [(fixture("meta_missing_tsyntax.dcm"), "DICOM_NO_TRANSFER_SYNTAX"), (cut, "DICOM_TRUNCATED"), (fixture("nested_priv_SQ.dcm"), "DICOM_NO_UID")];
+        let cases = [
+            (fixture("meta_missing_tsyntax.dcm"), "DICOM_NO_TRANSFER_SYNTAX"),
+            (cut, "DICOM_TRUNCATED"),
+            (fixture("nested_priv_SQ.dcm"), "DICOM_NO_UID"),
+        ];
         for (bytes, word) in cases {
             let id = uploaded(&staff, world, Some(patient), DICOM, &bytes).await;
             assert_eq!(refusal(complete(&staff, id).await), "dicom.unreadable");

@@ -8,8 +8,16 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 const READABLE: &[&str] = &[
-    "CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "JPEG-lossy.dcm", "badVR.dcm", "image_dfl.dcm",
-    "SC_rgb_jpeg_dcmtk.dcm", "test-SR.dcm", "MR_truncated.dcm",
+    "CT_small.dcm",
+    "MR_small.dcm",
+    "MR_small_implicit.dcm",
+    "MR_small_bigendian.dcm",
+    "JPEG-lossy.dcm",
+    "badVR.dcm",
+    "image_dfl.dcm",
+    "SC_rgb_jpeg_dcmtk.dcm",
+    "test-SR.dcm",
+    "MR_truncated.dcm",
 ];
 
 fn read(bytes: &[u8]) -> Result<Header, Unreadable> {
@@ -27,7 +35,11 @@ fn dcmdump(name: &str, tag: &str) -> String {
 fn three_readers_agree_on_the_uids() {
     for name in READABLE {
         let header = read(&fixture(name)).unwrap_or_else(|why| panic!("{name}: {}", why.word()));
-        let uids = [(&header.study_uid, "0020,000d", Tag(0x20, 0xD)), (&header.series_uid, "0020,000e", Tag(0x20, 0xE)), (&header.sop_instance_uid, "0008,0018", Tag(8, 0x18))];
+        let uids = [
+            (&header.study_uid, "0020,000d", Tag(0x20, 0xD)),
+            (&header.series_uid, "0020,000e", Tag(0x20, 0xE)),
+            (&header.sop_instance_uid, "0008,0018", Tag(8, 0x18)),
+        ];
         // The deflated one needs a feature of the library that we do without; the truncated one stops dcmtk.
         let library = OpenFileOptions::new().read_until(Tag(0x7FE0, 0x10)).open_file(fixture_path(name)).ok();
         assert!(library.is_some() || *name == "image_dfl.dcm", "{name}");

@@ -6,12 +6,12 @@ mod uploads;
 
 use crate::world::World;
 use crate::world::tenants::Clinic;
+use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::Result;
 use enamel::kernel::operation::{Answer, Call, Run, checked};
 use enamel::kernel::storage::hex;
 use enamel::kernel::table::Record;
-use enamel::kernel::Caller;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;

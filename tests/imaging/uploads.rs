@@ -179,7 +179,13 @@ fn the_document_has_one_way_to_make_a_file() {
     let files = document["paths"]["/api/v1/files"].as_object().unwrap();
     assert_eq!(files.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), ["get", "post"].into());
     assert_eq!((files["post"]["operationId"].as_str(), files["get"]["operationId"].as_str()), (Some("createFile"), Some("listFiles")));
-    for path in ["/files/{id}/upload-link", "/files/{id}/complete-upload", "/files/{id}/download-link", "/files/{id}/release", "/imaging-studies/{id}/accept-match"] {
+    for path in [
+        "/files/{id}/upload-link",
+        "/files/{id}/complete-upload",
+        "/files/{id}/download-link",
+        "/files/{id}/release",
+        "/imaging-studies/{id}/accept-match",
+    ] {
         assert!(document["paths"][format!("/api/v1{path}")]["post"].is_object(), "{path}");
     }
     assert!(document["components"]["schemas"].get("FileCreate").is_none());

@@ -87,7 +87,10 @@ impl Arena {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         let planes = start::ROLES.map(|role| format!("enamel_{role}")).join(", ");
-        admin.batch_execute(&format!("revoke all on database {name} from public; grant connect on database {name} to {planes}")).await.unwrap();
+        admin
+            .batch_execute(&format!("revoke all on database {name} from public; grant connect on database {name} to {planes}"))
+            .await
+            .unwrap();
         Arena { name, world, sealer: start::sealer(&world.config).unwrap() }
     }
 

@@ -57,6 +57,12 @@ pub fn run(attacks: fn() -> Vec<Attack>) {
 }
 
 /// An attack by staff.
-pub fn staff(number: &'static str, naive: &'static str, earns: fn(&Result<Vec<String>, String>) -> bool, ours: String, answer: &'static str) -> Attack {
+pub fn staff(
+    number: &'static str,
+    naive: &'static str,
+    earns: fn(&Result<Vec<String>, String>) -> bool,
+    ours: String,
+    answer: &'static str,
+) -> Attack {
     Attack { number, naive, earns, plane: Plane::Staff, ours, answer }
 }

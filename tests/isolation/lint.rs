@@ -9,7 +9,10 @@ pub const LINT: &str = include_str!("lint.sql");
 
 /// Violations of the rules, errors only.
 pub async fn errors(client: &Client, schema: &str, planes: &str, definer: &str) -> Vec<String> {
-    client.batch_execute(&format!("set lint.schema = '{schema}'; set lint.planes = '{planes}'; set lint.definer = '{definer}'")).await.unwrap();
+    client
+        .batch_execute(&format!("set lint.schema = '{schema}'; set lint.planes = '{planes}'; set lint.definer = '{definer}'"))
+        .await
+        .unwrap();
     arena::texts(client, LINT).await.unwrap().into_iter().filter(|row| row.starts_with("ERROR")).collect()
 }
 

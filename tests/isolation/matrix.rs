@@ -12,7 +12,8 @@ pub const GOLDEN: &str = include_str!("matrix.txt");
 
 /// Tables without a tenant whose rows are for everybody on the planes that see them: catalogues and the installation's
 /// own. A tenant table is never here.
-const INSTALLATION: &[&str] = &["subscription_plans", "permissions", "audit_seals", "audit_anchors", "tenant_placements", "tenant_moves", "tenant_closure"];
+const INSTALLATION: &[&str] =
+    &["subscription_plans", "permissions", "audit_seals", "audit_anchors", "tenant_placements", "tenant_moves", "tenant_closure"];
 /// Planes that serve sign-in, jobs and the installation see the logins of all: nobody's request runs on them.
 const SERVERS: [Plane; 3] = [Plane::Auth, Plane::Jobs, Plane::Platform];
 
@@ -29,9 +30,12 @@ fn must_not_see(line: &Line) -> Vec<String> {
     let own = line.text.split(" sibling ").next().unwrap_or_default();
     let returned = line.text.split(" returning ").nth(1).and_then(|rest| rest.split(" move").next()).unwrap_or_default();
     let shared = ["roles", "role_permissions", "payers"].contains(&line.table.as_str());
-    let mut broken: Vec<String> = one.iter().filter(|label| own.contains(**label) || returned.contains(**label))
+    let mut broken: Vec<String> = one
+        .iter()
+        .filter(|label| own.contains(**label) || returned.contains(**label))
         .filter(|label| !(shared && **label == "platform."))
-        .map(|label| format!("{} {} sees {label}", line.table, line.plane.word())).collect();
+        .map(|label| format!("{} {} sees {label}", line.table, line.plane.word()))
+        .collect();
     // Oak's own row belongs to north's patient too; the twin's never does.
     let planted = if line.plane == Plane::Patient { "twin:y" } else { "foreign:y" };
     if line.text.contains(planted) {
@@ -60,7 +64,9 @@ fn every_plane_sees_and_changes_only_what_the_golden_file_says() {
         let arena = Arena::shared(world).await;
         let truth = arena.truth().await;
         let targets = probe::targets(&truth).await;
-        let mut text = String::from("# table plane: what it sees and may change. Made by tests/isolation/matrix.rs; read a change of it as a change of permissions.\n");
+        let mut text = String::from(
+            "# table plane: what it sees and may change. Made by tests/isolation/matrix.rs; read a change of it as a change of permissions.\n",
+        );
         let mut broken = Vec::new();
         let planes = Plane::ALL.map(|plane| observe_all(arena, &truth, plane, &targets));
         for (target, line) in futures_util::future::join_all(planes).await.into_iter().flatten() {

@@ -2,6 +2,7 @@
 //! route added later is inside by construction.
 mod arena;
 mod attacks;
+mod http;
 mod lint;
 mod matrix;
 mod mutants;

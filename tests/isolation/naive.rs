@@ -17,11 +17,13 @@ static READY: OnceCell<()> = OnceCell::const_new();
 
 impl Naive {
     pub async fn get(world: &'static World) -> Naive {
-        READY.get_or_init(|| async {
-            world::database(world.cluster(), "naive").await;
-            let client = arena::superuser(world, "naive").await;
-            client.batch_execute(include_str!("naive.sql")).await.unwrap();
-        }).await;
+        READY
+            .get_or_init(|| async {
+                world::database(world.cluster(), "naive").await;
+                let client = arena::superuser(world, "naive").await;
+                client.batch_execute(include_str!("naive.sql")).await.unwrap();
+            })
+            .await;
         Naive { world }
     }
     pub async fn truth(&self) -> Client {

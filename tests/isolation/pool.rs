@@ -99,7 +99,9 @@ fn an_abandoned_request_leaves_nothing() {
         let mut free = false;
         for _ in 0..100 {
             free = arena::texts(&truth, held).await == Ok(vec!["0".into()]);
-            if free { break }
+            if free {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(free, "locks are still held");
@@ -185,7 +187,11 @@ fn what_is_revoked_while_reading_is_not_read_again() {
             let of: Context = arena::own(plane);
             let gone = Arc::new(std::sync::atomic::AtomicBool::new(false));
             let flag = gone.clone();
-            let table = if plane == Plane::Patient { "select id from enamel.patients where tenant_id <> (select tenant_id from enamel.users u cross join enamel.patient_portal_accounts a where a.user_id = u.id limit 1)" } else { "select id from enamel.patients" };
+            let table = if plane == Plane::Patient {
+                "select id from enamel.patients where tenant_id <> (select tenant_id from enamel.users u cross join enamel.patient_portal_accounts a where a.user_id = u.id limit 1)"
+            } else {
+                "select id from enamel.patients"
+            };
             let reader = tokio::spawn(async move {
                 let (mut before, mut after) = (0, 0);
                 while after < 50 {

@@ -73,7 +73,9 @@ impl Target {
         let tenant = if self.shape.has("tenant_id") { "and l.tenant_id = x.tenant_id" } else { "" };
         format!(
             "?select string_agg(distinct coalesce(l.label, 'unlabelled'), ' ') from {source} x
-               left join probe.label l on l.rel = '{}' and l.id = x.id {tenant}", self.name())
+               left join probe.label l on l.rel = '{}' and l.id = x.id {tenant}",
+            self.name()
+        )
     }
     fn read(&self) -> String {
         self.labels(&format!("enamel.{}", self.name()))
@@ -177,7 +179,9 @@ pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Pl
         reads.push(run(session, &session.seal(&context), &[target.read()]).await.remove(0));
     }
     let none = run(session, "", &target.basic(&column)).await;
-    if none[0].trim_start_matches(['=', '0']) != "" && none[0] != "42501" || none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str())) {
+    if !none[0].trim_start_matches(['=', '0']).is_empty() && none[0] != "42501"
+        || none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str()))
+    {
         broken.push(format!("{name} {}: without a context {none:?}", plane.word()));
     }
     for (kind, sealed) in forged(session, plane, &arena.sealer) {
@@ -203,8 +207,10 @@ fn writes(target: &Target, columns: &[String], column: &str) -> Vec<String> {
     list.push(conflict(&target.own, NORTH));
     list.push(conflict(&target.foreign, OAK));
     for set in [NORTH, OAK] {
-        list.push(format!("merge into enamel.{name} t using (select 1) s on {} when matched then update set {column} = t.{column}",
-            target.key(set)));
+        list.push(format!(
+            "merge into enamel.{name} t using (select 1) s on {} when matched then update set {column} = t.{column}",
+            target.key(set)
+        ));
     }
     list.push(format!("delete from enamel.{name}"));
     for set in [NORTH, OAK] {
@@ -228,7 +234,13 @@ fn with_id(insert: &str, target: &Target, set: Set) -> String {
 
 /// On a session of its own: a refused COPY FROM leaves the driver out of step.
 async fn copy(session: &Session, own: &Context, target: &Target) -> [String; 2] {
-    let column = if target.shape.has("tenant_id") { "tenant_id" } else if target.shape.has("id") { "id" } else { "ancestor_id" };
+    let column = if target.shape.has("tenant_id") {
+        "tenant_id"
+    } else if target.shape.has("id") {
+        "id"
+    } else {
+        "ancestor_id"
+    };
     session.begin(&session.seal(own)).await;
     let out = match session.client.copy_out(&format!("copy enamel.{} ({column}) to stdout", target.name())).await {
         Ok(stream) => match stream.try_collect::<Vec<_>>().await {
@@ -250,15 +262,31 @@ fn format_line(target: &Target, columns: &[String], reads: &[String], writes: &[
     if reads.iter().chain(writes).all(|answer| answer == "42501") && copied[0] == "denied" && copied[1] == "n" {
         return "denied".into();
     }
-    let givable: Vec<&String> = target.columns.iter().filter(|name| !["tenant_id", "id", "created_at", "created_by"].contains(&name.as_str())).collect();
+    let givable: Vec<&String> =
+        target.columns.iter().filter(|name| !["tenant_id", "id", "created_at", "created_by"].contains(&name.as_str())).collect();
     let granted = if columns.len() == givable.len() { "*".to_owned() } else { columns.join(",") };
     let moved: Vec<String> = writes[13..].iter().map(|answer| yes(answer)).collect();
     format!(
         "select {} sibling {} foreign {} no-capability {} | insert own:{} stranger:{} foreign:{} twin:{} | update({granted}) rows:{} returning {} move:{} | upsert own:{} foreign:{} | merge own:{} foreign:{} | delete all:{} own:{} foreign:{} | copy to:{} from:{}",
-        seen(&reads[0]), seen(&reads[1]), seen(&reads[2]), seen(&reads[3]),
-        yes(&writes[0]), yes(&writes[1]), yes(&writes[2]), yes(&writes[3]),
-        writes[4].replace("42501", "n"), seen(&writes[5]), if moved.is_empty() { "-".into() } else { moved.join(",") },
-        yes(&writes[6]), yes(&writes[7]), writes[8].replace("42501", "n"), writes[9].replace("42501", "n"),
-        writes[10].replace("42501", "n"), writes[11].replace("42501", "n"), writes[12].replace("42501", "n"), copied[0], copied[1],
+        seen(&reads[0]),
+        seen(&reads[1]),
+        seen(&reads[2]),
+        seen(&reads[3]),
+        yes(&writes[0]),
+        yes(&writes[1]),
+        yes(&writes[2]),
+        yes(&writes[3]),
+        writes[4].replace("42501", "n"),
+        seen(&writes[5]),
+        if moved.is_empty() { "-".into() } else { moved.join(",") },
+        yes(&writes[6]),
+        yes(&writes[7]),
+        writes[8].replace("42501", "n"),
+        writes[9].replace("42501", "n"),
+        writes[10].replace("42501", "n"),
+        writes[11].replace("42501", "n"),
+        writes[12].replace("42501", "n"),
+        copied[0],
+        copied[1],
     )
 }

@@ -68,7 +68,9 @@ pub async fn row(client: &Client, shape: &Shape, set: Set, id: uuid::Uuid) -> Ro
 async fn literal(client: &Client, shape: &Shape, column: &Column, set: Set, id: uuid::Uuid) -> Option<String> {
     let quoted = |text: String| Some(format!("'{text}'"));
     match column.name.as_str() {
-        "id" if shape.name == "tenants" => return quoted(set.tenant_id().to_string()).filter(|_| id == set.id("tenants")).or(quoted(id.to_string())),
+        "id" if shape.name == "tenants" => {
+            return quoted(set.tenant_id().to_string()).filter(|_| id == set.id("tenants")).or(quoted(id.to_string()));
+        }
         "id" => return quoted(id.to_string()),
         "tenant_id" | "role_tenant_id" | "root_tenant_id" | "payer_tenant_id" => return quoted(set.tenant_id().to_string()),
         "parent_tenant_id" if ["north", "south"].contains(&set.tenant) => return quoted(DSO.tenant_id().to_string()),
@@ -108,9 +110,24 @@ fn candidates(column: &Column, id: uuid::Uuid) -> Vec<String> {
     let late = ["until", "end", "expires", "not_after", "purge"].iter().any(|word| name.contains(word));
     out.extend(match column.ty.as_str() {
         "uuid" => vec![id.to_string()],
-        "text" => [format!("seed-{hex}"), format!("{hex}@seed.example"), "EUR".into(), "DE".into(), "Europe/Berlin".into(), "en".into(),
-            format!("1.2.{digits}"), format!("+49{digits}"), "#aabbcc".into(), "1234567893".into(), "11".into(), "A".into()].into(),
-        "integer" | "bigint" | "smallint" | "numeric" | "double precision" | "real" => ["1", "0", "5", "15", "100"].map(str::to_owned).into(),
+        "text" => [
+            format!("seed-{hex}"),
+            format!("{hex}@seed.example"),
+            "EUR".into(),
+            "DE".into(),
+            "Europe/Berlin".into(),
+            "en".into(),
+            format!("1.2.{digits}"),
+            format!("+49{digits}"),
+            "#aabbcc".into(),
+            "1234567893".into(),
+            "11".into(),
+            "A".into(),
+        ]
+        .into(),
+        "integer" | "bigint" | "smallint" | "numeric" | "double precision" | "real" => {
+            ["1", "0", "5", "15", "100"].map(str::to_owned).into()
+        }
         "boolean" => vec!["false".into()],
         "timestamp with time zone" | "date" => vec![if late { "2099-01-01".into() } else { "2026-01-01".into() }],
         "time without time zone" => vec![if late { "17:00".into() } else { "08:00".into() }],
@@ -146,7 +163,9 @@ fn finish() -> String {
         "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, status, granted_by, valid_from)
          values ('{}', gen_random_uuid(), '{}', '{}', 'OTHER',
                  '{{appointments,messages,billing,plans,clinical,documents,imaging}}', 'ACTIVE', 'PATIENT', '2026-01-01');",
-        oak.tenant_id(), oak.id("patients"), north.id("users")
+        oak.tenant_id(),
+        oak.id("patients"),
+        north.id("users")
     );
     for tenant in ["north", "south", "oak", "dso", "platform"] {
         let id = Set { tenant, who: "own" }.tenant_id();
@@ -160,8 +179,13 @@ fn finish() -> String {
 
 /// Fills every table. Triggers and references rest meanwhile: the rows fit each other, whatever their order.
 pub async fn fill(client: &Client) {
-    client.batch_execute("set session_replication_role = replica; set search_path = enamel, kernel, pg_catalog;
-        create schema probe; create table probe.label (rel text, tenant_id uuid, id uuid, label text)").await.unwrap();
+    client
+        .batch_execute(
+            "set session_replication_role = replica; set search_path = enamel, kernel, pg_catalog;
+        create schema probe; create table probe.label (rel text, tenant_id uuid, id uuid, label text)",
+        )
+        .await
+        .unwrap();
     client.batch_execute("truncate enamel.tenant_closure").await.unwrap();
     for shape in shapes(client).await.iter().filter(|shape| shape.has("id")) {
         for set in SETS {
@@ -178,7 +202,10 @@ pub async fn fill(client: &Client) {
             }
             let stored = stored.unwrap_or_else(|failure| panic!("{}: {failure:?}", shape.name));
             if stored == 1 {
-                client.execute("insert into probe.label values ($1, $2, $3, $4)", &[&shape.name, &set.tenant_id(), &id, &set.label()]).await.unwrap();
+                client
+                    .execute("insert into probe.label values ($1, $2, $3, $4)", &[&shape.name, &set.tenant_id(), &id, &set.label()])
+                    .await
+                    .unwrap();
             }
         }
     }

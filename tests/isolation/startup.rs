@@ -23,13 +23,20 @@ fn an_unsafe_database_is_refused() {
         assert!(why(&role("isolation_member")).await.contains("member of another role"));
         truth.batch_execute("alter table enamel.teams no force row level security").await.unwrap();
         assert!(why(&staff).await.contains("teams is not under forced row-level security"));
-        truth.batch_execute("alter table enamel.teams force row level security; create policy open on enamel.teams using (true)").await.unwrap();
+        truth
+            .batch_execute("alter table enamel.teams force row level security; create policy open on enamel.teams using (true)")
+            .await
+            .unwrap();
         assert!(why(&staff).await.contains("policy for everybody"));
         assert!(check::too_old(150_018).is_some());
         drop(truth);
         let name = arena.name.clone();
         arena.drop().await;
-        superuser(world, "postgres").await.batch_execute("drop role isolation_member, isolation_bypass").await.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+        superuser(world, "postgres")
+            .await
+            .batch_execute("drop role isolation_member, isolation_bypass")
+            .await
+            .unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
     });
 }
 

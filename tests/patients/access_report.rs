@@ -1,8 +1,8 @@
 //! Who saw a record: told to its patient and to those who watch, to nobody else.
 
 use super::portal_login;
-use crate::world::operations::{read, run};
 use crate::world;
+use crate::world::operations::{read, run};
 use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::operation::Answer;
 use enamel::patients::patient::PATIENT;
@@ -23,11 +23,12 @@ fn a_patient_learns_who_saw_their_record() {
             staff.saw(&staff.context, &seen).await.unwrap();
         }
         let person = world.caller(Plane::Patient, clinic.id, Some(login), &[Permission::ViewPatient]);
-        let page = async |caller: &enamel::kernel::Caller, patient, body| match run(caller, "getPatientAccessReport", Some(patient), body).await {
-            Ok(Answer::Page(records, next)) => Ok((records, next)),
-            Ok(_) => panic!("no page"),
-            Err(refusal) => Err(refusal.code.status),
-        };
+        let page =
+            async |caller: &enamel::kernel::Caller, patient, body| match run(caller, "getPatientAccessReport", Some(patient), body).await {
+                Ok(Answer::Page(records, next)) => Ok((records, next)),
+                Ok(_) => panic!("no page"),
+                Err(refusal) => Err(refusal.code.status),
+            };
         let (first, next) = page(&person, mine, json!({"limit": 2})).await.unwrap();
         assert!(first.iter().all(|seen| seen.text("user_name") == Some("Dr. Who") && seen.text("purpose_of_use") == Some("TREATMENT")));
         let (second, last) = page(&person, mine, json!({"limit": 2, "cursor": next.unwrap()})).await.unwrap();

@@ -46,12 +46,17 @@ fn a_change_names_the_version_it_was_made_from() {
         let made = send(&staff, Method::POST, "/patients", &[], Some(json!({"last_name": "Versioned"}))).await;
         assert_eq!((made.status, made.etag.as_deref()), (StatusCode::CREATED, Some("W/\"1\"")));
         let one = format!("/patients/{}", made.body["id"].as_str().unwrap());
-        let patch = async |headers: &[(&'static str, &str)]| send(&staff, Method::PATCH, &one, headers, Some(json!({"first_name": "X"}))).await.status;
+        let patch = async |headers: &[(&'static str, &str)]| {
+            send(&staff, Method::PATCH, &one, headers, Some(json!({"first_name": "X"}))).await.status
+        };
         assert_eq!(patch(&[]).await, StatusCode::PRECONDITION_REQUIRED);
         assert_eq!(patch(&[("if-match", "W/\"2\"")]).await, StatusCode::PRECONDITION_FAILED);
         assert_eq!(patch(&[("if-match", "\"other\"")]).await, StatusCode::PRECONDITION_FAILED);
         let both = tokio::join!(patch(&[("if-match", "W/\"1\"")]), patch(&[("if-match", "W/\"1\"")]));
-        assert!(matches!(both, (StatusCode::OK, StatusCode::PRECONDITION_FAILED) | (StatusCode::PRECONDITION_FAILED, StatusCode::OK)), "{both:?}");
+        assert!(
+            matches!(both, (StatusCode::OK, StatusCode::PRECONDITION_FAILED) | (StatusCode::PRECONDITION_FAILED, StatusCode::OK)),
+            "{both:?}"
+        );
         assert_eq!(send(&staff, Method::DELETE, &one, &[], None).await.status, StatusCode::PRECONDITION_REQUIRED);
         assert_eq!(send(&staff, Method::DELETE, &one, &[("if-match", "W/\"1\"")], None).await.status, StatusCode::PRECONDITION_FAILED);
     });
@@ -75,7 +80,10 @@ fn a_retired_record_leaves_the_lists_and_is_still_there() {
             let list = send(&staff, Method::GET, &format!("/patients{query}"), &[], None).await;
             assert_eq!(list.body["items"].as_array().unwrap().len(), rows);
         }
-        assert_eq!(send(&staff, Method::PATCH, &one, &[("if-match", "W/\"2\"")], Some(json!({"first_name": "X"}))).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(
+            send(&staff, Method::PATCH, &one, &[("if-match", "W/\"2\"")], Some(json!({"first_name": "X"}))).await.status,
+            StatusCode::NOT_FOUND
+        );
     });
 }
 
@@ -84,7 +92,9 @@ fn one_key_has_one_effect() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let (staff, other) = (somebody(&clinic), somebody(&clinic));
-        let post = async |caller: &Caller, key: &str, name: &str| send(caller, Method::POST, "/patients", &[("idempotency-key", key)], Some(json!({"last_name": name}))).await;
+        let post = async |caller: &Caller, key: &str, name: &str| {
+            send(caller, Method::POST, "/patients", &[("idempotency-key", key)], Some(json!({"last_name": name}))).await
+        };
         let first = post(&staff, "k1", "Once").await;
         let again = post(&staff, "k1", "Once").await;
         assert_eq!((first.status, again.status, first.replayed, again.replayed), (StatusCode::CREATED, StatusCode::CREATED, false, true));
@@ -96,11 +106,33 @@ fn one_key_has_one_effect() {
         assert_eq!(post(&staff, "k2", "").await.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(post(&staff, "k2", "Better").await.status, StatusCode::CREATED);
         let twins = futures_util::future::join_all((0..6).map(|_| post(&staff, "k3", "Twin"))).await;
-        assert!(twins.iter().all(|twin| twin.status == StatusCode::CREATED), "{:?}", twins.iter().map(|twin| (twin.status, &twin.body)).collect::<Vec<_>>());
+        assert!(
+            twins.iter().all(|twin| twin.status == StatusCode::CREATED),
+            "{:?}",
+            twins.iter().map(|twin| (twin.status, &twin.body)).collect::<Vec<_>>()
+        );
         assert_eq!(twins.iter().filter(|twin| !twin.replayed).count(), 1);
-        let stored: i64 = world.truth().await.query_one("select count(*) from enamel.patients where tenant_id = $1 and last_name in ('Once', 'Twice', 'Twin')", &[&clinic.id]).await.unwrap().get(0);
+        let stored: i64 = world
+            .truth()
+            .await
+            .query_one(
+                "select count(*) from enamel.patients where tenant_id = $1 and last_name in ('Once', 'Twice', 'Twin')",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(stored, 2);
-        let clear: i64 = world.truth().await.query_one("select count(*) from enamel.idempotency_keys k where k.tenant_id = $1 and position('Twin'::bytea in k.response_enc) > 0", &[&clinic.id]).await.unwrap().get(0);
+        let clear: i64 = world
+            .truth()
+            .await
+            .query_one(
+                "select count(*) from enamel.idempotency_keys k where k.tenant_id = $1 and position('Twin'::bytea in k.response_enc) > 0",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(clear, 0, "kept answers are sealed");
     });
 }

@@ -1,7 +1,7 @@
 //! National ids: found by their keyed hash, in clear nowhere.
 
-use crate::world::operations::{create, patch, run};
 use crate::world;
+use crate::world::operations::{create, patch, run};
 use enamel::kernel::operation::Answer;
 use enamel::patients::patient_identifier::PATIENT_IDENTIFIER;
 use serde_json::json;
@@ -13,17 +13,28 @@ fn a_national_id_is_found_and_stands_in_no_column_in_clear() {
         let (patient, same) = (clinic.patient("Carrier").await.unwrap(), other.patient("Carrier").await.unwrap());
         let first = "QX-7391-0042-ZK";
         let second = "QX 8820 0042 WW";
-        let made = create(&clinic.staff(), &PATIENT_IDENTIFIER, json!({"patient_id": patient.id, "system": "NATIONAL_ID", "value": first})).await.unwrap();
+        let made = create(&clinic.staff(), &PATIENT_IDENTIFIER, json!({"patient_id": patient.id, "system": "NATIONAL_ID", "value": first}))
+            .await
+            .unwrap();
         assert_eq!(made.text("value"), Some(first));
         create(&other.staff(), &PATIENT_IDENTIFIER, json!({"patient_id": same.id, "system": "NATIONAL_ID", "value": first})).await.unwrap();
-        let twice = create(&clinic.staff(), &PATIENT_IDENTIFIER, json!({"patient_id": patient.id, "system": "NATIONAL_ID", "value": "qx73910042zk"})).await;
+        let twice = create(
+            &clinic.staff(),
+            &PATIENT_IDENTIFIER,
+            json!({"patient_id": patient.id, "system": "NATIONAL_ID", "value": "qx73910042zk"}),
+        )
+        .await;
         assert_eq!(twice.unwrap_err().code.status, 409, "the same id, written otherwise");
         patch(&clinic.staff(), &PATIENT_IDENTIFIER, made.id, 1, json!({"value": second})).await.unwrap();
 
-        let found = async |caller: enamel::kernel::Caller, value: &str| match run(&caller, "searchPatients", None, json!({"identifier": value})).await.unwrap() {
-            Answer::Page(records, _) => records.iter().map(|record| record.id).collect::<Vec<_>>(),
-            _ => panic!("no page"),
-        };
+        let found =
+            async |caller: enamel::kernel::Caller, value: &str| match run(&caller, "searchPatients", None, json!({"identifier": value}))
+                .await
+                .unwrap()
+            {
+                Answer::Page(records, _) => records.iter().map(|record| record.id).collect::<Vec<_>>(),
+                _ => panic!("no page"),
+            };
         assert_eq!(found(clinic.staff(), "qx88200042ww").await, [patient.id]);
         assert!(found(clinic.staff(), first).await.is_empty());
         assert_eq!(found(other.staff(), first).await, [same.id]);
@@ -35,9 +46,20 @@ fn a_national_id_is_found_and_stands_in_no_column_in_clear() {
                 &format!("select count(*) from enamel.{table} t where t::text ~* 'QX.?(7391|8820).?0042' or t::text like '%' || encode('QX-7391-0042-ZK'::bytea, 'hex') || '%'"), &[]).await.unwrap().get(0);
             assert_eq!(clear, 0, "{table}");
         }
-        let logged: i64 = truth.query_one("select count(*) from enamel.change_log where table_name = 'patient_identifiers' and record_id = $1", &[&made.id]).await.unwrap().get(0);
+        let logged: i64 = truth
+            .query_one("select count(*) from enamel.change_log where table_name = 'patient_identifiers' and record_id = $1", &[&made.id])
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(logged, 2);
-        let hashes: i64 = truth.query_one("select count(distinct value_bidx) from enamel.patient_identifiers where patient_id = any ($1)", &[&vec![patient.id, same.id]]).await.unwrap().get(0);
+        let hashes: i64 = truth
+            .query_one(
+                "select count(distinct value_bidx) from enamel.patient_identifiers where patient_id = any ($1)",
+                &[&vec![patient.id, same.id]],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(hashes, 2, "no two tenants hash alike");
     });
 }

@@ -92,7 +92,8 @@ fn every_row_comes_once_and_in_order_whatever_the_page_size() {
                     assert_eq!(whole.len(), rows);
                     let expected = sorted(world, whole, sort, descending).await;
                     for limit in [1, 2, 5, 34] {
-                        let walked: Vec<_> = walk(&caller, sort, descending, limit, false).await.iter().map(|record| (record.tenant, record.id)).collect();
+                        let walked: Vec<_> =
+                            walk(&caller, sort, descending, limit, false).await.iter().map(|record| (record.tenant, record.id)).collect();
                         assert_eq!(walked, expected, "{sort} descending {descending} by {limit}, {rows} rows");
                     }
                     assert_eq!(walk(&caller, sort, descending, 3, true).await.len(), rows + 1);

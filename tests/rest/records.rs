@@ -10,7 +10,14 @@ fn a_record_lives_its_life_over_http() {
         let clinic = world.tenant("GROUP_PRACTICE", None).await;
         let token = clinic.token("TENANT_ADMIN").await;
         let url = format!("{}/api/v1/patients", world.base_url);
-        let made = world.http.post(&url).bearer_auth(&token).json(&json!({"first_name": "Ada", "last_name": "Quill", "dob": "1990-02-03"})).send().await.unwrap();
+        let made = world
+            .http
+            .post(&url)
+            .bearer_auth(&token)
+            .json(&json!({"first_name": "Ada", "last_name": "Quill", "dob": "1990-02-03"}))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(made.status(), StatusCode::CREATED);
         let etag = made.headers()["etag"].to_str().unwrap().to_owned();
         let body: Json = made.json().await.unwrap();
@@ -21,9 +28,11 @@ fn a_record_lives_its_life_over_http() {
         assert_eq!(read, body);
         let unguarded = world.http.patch(&one).bearer_auth(&token).json(&json!({"dob": null})).send().await.unwrap();
         assert_eq!(unguarded.status(), StatusCode::PRECONDITION_REQUIRED);
-        let changed = world.http.patch(&one).bearer_auth(&token).header("if-match", &etag).json(&json!({"dob": null})).send().await.unwrap();
+        let changed =
+            world.http.patch(&one).bearer_auth(&token).header("if-match", &etag).json(&json!({"dob": null})).send().await.unwrap();
         assert_eq!(changed.status(), StatusCode::OK);
-        let stale = world.http.patch(&one).bearer_auth(&token).header("if-match", &etag).json(&json!({"dob": "1990-02-03"})).send().await.unwrap();
+        let stale =
+            world.http.patch(&one).bearer_auth(&token).header("if-match", &etag).json(&json!({"dob": "1990-02-03"})).send().await.unwrap();
         assert_eq!(stale.status(), StatusCode::PRECONDITION_FAILED);
         let gone = world.http.delete(&one).bearer_auth(&token).header("if-match", "W/\"2\"").send().await.unwrap();
         assert_eq!(gone.status(), StatusCode::NO_CONTENT);

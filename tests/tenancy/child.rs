@@ -13,12 +13,18 @@ fn a_dso_makes_a_clinic_with_all_it_needs() {
     world::with(async |world| {
         let dso = world.tenant("DSO", None).await;
         let truth = world.truth().await;
-        truth.execute("insert into enamel.tenant_quotas (tenant_id, id, max_patients) values ($1, gen_random_uuid(), 7)", &[&dso.id]).await.unwrap();
+        truth
+            .execute("insert into enamel.tenant_quotas (tenant_id, id, max_patients) values ($1, gen_random_uuid(), 7)", &[&dso.id])
+            .await
+            .unwrap();
         let slug = format!("child-{}", Uuid::now_v7().simple());
         let body = json!({"name": "Bright West", "slug": slug, "city": "Bremen", "phone": "+494211234567"});
         let child = record(run(&dso.staff(), "createChildTenant", Some(dso.id), body.clone()).await.unwrap());
         assert_eq!((child.uuid("parent_tenant_id"), child.uuid("root_tenant_id")), (Some(dso.id), Some(dso.id)));
-        assert_eq!((child.text("type"), child.text("jurisdiction"), child.text("default_currency")), (Some("GROUP_PRACTICE"), Some("DE"), Some("EUR")));
+        assert_eq!(
+            (child.text("type"), child.text("jurisdiction"), child.text("default_currency")),
+            (Some("GROUP_PRACTICE"), Some("DE"), Some("EUR"))
+        );
 
         let staff = world.caller(Plane::Staff, child.id, None, Permission::ALL);
         let own = read(&staff, &TENANT, child.id).await.unwrap();
@@ -65,7 +71,12 @@ fn contacts_are_hidden_from_patients_until_they_booked() {
         let login = crate::patients::portal_login(world, child.id, patient.id).await;
         let person = world.caller(Plane::Patient, child.id, Some(login), Permission::ALL);
         assert_eq!(read(&person, &TENANT, child.id).await.unwrap().text("email"), Some("desk@shy.example"));
-        world.truth().await.execute("update enamel.tenant_settings set contact_visibility = 'AFTER_BOOKING' where tenant_id = $1", &[&child.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute("update enamel.tenant_settings set contact_visibility = 'AFTER_BOOKING' where tenant_id = $1", &[&child.id])
+            .await
+            .unwrap();
         let seen = read(&person, &TENANT, child.id).await.unwrap();
         assert!(seen.get("email").is_null() && seen.get("address").is_null());
         assert_eq!(read(&clinic.staff(), &TENANT, child.id).await.unwrap().text("email"), Some("desk@shy.example"));

@@ -32,7 +32,8 @@ fn two_servers_migrate_at_once_and_again_changes_nothing() {
         assert!(before.len() > 1_000, "{} lines", before.len());
         start::migrate_as(at, &world.config).await.unwrap();
         let after = rights().await;
-        let differ: Vec<_> = before.iter().filter(|line| !after.contains(line)).chain(after.iter().filter(|line| !before.contains(line))).collect();
+        let differ: Vec<_> =
+            before.iter().filter(|line| !after.contains(line)).chain(after.iter().filter(|line| !before.contains(line))).collect();
         assert!(differ.is_empty(), "{differ:#?}");
     });
 }

@@ -11,7 +11,13 @@ fn of_twenty_at_once_exactly_as_many_as_are_allowed_come_in() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let truth = world.truth().await;
-        truth.execute("insert into enamel.tenant_quotas (tenant_id, id, max_patients, max_locations) values ($1, gen_random_uuid(), 5, 0)", &[&clinic.id]).await.unwrap();
+        truth
+            .execute(
+                "insert into enamel.tenant_quotas (tenant_id, id, max_patients, max_locations) values ($1, gen_random_uuid(), 5, 0)",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap();
         let all = futures_util::future::join_all((0..20).map(|_| clinic.patient("Crowd"))).await;
         let refusals: Vec<_> = all.iter().filter_map(|made| made.as_ref().err()).collect();
         assert_eq!(refusals.len(), 15);

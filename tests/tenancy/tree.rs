@@ -1,7 +1,7 @@
 //! The tree of tenants: its closure is what the parents say, whatever was moved where.
 
-use crate::world::{self, dice::Dice};
 use crate::world::operations::{patch, read};
+use crate::world::{self, dice::Dice};
 use enamel::kernel::context::{Permission, Plane};
 use enamel::tenancy::tenant::TENANT;
 use serde_json::json;
@@ -88,7 +88,14 @@ fn staff_change_their_own_tenant_and_its_log_says_so() {
         assert_eq!((changed.version, changed.text("tax_id")), (2, Some("DE 123")));
         assert_eq!(patch(&clinic.staff(), &TENANT, other.id, 1, json!({"legal_name": "Mine"})).await.unwrap_err().code.status, 404);
         let truth = world.truth().await;
-        let told: i64 = truth.query_one("select count(*) from enamel.audit_events where tenant_id = $1 and resource_id = $1 and action = 'UPDATE'", &[&clinic.id]).await.unwrap().get(0);
+        let told: i64 = truth
+            .query_one(
+                "select count(*) from enamel.audit_events where tenant_id = $1 and resource_id = $1 and action = 'UPDATE'",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(told, 1);
     });
 }

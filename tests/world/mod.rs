@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 pub mod dice;
 pub mod logins;
-pub mod people;
 pub mod operations;
+pub mod people;
 pub mod tenants;
 
 pub struct World {
@@ -60,7 +60,8 @@ pub fn config(database: &Cluster, name: &str, store: &ObjectStore) -> Config {
         [tokio_postgres::config::Host::Unix(path)] => path.display().to_string(),
         hosts => panic!("the cluster listens on {hosts:?}"),
     };
-    let keys: Vec<String> = (1..=4u8).map(|byte| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [byte.wrapping_mul(37); 32])).collect();
+    let keys: Vec<String> =
+        (1..=4u8).map(|byte| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [byte.wrapping_mul(37); 32])).collect();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = format!(
         r#"
@@ -88,7 +89,11 @@ allow_http_issuers = true
 [telemetry]
 [audit]
 "#,
-        keys[0], keys[1], keys[2], keys[3], store.endpoint()
+        keys[0],
+        keys[1],
+        keys[2],
+        keys[3],
+        store.endpoint()
     );
     Config::from_parts(&text, []).unwrap()
 }
@@ -142,4 +147,3 @@ pub async fn database(cluster: &Cluster, name: &str) {
     let admin = Connector { config: cluster.superuser_config("postgres"), tls: None }.connect().await.unwrap();
     admin.batch_execute(&format!("create database {name}")).await.unwrap();
 }
-

@@ -21,7 +21,10 @@ impl World {
         let id = Uuid::now_v7();
         let email = format!("p-{}@people.example", id.simple());
         let truth = self.truth().await;
-        truth.execute("insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Test Person', 'ACTIVE')", &[&id, &email]).await.unwrap();
+        truth
+            .execute("insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Test Person', 'ACTIVE')", &[&id, &email])
+            .await
+            .unwrap();
         Person { id, email }
     }
 
@@ -49,7 +52,8 @@ impl World {
 
     /// What signing in answers.
     pub async fn sign_in(&self, person: &Person, tenant: Option<Uuid>) -> Json {
-        let (status, body) = self.post(None, "/sessions/sign-in", json!({"email": person.email, "password": PASSWORD, "tenant": tenant})).await;
+        let (status, body) =
+            self.post(None, "/sessions/sign-in", json!({"email": person.email, "password": PASSWORD, "tenant": tenant})).await;
         assert_eq!(status, 200, "{body}");
         body
     }
@@ -75,15 +79,21 @@ impl Clinic {
 
     pub async fn give_membership(&self, person: &Person, role: &str) {
         let truth = self.world.truth().await;
-        truth.execute(
-            "insert into enamel.user_tenants (tenant_id, id, user_id, user_type, status) values ($1, $2, $3, 'ADMIN', 'ACTIVE')",
-            &[&self.id, &Uuid::now_v7(), &person.id],
-        ).await.unwrap();
-        let given = truth.execute(
-            "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id)
+        truth
+            .execute(
+                "insert into enamel.user_tenants (tenant_id, id, user_id, user_type, status) values ($1, $2, $3, 'ADMIN', 'ACTIVE')",
+                &[&self.id, &Uuid::now_v7(), &person.id],
+            )
+            .await
+            .unwrap();
+        let given = truth
+            .execute(
+                "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id)
              select $1, $2, $3, o.tenant_id, o.id from enamel.roles o where o.tenant_id = $4 and o.code = $5",
-            &[&self.id, &Uuid::now_v7(), &person.id, &PLATFORM_TENANT, &role],
-        ).await.unwrap();
+                &[&self.id, &Uuid::now_v7(), &person.id, &PLATFORM_TENANT, &role],
+            )
+            .await
+            .unwrap();
         assert_eq!(given, 1, "a role {role}");
     }
 
@@ -91,8 +101,10 @@ impl Clinic {
     pub async fn client(&self, scope: &str) -> (String, String) {
         let admin = self.token("TENANT_ADMIN").await;
         let scopes: Vec<&str> = scope.split(' ').collect();
-        let (status, made) =
-            self.world.post(Some(&admin), "/api-clients/register", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes})).await;
+        let (status, made) = self
+            .world
+            .post(Some(&admin), "/api-clients/register", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes}))
+            .await;
         assert_eq!(status, 200, "{made}");
         (text(&made, "client_id"), text(&made, "client_secret"))
     }

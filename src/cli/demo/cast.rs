@@ -24,14 +24,22 @@ pub const INSPECTOR: &str = "inspector@regulator.example";
 
 pub static HOUSES: &[House] = &[
     House {
-        slug: "bright-smiles", name: "Bright Smiles Dental Group", kind: "DSO", parent: None, operator: false,
+        slug: "bright-smiles",
+        name: "Bright Smiles Dental Group",
+        kind: "DSO",
+        parent: None,
+        operator: false,
         logins: &[
             login("director@bright-smiles.example", "Dana Whitfield", "TENANT_ADMIN", "ADMIN"),
             login("analyst@bright-smiles.example", "Ivo Brandt", "DATA_SCIENTIST", "DEVELOPER"),
         ],
     },
     House {
-        slug: "bright-north", name: "Bright Smiles North", kind: "GROUP_PRACTICE", parent: Some("bright-smiles"), operator: false,
+        slug: "bright-north",
+        name: "Bright Smiles North",
+        kind: "GROUP_PRACTICE",
+        parent: Some("bright-smiles"),
+        operator: false,
         logins: &[
             login("admin@bright-north.example", "Nadia Okafor", "TENANT_ADMIN", "ADMIN"),
             login("dentist@bright-north.example", "Elena Marsh", "CLINICIAN", "DENTIST"),
@@ -40,7 +48,11 @@ pub static HOUSES: &[House] = &[
         ],
     },
     House {
-        slug: "bright-south", name: "Bright Smiles South", kind: "GROUP_PRACTICE", parent: Some("bright-smiles"), operator: false,
+        slug: "bright-south",
+        name: "Bright Smiles South",
+        kind: "GROUP_PRACTICE",
+        parent: Some("bright-smiles"),
+        operator: false,
         logins: &[
             login("admin@bright-south.example", "Henrik Lund", "TENANT_ADMIN", "ADMIN"),
             login("dentist@bright-south.example", "Amara Diallo", "CLINICIAN", "DENTIST"),
@@ -48,18 +60,30 @@ pub static HOUSES: &[House] = &[
         ],
     },
     House {
-        slug: "oak-street", name: "Oak Street Dental", kind: "SOLO_PRACTICE", parent: None, operator: false,
+        slug: "oak-street",
+        name: "Oak Street Dental",
+        kind: "SOLO_PRACTICE",
+        parent: None,
+        operator: false,
         logins: &[
             login("admin@oak-street.example", "Walter Stone", "TENANT_ADMIN", "ADMIN"),
             login("dentist@oak-street.example", "Mei Tanaka", "CLINICIAN", "DENTIST"),
         ],
     },
     House {
-        slug: "smile-abroad", name: "Smile Abroad", kind: "OTHER", parent: None, operator: true,
+        slug: "smile-abroad",
+        name: "Smile Abroad",
+        kind: "OTHER",
+        parent: None,
+        operator: true,
         logins: &[login("admin@smile-abroad.example", "Sofia Conti", "TENANT_ADMIN", "ADMIN")],
     },
     House {
-        slug: "regulator", name: "State Dental Board", kind: "REGULATOR", parent: None, operator: false,
+        slug: "regulator",
+        name: "State Dental Board",
+        kind: "REGULATOR",
+        parent: None,
+        operator: false,
         logins: &[login(INSPECTOR, "Ruth Adler", "READ_ONLY_AUDITOR", "REGULATOR")],
     },
 ];
@@ -74,13 +98,51 @@ pub static PROVIDERS: &[(&str, &str, &str, &str)] = &[
 ];
 
 pub static PATIENTS: &[(&str, &str)] = &[
-    ("Mara", "FEMALE"), ("Theo", "MALE"), ("Ines", "FEMALE"), ("Omar", "MALE"), ("Yuki", "FEMALE"), ("Pavel", "MALE"), ("Grace", "FEMALE"), ("Diego", "MALE"),
-    ("Aisha", "FEMALE"), ("Liam", "MALE"), ("Hana", "FEMALE"), ("Noah", "MALE"), ("Carla", "FEMALE"), ("Ravi", "MALE"), ("Signe", "FEMALE"), ("Marcus", "MALE"),
-    ("Zoe", "FEMALE"), ("Ivan", "MALE"), ("Lena", "FEMALE"), ("Samuel", "MALE"),
+    ("Mara", "FEMALE"),
+    ("Theo", "MALE"),
+    ("Ines", "FEMALE"),
+    ("Omar", "MALE"),
+    ("Yuki", "FEMALE"),
+    ("Pavel", "MALE"),
+    ("Grace", "FEMALE"),
+    ("Diego", "MALE"),
+    ("Aisha", "FEMALE"),
+    ("Liam", "MALE"),
+    ("Hana", "FEMALE"),
+    ("Noah", "MALE"),
+    ("Carla", "FEMALE"),
+    ("Ravi", "MALE"),
+    ("Signe", "FEMALE"),
+    ("Marcus", "MALE"),
+    ("Zoe", "FEMALE"),
+    ("Ivan", "MALE"),
+    ("Lena", "FEMALE"),
+    ("Samuel", "MALE"),
 ];
 const FAMILIES: &[&str] = &[
-    "Lindqvist", "Bauer", "Castillo", "Haddad", "Mori", "Novak", "Bennett", "Vargas", "Rahman", "Murphy", "Sato", "Fischer", "Romano", "Iyer", "Dahl", "Webb",
-    "Laurent", "Petrov", "Hoffman", "Osei", "Quinn", "Alvarez", "Kimura",
+    "Lindqvist",
+    "Bauer",
+    "Castillo",
+    "Haddad",
+    "Mori",
+    "Novak",
+    "Bennett",
+    "Vargas",
+    "Rahman",
+    "Murphy",
+    "Sato",
+    "Fischer",
+    "Romano",
+    "Iyer",
+    "Dahl",
+    "Webb",
+    "Laurent",
+    "Petrov",
+    "Hoffman",
+    "Osei",
+    "Quinn",
+    "Alvarez",
+    "Kimura",
 ];
 
 /// Mara Lindqvist is the first patient of both Bright Smiles clinics: one person, two charts.
@@ -95,12 +157,8 @@ static GRACE: Login = login("grace@patients.example", "Grace Bennett", "PATIENT"
 static THEO: Login = login("theo@patients.example", "Theo Murphy", "PATIENT", "PATIENT");
 
 /// Clinic, which patient, whose login.
-pub static PORTALS: &[(&str, usize, &Login)] = &[
-    ("bright-north", 0, &MARA),
-    ("bright-south", 0, &MARA),
-    ("bright-north", 6, &GRACE),
-    ("oak-street", 1, &THEO),
-];
+pub static PORTALS: &[(&str, usize, &Login)] =
+    &[("bright-north", 0, &MARA), ("bright-south", 0, &MARA), ("bright-north", 6, &GRACE), ("oak-street", 1, &THEO)];
 
 /// Grace acts for a child, the eleventh patient of Bright Smiles North.
 pub const GUARDIAN: (&str, &str, usize) = ("bright-north", "grace@patients.example", 10);

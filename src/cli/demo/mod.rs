@@ -15,7 +15,7 @@ use crate::patients::patient::PATIENT;
 use crate::patients::{external_contact::EXTERNAL_CONTACT, patient_address::PATIENT_ADDRESS, patient_identifier::PATIENT_IDENTIFIER};
 use crate::patients::{patient_insurance_policy::PATIENT_INSURANCE_POLICY, patient_relationship::PATIENT_RELATIONSHIP, payer::PAYER};
 use crate::tenancy::{location::LOCATION, operatory::OPERATORY, team::TEAM};
-use cast::{CLINICS, HOUSES, Login, House, PATIENTS, PROVIDERS};
+use cast::{CLINICS, HOUSES, House, Login, PATIENTS, PROVIDERS};
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
@@ -38,7 +38,10 @@ pub fn people(secrets: &Secrets) -> Vec<Person> {
         .iter()
         .flat_map(|house| house.logins)
         .map(|login| Person {
-            sub: id_of(login.email).to_string(), email: login.email.to_owned(), password: secrets.demo_password.clone(), name: login.name.to_owned(),
+            sub: id_of(login.email).to_string(),
+            email: login.email.to_owned(),
+            password: secrets.demo_password.clone(),
+            name: login.name.to_owned(),
         })
         .collect()
 }
@@ -117,7 +120,12 @@ impl Demo<'_> {
         let tenant = id_of(house.slug);
         let mut scope = self.scope(tenant).await?;
         for table in ["tenant_settings", "tenant_branding", "tenant_quotas"] {
-            scope.rows_once(&format!("insert into {table} (tenant_id, id) values ($1, $2)"), &[(&tenant, Type::UUID), (&scope_id(house.slug, table), Type::UUID)]).await?;
+            scope
+                .rows_once(
+                    &format!("insert into {table} (tenant_id, id) values ($1, $2)"),
+                    &[(&tenant, Type::UUID), (&scope_id(house.slug, table), Type::UUID)],
+                )
+                .await?;
         }
         for login in house.logins {
             self.login(&mut scope, login).await?;
@@ -132,7 +140,13 @@ impl Demo<'_> {
             scope
                 .rows_once(
                     "insert into user_roles (tenant_id, id, user_id, role_tenant_id, role_id) values ($1, $2, $3, $4, $5)",
-                    &[(&tenant, Type::UUID), (&scope_id(login.email, login.role), Type::UUID), (&user, Type::UUID), (&PLATFORM_TENANT, Type::UUID), (role, Type::UUID)],
+                    &[
+                        (&tenant, Type::UUID),
+                        (&scope_id(login.email, login.role), Type::UUID),
+                        (&user, Type::UUID),
+                        (&PLATFORM_TENANT, Type::UUID),
+                        (role, Type::UUID),
+                    ],
                 )
                 .await?;
         }
@@ -197,12 +211,19 @@ impl Demo<'_> {
     async fn provider(&self, scope: &mut Scope, house: &House) -> Outcome {
         let tenant = id_of(house.slug);
         let id = scope_id(house.slug, "identity provider");
-        let sealed = self.kernel.keys.of(tenant).await?.seal("identity_providers", "client_secret", id, self.secrets.issuer_client.as_bytes())?;
+        let sealed =
+            self.kernel.keys.of(tenant).await?.seal("identity_providers", "client_secret", id, self.secrets.issuer_client.as_bytes())?;
         scope
             .rows_once(
                 "insert into identity_providers (tenant_id, id, name, kind, issuer, client_id, client_secret_enc, allowed_domains)
                  values ($1, $2, 'Clinic sign-in', 'OIDC', $3, $4, $5, '{}')",
-                &[(&tenant, Type::UUID), (&id, Type::UUID), (&self.issuer, Type::TEXT), (&up::ISSUER_CLIENT, Type::TEXT), (&sealed, Type::BYTEA)],
+                &[
+                    (&tenant, Type::UUID),
+                    (&id, Type::UUID),
+                    (&self.issuer, Type::TEXT),
+                    (&up::ISSUER_CLIENT, Type::TEXT),
+                    (&sealed, Type::BYTEA),
+                ],
             )
             .await?;
         Ok(())
@@ -226,7 +247,13 @@ impl Demo<'_> {
         })).await?;
         for chair in 1..=3 {
             let kind = if chair == 3 { "HYGIENE" } else { "GENERAL" };
-            self.make(&mut scope, &OPERATORY, scope_id(slug, &format!("chair {chair}")), json!({"location_id": site, "name": format!("Chair {chair}"), "kind": kind})).await?;
+            self.make(
+                &mut scope,
+                &OPERATORY,
+                scope_id(slug, &format!("chair {chair}")),
+                json!({"location_id": site, "name": format!("Chair {chair}"), "kind": kind}),
+            )
+            .await?;
         }
         self.make(&mut scope, &TEAM, scope_id(slug, "team"), json!({"name": "Hygiene", "kind": "HYGIENE", "location_id": site})).await?;
         for (nth, (name, title, kind, specialty)) in PROVIDERS.iter().enumerate() {
@@ -237,7 +264,13 @@ impl Demo<'_> {
             })).await?;
         }
         let payer = scope_id(slug, "payer");
-        self.make(&mut scope, &PAYER, payer, json!({"name": "Front Range Dental Plan", "payer_identifier": "FRDP1", "kind": "COMMERCIAL", "country": "US"})).await?;
+        self.make(
+            &mut scope,
+            &PAYER,
+            payer,
+            json!({"name": "Front Range Dental Plan", "payer_identifier": "FRDP1", "kind": "COMMERCIAL", "country": "US"}),
+        )
+        .await?;
         scope.commit().await?;
         for (nth, _) in PATIENTS.iter().enumerate() {
             self.patient(slug, nth, payer).await?;
@@ -253,29 +286,53 @@ impl Demo<'_> {
         let (first, last, gender) = cast::patient(seat, nth);
         let id = patient_id(slug, nth);
         let day = json!(format!("{}-{:02}-{:02}", 1938 + (nth * 7 + seat * 3) % 80, 1 + (nth * 5) % 12, 1 + (nth * 11) % 28));
-        self.make(&mut scope, &PATIENT, id, json!({
-            "first_name": first, "last_name": last, "dob": day, "administrative_gender": gender, "preferred_language": "en",
-            "contact_email": format!("{}.{}@mail.example", first.to_lowercase(), last.to_lowercase()),
-            "phone_mobile": format!("+1720555{:04}", 1000 + seat * 100 + nth), "external_ref": format!("PMS-{seat}{nth:03}"),
-        })).await?;
-        self.make(&mut scope, &PATIENT_IDENTIFIER, scope_id(slug, &format!("mrn {nth}")), json!({
-            "patient_id": id, "system": "MRN", "value": format!("{}-{nth:05}", slug.to_uppercase()), "is_primary": true,
-        })).await?;
+        self.make(
+            &mut scope,
+            &PATIENT,
+            id,
+            json!({
+                "first_name": first, "last_name": last, "dob": day, "administrative_gender": gender, "preferred_language": "en",
+                "contact_email": format!("{}.{}@mail.example", first.to_lowercase(), last.to_lowercase()),
+                "phone_mobile": format!("+1720555{:04}", 1000 + seat * 100 + nth), "external_ref": format!("PMS-{seat}{nth:03}"),
+            }),
+        )
+        .await?;
+        self.make(
+            &mut scope,
+            &PATIENT_IDENTIFIER,
+            scope_id(slug, &format!("mrn {nth}")),
+            json!({
+                "patient_id": id, "system": "MRN", "value": format!("{}-{nth:05}", slug.to_uppercase()), "is_primary": true,
+            }),
+        )
+        .await?;
         self.make(&mut scope, &PATIENT_ADDRESS, scope_id(slug, &format!("address {nth}")), json!({
             "patient_id": id, "line1": format!("{} Pine Avenue", 10 + nth * 3), "city": "Boulder", "region": "CO", "postal_code": "80302", "country": "US", "is_primary": true,
         })).await?;
-        if nth % 2 == 0 {
+        if nth.is_multiple_of(2) {
             self.make(&mut scope, &PATIENT_INSURANCE_POLICY, scope_id(slug, &format!("policy {nth}")), json!({
                 "patient_id": id, "payer_id": payer, "plan_name": "Family PPO", "policy_number": format!("FR{:08}", seat * 1_000 + nth), "currency": "USD",
                 "annual_maximum_minor": 150_000, "deductible_minor": 5_000, "coverage_start": "2026-01-01",
             })).await?;
         }
-        if nth % 5 == 0 {
+        if nth.is_multiple_of(5) {
             let contact = scope_id(slug, &format!("contact {nth}"));
-            self.make(&mut scope, &EXTERNAL_CONTACT, contact, json!({"patient_id": id, "full_name": format!("Robin {last}"), "phone": "+17205550199"})).await?;
-            self.make(&mut scope, &PATIENT_RELATIONSHIP, scope_id(slug, &format!("relation {nth}")), json!({
-                "patient_id": id, "external_contact_id": contact, "relationship_type": "EMERGENCY_CONTACT",
-            })).await?;
+            self.make(
+                &mut scope,
+                &EXTERNAL_CONTACT,
+                contact,
+                json!({"patient_id": id, "full_name": format!("Robin {last}"), "phone": "+17205550199"}),
+            )
+            .await?;
+            self.make(
+                &mut scope,
+                &PATIENT_RELATIONSHIP,
+                scope_id(slug, &format!("relation {nth}")),
+                json!({
+                    "patient_id": id, "external_contact_id": contact, "relationship_type": "EMERGENCY_CONTACT",
+                }),
+            )
+            .await?;
         }
         scope.commit().await?;
         Ok(())
@@ -300,7 +357,13 @@ impl Demo<'_> {
             .rows_once(
                 "insert into patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, status, granted_by, valid_from)
                  values ($1, $2, $3, $4, 'PARENT', '{appointments,messages,plans,clinical,imaging,documents}', 'ACTIVE', 'CLINIC', $5)",
-                &[(&id_of(slug), Type::UUID), (&scope_id(slug, "proxy"), Type::UUID), (&patient_id(slug, child), Type::UUID), (&id_of(guardian), Type::UUID), (&Utc::now(), Type::TIMESTAMPTZ)],
+                &[
+                    (&id_of(slug), Type::UUID),
+                    (&scope_id(slug, "proxy"), Type::UUID),
+                    (&patient_id(slug, child), Type::UUID),
+                    (&id_of(guardian), Type::UUID),
+                    (&Utc::now(), Type::TIMESTAMPTZ),
+                ],
             )
             .await?;
         scope.commit().await?;

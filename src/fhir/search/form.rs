@@ -27,8 +27,7 @@ fn plain(text: &str) -> Result<String> {
         out.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let digit =
-                    |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+                let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
                 let (high, low) = (digit(bytes.next()), digit(bytes.next()));
                 high.zip(low).map(|(high, low)| high * 16 + low).ok_or_else(broken)?
             }

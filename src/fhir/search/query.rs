@@ -125,10 +125,8 @@ fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Resul
     let mut told = raw.to_string();
     match name {
         "_count" => {
-            query.count = raw
-                .parse::<usize>()
-                .map_err(|_| invalid(name, "format", "The value must be a whole number from 0."))?
-                .min(rules.count_max);
+            query.count =
+                raw.parse::<usize>().map_err(|_| invalid(name, "format", "The value must be a whole number from 0."))?.min(rules.count_max);
             told = query.count.to_string();
         }
         "_sort" => {
@@ -146,11 +144,7 @@ fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Resul
             query.summary = one_of(name, raw, &choices)?;
         }
         "_total" => {
-            query.total = one_of(
-                name,
-                raw,
-                &[("none", Total::None), ("estimate", Total::Estimate), ("accurate", Total::Accurate)],
-            )?
+            query.total = one_of(name, raw, &[("none", Total::None), ("estimate", Total::Estimate), ("accurate", Total::Accurate)])?
         }
         "_elements" => query.elements = elements(name, raw, rules.type_name)?,
         "_pretty" => query.is_pretty = one_of(name, raw, &[("true", true), ("false", false)])?,
@@ -205,8 +199,7 @@ fn sorts(raw: &str, rules: &Rules<'_>, ignored: &mut Vec<String>) -> Result<Vec<
 }
 
 fn sorted(sorts: &[Sort]) -> String {
-    let keys: Vec<String> =
-        sorts.iter().map(|sort| format!("{}{}", if sort.is_descending { "-" } else { "" }, sort.param.name)).collect();
+    let keys: Vec<String> = sorts.iter().map(|sort| format!("{}{}", if sort.is_descending { "-" } else { "" }, sort.param.name)).collect();
     keys.join(",")
 }
 
@@ -269,26 +262,18 @@ mod tests {
 
     #[test]
     fn a_search_is_read_whole() {
-        let query = lenient("name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\
-            &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1").unwrap();
-        let shown: Vec<String> =
-            query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();
+        let query = lenient(
+            "name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\
+            &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1",
+        )
+        .unwrap();
+        let shown: Vec<String> = query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();
         assert_eq!(
             shown,
-            [
-                "name None 2",
-                "name Some(Exact) 1",
-                "identifier Some(Not) 1",
-                "birthdate None 1",
-                "birthdate None 1",
-                "_id None 2"
-            ]
+            ["name None 2", "name Some(Exact) 1", "identifier Some(Not) 1", "birthdate None 1", "birthdate None 1", "_id None 2"]
         );
         assert_eq!(query.count, 200);
-        assert_eq!(
-            query.sort.iter().map(|s| (s.param.name, s.is_descending)).collect::<Vec<_>>(),
-            [("birthdate", true), ("name", false)]
-        );
+        assert_eq!(query.sort.iter().map(|s| (s.param.name, s.is_descending)).collect::<Vec<_>>(), [("birthdate", true), ("name", false)]);
         assert_eq!(
             (query.summary, query.total, query.is_pretty, query.cursor.as_deref()),
             (Some(Summary::Data), Total::Accurate, true, Some("ab-C_1"))

@@ -148,9 +148,7 @@ pub fn read(
     match param.kind {
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
         Kind::Token => token(raw).map(Value::Token),
-        Kind::Date => {
-            date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none.")
-        }
+        Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
         Kind::Uri => Ok(Value::Uri(unescape(raw))),
     }
@@ -199,12 +197,7 @@ fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
     Some(DateValue { prefix, interval })
 }
 
-fn reference(
-    param: &SearchParam,
-    of_type: Option<&'static str>,
-    text: &str,
-    base: &str,
-) -> Result<ReferenceValue, &'static str> {
+fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, base: &str) -> Result<ReferenceValue, &'static str> {
     if is_id(text) {
         let type_name = of_type.or(match param.targets {
             [only] => Some(*only),

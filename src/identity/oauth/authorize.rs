@@ -52,10 +52,16 @@ pub async fn asking(caller: &Caller, query: &str) -> Result<Client> {
 impl Asked {
     /// An unknown client and an address that is not its own are one answer, and nobody is sent anywhere.
     async fn read(caller: &Caller, query: &str) -> Result<Asked> {
-        let unknown = || Error::new(&error::PARAMETER_INVALID).detail("The application is not known, or it asked for an address that is not registered.");
+        let unknown = || {
+            Error::new(&error::PARAMETER_INVALID).detail("The application is not known, or it asked for an address that is not registered.")
+        };
         let form = Form::parse(query.as_bytes())?;
         let client = Client::find(caller, form.get("client_id").ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
-        let redirect = form.get("redirect_uri").filter(|uri| is_redirect(uri) && client.redirects.iter().any(|held| held == uri)).ok_or_else(unknown)?.to_owned();
+        let redirect = form
+            .get("redirect_uri")
+            .filter(|uri| is_redirect(uri) && client.redirects.iter().any(|held| held == uri))
+            .ok_or_else(unknown)?
+            .to_owned();
         let state = form.get("state").map(str::to_owned);
         Ok(Asked { client, redirect, state, query: query.to_owned(), form })
     }
@@ -100,7 +106,9 @@ impl Asked {
 }
 
 fn names_a_patient(scopes: &[String]) -> bool {
-    scopes.iter().any(|word| word == scope::LAUNCH_PATIENT || scope::Resource::parse(word).is_some_and(|scope| scope.level == Level::Patient))
+    scopes
+        .iter()
+        .any(|word| word == scope::LAUNCH_PATIENT || scope::Resource::parse(word).is_some_and(|scope| scope.level == Level::Patient))
 }
 
 /// The charts a grant can be narrowed to.
@@ -117,7 +125,8 @@ pub async fn show(caller: Caller, request: Request) -> Result<Response> {
         return asked.back(&caller, &[("error", fault)]);
     }
     // A session of another tenant is none here.
-    let session = browser::signed_in(&caller.kernel, &request).await?.filter(|(bearer, _)| bearer.context.tenant == Some(asked.client.tenant));
+    let session =
+        browser::signed_in(&caller.kernel, &request).await?.filter(|(bearer, _)| bearer.context.tenant == Some(asked.client.tenant));
     let Some((bearer, token)) = session else {
         if asked.form.get("prompt") == Some("none") {
             return asked.back(&caller, &[("error", "login_required")]);
@@ -132,7 +141,13 @@ pub async fn show(caller: Caller, request: Request) -> Result<Response> {
     let csrf = browser::form_token(&caller.kernel, token.expose())?;
     let charts: Vec<Chart> = charts.into_iter().map(|(id, name)| Chart { id: id.to_string(), name }).collect();
     let shown = ConsentPage {
-        action: AUTHORIZE, flow: &asked.query, csrf: &csrf, client_name: &asked.client.name, scopes: &scopes, charts: &charts, stylesheet: STYLESHEET_PATH,
+        action: AUTHORIZE,
+        flow: &asked.query,
+        csrf: &csrf,
+        client_name: &asked.client.name,
+        scopes: &scopes,
+        charts: &charts,
+        stylesheet: STYLESHEET_PATH,
     };
     let origin = openidconnect::url::Url::parse(&asked.redirect).map_err(Error::internal)?.origin().ascii_serialization();
     pages::page(StatusCode::OK, &shown, &[&origin])
@@ -176,9 +191,22 @@ async fn keep(caller: &Caller, asked: &Asked, bearer: &Bearer, scopes: Vec<Strin
     let (id, now) = (scope.new_id(), scope.now());
     let until = now + TimeDelta::seconds(CODE_LIVES_S);
     scope
-        .exec(&CODE_ADD, &[
-            &tenant, &id, &asked.client.id, &user, &patient, &scopes, &code.hash().as_bytes(), &challenge.as_str(), &until, &asked.redirect, &now,
-        ])
+        .exec(
+            &CODE_ADD,
+            &[
+                &tenant,
+                &id,
+                &asked.client.id,
+                &user,
+                &patient,
+                &scopes,
+                &code.hash().as_bytes(),
+                &challenge.as_str(),
+                &until,
+                &asked.redirect,
+                &now,
+            ],
+        )
         .await?;
     let mut event = audit_store::of(&context, "RECORD_CREATED", Action::Create, Outcome::Success, now);
     (event.resource_type, event.resource_id, event.patient_id) = (Some("OauthAuthorization".into()), Some(id), patient);

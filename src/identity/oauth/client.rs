@@ -46,7 +46,8 @@ impl Client {
             return Ok(None);
         }
         let until: Option<DateTime<Utc>> = row.try_get("previous_secret_expires_at")?;
-        let hash = |name: &str| -> Result<Option<TokenHash>> { Ok(row.try_get::<_, Option<&[u8]>>(name)?.and_then(TokenHash::from_stored)) };
+        let hash =
+            |name: &str| -> Result<Option<TokenHash>> { Ok(row.try_get::<_, Option<&[u8]>>(name)?.and_then(TokenHash::from_stored)) };
         let previous = if until.is_some_and(|until| until > Utc::now()) { hash("previous_secret_hash")? } else { None };
         Ok(Some(Client {
             id: row.try_get("id")?,
@@ -94,7 +95,8 @@ pub async fn authenticated(caller: &Caller, request: &Request, form: &Form) -> R
     match client {
         Some(client) if client.admits(caller) && client.proves(secret.as_deref()) => Ok(client),
         other => {
-            let mut event = audit_store::of(&grant::behind(&caller.context, None), "LOGIN_FAILED", Action::Execute, Outcome::Denied, Utc::now());
+            let mut event =
+                audit_store::of(&grant::behind(&caller.context, None), "LOGIN_FAILED", Action::Execute, Outcome::Denied, Utc::now());
             event.tenant_id = other.as_ref().map_or(PLATFORM_TENANT, |client| client.tenant);
             event.api_client_id = other.as_ref().map(|client| client.id);
             caller.kernel.audit.record(event).await?;

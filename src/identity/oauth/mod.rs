@@ -9,14 +9,14 @@ mod token;
 
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error};
+pub(super) use authorize::{AUTHORIZE, asking};
+pub(super) use form::Form;
 use futures_util::future::BoxFuture;
 use poem::endpoint::make;
 use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, post};
-pub(super) use authorize::{AUTHORIZE, asking};
-pub(super) use form::Form;
-pub use refusal::render;
 use refusal::Refusal;
+pub use refusal::render;
 
 /// Below the server's root.
 pub const ROOT: &str = "/oauth2";
@@ -26,8 +26,11 @@ pub fn routes() -> Route {
         .at("/token", post(program(|caller, request| Box::pin(token::exchange(caller, request)))))
         .at("/revoke", post(program(|caller, request| Box::pin(inspect::revoke(caller, request)))))
         .at("/introspect", post(program(|caller, request| Box::pin(inspect::introspect(caller, request)))))
-        .at("/authorize", get(super::browser::page(|caller, request| Box::pin(authorize::show(caller, request))))
-            .post(super::browser::page(|caller, request| Box::pin(authorize::decide(caller, request)))))
+        .at(
+            "/authorize",
+            get(super::browser::page(|caller, request| Box::pin(authorize::show(caller, request))))
+                .post(super::browser::page(|caller, request| Box::pin(authorize::decide(caller, request)))),
+        )
 }
 
 /// Paths and methods, for `Allow`.

@@ -34,7 +34,8 @@ impl Refusal {
     }
 
     pub fn respond(&self) -> Response {
-        let mut response = Response::builder().status(self.status).content_type("application/json").header(header::CACHE_CONTROL, "no-store");
+        let mut response =
+            Response::builder().status(self.status).content_type("application/json").header(header::CACHE_CONTROL, "no-store");
         if self.status == StatusCode::UNAUTHORIZED {
             response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"enamel\"");
         }

@@ -66,7 +66,13 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issu
     }
     let mut scope = caller.kernel.door.open(&Context { actor: Some(client.service_user), ..of(caller, client) }).await?;
     let opening = Opening {
-        user: client.service_user, tenant: client.tenant, client: Some(client.id), method: "API_CLIENT", kind: Kind::Access, scopes, patient: None,
+        user: client.service_user,
+        tenant: client.tenant,
+        client: Some(client.id),
+        method: "API_CLIENT",
+        kind: Kind::Access,
+        scopes,
+        patient: None,
         renewable: false,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
@@ -106,8 +112,14 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<Issued
     let (user, scopes): (Uuid, Vec<String>) = (row.try_get("user_id").map_err(read)?, row.try_get("scopes").map_err(read)?);
     let renewable = scopes.iter().any(|word| word == scope::OFFLINE);
     let opening = Opening {
-        user, tenant: client.tenant, client: Some(client.id), method: "OAUTH", kind: Kind::Access, scopes,
-        patient: row.try_get("patient_id").map_err(read)?, renewable,
+        user,
+        tenant: client.tenant,
+        client: Some(client.id),
+        method: "OAUTH",
+        kind: Kind::Access,
+        scopes,
+        patient: row.try_get("patient_id").map_err(read)?,
+        renewable,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;

@@ -141,8 +141,7 @@ impl AuditEvent {
     /// Storage keeps microseconds and no control characters; what is hashed must be what is read back.
     fn settled(mut self) -> Result<Self> {
         self.occurred_at = self.occurred_at.trunc_subsecs(6);
-        self.user_agent =
-            self.user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect());
+        self.user_agent = self.user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect());
         let word = |text: &str| {
             let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             plain && (1..=WORD_LENGTH_MAX).contains(&text.len())

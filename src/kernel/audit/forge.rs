@@ -98,10 +98,9 @@ pub fn chain_anew(lines: &mut Lines) {
 pub fn leaf(line: &Json) -> Hash {
     let event = &line["event"];
     let detail = match line["salt"].as_str() {
-        Some(salt) => super::event::detail_hash(
-            &super::bytes::Hex::parse(salt).unwrap(),
-            &super::canonical::canonical(&event["metadata"]).unwrap(),
-        ),
+        Some(salt) => {
+            super::event::detail_hash(&super::bytes::Hex::parse(salt).unwrap(), &super::canonical::canonical(&event["metadata"]).unwrap())
+        }
         None => Hash::parse(event["metadata"]["erased"].as_str().unwrap()).unwrap(),
     };
     super::event::leaf_hash(super::event::FIELD_NAMES.iter().map(|name| event[*name].as_str()), detail)

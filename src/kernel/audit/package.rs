@@ -222,22 +222,9 @@ pub struct PackageWriter<W: Write> {
 }
 
 impl<W: Write> PackageWriter<W> {
-    pub fn new(
-        sink: W,
-        range: Range,
-        start: Head,
-        exported_at: DateTime<Utc>,
-        signer: std::sync::Arc<Signer>,
-    ) -> Result<Self> {
-        let end = End {
-            digests: 0,
-            seals: 0,
-            events: 0,
-            anchors: 0,
-            head: start,
-            content_hash: Hash::ZERO,
-            signature: SignatureBytes::ZERO,
-        };
+    pub fn new(sink: W, range: Range, start: Head, exported_at: DateTime<Utc>, signer: std::sync::Arc<Signer>) -> Result<Self> {
+        let end =
+            End { digests: 0, seals: 0, events: 0, anchors: 0, head: start, content_hash: Hash::ZERO, signature: SignatureBytes::ZERO };
         let gzip = GzEncoder::new(sink, Compression::default());
         let mut writer = Self { gzip, content: Sha256::new(), end, tenant_id: range.tenant_id, signer };
         let Range { tenant_id, from, to } = range;

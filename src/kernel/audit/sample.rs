@@ -40,11 +40,7 @@ pub fn event(n: u32) -> AuditEvent {
         occurred_at: at(20, 9, 0) + TimeDelta::microseconds(1_000_003 * i64::from(n)),
         request_id: id(0xf, n),
         session_id: None,
-        ip_address: Some(if n.is_multiple_of(2) {
-            [192, 0, 2, 7].into()
-        } else {
-            [0x2001, 0xdb8, 0, 0, 0, 0, 0, 7].into()
-        }),
+        ip_address: Some(if n.is_multiple_of(2) { [192, 0, 2, 7].into() } else { [0x2001, 0xdb8, 0, 0, 0, 0, 0, 7].into() }),
         user_agent: Some(format!("Prüfer/{n} \"quoted\" \\ \u{1f9b7}")),
         break_glass_id: None,
         metadata: Metadata::new().text("route", "/patients/{id}").integer("count", i64::from(n)).flag("cached", false),
@@ -125,8 +121,7 @@ pub fn sealed(signer: &Signer) -> Vec<Sealed> {
         let events: Vec<_> = (next..next + count).map(prepare).collect();
         next += count;
         let from = 1_000 * n as u64;
-        let batch =
-            Batch { epoch: 1, from_transaction: from, to_transaction: from + 1_000, sealed_at: at(day, hour, second) };
+        let batch = Batch { epoch: 1, from_transaction: from, to_transaction: from + 1_000, sealed_at: at(day, hour, second) };
         let leaves: TreeHasher = events.iter().map(|event| event.leaf).collect();
         let seal = Seal::next(sealed.last().map(|last| &last.seal), batch, &leaves, signer);
         sealed.push(Sealed { seal, events });
@@ -189,8 +184,7 @@ fn write_batch(writer: &mut PackageWriter<Vec<u8>>, batch: &Sealed) {
         if nth == 0 {
             writer.seal(&batch.seal).unwrap();
         }
-        let (event, salt) =
-            if event.event.id == id(0xe, 4) { erased(event) } else { (event.event.clone(), Some(event.salt)) };
+        let (event, salt) = if event.event.id == id(0xe, 4) { erased(event) } else { (event.event.clone(), Some(event.salt)) };
         writer.event(&event, salt, index as u64, tree.path(index as u64).unwrap()).unwrap();
     }
 }

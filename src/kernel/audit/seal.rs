@@ -119,11 +119,8 @@ impl Head {
 
     /// The head as a leaf of an anchor's tree of heads.
     pub fn leaf(&self, tenant_id: Uuid) -> Hash {
-        let fields = Fields::new("enamel audit head v1\n")
-            .text(tenant_id)
-            .text(self.digest_no)
-            .text(self.running_count)
-            .bytes(&self.digest_hash.0);
+        let fields =
+            Fields::new("enamel audit head v1\n").text(tenant_id).text(self.digest_no).text(self.running_count).bytes(&self.digest_hash.0);
         Hash::of(&[&[0], &fields.finish()])
     }
 }

@@ -20,9 +20,7 @@ const BY_OUTSIDER: &[Tampering] = &[
     ("outsider-drops-event", "digest.count", |l, _| drop_nth(l, "event", 3)),
     ("outsider-erases-details", "end.content", |l, _| erase(l, 1)),
     ("outsider-changes-end-count", "end.count", |l, _| set(l, "end", 0, "events", 99)),
-    ("outsider-changes-export-time", "end.content", |l, _| {
-        set(l, "header", 0, "exported_at", "2026-11-21T10:00:00.000000Z")
-    }),
+    ("outsider-changes-export-time", "end.content", |l, _| set(l, "header", 0, "exported_at", "2026-11-21T10:00:00.000000Z")),
     ("outsider-drops-anchor", "end.count", |l, _| drop_nth(l, "anchor", 0)),
     ("outsider-cuts-last-hour", "end.count", |l, _| cut_from(l, "digest", 3)),
     ("outsider-cuts-last-hour-and-recounts", "end.signature", |l, keys| {
@@ -113,14 +111,10 @@ const BY_INSIDER: &[Tampering] = &[
         set(l, "anchor", 0, "heads_root", root)
     }),
     ("foreign-seal-key", "seal.key", |l, keys| resign_seal(l, 2, &keys.foreign, "key_id", keys.foreign.key_id())),
-    ("foreign-seal-signature", "seal.signature", |l, keys| {
-        resign_seal(l, 2, &keys.foreign, "key_id", keys.sealer.key_id())
-    }),
+    ("foreign-seal-signature", "seal.signature", |l, keys| resign_seal(l, 2, &keys.foreign, "key_id", keys.sealer.key_id())),
     ("seal-chain-broken", "seal.chain", |l, keys| resign_seal(l, 1, &keys.sealer, "previous_hash", "00".repeat(32))),
     ("seal-chain-gap", "seal.chain", |l, keys| resign_seal(l, 1, &keys.sealer, "from_transaction", "1001")),
-    ("seal-set-back", "seal.order", |l, keys| {
-        resign_seal(l, 1, &keys.sealer, "sealed_at", "2026-11-20T09:00:00.000000Z")
-    }),
+    ("seal-set-back", "seal.order", |l, keys| resign_seal(l, 1, &keys.sealer, "sealed_at", "2026-11-20T09:00:00.000000Z")),
     ("anchor-twice", "anchor.order", |l, _| {
         let at = nth(l, "anchor", 0);
         l.insert(at, l[at].clone())

@@ -4,9 +4,7 @@ use super::bytes::Hash;
 use super::event::{FIELD_NAMES, detail_hash, leaf_hash};
 use super::merkle::{TreeHasher, path_leads_to};
 use super::metadata::ERASED;
-use super::package::{
-    AnchorLine, DigestLine, End, EventLine, FORMAT, Header, Line, PackageReader, Unreadable, VERSION,
-};
+use super::package::{AnchorLine, DigestLine, End, EventLine, FORMAT, Header, Line, PackageReader, Unreadable, VERSION};
 use super::seal::{Digest, Head, Seal, is_full_hour};
 use super::sign::PinnedKeys;
 use super::verdict::{self, Bad, Good, Reason, Verdict};
@@ -30,13 +28,9 @@ pub fn verify(package: impl Read, keys: &PinnedKeys) -> Verdict {
     let mut place = Place::default();
     match walk(&mut reader, keys, &mut place) {
         Ok(good) => Verdict::Good(good),
-        Err(reason) => Verdict::Bad(Bad {
-            reason,
-            line: place.line,
-            digest_no: place.digest_no,
-            batch: place.batch,
-            event_id: place.event_id,
-        }),
+        Err(reason) => {
+            Verdict::Bad(Bad { reason, line: place.line, digest_no: place.digest_no, batch: place.batch, event_id: place.event_id })
+        }
     }
 }
 
@@ -138,16 +132,7 @@ impl<'a> Walk<'a> {
             head: start,
             key_ids: BTreeSet::from([key_id.clone()]),
         };
-        Ok(Self {
-            keys,
-            package_key: key_id,
-            head: start,
-            digest: None,
-            last_digest: None,
-            seal: None,
-            last_seal: None,
-            good,
-        })
+        Ok(Self { keys, package_key: key_id, head: start, digest: None, last_digest: None, seal: None, last_seal: None, good })
     }
 
     fn digest(&mut self, line: DigestLine, place: &mut Place) -> Check {
@@ -236,10 +221,7 @@ impl<'a> Walk<'a> {
         self.close_digest(place)?;
         let date = line.anchor_date;
         let in_order = self.good.anchored_through.is_none_or(|last| last < date) && self.head != Head::START;
-        demand(
-            in_order && self.last_digest.as_ref().is_none_or(|last| may_anchor(last, date)),
-            &verdict::ANCHOR_ORDER,
-        )?;
+        demand(in_order && self.last_digest.as_ref().is_none_or(|last| may_anchor(last, date)), &verdict::ANCHOR_ORDER)?;
         demand(self.keys.holds(&line.key_id), &verdict::ANCHOR_KEY)?;
         demand(line.anchor().signed(self.keys), &verdict::ANCHOR_SIGNATURE)?;
         let leaf = self.head.leaf(self.good.tenant_id);

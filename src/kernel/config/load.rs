@@ -35,24 +35,21 @@ impl Config {
     /// Reads the file, if one is given, and then the environment of the process over it.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let file = match path {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::new(format!("{}: {}", path.display(), error.kind())))?,
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|error| ConfigError::new(format!("{}: {}", path.display(), error.kind())))?
+            }
             None => String::new(),
         };
         // A variable that is not Unicode cannot be one of ours; std::env::vars would panic on it.
-        let variables =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::from_parts(&file, variables)
     }
 
     /// As [`Config::load`], from a text and variables that are already in hand.
     pub fn from_parts(toml: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let environment = Environment::read(variables)?;
-        let config: Self = Figment::from(Toml::string(&defaults()))
-            .merge(Toml::string(toml))
-            .merge(environment)
-            .extract()
-            .map_err(one_line)?;
+        let config: Self =
+            Figment::from(Toml::string(&defaults())).merge(Toml::string(toml)).merge(environment).extract().map_err(one_line)?;
         config.check()
     }
 

@@ -33,8 +33,7 @@ impl FromStr for Network {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let address: IpAddr = address.parse().map_err(|_| "is not an address or a network like 10.0.0.0/8")?;
         let width = if address.is_ipv4() { 32 } else { 128 };
-        let prefix =
-            prefix.map_or(Ok(width), str::parse::<u32>).map_err(|_| "has a prefix length that is no number")?;
+        let prefix = prefix.map_or(Ok(width), str::parse::<u32>).map_err(|_| "has a prefix length that is no number")?;
         if prefix > width {
             return Err("has a prefix longer than the address");
         }
@@ -54,8 +53,7 @@ mod tests {
 
     #[test]
     fn a_network_holds_its_addresses_and_no_others() {
-        let holds =
-            |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
+        let holds = |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
         assert!(holds("10.0.0.0/8", "10.255.0.1"));
         assert!(!holds("10.0.0.0/8", "11.0.0.1"));
         assert!(holds("10.0.0.0/8", "::ffff:10.1.2.3"));

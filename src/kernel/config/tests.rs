@@ -64,10 +64,7 @@ fn an_unknown_key_is_refused_by_its_name() {
         load("", &[("ENAMEL_SERVER__LISTN", "x")]).unwrap_err(),
         "server.listn: unknown key (environment variable ENAMEL_SERVER__LISTN)"
     );
-    assert_eq!(
-        load("", &[("ENAMEL_SERVER_LISTEN", "x")]).unwrap_err(),
-        "ENAMEL_SERVER_LISTEN: write ENAMEL_SERVER__LISTEN"
-    );
+    assert_eq!(load("", &[("ENAMEL_SERVER_LISTEN", "x")]).unwrap_err(), "ENAMEL_SERVER_LISTEN: write ENAMEL_SERVER__LISTEN");
 }
 
 #[test]
@@ -92,13 +89,7 @@ fn errors_are_one_line_and_repeat_no_value() {
     ] {
         let error = load(&toml, &variables).unwrap_err();
         assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
-        assert!(
-            error.contains("server")
-                || error.contains("telemetry")
-                || error.contains("secrets")
-                || error.contains("line"),
-            "{error}"
-        );
+        assert!(error.contains("server") || error.contains("telemetry") || error.contains("secrets") || error.contains("line"), "{error}");
     }
     let numeric = load("[identity]\nsession_idle_s = -1", &[]).unwrap_err();
     assert!(numeric.starts_with("identity.session_idle_s: ") && !numeric.contains("-1"), "{numeric}");
@@ -137,8 +128,7 @@ fn every_plane_has_a_password_of_its_own() {
 fn the_reference_has_every_key() {
     let reference = Config::reference();
     for (table, keys) in TABLES {
-        let children: Vec<&str> =
-            TABLES.iter().filter_map(|(other, _)| other.strip_prefix(&format!("{table}."))).collect();
+        let children: Vec<&str> = TABLES.iter().filter_map(|(other, _)| other.strip_prefix(&format!("{table}."))).collect();
         let figment = figment::Figment::from(figment::providers::Serialized::default(&format!("{table}.zzz"), 1));
         let error = figment.extract::<Config>().unwrap_err();
         let figment::error::Kind::UnknownField(_, taken) = error.kind else { panic!("{table}: {error}") };
@@ -161,8 +151,7 @@ fn the_example_file_is_whole_and_useless_as_it_stands() {
         let (_, section) = example.split_once(&format!("[{table}]")).expect(table);
         let section = section.split("\n[").next().unwrap();
         for key in *keys {
-            let line =
-                section.lines().find(|line| line.trim_start_matches("# ").starts_with(&format!("{} = ", key.name)));
+            let line = section.lines().find(|line| line.trim_start_matches("# ").starts_with(&format!("{} = ", key.name)));
             let line = line.unwrap_or_else(|| panic!("{table}.{} is missing", key.name));
             let shown = !line.starts_with('#') || key.default.is_empty();
             let default = format!("# {} = {}", key.name, key.default);

@@ -53,7 +53,9 @@ pub fn too_old(version_num: i32) -> Option<String> {
     let least = FIXED_MINORS.iter().find(|(fixed, _)| *fixed == major).map(|(_, minor)| *minor);
     match least {
         _ if major < 15 => Some(format!("PostgreSQL {major} is too old: 15 or later is needed")),
-        Some(least) if minor < least => Some(format!("PostgreSQL {major}.{minor} lacks a row-level security fix: {major}.{least} or later is needed")),
+        Some(least) if minor < least => {
+            Some(format!("PostgreSQL {major}.{minor} lacks a row-level security fix: {major}.{least} or later is needed"))
+        }
         _ => None,
     }
 }

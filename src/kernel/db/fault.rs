@@ -17,29 +17,45 @@ impl From<tokio_postgres::Error> for Error {
         let cause = format!("{} {}.{}", code.code(), db.table().unwrap_or("-"), db.constraint().unwrap_or("-"));
         let field = || field_of(db.table(), db.constraint().unwrap_or_default());
         let error = match code {
-            c if *c == SqlState::UNIQUE_VIOLATION => Error::new(&error::DUPLICATE)
-                .fault(key_of(db.table(), db.constraint().unwrap_or_default()), "unique", "Another resource has this key."),
+            c if *c == SqlState::UNIQUE_VIOLATION => Error::new(&error::DUPLICATE).fault(
+                key_of(db.table(), db.constraint().unwrap_or_default()),
+                "unique",
+                "Another resource has this key.",
+            ),
             c if *c == SqlState::FOREIGN_KEY_VIOLATION && db.message().starts_with("update or delete") => Error::new(&error::IN_USE),
             c if *c == SqlState::FOREIGN_KEY_VIOLATION => {
                 Error::new(&error::REFERENCE_UNKNOWN).fault(field(), "reference", "It points to nothing the caller can see.")
             }
             // Raised by kernel.refuse_move and sec.within_quota in policies/kernel.sql.
-            c if *c == SqlState::CHECK_VIOLATION && db.constraint().is_some_and(|name| name.ends_with("_move")) => Error::new(&error::MOVE_REFUSED),
-            c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && db.constraint().is_some_and(|name| name.starts_with("max_")) => {
-                Error::new(&error::QUOTA_EXCEEDED).fault(db.constraint().unwrap_or_default(), "quota", "The limit of the tenant's plan is reached.")
+            c if *c == SqlState::CHECK_VIOLATION && db.constraint().is_some_and(|name| name.ends_with("_move")) => {
+                Error::new(&error::MOVE_REFUSED)
             }
-            c if *c == SqlState::CHECK_VIOLATION => Error::new(&error::INVALID).fault(field(), "check", "The value breaks the rule of the field."),
+            c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && db.constraint().is_some_and(|name| name.starts_with("max_")) => {
+                Error::new(&error::QUOTA_EXCEEDED).fault(
+                    db.constraint().unwrap_or_default(),
+                    "quota",
+                    "The limit of the tenant's plan is reached.",
+                )
+            }
+            c if *c == SqlState::CHECK_VIOLATION => {
+                Error::new(&error::INVALID).fault(field(), "check", "The value breaks the rule of the field.")
+            }
             c if *c == SqlState::NOT_NULL_VIOLATION => {
                 Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "required", "The field is needed.")
             }
             c if *c == SqlState::INSUFFICIENT_PRIVILEGE || *c == SqlState::READ_ONLY_SQL_TRANSACTION => Error::new(&error::FORBIDDEN),
             c if *c == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => Error::new(&error::APPEND_ONLY),
-            c if *c == SqlState::T_R_SERIALIZATION_FAILURE || *c == SqlState::T_R_DEADLOCK_DETECTED || *c == SqlState::LOCK_NOT_AVAILABLE => {
+            c if *c == SqlState::T_R_SERIALIZATION_FAILURE
+                || *c == SqlState::T_R_DEADLOCK_DETECTED
+                || *c == SqlState::LOCK_NOT_AVAILABLE =>
+            {
                 Error::new(&error::CONFLICT).detail("Another change of the same records was under way; try again.")
             }
             c if c.code() == "EN001" => Error::new(&error::LAST_ADMINISTRATOR),
             c if *c == SqlState::QUERY_CANCELED => Error::new(&error::DEADLINE),
-            c if c.code().starts_with("22") => Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "type", "The value cannot be stored."),
+            c if c.code().starts_with("22") => {
+                Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "type", "The value cannot be stored.")
+            }
             c if c.code().starts_with("53") || c.code().starts_with("57") || c.code().starts_with("08") => Error::new(&error::UNAVAILABLE),
             _ => return Error::internal(format!("{cause} {}", db.message())),
         };

@@ -11,10 +11,8 @@ mod embedded {
 }
 
 /// Reapplied whole at every start, in this order; `roles` and `kernel` come before the migrations.
-static BEFORE: &[(&str, &str)] = &[
-    ("roles", include_str!("../../../policies/roles.sql")),
-    ("kernel", include_str!("../../../policies/kernel.sql")),
-];
+static BEFORE: &[(&str, &str)] =
+    &[("roles", include_str!("../../../policies/roles.sql")), ("kernel", include_str!("../../../policies/kernel.sql"))];
 static AFTER: &[(&str, &str)] = &[
     ("tenancy", include_str!("../../../policies/tenancy.sql")),
     ("identity", include_str!("../../../policies/identity.sql")),
@@ -60,10 +58,7 @@ async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> R
     run(client, AFTER).await?;
     let (kid, inner, outer) = sealer.key_row();
     client
-        .execute(
-            "insert into sec_priv.ctx_key (kid, ipad, opad) values ($1, $2, $3) on conflict (kid) do nothing",
-            &[&kid, &inner, &outer],
-        )
+        .execute("insert into sec_priv.ctx_key (kid, ipad, opad) values ($1, $2, $3) on conflict (kid) do nothing", &[&kid, &inner, &outer])
         .await?;
     for (role, password) in passwords {
         client.batch_execute(&format!("alter role enamel_{role} password '{}'", password.replace('\'', "''"))).await?;

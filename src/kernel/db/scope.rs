@@ -110,11 +110,8 @@ impl Scope {
         // Polled in order, and that is the order on the wire.
         let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
         let begin = join(conn.client.batch_execute(WIPE), conn.client.batch_execute(BEGIN_READ));
-        let ((((wiped, began), set), rows), ended) = join(
-            join(join(begin, conn.client.query(&set_context, &context)), reads),
-            conn.client.batch_execute("commit"),
-        )
-        .await;
+        let ((((wiped, began), set), rows), ended) =
+            join(join(join(begin, conn.client.query(&set_context, &context)), reads), conn.client.batch_execute("commit")).await;
         wiped?;
         began?;
         set?;
@@ -136,11 +133,9 @@ impl Scope {
         let conn = self.conn()?;
         conn.mark_dirty(true);
         let context: [Param<'_>; 1] = [&self.sealed];
-        let ((began, set), rows) = join(
-            join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)),
-            conn.client.query(&statement, params),
-        )
-        .await;
+        let ((began, set), rows) =
+            join(join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)), conn.client.query(&statement, params))
+                .await;
         began?;
         set?;
         Ok(rows?)
@@ -199,7 +194,8 @@ impl Scope {
             alive?;
             ended?;
         } else {
-            let append = self.prepare(&Query { text: Cow::Borrowed("select sec.audit_append($1)"), types: Cow::Borrowed(&[Type::JSONB]) }).await?;
+            let append =
+                self.prepare(&Query { text: Cow::Borrowed("select sec.audit_append($1)"), types: Cow::Borrowed(&[Type::JSONB]) }).await?;
             let events = crate::kernel::audit_store::rows(&self.events)?;
             let params: [Param<'_>; 1] = [&events];
             let (audited, ended) = join(conn.client.query(&append, &params), conn.client.batch_execute("commit")).await;

@@ -186,8 +186,7 @@ impl Store {
         // Amazon wants the region said again, except for its first one.
         if !self.custom_endpoint && self.region != region() {
             let there = BucketLocationConstraint::from(self.region.as_str());
-            create = create
-                .create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(there).build());
+            create = create.create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(there).build());
         }
         match create.send().await {
             Ok(_) => Ok(()),

@@ -29,23 +29,13 @@ pub struct Presigned {
 impl fmt::Debug for Presigned {
     /// The URL is a key to a patient's file and stays out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Presigned")
-            .field("method", &self.method)
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+        f.debug_struct("Presigned").field("method", &self.method).field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
 
 impl Store {
     /// One upload of exactly these bytes to a key that is still free.
-    pub async fn presign_put(
-        &self,
-        key: &str,
-        media_type: &str,
-        size: u64,
-        sha256_hex: &str,
-        valid_s: u32,
-    ) -> Result<Presigned> {
+    pub async fn presign_put(&self, key: &str, media_type: &str, size: u64, sha256_hex: &str, valid_s: u32) -> Result<Presigned> {
         let sum = unhex(sha256_hex).filter(|sum| sum.len() == 32);
         let sum = sum.ok_or_else(|| Error::internal("an unchecked SHA-256 reached the signer"))?;
         let size = i64::try_from(size).map_err(Error::internal)?;
@@ -89,21 +79,9 @@ fn attachment(file_name: &str) -> String {
     for byte in name.bytes() {
         match byte {
             // attr-char of RFC 8187 §3.2.1.
-            b'a'..=b'z'
-            | b'A'..=b'Z'
-            | b'0'..=b'9'
-            | b'!'
-            | b'#'
-            | b'$'
-            | b'&'
-            | b'+'
-            | b'-'
-            | b'.'
-            | b'^'
-            | b'_'
-            | b'`'
-            | b'|'
-            | b'~' => exact.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'&' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~' => {
+                exact.push(char::from(byte))
+            }
             _ => exact.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -117,8 +95,7 @@ fn plain(c: char) -> bool {
 
 /// Control characters, and those that turn the direction of writing (`photo\u{202e}gpj.exe`).
 fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -125,10 +125,7 @@ async fn a_signed_download_is_pinned() {
     let header = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "image/png");
     assert_eq!(header("cache-control"), "private, no-store");
-    assert_eq!(
-        header("content-disposition"),
-        r#"attachment; filename="R_ntgen.png"; filename*=UTF-8''R%C3%B6ntgen.png"#
-    );
+    assert_eq!(header("content-disposition"), r#"attachment; filename="R_ntgen.png"; filename*=UTF-8''R%C3%B6ntgen.png"#);
     assert_eq!(answer.bytes().await.unwrap(), BYTES);
 
     let tampered = [

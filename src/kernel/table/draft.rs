@@ -95,7 +95,12 @@ impl Draft {
     }
 
     /// The columns to store: `(column, value, type)`, sealed where the field says so.
-    pub fn stored(&self, table: &Table, row: Uuid, keys: &crate::kernel::crypto::TenantKeys) -> Result<Vec<(String, Value, tokio_postgres::types::Type)>> {
+    pub fn stored(
+        &self,
+        table: &Table,
+        row: Uuid,
+        keys: &crate::kernel::crypto::TenantKeys,
+    ) -> Result<Vec<(String, Value, tokio_postgres::types::Type)>> {
         use tokio_postgres::types::Type;
         let mut out = Vec::with_capacity(self.values.len() + 1);
         for (field, value) in &self.values {

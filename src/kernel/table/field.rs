@@ -146,9 +146,21 @@ pub struct Field {
 impl Field {
     const fn new(name: &'static str, ty: Ty) -> Field {
         Field {
-            name, ty, required: false, defaulted: false, access: Access::Write, form: Form::Any, length_max: 300,
-            range: (i64::MIN, i64::MAX), folded: false, sealing: Sealing::Plain, refers: Refers::Nothing,
-            sensitivity: Sensitivity::Business, staff_only: false, computed: None, doc: "",
+            name,
+            ty,
+            required: false,
+            defaulted: false,
+            access: Access::Write,
+            form: Form::Any,
+            length_max: 300,
+            range: (i64::MIN, i64::MAX),
+            folded: false,
+            sealing: Sealing::Plain,
+            refers: Refers::Nothing,
+            sensitivity: Sensitivity::Business,
+            staff_only: false,
+            computed: None,
+            doc: "",
         }
     }
     pub const fn uuid(name: &'static str) -> Field {
@@ -351,7 +363,10 @@ pub enum How {
     /// The blind index of the named field equals the keyed hash of the value.
     Blind(&'static str),
     /// A condition on another table, with `$value`; for what the record shows but does not hold.
-    Elsewhere { sql: &'static str, blind: bool },
+    Elsewhere {
+        sql: &'static str,
+        blind: bool,
+    },
 }
 
 /// One record: its table, its contract and who may touch it.

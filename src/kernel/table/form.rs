@@ -66,10 +66,14 @@ pub fn is_npi(text: &str) -> bool {
     if text.len() != 10 || !text.bytes().all(|b| b.is_ascii_digit()) || !text.starts_with(['1', '2']) {
         return false;
     }
-    let sum: u32 = text.bytes().enumerate().map(|(place, b)| {
-        let digit = u32::from(b - b'0');
-        if place % 2 == 0 { (digit * 2) / 10 + (digit * 2) % 10 } else { digit }
-    }).sum();
+    let sum: u32 = text
+        .bytes()
+        .enumerate()
+        .map(|(place, b)| {
+            let digit = u32::from(b - b'0');
+            if place % 2 == 0 { (digit * 2) / 10 + (digit * 2) % 10 } else { digit }
+        })
+        .sum();
     (24 + sum).is_multiple_of(10)
 }
 
@@ -85,7 +89,10 @@ fn is_slug(text: &str) -> bool {
 }
 
 pub fn is_uid(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.starts_with('.') && !text.ends_with('.')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && !text.starts_with('.')
+        && !text.ends_with('.')
 }
 
 /// Free JSON that a column keeps: bounded, and without what jsonb cannot hold.

@@ -7,7 +7,7 @@
 use super::field::{Filter, Home, How, Sort, Table, Ty};
 use super::record::{self, Record};
 use super::value::Value;
-use crate::kernel::context::{Plane, Permission};
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::Cipher;
 use crate::kernel::db::{Param, Query};
 use crate::kernel::error::{self, Error, Result};
@@ -32,12 +32,15 @@ pub struct Cursor {
     pub tenant: Uuid,
 }
 
+/// SQL of our own column names with `$value` for each value, and the values.
+pub type Extra = (Cow<'static, str>, Vec<(Value, Type)>);
+
 #[derive(Debug, Clone)]
 pub struct List {
     pub table: &'static Table,
     pub filters: Vec<(&'static Filter, Value)>,
     /// Conditions another contract made of our own columns: SQL with `$value`, its type and value.
-    pub extra: Vec<(Cow<'static, str>, Vec<(Value, Type)>)>,
+    pub extra: Vec<Extra>,
     pub sort: Sort,
     pub descending: bool,
     pub limit: usize,
@@ -82,7 +85,14 @@ impl Text {
 impl List {
     pub fn new(table: &'static Table) -> List {
         List {
-            table, filters: Vec::new(), extra: Vec::new(), sort: BY_ID, descending: false, limit: PAGE_SIZE, after: None, include_deleted: false,
+            table,
+            filters: Vec::new(),
+            extra: Vec::new(),
+            sort: BY_ID,
+            descending: false,
+            limit: PAGE_SIZE,
+            after: None,
+            include_deleted: false,
         }
     }
 
@@ -112,8 +122,12 @@ impl List {
         let limit = self.limit + 1;
         let inner = self.bounded(&mut text, &columns, &wheres, &merged, limit, many)?;
         text.sql = if many {
-            let source = format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
-            let keys = format!("r.tenant_id, r.id{}", if self.sort.column == "id" { String::new() } else { format!(", r.{} as sort_key", self.sort.column) });
+            let source =
+                format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
+            let keys = format!(
+                "r.tenant_id, r.id{}",
+                if self.sort.column == "id" { String::new() } else { format!(", r.{} as sort_key", self.sort.column) }
+            );
             let first = self.bounded(&mut text, &keys, &wheres, &merged, 1, many)?;
             let order = format!("{merged}, r.tenant_id {direction} limit {limit}");
             format!(
@@ -133,8 +147,11 @@ impl List {
         if self.table.has_tenant() {
             wheres = match tenant.filter(|_| plane.single_tenant() && self.table.home == Home::Tenant) {
                 Some(tenant) => format!("r.tenant_id = {}", text.bind(Value::Uuid(tenant), Type::UUID)),
-                None => format!("r.tenant_id = any ((select sec.{}({}))::uuid[])",
-                    if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane)),
+                None => format!(
+                    "r.tenant_id = any ((select sec.{}({}))::uuid[])",
+                    if self.table.home == Home::Shared { "shared" } else { "tenants" },
+                    read_bit(self.table, plane)
+                ),
             };
         }
         self.conditions(&mut text, &mut wheres)?;
@@ -173,7 +190,8 @@ impl List {
             let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
             format!("r.id {beyond}= {id} and (r.id, r.tenant_id) {beyond} ({id}, {tenant})")
         };
-        let select = |bound: &str, order: &str| format!("select {columns} from {table} r where {wheres}{bound} order by {order} limit {limit}");
+        let select =
+            |bound: &str, order: &str| format!("select {columns} from {table} r where {wheres}{bound} order by {order} limit {limit}");
         let by_id = format!("r.id {direction}");
         if column == "id" {
             let bound = self.after.as_ref().map(|cursor| format!(" and {}", tie(text, cursor)));
@@ -191,7 +209,9 @@ impl List {
                 let id = text.bind(Value::Uuid(cursor.id), Type::UUID);
                 if many {
                     let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
-                    format!(" and (r.{column}, r.id) {beyond}= ({value}, {id}) and (r.{column}, r.id, r.tenant_id) {beyond} ({value}, {id}, {tenant})")
+                    format!(
+                        " and (r.{column}, r.id) {beyond}= ({value}, {id}) and (r.{column}, r.id, r.tenant_id) {beyond} ({value}, {id}, {tenant})"
+                    )
                 } else {
                     format!(" and (r.{column}, r.id) {beyond} ({value}, {id})")
                 }

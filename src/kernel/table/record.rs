@@ -23,10 +23,7 @@ pub struct Record {
 
 impl Record {
     pub fn get(&self, name: &str) -> &Json {
-        debug_assert!(
-            self.table.field(name).is_some() || COMMON.contains(&name),
-            "{} has no field {name}", self.table.name
-        );
+        debug_assert!(self.table.field(name).is_some() || COMMON.contains(&name), "{} has no field {name}", self.table.name);
         self.json.get(name).unwrap_or(&Json::Null)
     }
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -50,7 +47,8 @@ impl Record {
     }
 }
 
-const COMMON: &[&str] = &["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "version", "deleted_at", "delete_reason"];
+const COMMON: &[&str] =
+    &["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "version", "deleted_at", "delete_reason"];
 
 /// The columns a plane may read, in the order [`decode`] takes them, as `r.<column>`.
 pub fn columns(table: &'static Table, plane: Plane) -> String {

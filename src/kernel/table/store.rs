@@ -100,7 +100,10 @@ pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, key
     let plane = scope.context().plane;
     let sql = format!(
         "insert into {} as r ({}) values ({}) returning {}",
-        table.name, names.join(", "), places.join(", "), record::columns(table, plane)
+        table.name,
+        names.join(", "),
+        places.join(", "),
+        record::columns(table, plane)
     );
     let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
     let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
@@ -111,7 +114,8 @@ pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, key
 
 /// A client-made id that is taken answers like any other key, by its field.
 fn taken(failure: Error, table: &Table, draft: &Draft) -> Error {
-    let pkey = failure.code == &error::DUPLICATE && draft.id.is_some()
+    let pkey = failure.code == &error::DUPLICATE
+        && draft.id.is_some()
         && failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(&format!("{}_pkey", table.name)));
     if pkey { Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.") } else { failure }
 }
@@ -155,7 +159,11 @@ pub async fn update(scope: &mut Scope, was: &Record, draft: &Draft, by: &str, ke
 pub fn refuse_move(machine: &super::field::Machine, from: &str) -> Error {
     let onward = machine.onward(from);
     let allowed = if onward.is_empty() { "nowhere".to_owned() } else { onward.join(", ") };
-    Error::new(&error::MOVE_REFUSED).detail(format!("It is {from}; from there it can go to {allowed}.")).fault(machine.column, "state", "The move does not exist.")
+    Error::new(&error::MOVE_REFUSED).detail(format!("It is {from}; from there it can go to {allowed}.")).fault(
+        machine.column,
+        "state",
+        "The move does not exist.",
+    )
 }
 
 /// Retires a record: it stays, leaves the lists and can be read by those who ask for deleted rows.
@@ -196,7 +204,9 @@ async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Val
         let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
         match field.refers {
             Refers::Shared(target, column) => {
-                let sql = format!("select tenant_id from {target} where tenant_id = any ((select sec.shared(0))::uuid[]) and id = $1 and deleted_at is null");
+                let sql = format!(
+                    "select tenant_id from {target} where tenant_id = any ((select sec.shared(0))::uuid[]) and id = $1 and deleted_at is null"
+                );
                 let rows = scope.rows_once(&sql, &[(id, Type::UUID)]).await?;
                 let owner: Uuid = rows.first().ok_or_else(unknown)?.try_get(0)?;
                 out.push((column.to_owned(), Value::Uuid(owner), Type::UUID));

@@ -121,11 +121,9 @@ pub fn parse(field: &Field, json: &Json) -> Result<Value, (&'static str, String)
             Json::Object(_) | Json::Array(_) => super::form::bounded(json).map(|()| Value::Json(json.clone())),
             _ => Err(wrong("an object or an array")),
         },
-        Ty::TextArray => strings(json)?
-            .into_iter()
-            .map(|item| super::form::checked(field, item))
-            .collect::<Result<_, _>>()
-            .map(Value::Texts),
+        Ty::TextArray => {
+            strings(json)?.into_iter().map(|item| super::form::checked(field, item)).collect::<Result<_, _>>().map(Value::Texts)
+        }
         Ty::UuidArray => strings(json)?
             .into_iter()
             .map(|item| item.parse().map_err(|_| wrong("a list of UUIDs")))

@@ -14,8 +14,7 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A provider that sends batches to `endpoint`; needs a running runtime.
 pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, Box<dyn Error + Send + Sync>> {
-    let client =
-        reqwest::Client::builder().timeout(EXPORT_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
+    let client = reqwest::Client::builder().timeout(EXPORT_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)

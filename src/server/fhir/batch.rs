@@ -50,7 +50,9 @@ async fn one(caller: &Caller, entry: Entry, prefer: Prefer, base: &str) -> Resul
             let found = search::run(caller, def.name, &query, base).await;
             found.map(|bundle| Reply { status: 200, resource: Some(bundle), ..Reply::default() })
         }
-        (Method::Get, None, true) => read::one(caller, sources, id()?).await.map(|shown| reply(200, shown, def.name, Return::Representation, base)),
+        (Method::Get, None, true) => {
+            read::one(caller, sources, id()?).await.map(|shown| reply(200, shown, def.name, Return::Representation, base))
+        }
         (Method::Post, Some(resource), false) if target.query.is_empty() => {
             def.allows(Interaction::Create)?;
             let resource = check::sound(resource, def.name)?;
@@ -65,7 +67,9 @@ async fn one(caller: &Caller, entry: Entry, prefer: Prefer, base: &str) -> Resul
         }
         (Method::Delete, None, true) => {
             def.allows(Interaction::Delete)?;
-            write::retire(caller, sources, id()?, super::version(entry.if_match.as_deref())?).await.map(|()| Reply { status: 204, ..Reply::default() })
+            write::retire(caller, sources, id()?, super::version(entry.if_match.as_deref())?)
+                .await
+                .map(|()| Reply { status: 204, ..Reply::default() })
         }
         _ => Err(Error::new(&error::METHOD_NOT_ALLOWED)),
     };
@@ -87,7 +91,13 @@ fn action(method: Method) -> Action {
 fn reply(status: u16, shown: read::Shown, type_name: &str, wanted: Return, base: &str) -> Reply {
     let modified = shown.modified();
     let location = format!("{base}/{type_name}/{}/_history/{}", shown.record.id, shown.record.version);
-    let mut reply = Reply { status, location: (status == 201).then_some(location), etag: Some(shown.record.etag()), last_modified: modified, ..Reply::default() };
+    let mut reply = Reply {
+        status,
+        location: (status == 201).then_some(location),
+        etag: Some(shown.record.etag()),
+        last_modified: modified,
+        ..Reply::default()
+    };
     match wanted {
         Return::Minimal => {}
         Return::Representation => reply.resource = Some(shown.resource.into_value()),

@@ -73,7 +73,14 @@ fn by_id(writing: &mut Writing, asked: &Asked) -> String {
     }
 }
 
-async fn one(caller: &Caller, context: &Context, mapping: &'static Mapping, writing: &mut Writing, find: &Find, asked: &Asked) -> Result<String> {
+async fn one(
+    caller: &Caller,
+    context: &Context,
+    mapping: &'static Mapping,
+    writing: &mut Writing,
+    find: &Find,
+    asked: &Asked,
+) -> Result<String> {
     Ok(match (find, asked) {
         (Find::Never, _) => "false".into(),
         (Find::Text { within, starts, words, exact }, Asked::Text(text)) => {
@@ -129,7 +136,15 @@ fn identified(writing: &mut Writing, within: &str, token: &Token, value: Option<
 }
 
 /// A sealed value is found by its keyed hash, and each tenant hashes with a key of its own.
-async fn blind(caller: &Caller, context: &Context, mapping: &'static Mapping, writing: &mut Writing, table: &str, column: &str, code: &str) -> Result<String> {
+async fn blind(
+    caller: &Caller,
+    context: &Context,
+    mapping: &'static Mapping,
+    writing: &mut Writing,
+    table: &str,
+    column: &str,
+    code: &str,
+) -> Result<String> {
     let keys = &caller.kernel.keys;
     let mut tenants: Vec<Uuid> = context.tenant.into_iter().collect();
     if !context.plane.single_tenant() {

@@ -72,9 +72,16 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
     for (_, part) in parts(mapping, plane) {
         let of = match part.link {
             Link::Child(column) => format!("r.{column} = $1"),
-            Link::Parent(column) => format!("r.id = any (array(select x.{column} from {} x where x.tenant_id = any ({own}) and x.id = $1))", mapping.table.name),
+            Link::Parent(column) => {
+                format!("r.id = any (array(select x.{column} from {} x where x.tenant_id = any ({own}) and x.id = $1))", mapping.table.name)
+            }
         };
-        let text = format!("select {} from {} r where r.tenant_id = any ({own}) and {of}{} order by r.id", record::columns(part.table, plane), part.table.name, alive(part.table));
+        let text = format!(
+            "select {} from {} r where r.tenant_id = any ({own}) and {of}{} order by r.id",
+            record::columns(part.table, plane),
+            part.table.name,
+            alive(part.table)
+        );
         queries.push(built(text, types.clone(), values.clone()));
     }
     Ok(queries)
@@ -207,7 +214,9 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
     };
     let text = format!(
         "select {} from {} r where r.tenant_id = any ($1) and r.{column} = any ($2){} order by r.id",
-        record::columns(part.table, plane), part.table.name, alive(part.table)
+        record::columns(part.table, plane),
+        part.table.name,
+        alive(part.table)
     );
     built(text, vec![Type::UUID_ARRAY, Type::UUID_ARRAY], vec![Value::Uuids(tenants), Value::Uuids(ids)])
 }

@@ -92,7 +92,12 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
 }
 
 /// The rows of all tables after the cursor, merged; one more than the page, when there are more.
-async fn fetch(caller: &Caller, context: &Context, lists: &mut [(&'static Mapping, List)], query: &Query) -> Result<(Vec<Found>, Option<u64>)> {
+async fn fetch(
+    caller: &Caller,
+    context: &Context,
+    lists: &mut [(&'static Mapping, List)],
+    query: &Query,
+) -> Result<(Vec<Found>, Option<u64>)> {
     let own = caller.kernel.keys.own();
     if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
         let cursor = Cursor::open(text, first, own)?;

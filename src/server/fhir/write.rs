@@ -47,15 +47,25 @@ async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Re
 }
 
 fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
-    let missing = mapping.table.fields.iter().filter(|field| field.required && field.on_create()).find(|field| columns.get(field.name).is_none());
+    let missing =
+        mapping.table.fields.iter().filter(|field| field.required && field.on_create()).find(|field| columns.get(field.name).is_none());
     match missing {
         None => Ok(()),
-        Some(_) => Err(Error::new(&error::INVALID).fault(mapping.of.name, "required", "The resource lacks an element that its record needs.")),
+        Some(_) => {
+            Err(Error::new(&error::INVALID).fault(mapping.of.name, "required", "The resource lacks an element that its record needs."))
+        }
     }
 }
 
 /// Replaces what the resource says of a record; columns that FHIR does not speak about stay.
-pub async fn update(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>, resource: Resource, base: &str) -> Result<Shown> {
+pub async fn update(
+    caller: &Caller,
+    sources: &[&'static Mapping],
+    id: Uuid,
+    version: Option<i64>,
+    resource: Resource,
+    base: &str,
+) -> Result<Shown> {
     if subset::is_cut(&resource) {
         let text = "A resource that was cut down is not stored.";
         return Err(Error::new(&error::INVALID).fault(format!("{}.meta.tag", resource.type_name()), "invariant", text));
@@ -79,7 +89,8 @@ pub async fn update(caller: &Caller, sources: &[&'static Mapping], id: Uuid, ver
 
 /// Columns that are set once: the same value is no change, another one is refused.
 fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result<()> {
-    let fixed: Vec<&'static str> = columns.names().filter(|name| mapping.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
+    let fixed: Vec<&'static str> =
+        columns.names().filter(|name| mapping.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
     for name in fixed {
         if !columns.agree(was, &[name]) {
             let refusal = Error::new(&error::INVALID).fault(name, "fixed", "It is set once and stays.");
@@ -102,16 +113,23 @@ fn move_of(was: &Record, draft: &Draft) -> &'static str {
 /// Retiring is idempotent: what is retired already stays so.
 pub async fn retire(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>) -> Result<()> {
     let keys = &caller.kernel.keys;
-    let (mut scope, _, was) = match locked(caller, sources, id, version, |mapping| mapping.take.is_some() && mapping.table.offers(Verb::Delete)).await {
-        Err(refusal) if refusal.code == &error::GONE => return Ok(()),
-        other => other?,
-    };
+    let (mut scope, _, was) =
+        match locked(caller, sources, id, version, |mapping| mapping.take.is_some() && mapping.table.offers(Verb::Delete)).await {
+            Err(refusal) if refusal.code == &error::GONE => return Ok(()),
+            other => other?,
+        };
     store::retire(&mut scope, &was, None, keys).await?;
     scope.commit().await
 }
 
 /// The record of that id in whichever table of the type has it, locked.
-async fn locked(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>, may: fn(&Mapping) -> bool) -> Result<(Scope, &'static Mapping, Record)> {
+async fn locked(
+    caller: &Caller,
+    sources: &[&'static Mapping],
+    id: Uuid,
+    version: Option<i64>,
+    may: fn(&Mapping) -> bool,
+) -> Result<(Scope, &'static Mapping, Record)> {
     caller.on(&[Plane::Staff])?;
     let keys = &caller.kernel.keys;
     let mut refusal = Error::new(&error::NOT_FOUND);
@@ -142,7 +160,14 @@ async fn locked(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version
 }
 
 /// Rows the record points to: changed where it points to one already, made where it does not.
-async fn parents(scope: &mut Scope, mapping: &'static Mapping, root: &mut Columns, parts: &[Option<Vec<Columns>>], was: Option<&Record>, keys: &Keyring) -> Result<()> {
+async fn parents(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    root: &mut Columns,
+    parts: &[Option<Vec<Columns>>],
+    was: Option<&Record>,
+    keys: &Keyring,
+) -> Result<()> {
     for (part, rows) in mapping.parts.iter().zip(parts) {
         let (Link::Parent(column), Some(row)) = (part.link, rows.as_ref().and_then(|rows| rows.first())) else { continue };
         let id = root.get(column).cloned().or_else(|| was.map(|was| was.get(column).clone())).unwrap_or(Json::Null);
@@ -176,12 +201,19 @@ fn unknown(root: &Columns, column: &'static str) -> Error {
 }
 
 fn settled_part(part: &Part, row: &mut Columns) {
-    let fixed: Vec<&'static str> = row.names().filter(|name| part.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
+    let fixed: Vec<&'static str> =
+        row.names().filter(|name| part.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
     fixed.into_iter().for_each(|name| row.remove(name));
 }
 
 /// Rows that belong to the record: equal ones stay, alike ones are changed, the others made and retired.
-async fn children(scope: &mut Scope, mapping: &'static Mapping, root: &Record, parts: &[Option<Vec<Columns>>], keys: &Keyring) -> Result<()> {
+async fn children(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    root: &Record,
+    parts: &[Option<Vec<Columns>>],
+    keys: &Keyring,
+) -> Result<()> {
     if parts.iter().all(Option::is_none) || mapping.parts.iter().all(|part| matches!(part.link, Link::Parent(_))) {
         return Ok(());
     }

@@ -139,11 +139,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Connection<Io> {
         sent
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let sent = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
         this.watch_sent(cx, &sent)?;

@@ -69,16 +69,14 @@ async fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 async fn contents(name: &str, path: &Path) -> io::Result<Vec<u8>> {
-    let failed =
-        |error: io::Error| io::Error::new(error.kind(), format!("{name}: {}: {}", path.display(), error.kind()));
+    let failed = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {}: {}", path.display(), error.kind()));
     tokio::fs::read(path).await.map_err(failed)
 }
 
 /// poem takes a key that does not belong to the certificate, and every handshake would fail.
 fn check(cert: &[u8], key: &[u8]) -> Result<(), String> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(cert)
-        .collect::<Result<_, _>>()
-        .map_err(|_| "server.tls_cert: is not a PEM file of certificates")?;
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(cert).collect::<Result<_, _>>().map_err(|_| "server.tls_cert: is not a PEM file of certificates")?;
     if chain.is_empty() {
         return Err("server.tls_cert: has no certificate".to_owned());
     }

@@ -86,8 +86,7 @@ mod tests {
 
     #[test]
     fn a_path_names_its_methods_in_order() {
-        let table =
-            AllowTable::default().path("/patients", &[Method::POST, Method::GET]).path("/patients", &[Method::DELETE]);
+        let table = AllowTable::default().path("/patients", &[Method::POST, Method::GET]).path("/patients", &[Method::DELETE]);
         assert_eq!(table.at(Some("/patients")).unwrap(), "DELETE, GET, HEAD, OPTIONS, POST");
         assert!(table.at(Some("/other")).is_none() && table.at(None).is_none());
         assert_eq!(router_template("/a/{id}/b/{other_id}"), "/a/:id/b/:other_id");

@@ -67,8 +67,7 @@ fn app(change: Arc<Change>) -> Route {
             Ok("changed".to_owned())
         }
     });
-    let size =
-        || answer_with(|mut request| async move { Ok(request.take_body().into_bytes().await?.len().to_string()) });
+    let size = || answer_with(|mut request| async move { Ok(request.take_body().into_bytes().await?.len().to_string()) });
     let tenant = answer_with(|request| async move {
         request.data::<Arc<RequestTrace>>().unwrap().set_tenant(uuid::Uuid::from_u128(5));
         Ok("of a tenant".to_owned())
@@ -95,8 +94,7 @@ async fn serve(toml: &str) -> Served {
     let config = Config::sample(&format!("[server]\nlisten = \"127.0.0.1:0\"\n{toml}")).server;
     let mut contract = Contract::new(&config);
     contract.renderers = Renderers::default().under("/fhir/r4", outcome);
-    contract.allow =
-        AllowTable::default().api::<Notes>("/api/v1").path("/hello", &[Method::GET]).path("/panic", &[Method::GET]);
+    contract.allow = AllowTable::default().api::<Notes>("/api/v1").path("/hello", &[Method::GET]).path("/panic", &[Method::GET]);
     contract.bodies = contract.bodies.at(Method::POST, "/fhir/r4", config.bundle_limit_bytes);
     let change = Arc::new(Change::default());
     let guarded = guard(app(change.clone()), contract, &config);
@@ -130,18 +128,14 @@ async fn every_answer_has_its_id_and_is_safe_in_a_browser() {
         assert_eq!((header("x-content-type-options"), header("referrer-policy")), ("nosniff", "no-referrer"));
         assert_eq!((header("cache-control"), header("strict-transport-security")), ("no-store", "max-age=31536000"));
         assert!(header("content-security-policy").contains("frame-ancestors 'none'"));
-        assert!(
-            !answer.headers().contains_key("access-control-allow-origin") && !answer.headers().contains_key("server")
-        );
+        assert!(!answer.headers().contains_key("access-control-allow-origin") && !answer.headers().contains_key("server"));
     }
 }
 
 #[tokio::test]
 async fn a_head_over_its_limit_is_431() {
     let served = serve("header_limit_bytes = 4096").await;
-    let send = |length: usize| {
-        reqwest::Client::new().get(format!("{}/hello", served.url)).header("x-long", "a".repeat(length)).send()
-    };
+    let send = |length: usize| reqwest::Client::new().get(format!("{}/hello", served.url)).header("x-long", "a".repeat(length)).send();
     assert_eq!(send(3800).await.unwrap().status(), 200);
     let refused = send(4096).await.unwrap();
     assert_eq!(refused.status(), 431);
@@ -153,9 +147,7 @@ async fn a_head_over_its_limit_is_431() {
 #[tokio::test]
 async fn a_body_over_its_limit_is_413_with_and_without_its_length() {
     let served = serve("body_limit_bytes = 1000\nbundle_limit_bytes = 5000000").await;
-    let send = |path: &str, body: reqwest::Body| {
-        reqwest::Client::new().post(format!("{}{path}", served.url)).body(body).send()
-    };
+    let send = |path: &str, body: reqwest::Body| reqwest::Client::new().post(format!("{}{path}", served.url)).body(body).send();
     let chunked = |bytes: usize| {
         let chunks = std::iter::repeat_with(|| Ok::<_, io::Error>(vec![b'a'; 1000])).take(bytes / 1000);
         reqwest::Body::wrap_stream(futures_util::stream::iter(chunks))
@@ -236,11 +228,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
     assert_eq!((options.status().as_u16(), &options.headers()["allow"] == "GET, HEAD, OPTIONS"), (204, true));
     assert_eq!(send("OPTIONS", "/nothing").await.unwrap().status(), 404);
     let head = send("HEAD", "/hello").await.unwrap();
-    assert_ne!(
-        head.headers().get("content-length").map(|length| length.as_bytes()),
-        Some(&b"0"[..]),
-        "not what GET has"
-    );
+    assert_ne!(head.headers().get("content-length").map(|length| length.as_bytes()), Some(&b"0"[..]), "not what GET has");
     assert_eq!((head.status().as_u16(), head.text().await.unwrap().as_str()), (200, ""));
 }
 
@@ -258,10 +246,7 @@ async fn no_refusal_repeats_what_was_sent() {
         (post(json, r#"{"text":hunter2"#).await.unwrap(), "body.malformed"),
         (post("text/hunter2", "hunter2").await.unwrap(), "body.media_type"),
         (get_from(&served, "/api/v1/notes/hunter2").await, "not_found"),
-        (
-            get_from(&served, "/api/v1/notes/00000000-0000-0000-0000-000000000001?limit=hunter2").await,
-            "parameter.invalid",
-        ),
+        (get_from(&served, "/api/v1/notes/00000000-0000-0000-0000-000000000001?limit=hunter2").await, "parameter.invalid"),
         (get_from(&served, "/hunter2").await, "route.unknown"),
     ];
     for (answer, code) in answers {

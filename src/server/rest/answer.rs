@@ -15,10 +15,8 @@ pub fn json(status: StatusCode, value: &Json) -> Result<Response> {
 
 pub fn record(status: StatusCode, record: &Record) -> Result<Response> {
     let body = serde_json::to_vec(&record.json).map_err(Error::internal)?;
-    let mut answer = Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ETAG, record.etag());
+    let mut answer =
+        Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").header(header::ETAG, record.etag());
     if status == StatusCode::CREATED {
         answer = answer.header(header::LOCATION, format!("/api/v1{}/{}", record.table.path, record.id));
     }

@@ -1,9 +1,9 @@
 //! Idempotency-Key: one key, one effect, also across crashes, retries and servers. The kept answer commits with the
 //! effect, so there is no moment in which one exists without the other. Answers are sealed: they hold what was written.
 
+use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
@@ -43,7 +43,11 @@ impl Key {
         let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
         let key = header.to_str().unwrap_or_default();
         if key.is_empty() || key.len() > KEY_LENGTH_MAX {
-            return Err(Error::new(&error::PARAMETER_INVALID).fault("Idempotency-Key", "length", "It must have 1 to 255 visible characters."));
+            return Err(Error::new(&error::PARAMETER_INVALID).fault(
+                "Idempotency-Key",
+                "length",
+                "It must have 1 to 255 visible characters.",
+            ));
         }
         let route = format!("{} {}", request.method(), request.original_uri().path());
         Ok(Some(Key { key: key.to_owned(), route: route.chars().take(300).collect(), body_hash: Sha256::digest(body).to_vec() }))
@@ -106,7 +110,8 @@ fn owner(caller: &Caller) -> Result<(Uuid, Uuid)> {
 fn revive(kept: &Json) -> Result<Response> {
     let broken = || Error::internal("a kept answer is broken");
     let status = kept["status"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or_else(broken)?;
-    let mut answer = Response::builder().status(StatusCode::from_u16(status).map_err(Error::internal)?).header("idempotency-replayed", "true");
+    let mut answer =
+        Response::builder().status(StatusCode::from_u16(status).map_err(Error::internal)?).header("idempotency-replayed", "true");
     for pair in kept["headers"].as_array().ok_or_else(broken)? {
         let (Some(name), Some(value)) = (pair[0].as_str(), pair[1].as_str()) else { return Err(broken()) };
         answer = answer.header(name.parse::<HeaderName>().map_err(Error::internal)?, value);

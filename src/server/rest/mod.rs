@@ -106,10 +106,19 @@ impl OpenApi for Rest {
 
     fn register(registry: &mut Registry) {
         schema::problem(registry);
-        registry.security_schemes.insert("bearer", MetaSecurityScheme {
-            ty: "http", description: Some("An opaque access token of /oauth2/token or /sessions/sign-in."), name: None, key_in: None,
-            scheme: Some("bearer"), bearer_format: None, flows: None, openid_connect_url: None,
-        });
+        registry.security_schemes.insert(
+            "bearer",
+            MetaSecurityScheme {
+                ty: "http",
+                description: Some("An opaque access token of /oauth2/token or /sessions/sign-in."),
+                name: None,
+                key_in: None,
+                scheme: Some("bearer"),
+                bearer_format: None,
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
         for table in tables() {
             for shape in [Shape::Read, Shape::Create, Shape::Update, Shape::Page] {
                 let offered = match shape {

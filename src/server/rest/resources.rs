@@ -38,7 +38,9 @@ pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Res
     let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
     let record = store::one(table, context.plane, rows, &caller.kernel.keys).await;
-    let record = match record.and_then(|record| if record.deleted() && !wants_deleted(&request) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }) {
+    let record = match record
+        .and_then(|record| if record.deleted() && !wants_deleted(&request) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) })
+    {
         Ok(record) => record,
         Err(refusal) => {
             caller.refused(table, Some(id), Action::Read, &refusal).await?;

@@ -1,3 +1,4 @@
+// long because: one file alone touches poem-openapi's hidden registry types.
 //! Field tables as OpenAPI 3.0 schemas. The only file that touches poem-openapi's registry types (hidden upstream: the
 //! version is pinned).
 
@@ -99,7 +100,11 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
     match shape {
         Shape::Page => {
             let items = MetaSchema { items: Some(Box::new(reference(table.schema))), ..MetaSchema::new("array") };
-            let next = MetaSchema { nullable: true, description: Some("Give it as `cursor` for the next page; null on the last."), ..base(Ty::Text) };
+            let next = MetaSchema {
+                nullable: true,
+                description: Some("Give it as `cursor` for the next page; null on the last."),
+                ..base(Ty::Text)
+            };
             let total = MetaSchema { description: Some("Only when asked for by `total=true`."), ..base(Ty::BigInt) };
             schema.properties = vec![("items", inline(items)), ("next", inline(next)), ("total", inline(total))];
             schema.required = vec!["items", "next"];
@@ -168,8 +173,13 @@ pub fn problem(registry: &mut Registry) {
     let problem = MetaSchema {
         description: Some("RFC 9457. `code` is stable; `errors` names every broken rule and never a value."),
         properties: vec![
-            ("type", inline(base(Ty::Text))), ("title", inline(base(Ty::Text))), ("status", inline(base(Ty::Int))),
-            ("code", inline(base(Ty::Text))), ("detail", inline(base(Ty::Text))), ("request_id", inline(base(Ty::Uuid))), ("errors", inline(errors)),
+            ("type", inline(base(Ty::Text))),
+            ("title", inline(base(Ty::Text))),
+            ("status", inline(base(Ty::Int))),
+            ("code", inline(base(Ty::Text))),
+            ("detail", inline(base(Ty::Text))),
+            ("request_id", inline(base(Ty::Uuid))),
+            ("errors", inline(errors)),
         ],
         required: vec!["type", "title", "status", "code"],
         ..MetaSchema::new("object")
@@ -180,8 +190,14 @@ pub fn problem(registry: &mut Registry) {
 
 fn parameter(name: &str, place: MetaParamIn, schema: MetaSchema, required: bool, doc: &str) -> MetaOperationParam {
     MetaOperationParam {
-        name: name.to_owned(), schema: inline(schema), in_type: place, description: (!doc.is_empty()).then(|| doc.to_owned()),
-        required, deprecated: false, explode: true, style: None,
+        name: name.to_owned(),
+        schema: inline(schema),
+        in_type: place,
+        description: (!doc.is_empty()).then(|| doc.to_owned()),
+        required,
+        deprecated: false,
+        explode: true,
+        style: None,
     }
 }
 
@@ -189,7 +205,13 @@ fn path_id() -> MetaOperationParam {
     parameter("id", MetaParamIn::Path, base(Ty::Uuid), true, "")
 }
 fn if_match(required: bool) -> MetaOperationParam {
-    parameter("If-Match", MetaParamIn::Header, base(Ty::Text), required, "The ETag of the version that was read; 412 when it is no longer current.")
+    parameter(
+        "If-Match",
+        MetaParamIn::Header,
+        base(Ty::Text),
+        required,
+        "The ETag of the version that was read; 412 when it is no longer current.",
+    )
 }
 fn idempotency_key() -> MetaOperationParam {
     parameter("Idempotency-Key", MetaParamIn::Header, base(Ty::Text), false, "One key, one effect, for 24 hours.")
@@ -208,7 +230,9 @@ fn list_parameters(table: &'static Table) -> Vec<MetaOperationParam> {
     if table.soft_delete {
         out.push(parameter("include_deleted", MetaParamIn::Query, base(Ty::Bool), false, "Retired rows too."));
     }
-    out.extend(table.filters.iter().map(|filter| parameter(filter.name, MetaParamIn::Query, of_filter(table, filter), false, doc_of(filter))));
+    out.extend(
+        table.filters.iter().map(|filter| parameter(filter.name, MetaParamIn::Query, of_filter(table, filter), false, doc_of(filter))),
+    );
     out
 }
 
@@ -237,10 +261,16 @@ fn body(schema: String) -> Option<MetaRequest> {
 
 fn answer(status: u16, description: &'static str, schema: Option<String>, etag: bool) -> MetaResponse {
     let headers = etag.then(|| MetaHeader {
-        name: "ETag".into(), description: Some("For If-Match.".into()), required: true, deprecated: false, schema: inline(base(Ty::Text)),
+        name: "ETag".into(),
+        description: Some("For If-Match.".into()),
+        required: true,
+        deprecated: false,
+        schema: inline(base(Ty::Text)),
     });
     MetaResponse {
-        description, status: Some(status), status_range: None,
+        description,
+        status: Some(status),
+        status_range: None,
         content: schema.map(|schema| MetaMediaType { content_type: JSON, schema: reference(&schema) }).into_iter().collect(),
         headers: headers.into_iter().collect(),
     }
@@ -268,8 +298,11 @@ fn refusals(statuses: &[u16]) -> Vec<MetaResponse> {
     statuses
         .iter()
         .map(|status| MetaResponse {
-            description: text(*status), status: Some(*status), status_range: None,
-            content: vec![MetaMediaType { content_type: PROBLEM, schema: reference("Problem") }], headers: Vec::new(),
+            description: text(*status),
+            status: Some(*status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: PROBLEM, schema: reference("Problem") }],
+            headers: Vec::new(),
         })
         .collect()
 }
@@ -289,23 +322,71 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
     let page = Some(Shape::Page.name(table.schema));
     let read = Some(table.schema.to_owned());
     let (method, path, id, summary, params, request, mut responses, errors): (_, _, _, _, _, _, _, &[u16]) = match verb {
-        Verb::List => (Http::GET, table.path.to_owned(), format!("list{}", table.plural), format!("List {}", table.name.replace('_', " ")),
-            list_parameters(table), None, vec![answer(200, "A page.", page, false)], &[400, 401, 403, 429, 503]),
-        Verb::Create => (Http::POST, table.path.to_owned(), format!("create{}", table.schema), format!("Create a {}", words(table.schema)),
-            vec![idempotency_key()], body(Shape::Create.name(table.schema)), vec![answer(201, "Stored.", read, true)], &[400, 401, 403, 409, 413, 415, 422, 429, 503]),
-        Verb::Read => (Http::GET, one, format!("get{}", table.schema), format!("Get a {}", words(table.schema)),
-            vec![path_id()], None, vec![answer(200, "The record.", read, true)], &[401, 403, 404, 429, 503]),
-        Verb::Update => (Http::PATCH, one, format!("update{}", table.schema), format!("Change a {} (JSON merge patch)", words(table.schema)),
-            vec![path_id(), if_match(true)], body(Shape::Update.name(table.schema)), vec![answer(200, "As it is now.", read, true)],
-            &[400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503]),
-        Verb::Delete => (Http::DELETE, one, format!("delete{}", table.schema), format!("Retire a {}", words(table.schema)),
-            vec![path_id(), if_match(true), parameter("reason", MetaParamIn::Query, base(Ty::Text), false, "Kept with the record.")], None,
-            vec![answer(204, "Retired.", None, false)], &[401, 403, 404, 409, 412, 428, 429, 503]),
+        Verb::List => (
+            Http::GET,
+            table.path.to_owned(),
+            format!("list{}", table.plural),
+            format!("List {}", table.name.replace('_', " ")),
+            list_parameters(table),
+            None,
+            vec![answer(200, "A page.", page, false)],
+            &[400, 401, 403, 429, 503],
+        ),
+        Verb::Create => (
+            Http::POST,
+            table.path.to_owned(),
+            format!("create{}", table.schema),
+            format!("Create a {}", words(table.schema)),
+            vec![idempotency_key()],
+            body(Shape::Create.name(table.schema)),
+            vec![answer(201, "Stored.", read, true)],
+            &[400, 401, 403, 409, 413, 415, 422, 429, 503],
+        ),
+        Verb::Read => (
+            Http::GET,
+            one,
+            format!("get{}", table.schema),
+            format!("Get a {}", words(table.schema)),
+            vec![path_id()],
+            None,
+            vec![answer(200, "The record.", read, true)],
+            &[401, 403, 404, 429, 503],
+        ),
+        Verb::Update => (
+            Http::PATCH,
+            one,
+            format!("update{}", table.schema),
+            format!("Change a {} (JSON merge patch)", words(table.schema)),
+            vec![path_id(), if_match(true)],
+            body(Shape::Update.name(table.schema)),
+            vec![answer(200, "As it is now.", read, true)],
+            &[400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503],
+        ),
+        Verb::Delete => (
+            Http::DELETE,
+            one,
+            format!("delete{}", table.schema),
+            format!("Retire a {}", words(table.schema)),
+            vec![path_id(), if_match(true), parameter("reason", MetaParamIn::Query, base(Ty::Text), false, "Kept with the record.")],
+            None,
+            vec![answer(204, "Retired.", None, false)],
+            &[401, 403, 404, 409, 412, 428, 429, 503],
+        ),
     };
     responses.extend(refusals(errors));
     let operation = MetaOperation {
-        method: method.clone(), tags: vec![table.tag], summary: Some(keep(summary)), description: Some(table.doc), external_docs: None,
-        params, request, responses: MetaResponses { responses }, deprecated: false, security: bearer(), operation_id: Some(keep(id)), code_samples: Vec::new(),
+        method: method.clone(),
+        tags: vec![table.tag],
+        summary: Some(keep(summary)),
+        description: Some(table.doc),
+        external_docs: None,
+        params,
+        request,
+        responses: MetaResponses { responses },
+        deprecated: false,
+        security: bearer(),
+        operation_id: Some(keep(id)),
+        code_samples: Vec::new(),
     };
     (method, path, operation)
 }
@@ -328,7 +409,9 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
         params.push(path_id());
     }
     if operation.method == Method::Get {
-        params.extend(operation.takes.iter().map(|field| parameter(field.name, MetaParamIn::Query, base(field.ty), field.required, field.doc)));
+        params.extend(
+            operation.takes.iter().map(|field| parameter(field.name, MetaParamIn::Query, base(field.ty), field.required, field.doc)),
+        );
     } else {
         params.push(idempotency_key());
         if operation.path.contains("{id}") {
@@ -346,9 +429,18 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
     }];
     responses.extend(refusals(&[400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503]));
     let meta = MetaOperation {
-        method: method.clone(), tags: vec![operation.tag], summary: Some(operation.doc), description: None, external_docs: None, params, request,
-        responses: MetaResponses { responses }, deprecated: false, security: if public { Vec::new() } else { bearer() },
-        operation_id: Some(operation.id), code_samples: Vec::new(),
+        method: method.clone(),
+        tags: vec![operation.tag],
+        summary: Some(operation.doc),
+        description: None,
+        external_docs: None,
+        params,
+        request,
+        responses: MetaResponses { responses },
+        deprecated: false,
+        security: if public { Vec::new() } else { bearer() },
+        operation_id: Some(operation.id),
+        code_samples: Vec::new(),
     };
     (method, operation.path.to_owned(), meta)
 }

@@ -14,7 +14,11 @@ fn caps(list: &[Permission]) -> Context {
 fn proxies_and_mandates_end() {
     world::with(async |world| {
         let naive = Naive::get(world).await;
-        assert_eq!(naive.ask("select count(*) from mandate where auditor = '00000000-0000-0000-0000-0000000000f2'").await, Ok(vec!["1".into()]), "expired, and still there");
+        assert_eq!(
+            naive.ask("select count(*) from mandate where auditor = '00000000-0000-0000-0000-0000000000f2'").await,
+            Ok(vec!["1".into()]),
+            "expired, and still there"
+        );
         let arena = Arena::fresh(world, "ends").await;
         let (truth, patient, auditor) = (arena.truth().await, arena.plane(Plane::Patient).await, arena.plane(Plane::Audit).await);
         let count = |table: &str, set: Set| format!("select count(*) from enamel.{table} where tenant_id = '{}'", set.tenant_id());
@@ -29,12 +33,21 @@ fn proxies_and_mandates_end() {
             ("update enamel.patient_proxies set status = 'PENDING'", "0"),
             ("update enamel.patient_proxies set status = 'ACTIVE'", "1"),
         ] {
-            let sql = if sql == "select" { sql.to_owned() } else { format!("{sql} where user_id = '{user}' and tenant_id = '{}'", OAK.tenant_id()) };
+            let sql = if sql == "select" {
+                sql.to_owned()
+            } else {
+                format!("{sql} where user_id = '{user}' and tenant_id = '{}'", OAK.tenant_id())
+            };
             truth.batch_execute(&sql).await.unwrap();
             assert_eq!(patient.ask(&own(Plane::Patient), &oak).await, Ok(vec![sees.into()]), "{sql}");
         }
         // A scope that is not given shows none of its tables.
-        let given = |scopes: &str| format!("update enamel.patient_proxies set scopes = '{{{scopes}}}' where user_id = '{user}' and tenant_id = '{}'", OAK.tenant_id());
+        let given = |scopes: &str| {
+            format!(
+                "update enamel.patient_proxies set scopes = '{{{scopes}}}' where user_id = '{user}' and tenant_id = '{}'",
+                OAK.tenant_id()
+            )
+        };
         for (scopes, sees) in [("billing", "0"), ("appointments,messages", "0"), ("imaging", "1"), ("documents", "1")] {
             truth.batch_execute(&given(scopes)).await.unwrap();
             assert_eq!(patient.ask(&own(Plane::Patient), &count("imaging_studies", OAK)).await, Ok(vec![sees.into()]), "{scopes}");
@@ -71,7 +84,10 @@ fn a_bad_mandate_harms_nobody_else() {
 fn the_same_patient_id_in_two_clinics() {
     world::with(async |world| {
         let naive = Naive::get(world).await;
-        assert_eq!(naive.ask("set local app.login = '00000000-0000-0000-0000-0000000000f1'; select count(*) from chart").await, Ok(vec!["2".into()]));
+        assert_eq!(
+            naive.ask("set local app.login = '00000000-0000-0000-0000-0000000000f1'; select count(*) from chart").await,
+            Ok(vec!["2".into()])
+        );
         let arena = Arena::fresh(world, "pairs").await;
         let (truth, patient) = (arena.truth().await, arena.plane(Plane::Patient).await);
         let charts = "select count(*) from enamel.patients";
@@ -92,12 +108,30 @@ async fn refused(session: &Session, context: &Context, sql: &str) {
 fn the_tree_is_the_platforms() {
     world::with(async |world| {
         let staff = Arena::shared(world).await.plane(Plane::Staff).await;
-        for change in [format!("parent_tenant_id = '{}'", OAK.tenant_id()), "parent_tenant_id = null".into(), format!("root_tenant_id = '{}'", OAK.tenant_id()),
-            "type = 'REGULATOR'".into(), "status = 'ACTIVE'".into(), "is_marketplace_operator = true".into(), "purge_after = now()".into(), "primary_region = 'us'".into()] {
+        for change in [
+            format!("parent_tenant_id = '{}'", OAK.tenant_id()),
+            "parent_tenant_id = null".into(),
+            format!("root_tenant_id = '{}'", OAK.tenant_id()),
+            "type = 'REGULATOR'".into(),
+            "status = 'ACTIVE'".into(),
+            "is_marketplace_operator = true".into(),
+            "purge_after = now()".into(),
+            "primary_region = 'us'".into(),
+        ] {
             refused(&staff, &context(Plane::Staff, NORTH), &format!("update enamel.tenants set {change}")).await;
         }
-        refused(&staff, &context(Plane::Staff, DSO), &format!("insert into enamel.tenant_closure values ('{}', '{}', 1)", DSO.tenant_id(), OAK.tenant_id())).await;
-        assert_eq!(staff.ask(&context(Plane::Staff, DSO), &format!("update enamel.tenants set name = 'x' where id = '{}'", SOUTH.tenant_id())).await, Ok(vec![]));
+        refused(
+            &staff,
+            &context(Plane::Staff, DSO),
+            &format!("insert into enamel.tenant_closure values ('{}', '{}', 1)", DSO.tenant_id(), OAK.tenant_id()),
+        )
+        .await;
+        assert_eq!(
+            staff
+                .ask(&context(Plane::Staff, DSO), &format!("update enamel.tenants set name = 'x' where id = '{}'", SOUTH.tenant_id()))
+                .await,
+            Ok(vec![])
+        );
     });
 }
 
@@ -115,15 +149,30 @@ fn grants_end_at_ones_own_permissions() {
         let (tenant, role) = (NORTH.tenant_id(), NORTH.id("roles"));
         let add = |permission| {
             let role = if permission == NORTH.id("permissions") { STRANGER.id("roles") } else { role };
-            format!("insert into enamel.role_permissions (tenant_id, id, role_id, permission_id) values ('{tenant}', gen_random_uuid(), '{role}', '{permission}')")
+            format!(
+                "insert into enamel.role_permissions (tenant_id, id, role_id, permission_id) values ('{tenant}', gen_random_uuid(), '{role}', '{permission}')"
+            )
         };
-        let give = format!("insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id) values ('{tenant}', gen_random_uuid(), '{}', '{tenant}', '{role}')", NORTH.id("users"));
+        let give = format!(
+            "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id) values ('{tenant}', gen_random_uuid(), '{}', '{tenant}', '{role}')",
+            NORTH.id("users")
+        );
         let admin = caps(&[Permission::ManageUsers, Permission::ViewTenant]);
         refused(&staff, &admin, &add(NORTH.id("permissions"))).await;
         assert_eq!(staff.ask(&admin, &add(STRANGER.id("permissions"))).await, Ok(vec!["#1".into()]), "what they have they may give");
         refused(&staff, &admin, &give).await;
-        refused(&staff, &admin, &format!("update enamel.user_roles set role_id = '{role}' where id = '{}'", STRANGER.id("user_roles"))).await;
-        refused(&staff, &admin, &format!("update enamel.role_permissions set permission_id = '{}' where id = '{}'", NORTH.id("permissions"), STRANGER.id("role_permissions"))).await;
+        refused(&staff, &admin, &format!("update enamel.user_roles set role_id = '{role}' where id = '{}'", STRANGER.id("user_roles")))
+            .await;
+        refused(
+            &staff,
+            &admin,
+            &format!(
+                "update enamel.role_permissions set permission_id = '{}' where id = '{}'",
+                NORTH.id("permissions"),
+                STRANGER.id("role_permissions")
+            ),
+        )
+        .await;
         let end = format!("update enamel.user_roles set valid_until = now() where id = '{}'", NORTH.id("user_roles"));
         assert_eq!(staff.ask(&admin, &end).await, Ok(vec!["#1".into()]), "to end a grant is allowed");
         assert_eq!(staff.ask(&own(Plane::Staff), &give).await, Ok(vec!["#1".into()]), "who has it may give it");
@@ -144,13 +193,35 @@ fn logins_belong_to_their_person() {
         refused(&staff, &me, &format!("update enamel.users set full_name = 'x' where id = '{}'", NORTH.id("users"))).await;
         refused(&staff, &me, "update enamel.users set email = 'x@y.example'").await;
         refused(&staff, &me, "update enamel.users set status = 'ACTIVE'").await;
-        for (table, column) in [("sessions", "token_hash"), ("users", "failed_login_count"), ("user_auth_identities", "password_hash"),
-            ("api_clients", "client_secret_hash"), ("identity_providers", "client_secret_enc"), ("user_mfa_factors", "totp_secret_enc"),
-            ("files", "storage_key"), ("refresh_tokens", "id"), ("user_tokens", "id"), ("user_recovery_codes", "id"), ("sign_in_attempts", "id")] {
+        for (table, column) in [
+            ("sessions", "token_hash"),
+            ("users", "failed_login_count"),
+            ("user_auth_identities", "password_hash"),
+            ("api_clients", "client_secret_hash"),
+            ("identity_providers", "client_secret_enc"),
+            ("user_mfa_factors", "totp_secret_enc"),
+            ("files", "storage_key"),
+            ("refresh_tokens", "id"),
+            ("user_tokens", "id"),
+            ("user_recovery_codes", "id"),
+            ("sign_in_attempts", "id"),
+        ] {
             refused(&staff, &me, &format!("select {column} from enamel.{table}")).await;
         }
-        truth.batch_execute(&format!("set session_replication_role = replica; update enamel.users set kind = 'HUMAN' where id = '{}'", STRANGER.id("users"))).await.unwrap();
-        let become_them = |user| format!("update enamel.api_clients set service_user_id = '{user}' where tenant_id = '{}' and id = '{}'", NORTH.tenant_id(), NORTH.id("api_clients"));
+        truth
+            .batch_execute(&format!(
+                "set session_replication_role = replica; update enamel.users set kind = 'HUMAN' where id = '{}'",
+                STRANGER.id("users")
+            ))
+            .await
+            .unwrap();
+        let become_them = |user| {
+            format!(
+                "update enamel.api_clients set service_user_id = '{user}' where tenant_id = '{}' and id = '{}'",
+                NORTH.tenant_id(),
+                NORTH.id("api_clients")
+            )
+        };
         refused(&staff, &own(Plane::Staff), &become_them(STRANGER.id("users"))).await;
         refused(&staff, &own(Plane::Staff), &become_them(OAK.id("users"))).await;
         let someone = texts(&truth, "select count(*) from enamel.sessions").await.unwrap();
@@ -173,6 +244,10 @@ fn audit_events_cannot_be_planted_or_changed() {
         refused(&staff, &own(Plane::Staff), "delete from enamel.change_log").await;
         let truth = Arena::shared(world).await.truth().await;
         truth.batch_execute("set session_replication_role = origin").await.unwrap();
-        assert_eq!(texts(&truth, "update enamel.audit_events set outcome = 'x'").await, Err("55000".into()), "not even a superuser by accident");
+        assert_eq!(
+            texts(&truth, "update enamel.audit_events set outcome = 'x'").await,
+            Err("55000".into()),
+            "not even a superuser by accident"
+        );
     });
 }

@@ -41,53 +41,196 @@ fn reading() -> Vec<Attack> {
 fn writing() -> Vec<Attack> {
     let (foreign, patient) = (OAK.tenant_id(), OAK.id("patients"));
     let own = NORTH.tenant_id();
-    let address = |tenant, patient| format!("insert into enamel.patient_addresses (tenant_id, id, patient_id, kind, line1, city, country) values ('{tenant}', gen_random_uuid(), '{patient}', 'HOME', 'x', 'x', 'DE')");
+    let address = |tenant, patient| {
+        format!(
+            "insert into enamel.patient_addresses (tenant_id, id, patient_id, kind, line1, city, country) values ('{tenant}', gen_random_uuid(), '{patient}', 'HOME', 'x', 'x', 'DE')"
+        )
+    };
     vec![
-        staff("9 a child of another's parent", "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, '00000000-0000-0000-0000-0000000000b1')", accepted,
-            format!("insert into enamel.team_members (tenant_id, id, team_id, user_id) values ('{own}', gen_random_uuid(), '{}', '{}')", OAK.id("teams"), NORTH.id("users")), "23503"),
-        staff("9 … and of none", "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, '00000000-0000-0000-0000-0000000000b1')", accepted,
-            format!("insert into enamel.team_members (tenant_id, id, team_id, user_id) values ('{own}', gen_random_uuid(), gen_random_uuid(), '{}')", NORTH.id("users")), "23503"),
-        staff("10 another's unique value tells", "insert into patient (id, tenant_id, email) values (gen_random_uuid(), current_setting('app.tenant_id')::uuid, 'b1@x')", |there| there == &Err("23505".into()),
-            format!("insert into enamel.teams (tenant_id, id, name, kind) select '{own}', '{}', 'x', 'x' returning 'made'", OAK.id("teams")), "=made"),
-        staff("11 upsert on another's key", "insert into patient (id, tenant_id, email) values ('00000000-0000-0000-0000-0000000000b1', current_setting('app.tenant_id')::uuid, 'z') on conflict do nothing returning 1", |there| there == &Ok(vec![]),
-            format!("insert into enamel.teams (tenant_id, id, name, kind) values ('{own}', '{}', 'x', 'x') on conflict do nothing returning 'made'", OAK.id("teams")), "=made"),
-        staff("12 a planted row", "insert into patient (id, tenant_id) values (gen_random_uuid(), '00000000-0000-0000-0000-00000000000b')", accepted, address(foreign, patient), "42501"),
-        staff("13 a moved row", "update patient set tenant_id = '00000000-0000-0000-0000-00000000000b'", accepted,
-            format!("update enamel.patients set tenant_id = '{foreign}' where id = '{}'", NORTH.id("patients")), "42501"),
-        staff("13b moved without a where", "update task set tenant_id = '00000000-0000-0000-0000-00000000000a'", |there| there == &Ok(vec!["#2".into()]),
-            format!("update enamel.patients set tenant_id = '{own}'"), "42501"),
-        staff("14 deleted by a lax policy", "delete from task", |there| there == &Ok(vec!["#2".into()]), "delete from enamel.patients".into(), "42501"),
-        staff("15 returning what is not ours", "with w as (update task set title = 'x' returning tenant_id) select 1 from w", accepted,
-            format!("update enamel.teams set name = 'x' where tenant_id = '{foreign}' returning id"), "="),
+        staff(
+            "9 a child of another's parent",
+            "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, '00000000-0000-0000-0000-0000000000b1')",
+            accepted,
+            format!(
+                "insert into enamel.team_members (tenant_id, id, team_id, user_id) values ('{own}', gen_random_uuid(), '{}', '{}')",
+                OAK.id("teams"),
+                NORTH.id("users")
+            ),
+            "23503",
+        ),
+        staff(
+            "9 … and of none",
+            "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, '00000000-0000-0000-0000-0000000000b1')",
+            accepted,
+            format!(
+                "insert into enamel.team_members (tenant_id, id, team_id, user_id) values ('{own}', gen_random_uuid(), gen_random_uuid(), '{}')",
+                NORTH.id("users")
+            ),
+            "23503",
+        ),
+        staff(
+            "10 another's unique value tells",
+            "insert into patient (id, tenant_id, email) values (gen_random_uuid(), current_setting('app.tenant_id')::uuid, 'b1@x')",
+            |there| there == &Err("23505".into()),
+            format!(
+                "insert into enamel.teams (tenant_id, id, name, kind) select '{own}', '{}', 'x', 'x' returning 'made'",
+                OAK.id("teams")
+            ),
+            "=made",
+        ),
+        staff(
+            "11 upsert on another's key",
+            "insert into patient (id, tenant_id, email) values ('00000000-0000-0000-0000-0000000000b1', current_setting('app.tenant_id')::uuid, 'z') on conflict do nothing returning 1",
+            |there| there == &Ok(vec![]),
+            format!(
+                "insert into enamel.teams (tenant_id, id, name, kind) values ('{own}', '{}', 'x', 'x') on conflict do nothing returning 'made'",
+                OAK.id("teams")
+            ),
+            "=made",
+        ),
+        staff(
+            "12 a planted row",
+            "insert into patient (id, tenant_id) values (gen_random_uuid(), '00000000-0000-0000-0000-00000000000b')",
+            accepted,
+            address(foreign, patient),
+            "42501",
+        ),
+        staff(
+            "13 a moved row",
+            "update patient set tenant_id = '00000000-0000-0000-0000-00000000000b'",
+            accepted,
+            format!("update enamel.patients set tenant_id = '{foreign}' where id = '{}'", NORTH.id("patients")),
+            "42501",
+        ),
+        staff(
+            "13b moved without a where",
+            "update task set tenant_id = '00000000-0000-0000-0000-00000000000a'",
+            |there| there == &Ok(vec!["#2".into()]),
+            format!("update enamel.patients set tenant_id = '{own}'"),
+            "42501",
+        ),
+        staff(
+            "14 deleted by a lax policy",
+            "delete from task",
+            |there| there == &Ok(vec!["#2".into()]),
+            "delete from enamel.patients".into(),
+            "42501",
+        ),
+        staff(
+            "15 returning what is not ours",
+            "with w as (update task set title = 'x' returning tenant_id) select 1 from w",
+            accepted,
+            format!("update enamel.teams set name = 'x' where tenant_id = '{foreign}' returning id"),
+            "=",
+        ),
         staff("18 truncate", "truncate task", accepted, "truncate enamel.patients".into(), "42501"),
-        staff("18 a trigger", "create function f() returns trigger language plpgsql as 'begin return new; end'; create trigger t before insert on task for each row execute function f()", |there| there.is_ok() || there == &Err("42501".into()),
-            "create trigger t before insert on enamel.patients for each row execute function sec.stamp()".into(), "42501"),
-        staff("18 a foreign key as an oracle", "create table spy (id uuid references patient)", accepted, "create table enamel.spy (id uuid references enamel.patients)".into(), "42501"),
-        staff("30 a cascade across tenants", "delete from patient", accepted, format!("delete from enamel.patients where tenant_id = '{foreign}'"), "42501"),
-        staff("40 a seal that a row's author invents", "insert into patient (id, tenant_id, name) values (gen_random_uuid(), null, 'by somebody else')", accepted,
-            format!("insert into enamel.teams (tenant_id, id, name, kind, created_by, created_at) values ('{own}', gen_random_uuid(), 'x', 'x', '{}', '2001-01-01') returning created_by", STRANGER.id("users")),
-            author()),
+        staff(
+            "18 a trigger",
+            "create function f() returns trigger language plpgsql as 'begin return new; end'; create trigger t before insert on task for each row execute function f()",
+            |there| there.is_ok() || there == &Err("42501".into()),
+            "create trigger t before insert on enamel.patients for each row execute function sec.stamp()".into(),
+            "42501",
+        ),
+        staff(
+            "18 a foreign key as an oracle",
+            "create table spy (id uuid references patient)",
+            accepted,
+            "create table enamel.spy (id uuid references enamel.patients)".into(),
+            "42501",
+        ),
+        staff(
+            "30 a cascade across tenants",
+            "delete from patient",
+            accepted,
+            format!("delete from enamel.patients where tenant_id = '{foreign}'"),
+            "42501",
+        ),
+        staff(
+            "40 a seal that a row's author invents",
+            "insert into patient (id, tenant_id, name) values (gen_random_uuid(), null, 'by somebody else')",
+            accepted,
+            format!(
+                "insert into enamel.teams (tenant_id, id, name, kind, created_by, created_at) values ('{own}', gen_random_uuid(), 'x', 'x', '{}', '2001-01-01') returning created_by",
+                STRANGER.id("users")
+            ),
+            author(),
+        ),
     ]
 }
 
 fn planes() -> Vec<Attack> {
     let sibling = SOUTH.tenant_id();
     let other = |plane, number, naive, earns, ours: String, answer| Attack { number, naive, earns, plane, ours, answer };
-    let patient = |number, ours: String, answer| other(Plane::Patient, number, "select owner from chart where tenant_id <> ''", |_| true, ours, answer);
+    let patient = |number, ours: String, answer| {
+        other(Plane::Patient, number, "select owner from chart where tenant_id <> ''", |_| true, ours, answer)
+    };
     vec![
-        other(Plane::Group, "34 a group moves a row between its clinics", "update task set tenant_id = '00000000-0000-0000-0000-00000000000b'", accepted,
-            format!("set transaction read write; update enamel.patients set tenant_id = '{sibling}'"), "42501"),
-        other(Plane::Group, "34 a group writes", "update task set title = 'x'", accepted, "set transaction read write; update enamel.teams set name = 'x'".into(), "42501"),
-        other(Plane::Audit, "34 an auditor writes", "update task set title = 'x'", accepted, "set transaction read write; update enamel.teams set name = 'x'".into(), "42501"),
-        patient("36 a patient plants a file in another's chart", format!("insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region)
-            values ('{t}', gen_random_uuid(), '{}', 'OTHER', 'x', 'x', 1, '{t}/x', 'eu')", STRANGER.id("patients"), t = NORTH.tenant_id()), "42501"),
-        patient("36 a patient points a file at another tenant's object", format!("insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region)
-            values ('{}', gen_random_uuid(), '{}', 'OTHER', 'x', 'x', 1, '{}/x', 'eu')", NORTH.tenant_id(), NORTH.id("patients"), OAK.tenant_id()), "23514"),
+        other(
+            Plane::Group,
+            "34 a group moves a row between its clinics",
+            "update task set tenant_id = '00000000-0000-0000-0000-00000000000b'",
+            accepted,
+            format!("set transaction read write; update enamel.patients set tenant_id = '{sibling}'"),
+            "42501",
+        ),
+        other(
+            Plane::Group,
+            "34 a group writes",
+            "update task set title = 'x'",
+            accepted,
+            "set transaction read write; update enamel.teams set name = 'x'".into(),
+            "42501",
+        ),
+        other(
+            Plane::Audit,
+            "34 an auditor writes",
+            "update task set title = 'x'",
+            accepted,
+            "set transaction read write; update enamel.teams set name = 'x'".into(),
+            "42501",
+        ),
+        patient(
+            "36 a patient plants a file in another's chart",
+            format!(
+                "insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region)
+            values ('{t}', gen_random_uuid(), '{}', 'OTHER', 'x', 'x', 1, '{t}/x', 'eu')",
+                STRANGER.id("patients"),
+                t = NORTH.tenant_id()
+            ),
+            "42501",
+        ),
+        patient(
+            "36 a patient points a file at another tenant's object",
+            format!(
+                "insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region)
+            values ('{}', gen_random_uuid(), '{}', 'OTHER', 'x', 'x', 1, '{}/x', 'eu')",
+                NORTH.tenant_id(),
+                NORTH.id("patients"),
+                OAK.tenant_id()
+            ),
+            "23514",
+        ),
         patient("36 a patient edits the chart", "update enamel.patients set last_name = 'x'".into(), "42501"),
-        patient("36 a patient carries a row into the other chart", format!("update enamel.patient_addresses set patient_id = '{}'", OAK.id("patients")), "42501"),
+        patient(
+            "36 a patient carries a row into the other chart",
+            format!("update enamel.patient_addresses set patient_id = '{}'", OAK.id("patients")),
+            "42501",
+        ),
         patient("36 a patient lists the clinic's logins", "select coalesce(array_length(sec.members(0), 1), 0)".into(), "=0"),
-        patient("36 a patient reads who else has an account", format!("select count(*) from enamel.patient_portal_accounts where user_id <> '{}' and tenant_id = '{}'", NORTH.id("users"), NORTH.tenant_id()), "=0"),
-        patient("39 the same patient id in another clinic", format!("select count(*) from enamel.patient_addresses where id = '{}'", TWIN.id("patient_addresses")), "=0"),
+        patient(
+            "36 a patient reads who else has an account",
+            format!(
+                "select count(*) from enamel.patient_portal_accounts where user_id <> '{}' and tenant_id = '{}'",
+                NORTH.id("users"),
+                NORTH.tenant_id()
+            ),
+            "=0",
+        ),
+        patient(
+            "39 the same patient id in another clinic",
+            format!("select count(*) from enamel.patient_addresses where id = '{}'", TWIN.id("patient_addresses")),
+            "=0",
+        ),
     ]
 }
 

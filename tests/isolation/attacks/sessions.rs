@@ -28,7 +28,13 @@ fn what_a_request_leaves_on_its_connection_is_gone() {
         for _ in 0..20 {
             let mut scope = door.open(&context).await.unwrap();
             scope.rows(query("declare c cursor with hold for select last_name from enamel.patients"), &[]).await.unwrap();
-            scope.rows(query("select set_config('app.ctx', current_setting('app.ctx'), false), set_config('search_path', 'nowhere', false)"), &[]).await.unwrap();
+            scope
+                .rows(
+                    query("select set_config('app.ctx', current_setting('app.ctx'), false), set_config('search_path', 'nowhere', false)"),
+                    &[],
+                )
+                .await
+                .unwrap();
             scope.commit().await.unwrap();
             let mut next = door.open(&Context { tenant: Some(uuid::Uuid::now_v7()), ..context.clone() }).await.unwrap();
             let path = next.one(query("select current_setting('search_path') || ' ' || (select count(*) from pg_cursors where name = 'c') || ' ' || (select count(*) from enamel.patients)"), &[]).await.unwrap();
@@ -65,7 +71,11 @@ fn a_context_cannot_be_carried_elsewhere() {
         assert_eq!(texts(&other.client, "select count(*) from enamel.patients").await, Err("42501".into()));
         let naive = Naive::get(world).await.bare().await;
         texts(&naive, &format!("set app.tenant_id = '{B}'")).await.unwrap();
-        assert_eq!(texts(&naive, "select name from app.patient").await, Ok(vec!["Bob".into()]), "a plain setting is worth as much everywhere");
+        assert_eq!(
+            texts(&naive, "select name from app.patient").await,
+            Ok(vec!["Bob".into()]),
+            "a plain setting is worth as much everywhere"
+        );
     });
 }
 

@@ -71,8 +71,7 @@ pub fn sign_in(Data(state): Data<&Arc<State>>, Form(form): Form<SignIn>) -> Resp
         Err(refused) => return *refused,
     };
     let knows = |person: &&Person| {
-        person.email.eq_ignore_ascii_case(form.email.trim())
-            && bool::from(person.password.as_bytes().ct_eq(form.password.as_bytes()))
+        person.email.eq_ignore_ascii_case(form.email.trim()) && bool::from(person.password.as_bytes().ct_eq(form.password.as_bytes()))
     };
     let Some(person) = state.people.iter().find(knows) else {
         return page(state, &request, &redirect, &form.email, true);

@@ -20,10 +20,7 @@ impl S3Access for Gate {
             // The body's own hash is checked against the body, so it may come unsigned.
             let free = name == "x-amz-content-sha256";
             if !free && !signed.split(';').any(|signed| signed == name.as_str()) {
-                return Err(s3_error!(
-                    AccessDenied,
-                    "There were headers present in the request which were not signed."
-                ));
+                return Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed."));
             }
         }
         Ok(())
@@ -32,8 +29,7 @@ impl S3Access for Gate {
 
 /// The signed names, divided by `;`. None: the request was signed by the older version 2, which covers too little.
 fn signed_headers(headers: &HeaderMap, uri: &Uri) -> Option<String> {
-    let query: Vec<(&str, &str)> =
-        uri.query().unwrap_or_default().split('&').filter_map(|p| p.split_once('=')).collect();
+    let query: Vec<(&str, &str)> = uri.query().unwrap_or_default().split('&').filter_map(|p| p.split_once('=')).collect();
     if query.iter().any(|(name, _)| *name == "Signature") {
         return None;
     }

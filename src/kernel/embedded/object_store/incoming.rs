@@ -128,9 +128,7 @@ pub(super) async fn receive(
     let mut incoming = Incoming::create(folders, size_max).await?;
     expect_sums(&mut incoming.sums, &announced, headers);
     if let Some(mut body) = body {
-        while let Some(chunk) =
-            tokio::time::timeout(IDLE_MAX, body.next()).await.map_err(|_| s3_error!(RequestTimeout))?
-        {
+        while let Some(chunk) = tokio::time::timeout(IDLE_MAX, body.next()).await.map_err(|_| s3_error!(RequestTimeout))? {
             // The body checks `x-amz-content-sha256` and chunk signatures itself and ends in an error when they differ.
             incoming = incoming.write(chunk.map_err(|_| s3_error!(IncompleteBody))?).await?;
         }
@@ -143,13 +141,8 @@ pub(super) async fn receive(
     Ok(received)
 }
 
-const SUM_HEADERS: [&str; 5] = [
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-];
+const SUM_HEADERS: [&str; 5] =
+    ["x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256"];
 
 fn in_order(sums: &Checksum) -> [Option<&String>; 5] {
     [

@@ -60,8 +60,7 @@ impl Backend {
             entries: BTreeMap::new(),
         };
         let (folders, bucket) = (self.folders.clone(), input.bucket.clone());
-        let mut page =
-            blocking(move || folders.walk(&bucket, |head| page.take(head)).map(|()| page)).await.map_err(io_failed)?;
+        let mut page = blocking(move || folders.walk(&bucket, |head| page.take(head)).map(|()| page)).await.map_err(io_failed)?;
         let truncated = page.entries.len() > page.size;
         if truncated {
             page.entries.pop_last();

@@ -85,13 +85,7 @@ impl ObjectStore {
         Self::start_limited(dir, addr, access_key, secret_key, OBJECT_SIZE_MAX).await
     }
 
-    async fn start_limited(
-        dir: &Path,
-        addr: SocketAddr,
-        access_key: &str,
-        secret_key: &SecretString,
-        size_max: u64,
-    ) -> Result<Self> {
+    async fn start_limited(dir: &Path, addr: SocketAddr, access_key: &str, secret_key: &SecretString, size_max: u64) -> Result<Self> {
         if !addr.ip().is_loopback() {
             return Err(line("The embedded object store listens on loopback addresses only."));
         }
@@ -103,8 +97,7 @@ impl ObjectStore {
             };
             line(format!("The object store cannot listen on {addr}: {why}."))
         })?;
-        let address =
-            listener.local_addr().map_err(|error| line(format!("The object store has no address: {error}.")))?;
+        let address = listener.local_addr().map_err(|error| line(format!("The object store has no address: {error}.")))?;
         let mut builder = S3ServiceBuilder::new(Backend::new(folders, size_max));
         builder.set_auth(SimpleAuth::from_single(access_key, secret_key.expose_secret()));
         builder.set_access(Gate);

@@ -31,10 +31,7 @@ struct Upload {
 }
 
 impl Backend {
-    pub async fn create_upload(
-        &self,
-        input: CreateMultipartUploadInput,
-    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    pub async fn create_upload(&self, input: CreateMultipartUploadInput) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         self.need_bucket(&input.bucket).await?;
         let labels = labels!(input);
         let id = Uuid::new_v4();
@@ -82,12 +79,7 @@ impl Backend {
             return Err(s3_error!(InvalidArgument));
         }
         let (folder, _) = self.upload(&input.bucket, &input.key, &input.upload_id).await?;
-        let announced = Announced {
-            size: body_size(&headers),
-            md5: input.content_md5,
-            sums: sums!(input),
-            trailers: trailing_headers,
-        };
+        let announced = Announced { size: body_size(&headers), md5: input.content_md5, sums: sums!(input), trailers: trailing_headers };
         let received = receive(&self.folders, self.size_max, input.body, announced, &headers).await?;
         let (etag, sum) = (received.etag(), received.sums.checksum_sha256.clone());
         let head = received.head(String::new(), etag.clone(), Labels::default());
@@ -97,17 +89,10 @@ impl Backend {
             io::ErrorKind::NotFound => s3_error!(NoSuchUpload),
             _ => io_failed(error),
         })?;
-        Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(ETag::Strong(etag)),
-            checksum_sha256: sum,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(UploadPartOutput { e_tag: Some(ETag::Strong(etag)), checksum_sha256: sum, ..Default::default() }))
     }
 
-    pub async fn complete_upload(
-        &self,
-        input: CompleteMultipartUploadInput,
-    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    pub async fn complete_upload(&self, input: CompleteMultipartUploadInput) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let placing = placing(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let (folder, upload) = self.upload(&input.bucket, &input.key, &input.upload_id).await?;
         let listed = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
@@ -135,10 +120,7 @@ impl Backend {
         }))
     }
 
-    pub async fn abort_upload(
-        &self,
-        input: AbortMultipartUploadInput,
-    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    pub async fn abort_upload(&self, input: AbortMultipartUploadInput) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         let (folder, _) = self.upload(&input.bucket, &input.key, &input.upload_id).await?;
         blocking(move || remove_upload(&folder)).await.map_err(io_failed)?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))

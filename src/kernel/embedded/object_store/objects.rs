@@ -26,21 +26,12 @@ impl Backend {
         self.need_bucket(&input.bucket).await?;
         let placing = placing(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let labels = labels!(input);
-        let announced = Announced {
-            size: body_size(&headers),
-            md5: input.content_md5,
-            sums: sums!(input),
-            trailers: trailing_headers,
-        };
+        let announced = Announced { size: body_size(&headers), md5: input.content_md5, sums: sums!(input), trailers: trailing_headers };
         let received = receive(&self.folders, self.size_max, input.body, announced, &headers).await?;
         let (etag, sum) = (received.etag(), received.sums.checksum_sha256.clone());
         let head = received.head(input.key, etag, labels);
         let head = self.place(received, &input.bucket, head, placing).await?;
-        Ok(S3Response::new(PutObjectOutput {
-            e_tag: Some(ETag::Strong(head.etag)),
-            checksum_sha256: sum,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(PutObjectOutput { e_tag: Some(ETag::Strong(head.etag)), checksum_sha256: sum, ..Default::default() }))
     }
 
     /// Shows a received object under its key.

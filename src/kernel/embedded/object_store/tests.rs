@@ -129,10 +129,8 @@ async fn ranges_and_conditions_are_those_of_rfc_9110() {
     assert_eq!(status(get().if_none_match(&etag).send().await), 304);
     assert_eq!(status(get().if_match("\"other\"").send().await), 412);
     assert_eq!(status(get().if_none_match("\"other\"").send().await), 200);
-    let (long_ago, soon) = (
-        aws_sdk_s3::primitives::DateTime::from_secs(1),
-        aws_sdk_s3::primitives::DateTime::from_secs(i64::from(u32::MAX)),
-    );
+    let (long_ago, soon) =
+        (aws_sdk_s3::primitives::DateTime::from_secs(1), aws_sdk_s3::primitives::DateTime::from_secs(i64::from(u32::MAX)));
     assert_eq!(status(get().if_modified_since(soon).send().await), 304);
     assert_eq!(status(get().if_unmodified_since(long_ago).send().await), 412);
 }
@@ -144,15 +142,8 @@ async fn of_sixteen_conditional_writers_one_wins() {
     for round in 0..5 {
         let key = format!("contested/{round}");
         let writers = (0..16u8).map(|writer| {
-            let put = client
-                .put_object()
-                .bucket(BUCKET)
-                .key(&key)
-                .if_none_match("*")
-                .body(ByteStream::from(vec![writer; 5000]));
-            tokio::spawn(
-                async move { put.send().await.map(|_| writer).map_err(|error| error.code().map(str::to_owned)) },
-            )
+            let put = client.put_object().bucket(BUCKET).key(&key).if_none_match("*").body(ByteStream::from(vec![writer; 5000]));
+            tokio::spawn(async move { put.send().await.map(|_| writer).map_err(|error| error.code().map(str::to_owned)) })
         });
         let (mut winners, mut refused) = (Vec::new(), 0);
         for writer in futures_util::future::join_all(writers).await {
@@ -198,9 +189,7 @@ async fn what_is_not_what_was_announced_is_not_stored() {
     assert_eq!(get(&client, "k").await, None);
     assert_eq!(files(&dir.path().join("buckets")), Vec::<PathBuf>::new());
 
-    for sum in
-        [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha1, ChecksumAlgorithm::Sha256]
-    {
+    for sum in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha1, ChecksumAlgorithm::Sha256] {
         put("k").checksum_algorithm(sum).send().await.unwrap();
     }
     assert_eq!(get(&client, "k").await.unwrap(), b"bytes");

@@ -167,19 +167,14 @@ impl Folder {
         let ours = fs::read(format!("/proc/{pid}/cmdline"))
             .is_ok_and(|arguments| arguments.split(|byte| *byte == 0).any(|argument| argument == MARK.as_bytes()));
         if !ours {
-            return Err(line(format!(
-                "A PostgreSQL that Enamel did not start (process {pid}) uses {}.",
-                self.data().display()
-            )));
+            return Err(line(format!("A PostgreSQL that Enamel did not start (process {pid}) uses {}.", self.data().display())));
         }
         // Most likely it is stopping already: the kernel told it of our death.
         let _ = kill(pid, Signal::SIGINT);
         let began = Instant::now();
         while self.living_server().is_some() {
             if began.elapsed() > patience {
-                return Err(line(format!(
-                    "The PostgreSQL of an earlier run (process {pid}) does not end; end it first."
-                )));
+                return Err(line(format!("The PostgreSQL of an earlier run (process {pid}) does not end; end it first.")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -232,10 +227,7 @@ fn owner(root: &Path) -> Result<Owner> {
     let us = Uid::effective();
     let before = fs::metadata(root).ok().map(|metadata| Uid::from_raw(metadata.uid())).filter(|uid| !uid.is_root());
     if !us.is_root() && before.is_some_and(|before| before != us) {
-        return Err(line(format!(
-            "{} belongs to another user: run as that one, or take another data folder.",
-            root.display()
-        )));
+        return Err(line(format!("{} belongs to another user: run as that one, or take another data folder.", root.display())));
     }
     let user = |uid| User::from_uid(uid).ok().flatten();
     let found = match (us.is_root(), before) {

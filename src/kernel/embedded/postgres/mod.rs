@@ -113,8 +113,7 @@ impl Cluster {
 fn prepare(dir: &Path, throwaway: bool) -> Result<(Binaries, Folder, SecretString, Claim)> {
     let folder = Folder::open(dir)?;
     let claim = claim(folder.root()).map_err(|error| line(format!("{}: {error}.", folder.root().display())))?;
-    let claim =
-        claim.ok_or_else(|| line(format!("{} is in use by another running Enamel.", folder.root().display())))?;
+    let claim = claim.ok_or_else(|| line(format!("{} is in use by another running Enamel.", folder.root().display())))?;
     let binaries = binaries::find(folder.version()?.as_deref(), &folder.data())?;
     let password = if folder.version()?.is_some() {
         folder.stop_orphan(STOP_MAX)?;
@@ -142,13 +141,7 @@ fn settings(folder: &Folder, options: &Options) -> Vec<String> {
     let (port, connections) = (format!("port={PORT}"), format!("max_connections={}", options.connections_max));
     let mut settings = vec![folder::MARK, "listen_addresses=", "unix_socket_permissions=0700", &sockets, &port];
     settings.extend([&connections, "password_encryption=scram-sha-256", "wal_level=replica", "max_wal_size=2GB"]);
-    settings.extend([
-        "checkpoint_timeout=15min",
-        "shared_buffers=256MB",
-        "jit=off",
-        "timezone=UTC",
-        "log_timezone=UTC",
-    ]);
+    settings.extend(["checkpoint_timeout=15min", "shared_buffers=256MB", "jit=off", "timezone=UTC", "log_timezone=UTC"]);
     // Nothing a patient's data could be in: no statement, no parameter, no "Key (…)=(…)" detail, no error text of a
     // request (they sort below LOG and quote what they were given).
     settings.extend(["logging_collector=off", "log_destination=stderr", "log_statement=none"]);

@@ -1,0 +1,169 @@
+//! The HTTP matrix, made from the OpenAPI document: a route added later is inside by construction. Nobody passes without a
+//! token, no documented path takes an undocumented method, and on every path with an id a foreign id is answered like one
+//! that never was.
+
+use crate::world::{self, World};
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+/// Path below the base, method, operation.
+fn routes() -> Vec<(String, Method, Json)> {
+    let document: Json = serde_json::from_str(&enamel::server::rest::service().spec()).unwrap();
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            routes.push((path.clone(), method.to_uppercase().parse().unwrap(), operation.clone()));
+        }
+    }
+    assert!(routes.len() > 200, "the document is there");
+    routes
+}
+
+/// What a caller can tell apart: status, body without the request's own id, and headers that are not of the moment.
+async fn answer(world: &World, method: &Method, url: &str, token: &str) -> (StatusCode, Json, Vec<String>) {
+    let mut request = world.http.request(method.clone(), url).bearer_auth(token);
+    if method != Method::GET {
+        request = request.header("if-match", "W/\"1\"").json(&json!({}));
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let mut headers: Vec<String> = response.headers().keys().map(|name| name.to_string()).collect();
+    headers.sort();
+    let mut body: Json = response.json().await.unwrap_or(Json::Null);
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+    }
+    (status, body, headers)
+}
+
+#[test]
+fn nobody_passes_without_a_token() {
+    world::with(async |world| {
+        for (path, method, operation) in routes() {
+            let url = format!("{}{}", world.base_url, path.replace("{id}", &Uuid::now_v7().to_string()));
+            let public = operation["security"].as_array().is_none_or(Vec::is_empty);
+            for token in [None, Some("en_at_0000000000000000000000000000000000000000000000000"), Some("garbage")] {
+                let mut request = world.http.request(method.clone(), &url);
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                if method != Method::GET {
+                    request = request.json(&json!({}));
+                }
+                let status = request.send().await.unwrap().status();
+                if token.is_some() || !public {
+                    assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path} with {token:?}");
+                } else {
+                    assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{method} {path}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_method_that_is_not_documented_is_refused_with_those_that_are() {
+    world::with(async |world| {
+        let token = world.tenant("SOLO_PRACTICE", None).await.token("TENANT_ADMIN").await;
+        let all = routes();
+        for (path, ..) in &all {
+            let documented: Vec<&Method> = all.iter().filter(|(other, ..)| other == path).map(|(_, method, _)| method).collect();
+            let url = format!("{}{}", world.base_url, path.replace("{id}", &Uuid::now_v7().to_string()));
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                if documented.contains(&&method) {
+                    continue;
+                }
+                let response = world.http.request(method.clone(), &url).bearer_auth(&token).send().await.unwrap();
+                // A word below a collection looks like an id to the record's own route, which then knows no such record.
+                let by_the_record = StatusCode::NOT_FOUND;
+                let status = response.status();
+                if status == StatusCode::METHOD_NOT_ALLOWED {
+                    let allow = response.headers()["allow"].to_str().unwrap().to_owned();
+                    assert!(documented.iter().all(|method| allow.contains(method.as_str())), "{path}: {allow}");
+                } else {
+                    assert!(status == by_the_record || status.is_client_error(), "{method} {path} was taken: {status}");
+                }
+            }
+        }
+    });
+}
+
+/// The rows of a clinic by table, through its own admin: what it can list it owns.
+async fn own_ids(world: &World, token: &str) -> Map<String, Json> {
+    let mut ids = Map::new();
+    for (path, method, _) in routes() {
+        if method != Method::GET || path.contains("{id}") || path.matches('/').count() != 3 {
+            continue;
+        }
+        let page: Json = world
+            .http
+            .get(format!("{}{path}?limit=1", world.base_url))
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap_or(Json::Null);
+        if let Some(id) = page["items"][0]["id"].as_str() {
+            ids.insert(path, json!(id));
+        }
+    }
+    ids
+}
+
+#[test]
+fn a_foreign_id_is_answered_like_one_that_never_was() {
+    world::with(async |world| {
+        let (ours, theirs) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let (our_token, their_token) = (ours.token("TENANT_ADMIN").await, theirs.token("TENANT_ADMIN").await);
+        let patient = theirs.patient("Foreign").await.unwrap();
+        let api = format!("{}/api/v1", world.base_url);
+        for (path, body) in [
+            ("locations", json!({"name": "Site", "country": "DE", "time_zone": "Europe/Berlin"})),
+            ("teams", json!({"name": "Team", "kind": "HYGIENE"})),
+            ("providers", json!({"full_name": "Dr. Foreign", "specialty": "General"})),
+            ("contacts", json!({"name": "A", "specialty": "B", "phone": "1", "email": "a@b.example"})),
+            ("patient-identifiers", json!({"patient_id": patient.id, "system": "MRN", "value": "F-1"})),
+            ("patient-addresses", json!({"patient_id": patient.id, "line1": "Street 1"})),
+            ("external-contacts", json!({"patient_id": patient.id, "full_name": "Robin"})),
+            ("payers", json!({"name": "Payer"})),
+        ] {
+            let made = world.http.post(format!("{api}/{path}")).bearer_auth(&their_token).json(&body).send().await.unwrap();
+            assert_eq!(made.status(), StatusCode::CREATED, "{path}: {}", made.text().await.unwrap());
+        }
+        let ids = own_ids(world, &their_token).await;
+        assert!(ids.len() >= 12, "{:?}", ids.keys().collect::<Vec<_>>());
+        let mut asked = 0;
+        for (path, method, _) in routes().into_iter().filter(|(path, ..)| path.contains("{id}")) {
+            let collection = path.split("/{id}").next().unwrap_or_default().to_owned();
+            // Paths of which their clinic has no row yet are asked with its patient's id: foreign all the same.
+            let foreign = ids.get(&collection).and_then(Json::as_str).map_or_else(|| patient.id.to_string(), str::to_owned);
+            let shared = matches!(
+                collection.as_str(),
+                "/api/v1/roles"
+                    | "/api/v1/role-permissions"
+                    | "/api/v1/permissions"
+                    | "/api/v1/subscription-plans"
+                    | "/api/v1/billing-plans"
+            );
+            if shared {
+                continue; // everybody's rows: there is no foreign one
+            }
+            let url = |id: &str| format!("{}{}", world.base_url, path.replace("{id}", id));
+            if let (true, Some(_), &Method::GET) = (path == format!("{collection}/{{id}}"), ids.get(&collection), &method) {
+                let (status, ..) = answer(world, &method, &url(&foreign), &their_token).await;
+                assert_eq!(status, StatusCode::OK, "the owner of {path}");
+            }
+            let (to_foreign, to_random) = (
+                answer(world, &method, &url(&foreign), &our_token).await,
+                answer(world, &method, &url(&Uuid::now_v7().to_string()), &our_token).await,
+            );
+            assert_eq!(to_foreign, to_random, "{method} {path}");
+            assert!(to_foreign.0.is_client_error(), "{method} {path}: {}", to_foreign.0);
+            asked += 1;
+        }
+        assert!(asked > 100, "{asked}");
+    });
+}

@@ -71,6 +71,7 @@ admin_listen = "127.0.0.1:0"
 public_url = "http://127.0.0.1:{port}"
 [database]
 url = "host={host} port=5432 dbname={name}"
+acquire_timeout_ms = 15000
 secret = "the test world's secret, longer than 32 characters"
 [database.pools]
 staff = 8

@@ -21,7 +21,7 @@ pub const PATIENT_MISMATCH: &str = "PATIENT_MISMATCH";
 const TYPE_MISMATCH: &str = "TYPE_MISMATCH";
 const UNREADABLE: &str = "DICOM_";
 /// Each round lost means that another upload won it.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 10;
 
 sql! {
     /// $1 tenant.
@@ -71,10 +71,13 @@ async fn complete(call: Call) -> Result<Answer> {
         _ => None,
     };
     let mut done = finish(caller, &file, &finding, incoming.as_ref()).await;
-    for _ in 1..ATTEMPTS {
+    for attempt in 1..ATTEMPTS {
         if !matches!(&done, Err(failure) if is_race(failure)) {
             break;
         }
+        // Those that met step apart, each for a time of its own, or they would meet again.
+        let jitter_ms = u64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 4;
+        tokio::time::sleep(std::time::Duration::from_millis(u64::from(attempt) * 20 + jitter_ms)).await;
         done = finish(caller, &file, &finding, incoming.as_ref()).await;
     }
     let file = done?;

@@ -54,6 +54,8 @@ pub async fn take(scope: &mut Scope, keys: &Keyring, file: &Record, incoming: &I
         let same = file.text("sha256") == Some(hash.as_str()) && patient == incoming.patient;
         return Ok(if same { Taken::Same { open: status != "QUARANTINED" } } else { Taken::Refused("SOP_UID_TAKEN") });
     }
+    // The series first: one that is there already has a study that is there too, also when another upload just made both.
+    let series = found(scope, keys, &IMAGING_SERIES, (&SERIES_OF_UID, tenant, &header.series_uid)).await?;
     let study = match found(scope, keys, &IMAGING_STUDY, (&STUDY_OF_UID, tenant, &header.study_uid)).await? {
         Some(study) => match refusal(scope, &study, incoming).await? {
             Some(word) => return Ok(Taken::Refused(word)),
@@ -61,7 +63,6 @@ pub async fn take(scope: &mut Scope, keys: &Keyring, file: &Record, incoming: &I
         },
         None => None,
     };
-    let series = found(scope, keys, &IMAGING_SERIES, (&SERIES_OF_UID, tenant, &header.series_uid)).await?;
     if series.as_ref().is_some_and(|series| series.uuid("study_id") != study.as_ref().map(|study| study.id)) {
         return Ok(Taken::Refused("SERIES_OF_ANOTHER_STUDY"));
     }

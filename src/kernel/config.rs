@@ -130,6 +130,8 @@ section! {
         platform: u32 = "2";
         /// Audit events on their way into the log.
         log: u32 = "2";
+        /// Data keys on their way into memory.
+        keys: u32 = "2";
         /// The sealer of the audit log.
         sealer: u32 = "1";
     }

@@ -144,7 +144,7 @@ impl Keyring {
     }
 
     async fn load(&self, tenant: Uuid) -> Result<Option<TenantKeys>> {
-        let scope = self.door.open(&Context::system(Plane::Auth, Some(tenant))).await?;
+        let scope = self.door.open_from("keys", &Context::system(Plane::Jobs, Some(tenant))).await?;
         let answers = scope.once(&[((&KEYS_OF_TENANT).into(), vec![&tenant])]).await?;
         let (mut columns, mut blind) = (Vec::new(), None);
         for row in answers.iter().flatten() {
@@ -160,7 +160,7 @@ impl Keyring {
 
     /// Two servers may do this at once: the first row of each purpose stays.
     async fn make(&self, tenant: Uuid) -> Result<()> {
-        let mut scope = self.door.open(&Context::system(Plane::Jobs, Some(tenant))).await?;
+        let mut scope = self.door.open_from("keys", &Context::system(Plane::Jobs, Some(tenant))).await?;
         for purpose in ["COLUMN", "BLIND_INDEX"] {
             let mut key = Zeroizing::new([0u8; 32]);
             aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| Error::internal("no random numbers"))?;

@@ -6,7 +6,7 @@ use crate::governance;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
-use crate::kernel::context::Sealer;
+use crate::kernel::context::{Plane, Sealer};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Connector, Door, Pools, SharedDoor, check, migrate};
 use crate::kernel::error::{Error, Result};
@@ -90,12 +90,13 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
         sizes.sealer,
     ];
     let tls = tls(&config)?;
-    let mut roles = Vec::with_capacity(ROLES.len());
+    let mut pools = Vec::with_capacity(ROLES.len() + 1);
     for (role, size) in ROLES.into_iter().zip(sizes) {
-        roles.push((role, connector(&config, role, tls.as_ref())?, size as usize));
+        pools.push((role, connector(&config, role, tls.as_ref())?, size as usize));
     }
-    check::refuse_unsafe(&roles.iter().map(|(_, connector, _)| connector).collect::<Vec<_>>()).await?;
-    let pools = Pools::new(roles, Duration::from_millis(config.database.acquire_timeout_ms))?;
+    pools.push(("keys", connector(&config, Plane::Jobs.word(), tls.as_ref())?, config.database.pools.keys as usize));
+    check::refuse_unsafe(&pools.iter().map(|(_, connector, _)| connector).collect::<Vec<_>>()).await?;
+    let pools = Pools::new(pools, Duration::from_millis(config.database.acquire_timeout_ms))?;
     let door: SharedDoor = Arc::new(Door { pools, sealer: sealer(&config)? });
     let keys = Keyring::new(config.secrets.envelope_key.expose(), door.clone())?;
     let sink_door = door.clone();

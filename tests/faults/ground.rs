@@ -141,6 +141,7 @@ auth = 2
 jobs = 1
 platform = 1
 log = 2
+keys = 1
 sealer = 1
 [secrets]
 seal_key = "{seal}"

@@ -27,7 +27,7 @@ fn query(text: &'static str) -> Query {
 }
 
 async fn left(door: &Door) -> String {
-    let conn = door.pools.plane(Plane::Staff).await.unwrap();
+    let conn = door.pools.take(Plane::Staff.word()).await.unwrap();
     // As a text: a prepared one starts its transaction a moment before its statement.
     arena::texts(&conn.client, LEFT).await.unwrap().remove(0)
 }
@@ -142,12 +142,12 @@ fn without_the_mark_a_transaction_is_inherited() {
     world::with(async |world| {
         let door = door(Arena::shared(world).await, Plane::Staff, 1);
         for (marked, inherits) in [(false, true), (true, false)] {
-            let conn = door.pools.plane(Plane::Staff).await.unwrap();
+            let conn = door.pools.take(Plane::Staff.word()).await.unwrap();
             conn.client.batch_execute("begin; select set_config('app.ctx', 'somebody', true)").await.unwrap();
             conn.mark_dirty(marked);
             drop(conn);
             assert_eq!(left(&door).await.contains("a transaction, a context"), inherits, "marked: {marked}");
-            let conn = door.pools.plane(Plane::Staff).await.unwrap();
+            let conn = door.pools.take(Plane::Staff.word()).await.unwrap();
             conn.client.batch_execute("rollback").await.unwrap();
         }
     });

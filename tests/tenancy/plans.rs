@@ -122,6 +122,7 @@ fn activating_a_trial_applies_its_plan_and_a_clinic_cannot_apply_one_itself() {
         let mut scope = stranger.kernel.door.open(&stranger.context).await.unwrap();
         let applied = scope.rows_once(&format!("select sec.apply_plan('{id}')"), &[]).await;
         assert_eq!(applied.unwrap_err().code.status, 403);
+        drop(scope);
         let mut scope = stranger.kernel.door.open(&stranger.context).await.unwrap();
         let seen = scope.rows_once(&format!("select * from sec.quota_usage('{}')", clinic.id), &[]).await.unwrap();
         assert!(seen.is_empty());

@@ -4,7 +4,6 @@
 //! else (a dropped future, a cancelled request, a panic, a lost reply) marks it dirty, and a dirty one is closed.
 //! Session state never exists: the context is transaction-local.
 
-use crate::kernel::context::Plane;
 use crate::kernel::error::{Error, Result};
 use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
@@ -106,16 +105,16 @@ pub type Connection = Object<ConnManager>;
 
 /// The pools of a running server.
 pub struct Pools {
-    by_role: HashMap<&'static str, Pool<ConnManager>>,
+    by_name: HashMap<&'static str, Pool<ConnManager>>,
     connectors: HashMap<&'static str, Connector>,
 }
 
 impl Pools {
-    /// `roles`: role word (`staff`, `log`, …), how to connect as it, and how many connections it may hold.
-    pub fn new(roles: Vec<(&'static str, Connector, usize)>, acquire: Duration) -> Result<Pools> {
-        let mut by_role = HashMap::new();
+    /// `pools`: name (`staff`, `log`, …), how to connect, and how many connections it may hold.
+    pub fn new(pools: Vec<(&'static str, Connector, usize)>, acquire: Duration) -> Result<Pools> {
+        let mut by_name = HashMap::new();
         let mut connectors = HashMap::new();
-        for (role, connector, size) in roles {
+        for (name, connector, size) in pools {
             let timeouts = Timeouts { wait: Some(acquire), create: Some(acquire), recycle: Some(acquire) };
             let pool = Pool::builder(ConnManager(connector.manager()))
                 .max_size(size)
@@ -123,31 +122,29 @@ impl Pools {
                 .runtime(deadpool::Runtime::Tokio1)
                 .build()
                 .map_err(Error::internal)?;
-            by_role.insert(role, pool);
-            connectors.insert(role, connector);
+            by_name.insert(name, pool);
+            connectors.insert(name, connector);
         }
-        Ok(Pools { by_role, connectors })
+        Ok(Pools { by_name, connectors })
     }
 
-    /// A connection of that role; 503 when none is free in time or PostgreSQL is away.
-    pub async fn take(&self, role: &'static str) -> Result<Connection> {
-        let pool = self.by_role.get(role).ok_or_else(|| Error::internal(format!("no pool for {role}")))?;
-        pool.get().await.map_err(Error::unavailable)
+    /// A connection of that pool; 503 when none is free in time or PostgreSQL is away. Who holds one already may wait
+    /// for one of `keys` or `log` only, whose holders wait for nobody: anything else could end in a ring.
+    pub async fn take(&self, name: &'static str) -> Result<Connection> {
+        let pool = self.by_name.get(name).ok_or_else(|| Error::internal(format!("no pool {name}")))?;
+        pool.get().await.map_err(|failure| Error::unavailable(format!("pool {name}: {failure}")))
     }
-    pub async fn plane(&self, plane: Plane) -> Result<Connection> {
-        self.take(plane.word()).await
+    pub fn connector(&self, name: &'static str) -> Result<&Connector> {
+        self.connectors.get(name).ok_or_else(|| Error::internal(format!("no connector for {name}")))
     }
-    pub fn connector(&self, role: &'static str) -> Result<&Connector> {
-        self.connectors.get(role).ok_or_else(|| Error::internal(format!("no connector for {role}")))
-    }
-    /// `(role, in use, size)` for the metrics.
+    /// `(pool, in use, size)` for the metrics.
     pub fn stand(&self) -> Vec<(&'static str, usize, usize)> {
-        self.by_role
+        self.by_name
             .iter()
-            .map(|(role, pool)| (*role, pool.status().size.saturating_sub(pool.status().available), pool.status().max_size))
+            .map(|(name, pool)| (*name, pool.status().size.saturating_sub(pool.status().available), pool.status().max_size))
             .collect()
     }
     pub fn close(&self) {
-        self.by_role.values().for_each(Pool::close);
+        self.by_name.values().for_each(Pool::close);
     }
 }

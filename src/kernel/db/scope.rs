@@ -62,7 +62,13 @@ pub struct Scope {
 impl Door {
     /// A scope for this context. Nothing is sent before the first statement.
     pub async fn open(&self, context: &Context) -> Result<Scope> {
-        let conn = self.pools.plane(context.plane).await?;
+        self.open_from(context.plane.word(), context).await
+    }
+
+    /// A scope on a connection of that pool, whose role must be the context's plane. For work that a request waits for
+    /// while it holds a connection itself: it may not wait in the queue of the request's own pool.
+    pub async fn open_from(&self, pool: &'static str, context: &Context) -> Result<Scope> {
+        let conn = self.pools.take(pool).await?;
         let now = Utc::now();
         let sealed = self.sealer.seal(context, conn.pid, now + TimeDelta::seconds(SEAL_VALID_S));
         let connector = self.pools.connector(context.plane.word())?.clone();

@@ -34,3 +34,4 @@ grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, e
 grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
 grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
 grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;
+grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;

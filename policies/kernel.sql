@@ -254,6 +254,47 @@ create or replace function sec.refuse_change() returns trigger language plpgsql 
 set search_path = pg_catalog, pg_temp as $$
 begin raise exception '% is append-only', tg_table_name using errcode = '55000'; end $$;
 
+-- ── What may not change any more ────────────────────────────────────────────────────────────────────────────────
+-- kernel.freeze('clinical_notes', $$old.status = 'SIGNED'$$, 'Write an amendment.', '{status,amended_at}'): while the
+-- condition holds, only the columns of the list change; the refusal says what to do instead.
+create or replace function kernel.freeze(rel text, condition text, instead text, but text[] default '{}') returns void
+language plpgsql as $$
+begin
+    execute format('create or replace trigger frozen before update on enamel.%I for each row when (%s)
+                    execute function kernel.refuse_frozen(%L, %L)', rel, condition, instead, but);
+end $$;
+create or replace function kernel.refuse_frozen() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare but text[] := tg_argv[1]::text[] || array['version', 'updated_at', 'updated_by'];
+begin
+    -- A merge of two patients' records carries rows from one to the other (sec.repoint_patient); it edits none.
+    if current_user = 'enamel_sec' then but := but || array['patient_id']; end if;
+    if (to_jsonb(new) - but) is distinct from (to_jsonb(old) - but) then
+        raise exception '% is frozen', tg_table_name using errcode = '55000', hint = tg_argv[0];
+    end if;
+    return new;
+end $$;
+-- kernel.freeze_with('claim_lines', 'claim_id', 'claims', $$p.status <> 'DRAFT'$$, 'Void the claim and write a new one.'):
+-- rows of a part are neither added nor changed while the whole (`p`) is in that state.
+create or replace function kernel.freeze_with(rel text, whole_column text, whole text, condition text, instead text,
+    but text[] default '{}') returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger frozen_with before insert or update on enamel.%I for each row
+                    execute function kernel.refuse_frozen_part(%L, %L, %L, %L, %L)',
+                   rel, whole_column, whole, condition, instead, but);
+end $$;
+create or replace function kernel.refuse_frozen_part() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare but text[] := tg_argv[4]::text[] || array['version', 'updated_at', 'updated_by']; frozen boolean;
+begin
+    if current_user = 'enamel_sec' then but := but || array['patient_id']; end if;
+    if tg_op = 'UPDATE' and (to_jsonb(new) - but) is not distinct from (to_jsonb(old) - but) then return new; end if;
+    -- Who may change the whole waits for a change of it that is under way.
+    execute format('select %s from enamel.%I p where p.tenant_id = $1 and p.id = $2%s', tg_argv[2], tg_argv[1],
+                   case when has_any_column_privilege('enamel.' || tg_argv[1], 'update') then ' for share' else '' end)
+       into frozen using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if frozen then raise exception '% is frozen', tg_table_name using errcode = '55000', hint = tg_argv[3]; end if;
+    return new;
+end $$;
+
 -- ── Nobody gives what they do not have ─────────────────────────────────────────────────────────────────────────
 -- Staff may put a permission into a role, and a role onto a person, only out of their own capabilities.
 create or replace function sec.guard_grant() returns trigger language plpgsql security definer

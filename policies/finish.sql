@@ -35,3 +35,4 @@ grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
 grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
 grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;
 grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
+grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;

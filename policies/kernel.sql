@@ -183,6 +183,10 @@ create or replace function sec.stamp() returns trigger language plpgsql security
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
+    if tg_argv[0] = 'added' then
+        new.created_at := now(); new.created_by := c.actor;
+        return new;
+    end if;
     if tg_op = 'INSERT' then
         new.created_at := now(); new.created_by := c.actor; new.version := 1;
     else
@@ -201,7 +205,9 @@ end $$;
 -- Columns of no reader: hashes, factors, sealed credentials.
 create or replace function kernel.secrets() returns text[] language sql immutable parallel safe as $$
     select array['password_hash', 'token_hash', 'totp_secret_enc', 'credential_id', 'public_key', 'client_secret_hash',
-                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count'] $$;
+                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count',
+                 'gateway_customer_token_enc', 'gateway_method_token_enc', 'payment_method_token_enc', 'secret_enc',
+                 'refresh_secret_enc', 'previous_secret_enc', 'answer_token_hash', 'status_token_hash', 'bucket_salt'] $$;
 
 -- tg_argv: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version.
 create or replace function sec.log_change() returns trigger language plpgsql security definer
@@ -223,12 +229,12 @@ begin
     insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
                                    user_id, patient_id, record_version, occurred_at, request_id, created_by)
     values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, c.actor, patient,
-            (row_now ->> 'version')::bigint, clock_timestamp(),
+            coalesce((row_now ->> 'version')::bigint, 1), clock_timestamp(),
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid), c.actor);
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
-            jsonb_build_object('version', (row_now ->> 'version')::bigint), c.actor);
+            jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
     if tg_argv[1] <> '' then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
@@ -246,6 +252,9 @@ begin
                                  and attname = 'patient_id' and not attisdropped) then patient := 'patient_id'; end if;
     if exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass and attname = 'updated_at') then
         execute format('create trigger stamp before insert or update on enamel.%I for each row execute function sec.stamp(%L)', rel, soft);
+    else
+        -- A row that is only ever added says who added it.
+        execute format('create trigger stamp before insert on enamel.%I for each row execute function sec.stamp(%L)', rel, 'added');
     end if;
     execute format('create trigger log_change after insert or update or delete on enamel.%I for each row
                     execute function sec.log_change(%L, %L, %L)', rel, patient, parent, parent_column);
@@ -407,6 +416,12 @@ end $$;
 --   create (insert only) or a list of columns (update only).
 -- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
 --   a login without a tenant), catalogue (everybody reads).
+-- Which plane reads all rows of a table it covers, and the permission it needs: what history is shown by.
+create table if not exists kernel.reach (
+    rel text not null, plane text not null, bit bigint not null, hidden text[] not null, primary key (rel, plane));
+alter table kernel.reach owner to enamel_owner;
+grant select on kernel.reach to enamel_sec;
+
 create or replace function kernel.protect(rel text, planes text, home text default 'tenant', read text default 'self',
     write text default 'self', patient text default null, rows text default null,
     staff_only text[] default '{}', secret text[] default '{}', sec text default '') returns void language plpgsql as $$
@@ -421,6 +436,7 @@ begin
     execute format('revoke all on %s from public, enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit,
                     enamel_auth, enamel_jobs, enamel_platform, enamel_log, enamel_sealer, enamel_sec', t);
     -- Column privileges outlive a table-wide REVOKE only when another grantor gave them; the owner is the one grantor.
+    delete from kernel.reach k where k.rel = protect.rel;
     foreach item in array regexp_split_to_array(planes, '\s+') loop
         plane := split_part(item, '=', 1); can_read := split_part(split_part(item, '=', 2), '/', 1);
         can_write := split_part(item, '/', 2); role := 'enamel_' || plane;
@@ -430,6 +446,9 @@ begin
         w := case when plane in ('auth', 'jobs', 'platform', 'patient') then 0 else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows);
         change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null);
+        if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
+            insert into kernel.reach values (rel, plane, r, secret);
+        end if;
         if can_read <> 'none' then
             execute format('create policy %I on %s for select to %I using (%s)', plane || '_r', t, role, see);
             select string_agg(quote_ident(attname), ', ' order by attnum) into cols from pg_attribute
@@ -519,4 +538,23 @@ begin
     end if;
     if rows is not null and plane in ('patient', 'share') then form := form || ' and ' || rows; end if;
     return form;
+end $$;
+
+-- The versions of one record before that one, newest first: who, when, what. For planes that read every row of the table.
+create or replace function sec.history(rel text, record uuid, before bigint, most int)
+returns table (tenant_id uuid, record_version bigint, action text, occurred_at timestamptz, user_id uuid, request_id uuid,
+               reason text, changed_fields text[], new_values jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); may kernel.reach; homes uuid[];
+begin
+    select * into may from kernel.reach k where k.rel = history.rel and k.plane = c.plane;
+    if not found then raise exception 'no history for this plane' using errcode = '42501'; end if;
+    homes := case when c.plane = 'staff' then array[sec.tenant(may.bit)] else sec.tenants(may.bit) end;
+    return query
+        select l.tenant_id, l.record_version, l.action, l.occurred_at, l.user_id, l.request_id, l.reason,
+               array(select f from unnest(l.changed_fields) f where f <> all (may.hidden)), l.new_values - may.hidden
+          from enamel.change_log l
+         where l.tenant_id = any (homes) and l.table_name = history.rel and l.record_id = record
+           and l.record_version < coalesce(before, 9223372036854775807)
+         order by l.record_version desc limit least(most, 200);
 end $$;

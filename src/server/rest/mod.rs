@@ -1,5 +1,6 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
+mod history;
 pub mod idempotency;
 mod operations;
 pub mod query;
@@ -96,6 +97,7 @@ impl OpenApi for Rest {
     fn meta() -> Vec<MetaApi> {
         let described = tables()
             .flat_map(|table| table.verbs.iter().map(move |verb| schema::of_verb(table, *verb)))
+            .chain(tables().filter(|table| history::offered(table)).map(schema::of_history))
             .chain(all_operations().map(|operation| schema::of_operation(operation, public(operation))));
         let mut by_path: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (_, path, operation) in described {
@@ -106,6 +108,7 @@ impl OpenApi for Rest {
 
     fn register(registry: &mut Registry) {
         schema::problem(registry);
+        schema::history(registry);
         registry.security_schemes.insert(
             "bearer",
             MetaSecurityScheme {
@@ -156,6 +159,10 @@ impl OpenApi for Rest {
             for verb in table.verbs {
                 let (method, path, _) = schema::of_verb(table, *verb);
                 add(&path, method, Route::Verb(table, handler(*verb)));
+            }
+            if history::offered(table) {
+                let (method, path, _) = schema::of_history(table);
+                add(&path, method, Route::Verb(table, |caller, table, request| Box::pin(history::history(caller, table, request))));
             }
         }
         for operation in all_operations() {

@@ -38,8 +38,9 @@ pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str) -> R
 async fn one(caller: &Caller, entry: Entry, prefer: Prefer, base: &str) -> Result<Reply> {
     let def = types::registry().find(&entry.target.type_name)?;
     let id = entry.target.id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
-    let action = action(entry.method);
-    super::told(caller, def, id, action, done(caller, def, entry, prefer, base).await).await
+    let method = entry.method;
+    let reply = super::told(caller, def, id, action(method), done(caller, def, entry, prefer, base).await).await;
+    if method == Method::Put { reply.map_err(super::no_creation) } else { reply }
 }
 
 async fn done(caller: &Caller, def: &TypeDef, entry: Entry, prefer: Prefer, base: &str) -> Result<Reply> {

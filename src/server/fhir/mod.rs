@@ -134,7 +134,15 @@ fn same_id(id: Option<&str>, resource: &Resource) -> Result<Uuid> {
         let text = "The resource has the id of the URL.";
         return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", resource.type_name()), "invariant", text));
     }
-    record_id(id)
+    record_id(id).map_err(no_creation)
+}
+
+/// A PUT makes nothing here (updateCreate is false), so an id that is not there takes no PUT; somebody else's is such an id.
+fn no_creation(refusal: Error) -> Error {
+    if refusal.code != &error::NOT_FOUND {
+        return refusal;
+    }
+    Error::new(&error::METHOD_NOT_ALLOWED).detail("There is no such resource, and the server gives the ids: create it with POST.")
 }
 
 /// `W/"3"`; a tag that is none of ours matches nothing that is current.
@@ -189,7 +197,7 @@ async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
     let id = same_id(request.raw_path_param("id"), &resource)?;
     let version = version(request.header(header::IF_MATCH))?;
     let done = write::update(&caller, types::sources(def.name)?, id, version, resource, &fhir.base).await;
-    let shown = told(&caller, def, Some(id), Action::Update, done).await?;
+    let shown = told(&caller, def, Some(id), Action::Update, done).await.map_err(no_creation)?;
     answer::resource(StatusCode::OK, shown, &shape, asked.prefer.return_, &fhir.base)
 }
 

@@ -64,7 +64,8 @@ begin
            s.last_activity_at, r.codes,
            r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
                          then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
-           sec.template_caps('PATIENT')
+           -- What a patient may change of their own the policies say; the permissions for it let an application have less.
+           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_imaging')
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id

@@ -11,17 +11,7 @@ struct Holder(&'static World, String);
 
 impl Holder {
     async fn ask(&self, method: Method, path: &str, body: Option<&Json>) -> (u16, Json) {
-        let fhir = path.starts_with("/fhir");
-        let media = if fhir { "application/fhir+json" } else { "application/json" };
-        let request = self.0.http.request(method, format!("{}{path}", self.0.base_url)).bearer_auth(&self.1);
-        let request = if fhir { request } else { request.header("if-match", "W/\"1\"") };
-        let request = match body {
-            Some(body) => request.header("content-type", media).body(body.to_string()),
-            None => request,
-        };
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Json::Null))
+        self.0.ask(&self.1, method, path, body).await
     }
     async fn get(&self, path: &str) -> u16 {
         self.ask(Method::GET, path, None).await.0

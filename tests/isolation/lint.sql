@@ -28,7 +28,7 @@ form(pattern) as (values ('^(' ||
     '[a-z_]+=SELECTsec\.actorNASactor|' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
     'tenant_id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
-    '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsNASpairs)?' ||
+    '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDstatus=(ACTIVE|READY))?(ANDis_patient_visible)?$')),
 v(level, rule, object) as (
  select 'ERROR', 'R01 RLS not enabled and forced', relname::text from tab where not (relrowsecurity and relforcerowsecurity)

@@ -302,6 +302,30 @@ begin
     return new;
 end $$;
 
+-- Naming a login in a row of one's own shows who that is, so staff may name only logins their tenant knows already; any other
+-- id is answered as one that does not exist. People come in by an invitation they accept or by their identity provider.
+create or replace function sec.guard_login() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
+    if new.tenant_id is distinct from (sec.claims()).tenant
+       or exists (select from enamel.user_tenants m where m.tenant_id = new.tenant_id and m.user_id = new.user_id and m.deleted_at is null)
+       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = new.tenant_id and a.user_id = new.user_id)
+       or exists (select from enamel.patient_proxies p where p.tenant_id = new.tenant_id and p.user_id = new.user_id)
+       or exists (select from enamel.api_clients k where k.tenant_id = new.tenant_id and k.service_user_id = new.user_id) then
+        return new;
+    end if;
+    raise exception 'no such login' using errcode = '23503', table = tg_table_name, constraint = tg_table_name || '_user_id_fkey';
+end $$;
+create or replace function kernel.guard_login(rel text) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger guard_login before insert on enamel.%I for each row
+                    when (current_user = ''enamel_staff'' and new.user_id is not null) execute function sec.guard_login()', rel);
+    execute format('create or replace trigger guard_login_again before update on enamel.%I for each row
+                    when (current_user = ''enamel_staff'' and new.user_id is not null and new.user_id is distinct from old.user_id)
+                    execute function sec.guard_login()', rel);
+end $$;
+
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
 create or replace function sec.guard_client() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$

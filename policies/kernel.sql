@@ -72,7 +72,8 @@ begin
     if place is null then raise exception 'no permission %', permission; end if;
     return 1::bigint << (place - 1);
 end $$;
--- What a proxy's scopes let them see and do (catalogue 4.19). Demographics of the patient come with any scope.
+-- What a proxy's scopes let them see (catalogue 4.19). Demographics of the patient come with any scope; what a proxy may
+-- change, and what no permission stands for, is said by scope where the table is protected (proxy => 'read/write').
 create or replace function sec.proxy_caps(scopes text[]) returns bigint language sql immutable parallel safe as $$
     select kernel.bit('view_patient')
          | case when 'appointments' = any (scopes) then kernel.bit('view_schedule') else 0 end
@@ -92,8 +93,10 @@ begin
     return null;
 end $$;
 
--- The (tenant, patient) pairs of a login: own charts by portal account, others' by proxy. A launch may narrow to one.
-create or replace function sec.charts(cap bigint, c sec.claims)
+-- The (tenant, patient) pairs of a login: own charts by portal account, others' by a proxy that has the scope asked for, or
+-- one that stands for the permission. A launch may narrow to one.
+drop function if exists sec.charts(bigint, sec.claims);
+create or replace function sec.charts(cap bigint, c sec.claims, proxy text)
 returns table (tenant_id uuid, patient_id uuid) language plpgsql stable parallel restricted as $$
 begin
     if c.scope = 'patient' and c.caps & cap = cap then return query
@@ -102,7 +105,8 @@ begin
         union
         select p.tenant_id, p.patient_id from enamel.patient_proxies p
          where p.user_id = c.actor and p.status = 'ACTIVE' and p.valid_from <= now()
-           and (p.valid_until is null or p.valid_until > now()) and sec.proxy_caps(p.scopes) & cap = cap
+           and (p.valid_until is null or p.valid_until > now())
+           and case when proxy is null then sec.proxy_caps(p.scopes) & cap = cap else proxy = any (p.scopes) end
            and (c.subject is null or p.patient_id = c.subject);
     end if;
 end $$;
@@ -123,19 +127,22 @@ begin
                -- out of every other tenant.
                and (cap = 0 or exists (select from unnest(m.permissions) p
                                         where 1::bigint << (array_position(kernel.permissions(), p) - 1) = cap)));
-        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c) h);
+        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c, null) h);
         else return null;
     end case;
 end $$;
 
 create or replace function sec.patients(cap bigint) returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-begin return (select array_agg(distinct h.patient_id) from sec.charts(cap, sec.claims()) h); end $$;
+begin return (select array_agg(distinct h.patient_id) from sec.charts(cap, sec.claims(), null) h); end $$;
 
 -- Ids may be made by clients, so one id can stand in two clinics: the pair decides, not the two lists.
 create or replace function sec.pairs(cap bigint) returns bytea[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims()) h); end $$;
+begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims(), null) h); end $$;
+create or replace function sec.pairs(cap bigint, proxy text) returns bytea[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims(), proxy) h); end $$;
 
 -- Shared rows belong to the platform tenant and are read beside one's own.
 create or replace function sec.shared(cap bigint) returns uuid[] language plpgsql stable parallel restricted
@@ -345,6 +352,30 @@ begin
     return new;
 end $$;
 
+-- Naming a login in a row of one's own shows who that is, so staff may name only logins their tenant knows already; any other
+-- id is answered as one that does not exist. People come in by an invitation they accept or by their identity provider.
+create or replace function sec.guard_login() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
+    if new.tenant_id is distinct from (sec.claims()).tenant
+       or exists (select from enamel.user_tenants m where m.tenant_id = new.tenant_id and m.user_id = new.user_id and m.deleted_at is null)
+       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = new.tenant_id and a.user_id = new.user_id)
+       or exists (select from enamel.patient_proxies p where p.tenant_id = new.tenant_id and p.user_id = new.user_id)
+       or exists (select from enamel.api_clients k where k.tenant_id = new.tenant_id and k.service_user_id = new.user_id) then
+        return new;
+    end if;
+    raise exception 'no such login' using errcode = '23503', table = tg_table_name, constraint = tg_table_name || '_user_id_fkey';
+end $$;
+create or replace function kernel.guard_login(rel text) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger guard_login before insert on enamel.%I for each row
+                    when (current_user = ''enamel_staff'' and new.user_id is not null) execute function sec.guard_login()', rel);
+    execute format('create or replace trigger guard_login_again before update on enamel.%I for each row
+                    when (current_user = ''enamel_staff'' and new.user_id is not null and new.user_id is distinct from old.user_id)
+                    execute function sec.guard_login()', rel);
+end $$;
+
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
 create or replace function sec.guard_client() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
@@ -422,10 +453,16 @@ create table if not exists kernel.reach (
 alter table kernel.reach owner to enamel_owner;
 grant select on kernel.reach to enamel_sec;
 
+-- proxy: 'read/write', the words of patient_proxies.scopes that somebody acting for a patient needs; a word of 'any' reads
+--   with whatever scope stands for the permission. A patient's own login needs none of them, and the permission `write` only
+--   so that an application's narrower token stays narrower. What patients may change of a chart cannot leave it unsaid.
+drop function if exists kernel.protect(text, text, text, text, text, text, text, text[], text[], text);
 create or replace function kernel.protect(rel text, planes text, home text default 'tenant', read text default 'self',
     write text default 'self', patient text default null, rows text default null,
-    staff_only text[] default '{}', secret text[] default '{}', sec text default '') returns void language plpgsql as $$
+    staff_only text[] default '{}', secret text[] default '{}', sec text default '', proxy text default 'any/')
+returns void language plpgsql as $$
 declare
+    proxy_reads text := nullif(split_part(proxy, '/', 1), 'any'); proxy_writes text := nullif(split_part(proxy, '/', 2), '');
     t regclass := ('enamel.' || rel)::regclass; item text; plane text; can_read text; can_write text; role text;
     r bigint; w bigint; see text; change text; cols text; p record;
 begin
@@ -443,9 +480,14 @@ begin
         -- What is published to linked patients, and who looked at their chart, needs no permission of theirs.
         r := case when plane in ('auth', 'jobs', 'platform') or plane in ('patient', 'share') and (can_read = 'linked' or read = 'view_audit')
                   then 0 else kernel.bit(read) end;
-        w := case when plane in ('auth', 'jobs', 'platform', 'patient') then 0 else kernel.bit(write) end;
-        see := kernel.policy_form(home, plane, can_read, r, patient, rows);
-        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null);
+        if plane = 'patient' and can_write <> 'none' and home = 'tenant' and patient not in ('user_id', 'caller_id')
+           and proxy_writes is null then
+            raise exception 'which scope does a proxy need to change %?', rel;
+        end if;
+        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
+                  else kernel.bit(write) end;
+        see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
+        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null, proxy_writes);
         if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
             insert into kernel.reach values (rel, plane, r, secret);
         end if;
@@ -512,10 +554,17 @@ begin
 end $$;
 
 -- AND-only, one expression per role and command; every call is an InitPlan.
-create or replace function kernel.policy_form(home text, plane text, extent text, cap bigint, patient text, rows text)
+drop function if exists kernel.policy_form(text, text, text, bigint, text, text);
+create or replace function kernel.policy_form(home text, plane text, extent text, cap bigint, patient text, rows text, proxy text)
 returns text language plpgsql as $$
-declare one boolean := plane in ('staff', 'jobs', 'platform', 'auth'); form text;
+declare
+    one boolean := plane in ('staff', 'jobs', 'platform', 'auth'); form text;
+    pairs text := format('sec.pairs(%s)', cap);
 begin
+    -- Where a proxy's scope decides, the pairs alone know it; the lists stay for the index.
+    if plane = 'patient' and extent = 'own' and home = 'tenant' and proxy is not null then
+        pairs := format('sec.pairs(%s, %L)', cap, proxy); cap := 0;
+    end if;
     form := case
         when home = 'catalogue' and plane in ('platform', 'jobs') then '(select sec.everything())'
         when home = 'catalogue' then format('(select sec.known(%s))', cap)
@@ -533,7 +582,7 @@ begin
             form := form || format(' and %I = (select sec.actor(%s))', patient, cap);
         else
             form := form || format(' and %I = any ((select sec.patients(%s))::uuid[])', patient, cap)
-                         || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select sec.pairs(%s))::bytea[])', patient, cap);
+                         || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select %s)::bytea[])', patient, pairs);
         end if;
     end if;
     if rows is not null and plane in ('patient', 'share') then form := form || ' and ' || rows; end if;

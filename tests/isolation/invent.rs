@@ -154,6 +154,13 @@ fn candidates(shape: &Shape, column: &Column) -> Vec<String> {
             "M",
             "2026-01-01",
             "{digits}",
+            "AT",
+            "CH",
+            "US",
+            "CHF",
+            "fr",
+            "B",
+            "12",
         ]),
         "integer" | "bigint" | "smallint" | "real" => list(&["1", "0", "5", "2", "3", "4", "6", "7", "8", "9", "11", "15", "18", "100"]),
         ty if ty.starts_with("numeric") || ty == "double precision" => list(&["1", "0", "0.5", "5", "15", "100"]),
@@ -185,37 +192,51 @@ const SOME: Uuid = Uuid::from_u128((0x5eed << 64) | 0x1234_5678_9abc);
 const AT_ONCE: usize = 400;
 const CHANGED_MAX: usize = 3;
 
-/// The draft with as few columns changed as make all of it true.
-async fn satisfy(client: &Client, shape: &Shape, draft: Draft, wants: &[String]) -> Draft {
-    if wants.is_empty() {
-        return draft;
-    }
-    let columns: Vec<&Column> = shape.mentioned(&wants.join(" ")).into_iter().filter(|column| column.generated.is_none()).collect();
-    let mut options: Vec<Vec<Option<Source>>> = Vec::new();
-    for column in &columns {
-        let now = draft.get(&column.name).cloned();
-        let fixed = now.as_ref().is_some_and(|source| !source.free());
-        let mut all = vec![now];
-        if !fixed {
-            let own_default = column.nullable || column.default.is_some();
-            all.extend(own_default.then_some(None));
-            all.extend(choices(client, shape, column, usize::MAX).await.into_iter().map(Some));
-        }
-        options.push(all);
-    }
-    for tried in combinations(&options.iter().map(Vec::len).collect::<Vec<_>>()).chunks(AT_ONCE) {
-        if let Some(place) = first_true(client, shape, &columns, &options, tried, wants).await {
-            let mut found = draft.clone();
-            for ((column, choices), choice) in columns.iter().zip(&options).zip(&tried[place]) {
-                match &choices[*choice] {
-                    Some(source) => found.insert(column.name.clone(), source.clone()),
-                    None => found.remove(&column.name),
-                };
+/// The draft with as few columns changed as make all of it true; conditions that share no column are met one by one.
+async fn satisfy(client: &Client, shape: &Shape, mut draft: Draft, wants: &[String]) -> Draft {
+    for wants in groups(shape, wants) {
+        let columns: Vec<&Column> = shape.mentioned(&wants.join(" ")).into_iter().filter(|column| column.generated.is_none()).collect();
+        let mut options: Vec<Vec<Option<Source>>> = Vec::new();
+        for column in &columns {
+            let now = draft.get(&column.name).cloned();
+            let fixed = now.as_ref().is_some_and(|source| !source.free());
+            let mut all = vec![now];
+            if !fixed {
+                let own_default = column.nullable || column.default.is_some();
+                all.extend(own_default.then_some(None));
+                all.extend(choices(client, shape, column, usize::MAX).await.into_iter().map(Some));
             }
-            return found;
+            options.push(all);
+        }
+        let combinations = combinations(&options.iter().map(Vec::len).collect::<Vec<_>>());
+        let mut found = None;
+        for tried in combinations.chunks(AT_ONCE) {
+            found = first_true(client, shape, &columns, &options, tried, &wants).await.map(|place| &tried[place]);
+            if found.is_some() {
+                break;
+            }
+        }
+        let found = found.unwrap_or_else(|| panic!("no row of {} makes this true, teach the seed one:\n{}", shape.name, wants.join("\n")));
+        for ((column, choices), choice) in columns.iter().zip(&options).zip(found) {
+            match &choices[*choice] {
+                Some(source) => draft.insert(column.name.clone(), source.clone()),
+                None => draft.remove(&column.name),
+            };
         }
     }
-    panic!("no row of {} makes all of this true, teach the seed one:\n{}", shape.name, wants.join("\n"))
+    draft
+}
+
+fn groups(shape: &Shape, wants: &[String]) -> Vec<Vec<String>> {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for want in wants {
+        let columns: Vec<&str> = shape.mentioned(want).into_iter().map(|column| column.name.as_str()).collect();
+        let touches = |group: &Vec<String>| shape.mentioned(&group.join(" ")).iter().any(|column| columns.contains(&column.name.as_str()));
+        let (with, without): (Vec<_>, Vec<_>) = groups.into_iter().partition(touches);
+        groups = without;
+        groups.push(with.into_iter().flatten().chain([want.clone()]).collect());
+    }
+    groups
 }
 
 /// Choices by column, those that change least first.
@@ -261,10 +282,8 @@ async fn first_true(
     }
     let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
     let mentioned = shape.mentioned(&wants.join(" "));
-    let made: String = mentioned
-        .iter()
-        .filter_map(|column| column.generated.as_ref().map(|made| format!(", ({made}) as {}", column.name)))
-        .collect();
+    let made: String =
+        mentioned.iter().filter_map(|column| column.generated.as_ref().map(|made| format!(", ({made}) as {}", column.name))).collect();
     let sql = format!(
         "select place from (select v.*{made} from (values {}) v (place{names})) x where {} order by place limit 1",
         rows.join(", "),

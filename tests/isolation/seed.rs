@@ -1,9 +1,11 @@
 //! Rows for every table and set, their values invented from the catalogue: types, checks, references, policies. A table
 //! added later is filled like the others; only what no catalogue can say stands in [`OVERRIDES`].
 
-use super::arena::{DSO, ELSEWHERE, HIDDEN, NORTH, OAK, SETS, SOUTH, Set};
+use super::arena::{self, Arena, DSO, ELSEWHERE, NORTH, OAK, SETS, SOUTH, Set};
 use super::invent::{self, Draft, Source};
 use super::shape::{self, Shape};
+use crate::world;
+use enamel::kernel::context::Plane;
 use std::collections::{BTreeMap, HashSet};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -80,23 +82,27 @@ pub async fn fill(client: &Client) {
         .await
         .unwrap();
     for plan in plans(client).await.iter().filter(|plan| !BY_HAND.contains(&plan.shape.name.as_str())) {
-        let mut filled: HashSet<(Uuid, Uuid)> = HashSet::new();
-        for set in plan.sets() {
-            let id = set.id(&plan.shape.name);
-            if filled.contains(&(set.tenant_id(), id)) {
-                continue;
-            }
-            if store(client, plan, set, id).await {
-                filled.insert((set.tenant_id(), id));
-                label(client, &plan.shape, set, id).await;
-            } else {
-                let must = plan.shape.has("tenant_id") && ([NORTH, SOUTH, OAK, ELSEWHERE].contains(&set) || set.unpublished().is_some());
-                assert!(!must, "no row of {} fits into {}: teach the seed one", set.label(), plan.shape.name);
-            }
-        }
+        fill_table(client, plan).await;
     }
     client.batch_execute(&finish()).await.unwrap();
     client.batch_execute("create index on probe.label (rel, id); reset session_replication_role; analyze").await.unwrap();
+}
+
+async fn fill_table(client: &Client, plan: &Plan) {
+    let mut filled: HashSet<(Uuid, Uuid)> = HashSet::new();
+    for set in plan.sets() {
+        let id = set.id(&plan.shape.name);
+        if filled.contains(&(set.tenant_id(), id)) {
+            continue;
+        }
+        if store(client, plan, set, id).await {
+            filled.insert((set.tenant_id(), id));
+            label(client, &plan.shape, set, id).await;
+        } else {
+            let must = plan.shape.has("tenant_id") && ([NORTH, SOUTH, OAK, ELSEWHERE].contains(&set) || set.unpublished().is_some());
+            assert!(!must, "no row of {} fits into {}: teach the seed one", set.label(), plan.shape.name);
+        }
+    }
 }
 
 async fn label(client: &Client, shape: &Shape, set: Set, id: Uuid) {
@@ -166,7 +172,39 @@ fn finish() -> String {
     sql
 }
 
+/// A table as a later room may add it, with what is hard to guess.
+const NEW_TABLE: &str = "
+    create table enamel.novelties (
+        tenant_id uuid not null references enamel.tenants (id), id uuid not null, patient_id uuid not null,
+        payer_tenant_id uuid, payer_id uuid, code text not null check (code ~ '^[A-Z]{2}$'),
+        state text not null check (state in ('DRAFT', 'FINAL', 'SENT')), is_sent boolean not null generated always as (state = 'SENT') stored,
+        from_day date not null, until_day date not null, amount bigint check (amount > 0), percent integer,
+        released_at timestamptz, note text, price numeric(12, 2) not null check (price >= 0),
+        primary key (tenant_id, id), foreign key (tenant_id, patient_id) references enamel.patients (tenant_id, id),
+        foreign key (payer_tenant_id, payer_id) references enamel.payers (tenant_id, id),
+        check (until_day > from_day), check ((amount is null) <> (percent is null)), check ((payer_id is null) = (payer_tenant_id is null)),
+        check (state <> 'SENT' or note is not null));
+    create unique index on enamel.novelties (tenant_id, patient_id, code);
+    select kernel.protect('novelties', 'staff=all/all patient=own/none jobs=all/all', read => 'view_patient', write => 'edit_patient',
+        patient => 'patient_id', rows => 'is_sent and released_at is not null');";
+
 #[test]
-fn a_set_that_is_not_published_is_one_of_norths() {
-    assert_eq!((HIDDEN.tenant, HIDDEN.unpublished(), NORTH.unpublished()), ("north", Some(0), None));
+fn a_table_nobody_described_is_filled() {
+    world::with(async |world| {
+        let arena = Arena::fresh(world, "novelties").await;
+        let truth = arena.truth().await;
+        truth.batch_execute(&format!("set search_path = enamel, kernel, pg_catalog; {NEW_TABLE}")).await.unwrap();
+        let shape = shape::shapes(&truth).await.into_iter().find(|shape| shape.name == "novelties").unwrap();
+        fill_table(&truth, &Plan::of(&truth, shape).await).await;
+        let rows = "select l.label || ' ' || concat_ws(',', is_sent, released_at is not null) from enamel.novelties r
+                      join probe.label l on (l.tenant_id, l.id) = (r.tenant_id, r.id) order by 1";
+        let expected =
+            ["dso.own t,t", "north.hidden f,t", "north.own t,t", "north.stranger t,t", "north.unready t,f", "oak.own t,t", "oak.twin t,t"];
+        let filled = arena::texts(&truth, rows).await.unwrap();
+        assert_eq!(filled[..7], expected, "{filled:?}");
+        let patient = arena.plane(Plane::Patient).await;
+        assert_eq!(patient.ask(&arena::own(Plane::Patient), "select count(*) from enamel.novelties").await, Ok(vec!["2".into()]));
+        drop((truth, patient));
+        arena.drop().await;
+    });
 }

@@ -184,5 +184,7 @@ impl Shape {
 fn conjuncts_are_found_at_the_outermost_level() {
     assert_eq!(conjuncts("((a = (select f(1) AND g)) AND (b = 2))"), ["(a = (select f(1) AND g))", "(b = 2)"]);
     assert_eq!(conjuncts("(a = 1)"), ["(a = 1)"]);
-    assert!(speaks_of("(status = 'A'::text)", "status") && !speaks_of("(status = 'A'::text)", "A") && !speaks_of("substatus = 1", "status"));
+    assert!(
+        speaks_of("(status = 'A'::text)", "status") && !speaks_of("(status = 'A'::text)", "A") && !speaks_of("substatus = 1", "status")
+    );
 }

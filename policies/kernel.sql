@@ -190,6 +190,10 @@ create or replace function sec.stamp() returns trigger language plpgsql security
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
+    if tg_argv[0] = 'added' then
+        new.created_at := now(); new.created_by := c.actor;
+        return new;
+    end if;
     if tg_op = 'INSERT' then
         new.created_at := now(); new.created_by := c.actor; new.version := 1;
     else
@@ -208,7 +212,9 @@ end $$;
 -- Columns of no reader: hashes, factors, sealed credentials.
 create or replace function kernel.secrets() returns text[] language sql immutable parallel safe as $$
     select array['password_hash', 'token_hash', 'totp_secret_enc', 'credential_id', 'public_key', 'client_secret_hash',
-                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count'] $$;
+                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count',
+                 'gateway_customer_token_enc', 'gateway_method_token_enc', 'payment_method_token_enc', 'secret_enc',
+                 'refresh_secret_enc', 'previous_secret_enc', 'answer_token_hash', 'status_token_hash', 'bucket_salt'] $$;
 
 -- tg_argv: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version.
 create or replace function sec.log_change() returns trigger language plpgsql security definer
@@ -230,12 +236,12 @@ begin
     insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
                                    user_id, patient_id, record_version, occurred_at, request_id, created_by)
     values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, c.actor, patient,
-            (row_now ->> 'version')::bigint, clock_timestamp(),
+            coalesce((row_now ->> 'version')::bigint, 1), clock_timestamp(),
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid), c.actor);
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
-            jsonb_build_object('version', (row_now ->> 'version')::bigint), c.actor);
+            jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
     if tg_argv[1] <> '' then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
@@ -253,6 +259,9 @@ begin
                                  and attname = 'patient_id' and not attisdropped) then patient := 'patient_id'; end if;
     if exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass and attname = 'updated_at') then
         execute format('create trigger stamp before insert or update on enamel.%I for each row execute function sec.stamp(%L)', rel, soft);
+    else
+        -- A row that is only ever added says who added it.
+        execute format('create trigger stamp before insert on enamel.%I for each row execute function sec.stamp(%L)', rel, 'added');
     end if;
     execute format('create trigger log_change after insert or update or delete on enamel.%I for each row
                     execute function sec.log_change(%L, %L, %L)', rel, patient, parent, parent_column);
@@ -260,6 +269,47 @@ end $$;
 create or replace function sec.refuse_change() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 begin raise exception '% is append-only', tg_table_name using errcode = '55000'; end $$;
+
+-- ── What may not change any more ────────────────────────────────────────────────────────────────────────────────
+-- kernel.freeze('clinical_notes', $$old.status = 'SIGNED'$$, 'Write an amendment.', '{status,amended_at}'): while the
+-- condition holds, only the columns of the list change; the refusal says what to do instead.
+create or replace function kernel.freeze(rel text, condition text, instead text, but text[] default '{}') returns void
+language plpgsql as $$
+begin
+    execute format('create or replace trigger frozen before update on enamel.%I for each row when (%s)
+                    execute function kernel.refuse_frozen(%L, %L)', rel, condition, instead, but);
+end $$;
+create or replace function kernel.refuse_frozen() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare but text[] := tg_argv[1]::text[] || array['version', 'updated_at', 'updated_by'];
+begin
+    -- A merge of two patients' records carries rows from one to the other (sec.repoint_patient); it edits none.
+    if current_user = 'enamel_sec' then but := but || array['patient_id']; end if;
+    if (to_jsonb(new) - but) is distinct from (to_jsonb(old) - but) then
+        raise exception '% is frozen', tg_table_name using errcode = '55000', hint = tg_argv[0];
+    end if;
+    return new;
+end $$;
+-- kernel.freeze_with('claim_lines', 'claim_id', 'claims', $$p.status <> 'DRAFT'$$, 'Void the claim and write a new one.'):
+-- rows of a part are neither added nor changed while the whole (`p`) is in that state.
+create or replace function kernel.freeze_with(rel text, whole_column text, whole text, condition text, instead text,
+    but text[] default '{}') returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger frozen_with before insert or update on enamel.%I for each row
+                    execute function kernel.refuse_frozen_part(%L, %L, %L, %L, %L)',
+                   rel, whole_column, whole, condition, instead, but);
+end $$;
+create or replace function kernel.refuse_frozen_part() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare but text[] := tg_argv[4]::text[] || array['version', 'updated_at', 'updated_by']; frozen boolean;
+begin
+    if current_user = 'enamel_sec' then but := but || array['patient_id']; end if;
+    if tg_op = 'UPDATE' and (to_jsonb(new) - but) is not distinct from (to_jsonb(old) - but) then return new; end if;
+    -- Who may change the whole waits for a change of it that is under way.
+    execute format('select %s from enamel.%I p where p.tenant_id = $1 and p.id = $2%s', tg_argv[2], tg_argv[1],
+                   case when has_any_column_privilege('enamel.' || tg_argv[1], 'update') then ' for share' else '' end)
+       into frozen using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if frozen then raise exception '% is frozen', tg_table_name using errcode = '55000', hint = tg_argv[3]; end if;
+    return new;
+end $$;
 
 -- ── Nobody gives what they do not have ─────────────────────────────────────────────────────────────────────────
 -- Staff may put a permission into a role, and a role onto a person, only out of their own capabilities.
@@ -302,28 +352,24 @@ begin
     return new;
 end $$;
 
--- Naming a login in a row of one's own shows who that is, so staff may name only logins their tenant knows already; any other
--- id is answered as one that does not exist. People come in by an invitation they accept or by their identity provider.
+-- Naming a login in a row of one's own shows who that is, so staff may name themselves and logins their tenant knows already;
+-- any other id is answered as one that does not exist. People come in by an invitation they accept or by their identity
+-- provider. tg_argv: the column. policies/finish.sql puts it on every column of staff's that refers to a login.
 create or replace function sec.guard_login() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
+declare login uuid := (to_jsonb(new) ->> tg_argv[0])::uuid; c sec.claims := sec.claims();
 begin
     -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
-    if new.tenant_id is distinct from (sec.claims()).tenant
-       or exists (select from enamel.user_tenants m where m.tenant_id = new.tenant_id and m.user_id = new.user_id and m.deleted_at is null)
-       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = new.tenant_id and a.user_id = new.user_id)
-       or exists (select from enamel.patient_proxies p where p.tenant_id = new.tenant_id and p.user_id = new.user_id)
-       or exists (select from enamel.api_clients k where k.tenant_id = new.tenant_id and k.service_user_id = new.user_id) then
+    if login is null or login = c.actor or new.tenant_id is distinct from c.tenant
+       or tg_op = 'UPDATE' and login = (to_jsonb(old) ->> tg_argv[0])::uuid
+       or exists (select from enamel.user_tenants m where m.tenant_id = c.tenant and m.user_id = login and m.deleted_at is null)
+       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = c.tenant and a.user_id = login)
+       or exists (select from enamel.patient_proxies p where p.tenant_id = c.tenant and p.user_id = login)
+       or exists (select from enamel.api_clients k where k.tenant_id = c.tenant and k.service_user_id = login) then
         return new;
     end if;
-    raise exception 'no such login' using errcode = '23503', table = tg_table_name, constraint = tg_table_name || '_user_id_fkey';
-end $$;
-create or replace function kernel.guard_login(rel text) returns void language plpgsql as $$
-begin
-    execute format('create or replace trigger guard_login before insert on enamel.%I for each row
-                    when (current_user = ''enamel_staff'' and new.user_id is not null) execute function sec.guard_login()', rel);
-    execute format('create or replace trigger guard_login_again before update on enamel.%I for each row
-                    when (current_user = ''enamel_staff'' and new.user_id is not null and new.user_id is distinct from old.user_id)
-                    execute function sec.guard_login()', rel);
+    raise exception 'no such login' using errcode = '23503', table = tg_table_name,
+        constraint = tg_table_name || '_' || tg_argv[0] || '_fkey';
 end $$;
 
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
@@ -392,6 +438,12 @@ begin
 end $$;
 
 -- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
+-- Which plane reads all rows of a table it covers, and the permission it needs: what history is shown by.
+create table if not exists kernel.reach (
+    rel text not null, plane text not null, bit bigint not null, hidden text[] not null, primary key (rel, plane));
+alter table kernel.reach owner to enamel_owner;
+grant select on kernel.reach to enamel_sec;
+
 -- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
 --   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
 --   create (insert only) or a list of columns (update only).
@@ -417,6 +469,7 @@ begin
     execute format('revoke all on %s from public, enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit,
                     enamel_auth, enamel_jobs, enamel_platform, enamel_log, enamel_sealer, enamel_sec', t);
     -- Column privileges outlive a table-wide REVOKE only when another grantor gave them; the owner is the one grantor.
+    delete from kernel.reach k where k.rel = protect.rel;
     foreach item in array regexp_split_to_array(planes, '\s+') loop
         plane := split_part(item, '=', 1); can_read := split_part(split_part(item, '=', 2), '/', 1);
         can_write := split_part(item, '/', 2); role := 'enamel_' || plane;
@@ -427,10 +480,17 @@ begin
            and proxy_writes is null then
             raise exception 'which scope does a proxy need to change %?', rel;
         end if;
-        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
-                  else kernel.bit(write) end;
+        -- What managers decide about others, a patient asks for themselves by right.
+        w := case when plane in ('auth', 'jobs', 'platform')
+                    or plane = 'patient' and (proxy_writes is null or write like 'manage\_%') then 0 else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
-        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null, proxy_writes);
+        -- What is published to many is written by each for their own chart.
+        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,
+            case when plane = 'patient' and can_read = 'linked' and patient is not null then 'own' else can_read end,
+            w, patient, null, proxy_writes);
+        if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
+            insert into kernel.reach values (rel, plane, r, secret);
+        end if;
         if can_read <> 'none' then
             execute format('create policy %I on %s for select to %I using (%s)', plane || '_r', t, role, see);
             select string_agg(quote_ident(attname), ', ' order by attnum) into cols from pg_attribute
@@ -467,6 +527,15 @@ begin
         execute format('create policy sec_i on %s for insert to enamel_sec with check (true)', t);
         execute format('create policy sec_u on %s for update to enamel_sec using (true) with check (true)', t);
         execute format('grant insert, update on %s to enamel_sec', t);
+    end if;
+    -- A merge of two records takes along what points to the patient (sec.repoint_patient).
+    if home = 'tenant' and sec not like '%w%' and exists (select from pg_attribute where attrelid = t and attname = 'patient_id') then
+        execute format('create policy sec_m on %s for update to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
+        execute format('grant update (patient_id) on %s to enamel_sec', t);
+        if sec not like '%r%' then
+            execute format('create policy sec_mr on %s for select to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
+            execute format('grant select (tenant_id, patient_id) on %s to enamel_sec', t);
+        end if;
     end if;
     -- What has expired is swept for every tenant by one function.
     if sec like '%d%' then
@@ -518,4 +587,23 @@ begin
     end if;
     if rows is not null and plane in ('patient', 'share') then form := form || ' and ' || rows; end if;
     return form;
+end $$;
+
+-- The versions of one record before that one, newest first: who, when, what. For planes that read every row of the table.
+create or replace function sec.history(rel text, record uuid, before bigint, most int)
+returns table (tenant_id uuid, record_version bigint, action text, occurred_at timestamptz, user_id uuid, request_id uuid,
+               reason text, changed_fields text[], new_values jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); may kernel.reach; homes uuid[];
+begin
+    select * into may from kernel.reach k where k.rel = history.rel and k.plane = c.plane;
+    if not found then raise exception 'no history for this plane' using errcode = '42501'; end if;
+    homes := case when c.plane = 'staff' then array[sec.tenant(may.bit)] else sec.tenants(may.bit) end;
+    return query
+        select l.tenant_id, l.record_version, l.action, l.occurred_at, l.user_id, l.request_id, l.reason,
+               array(select f from unnest(l.changed_fields) f where f <> all (may.hidden)), l.new_values - may.hidden
+          from enamel.change_log l
+         where l.tenant_id = any (homes) and l.table_name = history.rel and l.record_id = record
+           and l.record_version < coalesce(before, 9223372036854775807)
+         order by l.record_version desc limit least(most, 200);
 end $$;

@@ -61,6 +61,8 @@ v(level, rule, object) as (
  union all select 'ERROR', 'R21b a patient''s policy without the pair check', relname || '.' || polname from expression x
    where roles && array['enamel_patient', 'enamel_share'] and relname not in (select relname from glob) and e !~ 'sec\.(pairs|actor)'
      and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')
+ union all select 'ERROR', 'R21d a policy that forgets whose row it is, which its sibling asks', relname || '.' || polname from expression x
+   where e !~ 'sec\.(pairs|actor)' and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.e ~ 'sec\.(pairs|actor)')
  union all select 'ERROR', 'R21c a tenant table without its tenant in the policy', relname || '.' || polname from expression x join ten on ten.oid = x.polrelid
    where e <> 'true' and e !~ '^tenant_id='
  union all select 'ERROR', 'R22 two permissive policies for one role and command', relname || ' ' || r::regrole || ' ' || polcmd::text from policy, unnest(polroles) r where polpermissive group by relname, r, polcmd having count(*) > 1

@@ -1,5 +1,6 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
+mod history;
 pub mod idempotency;
 mod operations;
 pub mod query;
@@ -45,6 +46,7 @@ pub fn service() -> OpenApiService<Rest, ()> {
 /// One endpoint type for all routes.
 enum Route {
     Verb(&'static Table, Verb),
+    History(&'static Table),
     Operation(&'static Operation),
 }
 
@@ -53,6 +55,7 @@ impl Route {
     fn covered(&self, caller: &Caller) -> Result<()> {
         match self {
             Route::Verb(table, verb) => scopes::on_verb(caller, table, *verb),
+            Route::History(table) => scopes::on_verb(caller, table, Verb::Read),
             Route::Operation(operation) => scopes::on_operation(caller, operation),
         }
     }
@@ -64,6 +67,7 @@ impl Route {
             Route::Verb(table, Verb::Read) => resources::get(caller, table, request).await,
             Route::Verb(table, Verb::Update) => resources::patch(caller, table, request).await,
             Route::Verb(table, Verb::Delete) => resources::delete(caller, table, request).await,
+            Route::History(table) => history::history(caller, table, request).await,
             Route::Operation(operation) => operations::run(caller, operation, request).await,
         }
     }
@@ -87,7 +91,7 @@ impl Endpoint for Route {
             && refusal.code.status == 403
         {
             let table = match self {
-                Route::Verb(table, _) => Some(*table),
+                Route::Verb(table, _) | Route::History(table) => Some(*table),
                 Route::Operation(operation) => match operation.gives {
                     Gives::Record(table) | Gives::Created(table) | Gives::Page(table) => Some(table),
                     _ => None,
@@ -105,6 +109,7 @@ impl OpenApi for Rest {
     fn meta() -> Vec<MetaApi> {
         let described = tables()
             .flat_map(|table| table.verbs.iter().map(move |verb| schema::of_verb(table, *verb)))
+            .chain(tables().filter(|table| history::offered(table)).map(schema::of_history))
             .chain(all_operations().map(|operation| schema::of_operation(operation, public(operation))));
         let mut by_path: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (_, path, operation) in described {
@@ -115,6 +120,7 @@ impl OpenApi for Rest {
 
     fn register(registry: &mut Registry) {
         schema::problem(registry);
+        schema::history(registry);
         registry.security_schemes.insert(
             "bearer",
             MetaSecurityScheme {
@@ -165,6 +171,10 @@ impl OpenApi for Rest {
             for verb in table.verbs {
                 let (method, path, _) = schema::of_verb(table, *verb);
                 add(&path, method, Route::Verb(table, *verb));
+            }
+            if history::offered(table) {
+                let (method, path, _) = schema::of_history(table);
+                add(&path, method, Route::History(table));
             }
         }
         for operation in all_operations() {

@@ -242,7 +242,8 @@ begin
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
             jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
-    if tg_argv[1] <> '' then
+    -- What the whole's own triggers make of a part came with the whole's change.
+    if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
     end if;

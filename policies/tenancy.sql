@@ -27,7 +27,7 @@ select kernel.protect('locations',
     read => 'view_tenant', write => 'manage_tenant', staff_only => '{address_line1,address_line2,phone,email}',
     sec => 'rw');
 select kernel.protect('operatories', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_schedule', write => 'manage_tenant');
+    read => 'view_schedule', write => 'manage_tenant', sec => 'r');
 select kernel.protect('teams', 'staff=all/all group=all/none audit=all/none jobs=all/all', read => 'view_tenant',
     write => 'manage_users');
 select kernel.protect('tenant_placements', 'jobs=all/none platform=all/all', home => 'catalogue',

@@ -140,6 +140,8 @@ pub struct Field {
     pub staff_only: bool,
     /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
     pub computed: Option<&'static str>,
+    /// Other spellings of an enum's words that are taken and kept as the word.
+    pub aliases: &'static [(&'static str, &'static str)],
     pub doc: &'static str,
 }
 
@@ -160,6 +162,7 @@ impl Field {
             sensitivity: Sensitivity::Business,
             staff_only: false,
             computed: None,
+            aliases: &[],
             doc: "",
         }
     }
@@ -284,6 +287,10 @@ impl Field {
     pub const fn computed(mut self, sql: &'static str) -> Field {
         self.computed = Some(sql);
         self.read_only()
+    }
+    pub const fn aliases(mut self, aliases: &'static [(&'static str, &'static str)]) -> Field {
+        self.aliases = aliases;
+        self
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;

@@ -67,6 +67,7 @@ begin
     new.end_at := kernel.appointment_length(new, was, (
         select t.duration_minutes from enamel.appointment_types t where t.tenant_id = new.tenant_id and t.id = new.appointment_type_id));
     if new.end_at is null then perform kernel.refuse(422, 'required', 'end_at', 'Give an end, a duration or a kind of visit.'); end if;
+    if new.end_at <= new.start_at then perform kernel.refuse(422, 'range', 'end_at', 'It must lie after start_at.'); end if;
     new.duration_minutes := extract(epoch from new.end_at - new.start_at) / 60;
     moved := was.id is null or (new.start_at, new.location_id) is distinct from (was.start_at, was.location_id);
     -- A merge carries appointments from one record to the other, whatever their state.

@@ -11,5 +11,6 @@ mod isolation;
 mod kernel;
 mod patients;
 mod rest;
+mod scheduling;
 mod tenancy;
 mod world;

@@ -406,6 +406,14 @@ begin
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
 end $$;
 
+-- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
+create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
+end $$;
+grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
+
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.
 create or replace function sec.in_use(quota text, tenant uuid) returns bigint language plpgsql volatile
 set search_path = pg_catalog, pg_temp as $$

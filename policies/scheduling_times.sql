@@ -14,14 +14,6 @@ immutable strict parallel safe as $$
                    kernel.at_local(case closes when '24:00' then (day + 1)::timestamp else day + closes end, zone) as b) x $$;
 grant execute on function kernel.at_local(timestamp, text), kernel.local_span(date, time, time, text) to enamel_sec;
 
--- Guards of this domain speak through here: the rule's word, the field, and a sentence for people.
-create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
-set search_path = pg_catalog, pg_temp as $$
-begin
-    raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
-end $$;
-grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
-
 -- What a tenant decided about its calendar, or what holds when it has decided nothing.
 create or replace function sec.calendar_rules(clinic uuid, out granularity int, out notice interval, out horizon interval,
     out hold interval, out grace interval, out late interval, out overlap text) language plpgsql stable as $$

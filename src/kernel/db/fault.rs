@@ -84,8 +84,8 @@ impl From<tokio_postgres::Error> for Error {
 
 /// The rules that guards of the policies name.
 const GUARDS: &[&str] = &[
-    "complete", "day", "empty", "exclusive", "grace", "held", "offered", "place", "provider_type", "range", "reference", "required", "state",
-    "verified",
+    "complete", "day", "document", "empty", "exclusive", "grace", "held", "offered", "place", "provider_type", "range", "reference",
+    "required", "state", "visit",
 ];
 
 /// `patients_dob_check` on `patients` is about `dob`; `…_tenant_id_payer_id_fkey` about `payer_id`.

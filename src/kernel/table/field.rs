@@ -140,7 +140,7 @@ pub struct Field {
     pub staff_only: bool,
     /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
     pub computed: Option<&'static str>,
-    /// Other spellings of an enum's words that are taken and kept as the word.
+    /// Other spellings of an enum's words.
     pub aliases: &'static [(&'static str, &'static str)],
     pub doc: &'static str,
 }
@@ -288,9 +288,8 @@ impl Field {
         self.computed = Some(sql);
         self.read_only()
     }
-    pub const fn aliases(mut self, aliases: &'static [(&'static str, &'static str)]) -> Field {
-        self.aliases = aliases;
-        self
+    pub const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Field {
+        Field { aliases, ..self }
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;

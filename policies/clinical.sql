@@ -1,7 +1,7 @@
 -- Who may see and change what in clinical; planes and permissions as the model lists them.
 select kernel.protect('encounters',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('encounter_diagnoses',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');

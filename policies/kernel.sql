@@ -242,7 +242,8 @@ begin
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
             jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
-    if tg_argv[1] <> '' then
+    -- What the whole's own triggers make of a part came with the whole's change.
+    if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
     end if;
@@ -400,6 +401,14 @@ begin
                     when (old.%3$I is distinct from new.%3$I and (old.%3$I || ''>'' || new.%3$I) <> all (%4$L::text[]))
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
 end $$;
+
+-- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
+create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
+end $$;
+grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
 
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.
 create or replace function sec.in_use(quota text, tenant uuid) returns bigint language plpgsql volatile

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
 mod data_schema;
+mod directory;
 mod e2e;
 mod faults;
 mod fhir;
@@ -12,5 +13,6 @@ mod isolation;
 mod kernel;
 mod patients;
 mod rest;
+mod scheduling;
 mod tenancy;
 mod world;

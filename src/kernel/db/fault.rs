@@ -58,6 +58,18 @@ impl From<tokio_postgres::Error> for Error {
             {
                 Error::new(&error::CONFLICT).detail("Another change of the same records was under way; try again.")
             }
+            // Two that want the same time: `appointments_operatory_busy` is about the operatory.
+            c if *c == SqlState::EXCLUSION_VIOLATION => {
+                let what = field().trim_end_matches("_busy").to_owned();
+                Error::new(&error::CONFLICT).detail("The time is taken.").fault(what, "busy", "It is taken at that time.")
+            }
+            // kernel.refuse: rule, field and sentence are constants of the policies.
+            c if matches!(c.code(), "EN409" | "EN422") => {
+                let (status, text) = if c.code() == "EN409" { (&error::MOVE_REFUSED, db.hint()) } else { (&error::INVALID, db.hint()) };
+                let rule = GUARDS.iter().find(|word| db.constraint() == Some(**word)).copied().unwrap_or("rule");
+                let text = text.unwrap_or(status.title);
+                Error::new(status).detail(text).fault(db.column().unwrap_or_default(), rule, text)
+            }
             c if c.code() == "EN001" => Error::new(&error::LAST_ADMINISTRATOR),
             c if *c == SqlState::QUERY_CANCELED => Error::new(&error::DEADLINE),
             c if c.code().starts_with("22") => {
@@ -69,6 +81,12 @@ impl From<tokio_postgres::Error> for Error {
         error.because(cause)
     }
 }
+
+/// The rules that guards of the policies name.
+const GUARDS: &[&str] = &[
+    "complete", "day", "document", "empty", "exclusive", "grace", "held", "offered", "place", "provider_type", "range", "reference",
+    "required", "state", "visit",
+];
 
 /// `patients_dob_check` on `patients` is about `dob`; `…_tenant_id_payer_id_fkey` about `payer_id`.
 fn field_of(table: Option<&str>, constraint: &str) -> String {

@@ -142,6 +142,8 @@ pub struct Field {
     pub computed: Option<&'static str>,
     /// A look elsewhere under policies of its own: readers that have no use for it leave it out.
     pub costly: bool,
+    /// Other spellings of an enum's words.
+    pub aliases: &'static [(&'static str, &'static str)],
     pub doc: &'static str,
 }
 
@@ -163,6 +165,7 @@ impl Field {
             staff_only: false,
             computed: None,
             costly: false,
+            aliases: &[],
             doc: "",
         }
     }
@@ -291,6 +294,9 @@ impl Field {
     pub const fn costly(mut self) -> Field {
         self.costly = true;
         self
+    }
+    pub const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Field {
+        Field { aliases, ..self }
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;

@@ -171,7 +171,15 @@ pub fn refuse_move(machine: &super::field::Machine, from: &str) -> Error {
 }
 
 /// Retires a record: it stays, leaves the lists and can be read by those who ask for deleted rows.
+/// One that is never deleted makes the move `delete` of its machine instead.
 pub async fn retire(scope: &mut Scope, was: &Record, reason: Option<&str>, keys: &Keyring) -> Result<Record> {
+    if !was.table.soft_delete {
+        let machine = was.table.machines.first().ok_or_else(|| Error::new(&error::NOT_SUPPORTED))?;
+        let from = was.text(machine.column).unwrap_or_default();
+        let to = machine.allowed(from, "delete").first().copied().ok_or_else(|| refuse_move(machine, from))?;
+        let draft = Draft::default().set(was.table, machine.column, Value::Text(to.to_owned()))?;
+        return update(scope, was, &draft, "delete", keys).await;
+    }
     let mut columns = vec![("deleted_at".to_owned(), Value::Instant(scope.now()), Type::TIMESTAMPTZ)];
     if let Some(reason) = reason {
         columns.push(("delete_reason".to_owned(), Value::Text(reason.to_owned()), Type::TEXT));

@@ -14,7 +14,7 @@ select kernel.protect('appointment_series',
 select kernel.protect('appointments',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id',
-    staff_only => '{notes,overbook_reason}');
+    staff_only => '{notes,overbook_reason}', sec => 'rw');
 select kernel.protect('appointment_providers',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id');

@@ -88,9 +88,14 @@ const GUARDS: &[&str] = &[
     "required", "state", "visit",
 ];
 
-/// `patients_dob_check` on `patients` is about `dob`; `…_tenant_id_payer_id_fkey` about `payer_id`.
+/// `patients_dob_check` on `patients` is about `dob`, as is its second rule `patients_dob_check1`;
+/// `…_tenant_id_payer_id_fkey` about `payer_id`.
 fn field_of(table: Option<&str>, constraint: &str) -> String {
     let inner = constraint.strip_prefix(table.unwrap_or_default()).unwrap_or(constraint);
+    let inner = match inner.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        numbered if numbered.ends_with("_check") => numbered,
+        _ => inner,
+    };
     let inner = inner.trim_start_matches('_').trim_end_matches("_check").trim_end_matches("_fkey");
     inner.strip_prefix("tenant_id_").unwrap_or(inner).to_owned()
 }
@@ -108,6 +113,8 @@ mod tests {
     #[test]
     fn a_constraint_names_its_field() {
         assert_eq!(field_of(Some("patients"), "patients_dob_check"), "dob");
+        assert_eq!(field_of(Some("patients"), "patients_dob_check1"), "dob");
+        assert_eq!(field_of(Some("locations"), "locations_address_line1_check"), "address_line1");
         assert_eq!(field_of(Some("patients"), "patients_tenant_id_primary_location_id_fkey"), "primary_location_id");
         assert_eq!(key_of(Some("patients"), "patients_external_ref_key"), "external_ref");
     }

@@ -18,13 +18,13 @@ select kernel.moves('providers', 'status', '{ACTIVE>INACTIVE,INACTIVE>ACTIVE}');
 select kernel.protect('clinic_profiles',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_directory', rows => 'status = ''PUBLISHED''',
-    staff_only => '{contact_email,contact_phone,contact_address}');
+    staff_only => '{contact_email,contact_phone,contact_address}', sec => 'r');
 select kernel.protect('clinic_treatments',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_directory', rows => 'is_active');
+    read => 'view_tenant', write => 'manage_directory', rows => 'is_active', sec => 'r');
 select kernel.protect('clinic_packages',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_directory', rows => 'is_active');
+    read => 'view_tenant', write => 'manage_directory', rows => 'is_active', sec => 'r');
 select kernel.protect('clinic_images',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_directory');

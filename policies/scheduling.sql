@@ -14,7 +14,7 @@ select kernel.protect('appointment_series',
 select kernel.protect('appointments',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id',
-    staff_only => '{notes,overbook_reason}');
+    staff_only => '{notes,overbook_reason}', sec => 'r');
 select kernel.protect('appointment_providers',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id');
@@ -29,9 +29,9 @@ select kernel.protect('slot_holds', 'staff=all/all patient=own/own auth=all/all 
 select kernel.protect('waitlist_entries', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
     read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id');
 select kernel.protect('recall_types', 'staff=all/all group=all/none patient=linked/none audit=all/none jobs=all/all',
-    read => 'view_schedule', write => 'manage_tenant');
+    read => 'view_schedule', write => 'manage_tenant', sec => 'r');
 select kernel.protect('recalls', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
-    read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id');
+    read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id', sec => 'rw');
 
 -- The moves of each state machine; the records' tables in the code hold the same.
 select kernel.moves('appointment_series', 'status', '{

@@ -39,7 +39,7 @@ create policy sec_d on enamel.tenant_closure for delete to enamel_sec using (tru
 grant select on enamel.billing_plans to enamel_staff, enamel_platform;
 
 -- How to reach a tenant: its default location. Callers from outside get it unless the tenant shows it to booked patients
--- only (C15); no booking exists yet, so for them it stays hidden.
+-- only (C15).
 create or replace function sec.tenant_contact(tenant uuid) returns jsonb language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
@@ -47,7 +47,10 @@ begin
     if not coalesce(c.plane in ('auth', 'jobs', 'platform') or (c.scope = 'tenant' and c.tenant = tenant)
                     or (c.scope <> 'tenant' and tenant = any (sec.tenants(0))), false)
        or c.plane in ('auth', 'patient', 'share') and exists (
-           select from enamel.tenant_settings s where s.tenant_id = tenant and s.contact_visibility = 'AFTER_BOOKING') then
+           select from enamel.tenant_settings s where s.tenant_id = tenant and s.contact_visibility = 'AFTER_BOOKING')
+       and not exists (
+           select from sec.charts(0, c) h join enamel.bookings b on b.tenant_id = h.tenant_id and b.patient_id = h.patient_id
+            where h.tenant_id = tenant and b.status in ('CONFIRMED', 'COMPLETED')) then
         return null;
     end if;
     return (select jsonb_build_object('phone', l.phone, 'email', l.email, 'address', jsonb_build_object(

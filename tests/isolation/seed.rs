@@ -76,6 +76,8 @@ async fn literal(client: &Client, shape: &Shape, column: &Column, set: Set, id: 
         "parent_tenant_id" if ["north", "south"].contains(&set.tenant) => return quoted(DSO.tenant_id().to_string()),
         "patient_id" => return quoted(set.id("patients").to_string()),
         "user_id" | "caller_id" | "auditor_user_id" => return quoted(set.id("users").to_string()),
+        // It is about a procedure or a visit.
+        "procedure_id" if shape.name == "clinical_outcomes" => return quoted(set.id("procedures").to_string()),
         "storage_key" => return quoted(format!("{}/none/none/{id}", set.tenant_id())),
         _ if !column.needed => return None,
         _ => {}

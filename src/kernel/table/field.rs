@@ -4,7 +4,12 @@
 //! OpenAPI schemas and the FHIR mapping's ground. Behaviour never lives here; it is a plain function of its domain.
 
 pub use super::machine::{Machine, Move};
+use super::{Record, Value};
 use crate::kernel::context::Permission;
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::Scope;
+use crate::kernel::error::Result;
+use futures_util::future::BoxFuture;
 use tokio_postgres::types::Type;
 
 /// What a value is, in JSON and in PostgreSQL.
@@ -119,6 +124,9 @@ pub enum Refers {
     Shared(&'static str, &'static str),
 }
 
+/// Writes what a field says into rows of their own, after its record is written.
+pub type Unfold = for<'a> fn(&'a mut Scope, &'a Record, &'a Value, &'a Keyring) -> BoxFuture<'a, Result<()>>;
+
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     pub name: &'static str,
@@ -140,6 +148,10 @@ pub struct Field {
     pub staff_only: bool,
     /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
     pub computed: Option<&'static str>,
+    /// Not stored either, and taken all the same.
+    pub unfolds: Option<Unfold>,
+    /// Words of older texts taken for ours: `("Finalised", "PRESENTED")`.
+    pub also: &'static [(&'static str, &'static str)],
     pub doc: &'static str,
 }
 
@@ -160,6 +172,8 @@ impl Field {
             sensitivity: Sensitivity::Business,
             staff_only: false,
             computed: None,
+            unfolds: None,
+            also: &[],
             doc: "",
         }
     }
@@ -284,6 +298,16 @@ impl Field {
     pub const fn computed(mut self, sql: &'static str) -> Field {
         self.computed = Some(sql);
         self.read_only()
+    }
+    /// Shown by the SQL, like [`Self::computed`]; what is given for it is written by the function.
+    pub const fn projected(mut self, sql: &'static str, write: Unfold) -> Field {
+        self.computed = Some(sql);
+        self.unfolds = Some(write);
+        self
+    }
+    pub const fn also(mut self, words: &'static [(&'static str, &'static str)]) -> Field {
+        self.also = words;
+        self
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;

@@ -96,6 +96,7 @@ pub fn parse(field: &Field, json: &Json) -> Result<Value, (&'static str, String)
         Ty::Text => super::form::checked(field, text()?).map(Value::Text),
         Ty::Enum(words) => {
             let word = text()?;
+            let word = field.also.iter().find(|(other, _)| *other == word).map_or(word, |(_, ours)| *ours);
             match words.contains(&word) {
                 true => Ok(Value::Text(word.to_owned())),
                 false => Err(("value", format!("It must be one of {}.", words.join(", ")))),

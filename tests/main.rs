@@ -12,4 +12,5 @@ mod kernel;
 mod patients;
 mod rest;
 mod tenancy;
+mod treatment;
 mod world;

@@ -49,7 +49,7 @@ begin
        or c.plane in ('auth', 'patient', 'share') and exists (
            select from enamel.tenant_settings s where s.tenant_id = tenant and s.contact_visibility = 'AFTER_BOOKING')
        and not exists (
-           select from sec.charts(0, c) h join enamel.bookings b on b.tenant_id = h.tenant_id and b.patient_id = h.patient_id
+           select from sec.charts(0, c, null) h join enamel.bookings b on b.tenant_id = h.tenant_id and b.patient_id = h.patient_id
             where h.tenant_id = tenant and b.status in ('CONFIRMED', 'COMPLETED')) then
         return null;
     end if;

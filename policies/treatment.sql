@@ -11,7 +11,7 @@ select kernel.protect('treatment_plan_revisions',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_treatment',
     write => 'view_treatment', patient => 'patient_id', rows => 'presented_at is not null', sec => 'rw');
 select kernel.protect('quotes', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
-    read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id', sec => 'rw');
+    read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id', sec => 'rw', proxy => 'plans/plans');
 select kernel.protect('quote_events',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_treatment',
     write => 'view_treatment', patient => 'patient_id', sec => 'rw');
@@ -32,7 +32,7 @@ select kernel.protect('clinical_outcomes',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
 select kernel.protect('payment_methods', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
     read => 'view_payments', write => 'edit_payments', patient => 'patient_id',
-    secret => '{gateway_customer_token_enc,gateway_method_token_enc}');
+    secret => '{gateway_customer_token_enc,gateway_method_token_enc}', proxy => 'billing/billing');
 select kernel.protect('payments',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_payments', write => 'edit_payments', patient => 'patient_id', secret => '{gateway_payment_id}',
@@ -318,14 +318,15 @@ select kernel.same_patient('payments', 'booking_id', 'bookings');
 select kernel.same_patient('payments', 'payment_method_id', 'payment_methods');
 
 -- ── Answers to a plan ──────────────────────────────────────────────────────────────────────────────────────────
--- Staff of the tenant with that permission, or the patient's own login (or proxy) who may see it.
-create or replace function sec.may(tenant uuid, patient uuid, staff_needs text, patient_needs text) returns boolean language plpgsql stable
+-- Staff of the tenant with that permission; the patient's own login that may see it, or a proxy with that scope.
+create or replace function sec.may(tenant uuid, patient uuid, staff_needs text, patient_needs text, proxy_needs text)
+returns boolean language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
     return coalesce(case c.plane
         when 'staff' then c.tenant = tenant and c.caps & kernel.bit(staff_needs) = kernel.bit(staff_needs)
-        when 'patient' then exists (select from sec.charts(kernel.bit(patient_needs), c) h
+        when 'patient' then exists (select from sec.charts(kernel.bit(patient_needs), c, proxy_needs) h
                                      where h.tenant_id = tenant and h.patient_id = patient) end, false);
 end $$;
 
@@ -333,7 +334,7 @@ end $$;
 create or replace function sec.plan_to_answer(plan uuid) returns enamel.treatment_plans language sql volatile
 set search_path = pg_catalog, pg_temp as $$
     select p from enamel.treatment_plans p
-     where p.tenant_id = any (sec.tenants(0)) and p.id = plan and sec.may(p.tenant_id, p.patient_id, 'edit_treatment', 'view_treatment')
+     where p.tenant_id = any (sec.tenants(0)) and p.id = plan and sec.may(p.tenant_id, p.patient_id, 'edit_treatment', 'view_treatment', 'plans')
        and (p.visible_to_patient or (sec.claims()).plane = 'staff') for no key update $$;
 
 -- What the tenant's rule asks for before treatment: none, a fixed amount, a part of the patient's portion or all of it.
@@ -499,7 +500,7 @@ declare c sec.claims := sec.claims(); q enamel.quotes; wording enamel.consent_te
 begin
     select x.* into q from enamel.quotes x
      where x.tenant_id = any (sec.tenants(0)) and x.id = quote and c.plane = 'patient'
-       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'view_treatment') for no key update;
+       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'view_treatment', 'plans') for no key update;
     if not found then return null; end if;
     clinic := coalesce(clinic, q.clinic_tenant_id);
     if q.status <> 'BUILDING' then
@@ -552,7 +553,7 @@ declare c sec.claims := sec.claims(); q enamel.quotes;
 begin
     select x.* into q from enamel.quotes x
      where x.tenant_id = any (sec.tenants(0)) and x.id = quote and c.plane = 'patient'
-       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'view_treatment') for no key update;
+       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'view_treatment', 'plans') for no key update;
     if not found then return null; end if;
     if q.status not in ('BUILDING', 'SUBMITTED', 'PLANNED') then
         perform kernel.refuse('quotes', 'status_move', 'The quote is not open any more.');
@@ -614,7 +615,7 @@ create or replace trigger booking_made after insert on enamel.bookings for each 
 create or replace function sec.booking_to_change(booking uuid) returns enamel.bookings language sql volatile
 set search_path = pg_catalog, pg_temp as $$
     select b from enamel.bookings b
-     where b.tenant_id = any (sec.tenants(0)) and b.id = booking and sec.may(b.tenant_id, b.patient_id, 'edit_treatment', 'view_treatment')
+     where b.tenant_id = any (sec.tenants(0)) and b.id = booking and sec.may(b.tenant_id, b.patient_id, 'edit_treatment', 'view_treatment', 'plans')
        for no key update $$;
 
 -- The patient's files at the operator, granted to the clinic of the booking and entered in its own space.
@@ -735,7 +736,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 declare p enamel.payments;
 begin
     select x.* into p from enamel.payments x
-     where x.tenant_id = any (sec.tenants(0)) and x.id = payment and sec.may(x.tenant_id, x.patient_id, 'edit_payments', 'view_payments')
+     where x.tenant_id = any (sec.tenants(0)) and x.id = payment and sec.may(x.tenant_id, x.patient_id, 'edit_payments', 'view_payments', 'billing')
        for no key update;
     if p.status not in ('PENDING', 'REQUIRES_ACTION') then
         perform kernel.refuse('payments', 'status_move', 'Only a payment that is not paid is cancelled.');

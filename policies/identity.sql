@@ -71,6 +71,7 @@ begin
                          then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
            sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_imaging')
+               | kernel.bit('edit_treatment') | kernel.bit('edit_payments')
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id

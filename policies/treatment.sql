@@ -193,6 +193,10 @@ begin
         update enamel.payments x set status = 'CANCELLED'
          where x.tenant_id = new.tenant_id and x.plan_id = new.id and x.status in ('PENDING', 'REQUIRES_ACTION');
     end if;
+    if new.status = 'COMPLETED' then
+        update enamel.bookings b set status = 'COMPLETED'
+         where b.tenant_id = new.tenant_id and b.plan_id = new.id and b.status = 'CONFIRMED';
+    end if;
     told := case new.status when 'PRESENTED' then 'A treatment plan is ready for you.' when 'SUPERSEDED' then 'Your treatment plan is being revised.'
                             when 'CANCELLED' then case when old.status <> 'DRAFT' then 'A treatment plan was cancelled.' end end;
     if told is not null then
@@ -318,15 +322,15 @@ select kernel.same_patient('payments', 'booking_id', 'bookings');
 select kernel.same_patient('payments', 'payment_method_id', 'payment_methods');
 
 -- ── Answers to a plan ──────────────────────────────────────────────────────────────────────────────────────────
--- Staff of the tenant with that permission; the patient's own login that may see it, or a proxy with that scope.
-create or replace function sec.may(tenant uuid, patient uuid, staff_needs text, patient_needs text, proxy_needs text)
-returns boolean language plpgsql stable
+-- Staff of the tenant with that permission; the patient's own login with it (an application may have less), or a proxy with
+-- that scope.
+create or replace function sec.may(tenant uuid, patient uuid, needs text, proxy_needs text) returns boolean language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
     return coalesce(case c.plane
-        when 'staff' then c.tenant = tenant and c.caps & kernel.bit(staff_needs) = kernel.bit(staff_needs)
-        when 'patient' then exists (select from sec.charts(kernel.bit(patient_needs), c, proxy_needs) h
+        when 'staff' then c.tenant = tenant and c.caps & kernel.bit(needs) = kernel.bit(needs)
+        when 'patient' then exists (select from sec.charts(kernel.bit(needs), c, proxy_needs) h
                                      where h.tenant_id = tenant and h.patient_id = patient) end, false);
 end $$;
 
@@ -334,7 +338,7 @@ end $$;
 create or replace function sec.plan_to_answer(plan uuid) returns enamel.treatment_plans language sql volatile
 set search_path = pg_catalog, pg_temp as $$
     select p from enamel.treatment_plans p
-     where p.tenant_id = any (sec.tenants(0)) and p.id = plan and sec.may(p.tenant_id, p.patient_id, 'edit_treatment', 'view_treatment', 'plans')
+     where p.tenant_id = any (sec.tenants(0)) and p.id = plan and sec.may(p.tenant_id, p.patient_id, 'edit_treatment', 'plans')
        and (p.visible_to_patient or (sec.claims()).plane = 'staff') for no key update $$;
 
 -- What the tenant's rule asks for before treatment: none, a fixed amount, a part of the patient's portion or all of it.
@@ -494,17 +498,32 @@ set search_path = pg_catalog, pg_temp as $$
       left join enamel.clinic_packages k on k.tenant_id = clinic and k.id::text = l.item ->> 'clinic_package_id'
            and k.is_active and k.deleted_at is null $$;
 
+-- A quote names a clinic that is published, or the tenant itself. Nobody learns of any other tenant by asking.
+create or replace function sec.quote_row() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if sec.minds(new.tenant_id) and new.clinic_tenant_id <> new.tenant_id and not exists (
+        select from enamel.clinic_profiles f where f.tenant_id = new.clinic_tenant_id and f.status = 'PUBLISHED') then
+        perform kernel.refuse('quotes', 'clinic_tenant_id_check', 'The clinic is not published.');
+    end if;
+    return new;
+end $$;
+create or replace trigger quote_row before insert or update of clinic_tenant_id on enamel.quotes for each row
+    execute function sec.quote_row();
+
 create or replace function sec.submit_quote(quote uuid, clinic uuid, consent_text uuid) returns uuid language plpgsql volatile
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); q enamel.quotes; wording enamel.consent_texts; patient uuid; plan uuid := gen_random_uuid(); agreed uuid;
 begin
     select x.* into q from enamel.quotes x
      where x.tenant_id = any (sec.tenants(0)) and x.id = quote and c.plane = 'patient'
-       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'view_treatment', 'plans') for no key update;
+       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'plans') for no key update;
     if not found then return null; end if;
     clinic := coalesce(clinic, q.clinic_tenant_id);
     if q.status <> 'BUILDING' then
         perform kernel.refuse('quotes', 'status_move', 'The quote was submitted or closed before.');
+    elsif q.expires_at <= now() then
+        perform kernel.refuse('quotes', 'status_move', 'The quote has expired.');
     elsif jsonb_array_length(q.items) = 0 then
         perform kernel.refuse('quotes', 'items_check', 'A quote names at least one treatment.');
     elsif not exists (select from enamel.clinic_profiles f join enamel.tenants t on t.id = f.tenant_id
@@ -553,7 +572,7 @@ declare c sec.claims := sec.claims(); q enamel.quotes;
 begin
     select x.* into q from enamel.quotes x
      where x.tenant_id = any (sec.tenants(0)) and x.id = quote and c.plane = 'patient'
-       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'view_treatment', 'plans') for no key update;
+       and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'plans') for no key update;
     if not found then return null; end if;
     if q.status not in ('BUILDING', 'SUBMITTED', 'PLANNED') then
         perform kernel.refuse('quotes', 'status_move', 'The quote is not open any more.');
@@ -572,8 +591,15 @@ end $$;
 -- ── Bookings ───────────────────────────────────────────────────────────────────────────────────────────────────
 create or replace function sec.booking_row() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
+declare q enamel.quotes;
 begin
     if not sec.minds(new.tenant_id) then return new; end if;
+    new.source_quote_id := coalesce(new.source_quote_id, (
+        select p.source_quote_id from enamel.treatment_plans p where p.tenant_id = new.tenant_id and p.id = new.plan_id));
+    if new.source_quote_id is not null then
+        q := sec.quote_of(new.source_quote_id, new.tenant_id, new.patient_id);
+        new.operator_tenant_id := nullif(q.tenant_id, new.tenant_id);
+    end if;
     new.deposit_amount_minor := coalesce(new.deposit_amount_minor, sec.deposit_of(new.tenant_id, new.plan_id));
     if coalesce(new.deposit_amount_minor, 0) = 0 then new.deposit_status := 'NOT_REQUIRED'; end if;
     return new;
@@ -615,7 +641,7 @@ create or replace trigger booking_made after insert on enamel.bookings for each 
 create or replace function sec.booking_to_change(booking uuid) returns enamel.bookings language sql volatile
 set search_path = pg_catalog, pg_temp as $$
     select b from enamel.bookings b
-     where b.tenant_id = any (sec.tenants(0)) and b.id = booking and sec.may(b.tenant_id, b.patient_id, 'edit_treatment', 'view_treatment', 'plans')
+     where b.tenant_id = any (sec.tenants(0)) and b.id = booking and sec.may(b.tenant_id, b.patient_id, 'edit_treatment', 'plans')
        for no key update $$;
 
 -- The patient's files at the operator, granted to the clinic of the booking and entered in its own space.
@@ -664,8 +690,7 @@ begin
         perform kernel.refuse('bookings', 'plan_id_move', 'Neither is its plan accepted nor a consultation booked.');
     end if;
     update enamel.bookings x set status = 'CONFIRMED', confirmed_at = now() where x.tenant_id = b.tenant_id and x.id = b.id;
-    q := sec.quote_of(coalesce(b.source_quote_id, (select p.source_quote_id from enamel.treatment_plans p
-                                                    where p.tenant_id = b.tenant_id and p.id = b.plan_id)), b.tenant_id, b.patient_id);
+    q := sec.quote_of(b.source_quote_id, b.tenant_id, b.patient_id);
     if q.status in ('SUBMITTED', 'PLANNED') then
         perform sec.tell_quote(q, 'BOOKING_CONFIRMED', null, '{}');
         perform sec.open_documents(b, q);
@@ -736,7 +761,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 declare p enamel.payments;
 begin
     select x.* into p from enamel.payments x
-     where x.tenant_id = any (sec.tenants(0)) and x.id = payment and sec.may(x.tenant_id, x.patient_id, 'edit_payments', 'view_payments', 'billing')
+     where x.tenant_id = any (sec.tenants(0)) and x.id = payment and sec.may(x.tenant_id, x.patient_id, 'edit_payments', 'billing')
        for no key update;
     if p.status not in ('PENDING', 'REQUIRES_ACTION') then
         perform kernel.refuse('payments', 'status_move', 'Only a payment that is not paid is cancelled.');

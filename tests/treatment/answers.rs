@@ -107,8 +107,8 @@ fn only_the_patient_and_their_clinic_answer_and_only_in_time() {
         for stranger in [&other.portal, &other.staff] {
             assert_eq!(answer(stranger, "acceptTreatmentPlan").await, 404);
         }
-        let blind = world.caller(Plane::Patient, desk.clinic.id, Some(desk.login), &[Permission::ViewPatient]);
-        assert_eq!(answer(&blind, "acceptTreatmentPlan").await, 404, "a login without the plans' permission");
+        let reader = world.caller(Plane::Patient, desk.clinic.id, Some(desk.login), &[Permission::ViewTreatment]);
+        assert_eq!(answer(&reader, "acceptTreatmentPlan").await, 404, "an application of the patient's that only reads");
         let weak = world.caller(Plane::Staff, desk.clinic.id, None, &[Permission::ViewTreatment]);
         assert_eq!(answer(&weak, "acceptTreatmentPlan").await, 403);
         // The function itself asks again.

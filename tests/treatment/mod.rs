@@ -28,7 +28,14 @@ pub struct Desk {
     pub portal: Caller,
 }
 
-const PORTAL: &[Permission] = &[Permission::ViewPatient, Permission::ViewTreatment, Permission::ViewPayments, Permission::ViewClinical];
+const PORTAL: &[Permission] = &[
+    Permission::ViewPatient,
+    Permission::ViewClinical,
+    Permission::ViewTreatment,
+    Permission::EditTreatment,
+    Permission::ViewPayments,
+    Permission::EditPayments,
+];
 
 impl Desk {
     pub async fn open(world: &'static World) -> Desk {

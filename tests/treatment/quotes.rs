@@ -39,7 +39,7 @@ impl Market {
         let items = json!([{"clinic_treatment_id": self.offer, "quantity": 2}, {"description": "Something for the gap"}]);
         let body = json!({"patient_id": self.desk.patient, "clinic_tenant_id": self.clinic.id, "items": items, "currency": "EUR",
                           "patient_notes": "in summer"});
-        create(&self.desk.staff, &QUOTE, body).await.unwrap()
+        create(&self.desk.portal, &QUOTE, body).await.unwrap()
     }
 
     fn consent(&self) -> serde_json::Value {
@@ -110,6 +110,8 @@ fn a_quote_needs_items_a_tick_and_a_published_clinic() {
         let mut elsewhere = market.consent();
         elsewhere["clinic_tenant_id"] = json!(hidden.id);
         assert_eq!(submit(&desk.portal, elsewhere).await, (422, "clinic_tenant_id".into()));
+        let body = json!({"patient_id": desk.patient, "clinic_tenant_id": hidden.id, "currency": "EUR"});
+        assert_eq!(told(create(&desk.portal, &QUOTE, body).await), (422, "clinic_tenant_id".into()));
         assert_eq!(submit(&desk.staff, market.consent()).await.0, 403, "staff do not consent for a patient");
         let other = Desk::open(world).await;
         assert_eq!(submit(&other.portal, market.consent()).await.0, 404);
@@ -165,7 +167,8 @@ fn a_confirmed_booking_opens_the_patients_documents_and_a_cancelled_one_closes_t
         for (status, visible) in [("READY", true), ("READY", false), ("PENDING", true)] {
             market.desk.sql(&format!(
                 "insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region, status, is_patient_visible)
-                 values ('{tenant}', gen_random_uuid(), '{patient}', 'XRAY', 'x.png', 'image/png', 5, '{tenant}/x', 'eu', '{status}', {visible})"
+                 values ('{tenant}', gen_random_uuid(), '{patient}', 'XRAY', 'x.png', 'image/png', 5, '{tenant}/{}', 'eu', '{status}', {visible})",
+                Uuid::now_v7()
             )).await;
         }
         let quote = market.submitted().await;
@@ -175,7 +178,7 @@ fn a_confirmed_booking_opens_the_patients_documents_and_a_cancelled_one_closes_t
         run(&market.at_clinic(), "acceptTreatmentPlan", Some(plan), json!({"revision_no": 1})).await.unwrap();
         let body = json!({"patient_id": there, "plan_id": plan, "currency": "EUR"});
         let booking = create(&clinic, &BOOKING, body).await.unwrap();
-        assert_eq!(booking.text("deposit_status"), Some("NOT_REQUIRED"));
+        assert_eq!((booking.text("deposit_status"), booking.uuid("operator_tenant_id")), (Some("NOT_REQUIRED"), Some(tenant)));
         let received = format!("received_documents where tenant_id = '{}' and booking_id = '{}'", market.clinic.id, booking.id);
         assert_eq!(market.desk.count(&received).await, 0, "nothing before the booking");
         run(&market.at_clinic(), "confirmBooking", Some(booking.id), json!({})).await.unwrap();

@@ -24,7 +24,7 @@ select kernel.protect('clinic_treatments',
     read => 'view_tenant', write => 'manage_directory', rows => 'is_active', sec => 'r');
 select kernel.protect('clinic_packages',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_directory', rows => 'is_active');
+    read => 'view_tenant', write => 'manage_directory', rows => 'is_active', sec => 'r');
 select kernel.protect('clinic_images',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_directory');

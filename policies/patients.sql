@@ -17,7 +17,7 @@ select kernel.protect('patient_relationships',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('patient_portal_accounts',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('patient_proxies',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');

@@ -15,4 +15,5 @@ mod patients;
 mod rest;
 mod scheduling;
 mod tenancy;
+mod treatment;
 mod world;

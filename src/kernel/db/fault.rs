@@ -28,7 +28,12 @@ impl From<tokio_postgres::Error> for Error {
             }
             // Raised by kernel.refuse_move and sec.within_quota in policies/kernel.sql.
             c if *c == SqlState::CHECK_VIOLATION && db.constraint().is_some_and(|name| name.ends_with("_move")) => {
-                Error::new(&error::MOVE_REFUSED)
+                // kernel.refuse: the hint is a constant of the policies, here and below.
+                let refused = Error::new(&error::MOVE_REFUSED);
+                match db.hint() {
+                    Some(why) => refused.detail(why),
+                    None => refused,
+                }
             }
             c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && db.constraint().is_some_and(|name| name.starts_with("max_")) => {
                 Error::new(&error::QUOTA_EXCEEDED).fault(
@@ -38,7 +43,7 @@ impl From<tokio_postgres::Error> for Error {
                 )
             }
             c if *c == SqlState::CHECK_VIOLATION => {
-                Error::new(&error::INVALID).fault(field(), "check", "The value breaks the rule of the field.")
+                Error::new(&error::INVALID).fault(field(), "check", db.hint().unwrap_or("The value breaks the rule of the field."))
             }
             c if *c == SqlState::NOT_NULL_VIOLATION => {
                 Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "required", "The field is needed.")

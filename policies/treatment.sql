@@ -19,7 +19,7 @@ select kernel.protect('bookings',
     read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id');
 select kernel.protect('procedures',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'r');
 select kernel.protect('plan_item_procedures',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id');

@@ -10,6 +10,7 @@ mod imaging;
 mod isolation;
 mod kernel;
 mod patients;
+mod referrals;
 mod rest;
 mod tenancy;
 mod world;

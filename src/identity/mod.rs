@@ -25,7 +25,7 @@ pub mod session;
 mod session_operations;
 mod sign_in;
 pub mod sign_in_pages;
-mod throttle;
+pub mod throttle;
 pub mod token;
 pub mod user;
 pub mod user_auth_identity;

@@ -133,12 +133,12 @@ impl OpenApi for Rest {
             }
         }
         for operation in all_operations() {
-            if !operation.takes.is_empty() {
-                registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.takes));
+            if operation.input().next().is_some() {
+                registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.input()));
             }
             match operation.gives {
                 Gives::Object(name, fields) => {
-                    registry.schemas.insert(name.to_owned(), schema::of_fields(operation.doc, fields));
+                    registry.schemas.insert(name.to_owned(), schema::of_fields(operation.doc, fields.iter()));
                 }
                 Gives::Page(table) => {
                     registry.schemas.insert(Shape::Page.name(table.schema), schema::of_table(table, Shape::Page));
@@ -150,7 +150,7 @@ impl OpenApi for Rest {
 
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Http, BoxEndpoint<'static>>>) {
         let mut add = |path: &str, method: Http, route: Route| {
-            routes.entry(path.replace("{id}", ":id")).or_default().insert(method, route.boxed());
+            routes.entry(path.replace('{', ":").replace('}', "")).or_default().insert(method, route.boxed());
         };
         for table in tables() {
             for verb in table.verbs {

@@ -10,6 +10,7 @@ select kernel.protect('provider_locations',
     read => 'view_tenant', write => 'manage_users');
 select kernel.protect('contacts', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_referral', write => 'edit_referral', sec => 'r');
+select kernel.guard_login('providers');
 
 -- The moves of each state machine; the records' tables in the code hold the same.
 select kernel.moves('contacts', 'status', '{ACTIVE>INACTIVE,INACTIVE>ACTIVE}');
@@ -34,7 +35,7 @@ select kernel.protect('clinic_certifications',
 select kernel.protect('clinic_reviews',
     'staff=all/all group=all/none patient=linked/create audit=all/none auth=all/none jobs=all/all platform=all/none',
     read => 'view_tenant', write => 'manage_directory', patient => 'patient_id', rows => 'status = ''PUBLISHED''',
-    staff_only => '{patient_id,booking_id,moderated_by,moderated_at,moderation_reason}');
+    staff_only => '{patient_id,booking_id,moderated_by,moderated_at,moderation_reason}', proxy => 'any/messages');
 select kernel.moves('clinic_profiles', 'status', '{
     DRAFT>PUBLISHED,HIDDEN>PUBLISHED,PUBLISHED>HIDDEN}');
 select kernel.moves('clinic_reviews', 'status', '{

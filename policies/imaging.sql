@@ -2,7 +2,8 @@
 select kernel.protect('files',
     'staff=all/all group=all/none patient=own/create share=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
-    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'r');
+    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'r',
+    proxy => 'any/documents');
 select kernel.protect('imaging_studies',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id');

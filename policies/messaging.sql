@@ -8,15 +8,15 @@ select kernel.protect('notification_deliveries', 'staff=all/none group=all/none 
 select kernel.protect('notification_preferences', 'staff=own/own patient=own/own jobs=all/all', patient => 'user_id');
 select kernel.protect('conversations', 'staff=all/all group=all/none patient=own/create audit=all/none jobs=all/all',
     read => 'view_messages', write => 'send_messages', patient => 'patient_id',
-    rows => 'kind = ''PATIENT_MESSAGING''');
+    rows => 'kind = ''PATIENT_MESSAGING''', proxy => 'messages/messages');
 select kernel.protect('conversation_participants',
     'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all', read => 'view_messages',
     write => 'send_messages', patient => 'patient_id');
 select kernel.protect('messages', 'staff=all/all group=all/none patient=own/create audit=all/none jobs=all/all',
-    read => 'view_messages', write => 'send_messages', patient => 'patient_id');
+    read => 'view_messages', write => 'send_messages', patient => 'patient_id', proxy => 'messages/messages');
 select kernel.protect('message_attachments',
     'staff=all/all group=all/none patient=own/create audit=all/none jobs=all/all', read => 'view_messages',
-    write => 'send_messages', patient => 'patient_id');
+    write => 'send_messages', patient => 'patient_id', proxy => 'messages/messages');
 select kernel.protect('knowledge_documents',
     'staff=all/all group=all/none patient=linked/none audit=all/none jobs=all/all platform=all/all',
     home => 'shared', read => 'view_tenant', write => 'manage_knowledge',

@@ -1,16 +1,17 @@
--- Who may see and change what in patients; planes and permissions as the model lists them.
+-- Who may see and change what in patients; planes and permissions as the model lists them. What a proxy may change: how the
+-- patient is reached goes with messages, whom else the clinic may talk to with manage_consents, insurance with billing.
 select kernel.protect('patients',
     'staff=all/all group=all/none patient=own/contact_email,phone_mobile,phone_home,preferred_language,preferred_contact_method share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'id', sec => 'rw');
+    read => 'view_patient', write => 'edit_patient', patient => 'id', sec => 'rw', proxy => 'any/messages');
 select kernel.protect('patient_identifiers',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
 select kernel.protect('patient_addresses',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'any/messages');
 select kernel.protect('external_contacts',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'any/manage_consents');
 select kernel.protect('patient_relationships',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
@@ -25,7 +26,9 @@ select kernel.protect('payers',
     home => 'shared', read => 'view_claims', write => 'manage_reference', sec => 'r');
 select kernel.protect('patient_insurance_policies',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'billing/billing');
+select kernel.guard_login('patient_portal_accounts');
+select kernel.guard_login('patient_proxies');
 grant select on enamel.family_members to enamel_staff, enamel_patient;
 
 -- The moves of each state machine; the records' tables in the code hold the same.

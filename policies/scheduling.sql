@@ -25,9 +25,9 @@ select kernel.protect('appointment_events',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_schedule',
     write => 'edit_schedule', patient => 'patient_id');
 select kernel.protect('slot_holds', 'staff=all/all patient=own/own auth=all/all jobs=all/all',
-    read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id');
+    read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id', proxy => 'appointments/appointments');
 select kernel.protect('waitlist_entries', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
-    read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id');
+    read => 'view_schedule', write => 'edit_schedule', patient => 'patient_id', proxy => 'appointments/appointments');
 select kernel.protect('recall_types', 'staff=all/all group=all/none patient=linked/none audit=all/none jobs=all/all',
     read => 'view_schedule', write => 'manage_tenant');
 select kernel.protect('recalls', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',

@@ -10,7 +10,7 @@ select kernel.protect('treatment_plan_revisions',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_treatment',
     write => 'view_treatment', patient => 'patient_id', rows => 'presented_at is not null');
 select kernel.protect('quotes', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
-    read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id');
+    read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id', proxy => 'plans/plans');
 select kernel.protect('quote_events',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_treatment',
     write => 'view_treatment', patient => 'patient_id');
@@ -31,7 +31,7 @@ select kernel.protect('clinical_outcomes',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
 select kernel.protect('payment_methods', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
     read => 'view_payments', write => 'edit_payments', patient => 'patient_id',
-    secret => '{gateway_customer_token_enc,gateway_method_token_enc}');
+    secret => '{gateway_customer_token_enc,gateway_method_token_enc}', proxy => 'billing/billing');
 select kernel.protect('payments',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_payments', write => 'edit_payments', patient => 'patient_id', secret => '{gateway_payment_id}');

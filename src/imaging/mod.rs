@@ -34,6 +34,14 @@ pub static TABLES: &[&Table] = &[
     &received_document::RECEIVED_DOCUMENT,
 ];
 
+/// What these records are in FHIR, for the scopes of a token.
+pub static UNMAPPED: &[(&Table, &str)] = &[
+    (&file::FILE, "DocumentReference"),
+    (&imaging_study::IMAGING_STUDY, "ImagingStudy"),
+    (&imaging_series::IMAGING_SERIES, "ImagingStudy"),
+    (&imaging_object::IMAGING_OBJECT, "ImagingStudy"),
+];
+
 pub static OPERATIONS: &[&Operation] = &[
     &upload::CREATE_FILE,
     &upload::CREATE_FILE_UPLOAD_LINK,

@@ -135,6 +135,10 @@ impl Permission {
             other => 1 << (other as u8),
         }
     }
+    /// Whoever has it sees more and changes nothing.
+    pub fn only_reads(self) -> bool {
+        self.word().starts_with("view_")
+    }
     pub fn parse(word: &str) -> Option<Permission> {
         Permission::ALL.iter().copied().find(|permission| permission.word() == word)
     }

@@ -60,3 +60,8 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
 pub fn resources() -> impl Iterator<Item = &'static Mapping> {
     [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES].into_iter().flatten().copied()
 }
+
+/// Records that FHIR knows and no mapping serves, with their types.
+pub fn unmapped() -> impl Iterator<Item = &'static (&'static Table, &'static str)> {
+    imaging::UNMAPPED.iter()
+}

@@ -10,6 +10,7 @@ pub mod middleware;
 pub mod problem;
 pub mod rest;
 mod run;
+mod scopes;
 pub mod start;
 pub mod worker;
 

@@ -4,7 +4,7 @@ use super::{read, search, types, write};
 use crate::fhir::bundle::{self, Entry, Method, Reply};
 use crate::fhir::check;
 use crate::fhir::negotiate::{Prefer, Return};
-use crate::fhir::registry::Interaction;
+use crate::fhir::registry::{Interaction, TypeDef};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::error::{self, Error, Result};
@@ -36,47 +36,53 @@ pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str) -> R
 }
 
 async fn one(caller: &Caller, entry: Entry, prefer: Prefer, base: &str) -> Result<Reply> {
+    let def = types::registry().find(&entry.target.type_name)?;
+    let id = entry.target.id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
+    let method = entry.method;
+    let reply = super::told(caller, def, id, action(method), done(caller, def, entry, prefer, base).await).await;
+    if method == Method::Put { reply.map_err(super::no_creation) } else { reply }
+}
+
+async fn done(caller: &Caller, def: &TypeDef, entry: Entry, prefer: Prefer, base: &str) -> Result<Reply> {
     let target = entry.target;
-    let def = types::registry().find(&target.type_name)?;
-    let sources = types::sources(&target.type_name)?;
+    let sources = types::sources(def.name)?;
     if target.version.is_some() || entry.if_none_match.is_some() || entry.if_modified_since.is_some() || entry.if_none_exist.is_some() {
         return Err(Error::new(&error::NOT_SUPPORTED).detail("Versions and conditional requests are not served inside a batch."));
     }
     let id = || super::record_id(target.id.as_deref());
-    let result = match (entry.method, entry.resource, target.id.is_some()) {
+    match (entry.method, entry.resource, target.id.is_some()) {
         (Method::Get, None, false) => {
-            def.allows(Interaction::SearchType)?;
+            super::allowed(caller, def, Interaction::SearchType)?;
             let query = search::parse(def.name, def.search, &target.query, prefer, base)?;
-            let found = search::run(caller, def.name, &query, base).await;
-            found.map(|bundle| Reply { status: 200, resource: Some(bundle), ..Reply::default() })
+            let bundle = search::run(caller, def.name, &query, base).await?;
+            Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() })
         }
         (Method::Get, None, true) => {
-            read::one(caller, sources, id()?).await.map(|shown| reply(200, shown, def.name, Return::Representation, base))
+            super::allowed(caller, def, Interaction::Read)?;
+            let shown = read::one(caller, sources, id()?).await?;
+            Ok(reply(200, shown, def.name, Return::Representation, base))
         }
         (Method::Post, Some(resource), false) if target.query.is_empty() => {
-            def.allows(Interaction::Create)?;
+            super::allowed(caller, def, Interaction::Create)?;
             let resource = check::sound(resource, def.name)?;
-            write::create(caller, sources, resource, base).await.map(|shown| reply(201, shown, def.name, prefer.return_, base))
+            let shown = write::create(caller, sources, resource, base).await?;
+            Ok(reply(201, shown, def.name, prefer.return_, base))
         }
         (Method::Put, Some(resource), true) => {
-            def.allows(Interaction::Update)?;
+            super::allowed(caller, def, Interaction::Update)?;
             let resource = check::sound(resource, def.name)?;
             let id = super::same_id(target.id.as_deref(), &resource)?;
             let version = super::version(entry.if_match.as_deref())?;
-            write::update(caller, sources, id, version, resource, base).await.map(|shown| reply(200, shown, def.name, prefer.return_, base))
+            let shown = write::update(caller, sources, id, version, resource, base).await?;
+            Ok(reply(200, shown, def.name, prefer.return_, base))
         }
         (Method::Delete, None, true) => {
-            def.allows(Interaction::Delete)?;
-            write::retire(caller, sources, id()?, super::version(entry.if_match.as_deref())?)
-                .await
-                .map(|()| Reply { status: 204, ..Reply::default() })
+            super::allowed(caller, def, Interaction::Delete)?;
+            write::retire(caller, sources, id()?, super::version(entry.if_match.as_deref())?).await?;
+            Ok(Reply { status: 204, ..Reply::default() })
         }
         _ => Err(Error::new(&error::METHOD_NOT_ALLOWED)),
-    };
-    if let (Err(refusal), Some(mapping)) = (&result, sources.first()) {
-        caller.refused(mapping.table, target.id.as_deref().and_then(|id| id.parse::<Uuid>().ok()), action(entry.method), refusal).await?;
     }
-    result
 }
 
 fn action(method: Method) -> Action {

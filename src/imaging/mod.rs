@@ -1,5 +1,5 @@
 //! Imaging: the file registry and the studies made of it. Catalogue §10.
-mod access;
+pub mod access;
 mod completion;
 pub mod device;
 pub mod document;

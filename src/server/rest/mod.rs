@@ -166,7 +166,7 @@ impl OpenApi for Rest {
             }
             match operation.gives {
                 Gives::Object(name, fields) => {
-                    registry.schemas.insert(name.to_owned(), schema::of_fields(operation.doc, fields.iter()));
+                    registry.schemas.insert(name.to_owned(), schema::of_fields(operation.doc, fields));
                 }
                 Gives::Page(table) => {
                     registry.schemas.insert(Shape::Page.name(table.schema), schema::of_table(table, Shape::Page));

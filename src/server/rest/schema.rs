@@ -157,7 +157,8 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
 }
 
 /// The schema of an operation's body or answer.
-pub fn of_fields(doc: &'static str, fields: impl Iterator<Item = &'static Field> + Clone) -> MetaSchema {
+pub fn of_fields(doc: &'static str, fields: impl IntoIterator<Item = &'static Field, IntoIter: Clone>) -> MetaSchema {
+    let fields = fields.into_iter();
     MetaSchema {
         description: Some(doc),
         properties: fields.clone().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),

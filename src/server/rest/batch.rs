@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use uuid::Uuid;
 
+pub const PATH: &str = "/api/v1/batch";
 /// Steps of one batch, and bytes of its body.
 pub const STEPS_MAX: usize = 500;
 pub const BYTES_MAX: usize = 8 << 20;

@@ -45,8 +45,8 @@ pub fn service() -> OpenApiService<Rest, ()> {
 }
 
 /// A batch may be larger than one record.
-pub fn bodies(limits: BodyLimits, root: &str) -> BodyLimits {
-    limits.at(Http::POST, &format!("{root}/batch"), batch::BYTES_MAX)
+pub fn bodies(limits: BodyLimits) -> BodyLimits {
+    limits.at(Http::POST, batch::PATH, batch::BYTES_MAX)
 }
 
 /// One endpoint type for all routes.

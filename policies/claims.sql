@@ -7,7 +7,7 @@ select kernel.protect('eligibility_checks', 'staff=all/all group=all/none audit=
     read => 'view_claims', write => 'edit_claims', patient => 'patient_id');
 select kernel.protect('claims',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_claims', write => 'edit_claims', patient => 'patient_id', sec => 'r');
+    read => 'view_claims', write => 'edit_claims', patient => 'patient_id', sec => 'rw');
 select kernel.protect('claim_lines',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_claims', write => 'edit_claims', patient => 'patient_id', sec => 'r');

@@ -175,7 +175,9 @@ create or replace trigger tell after insert or update of status, patient_id on e
 -- ── Names of public forms ───────────────────────────────────────────────────────────────────────────────────────
 create or replace function kernel.slug(name text) returns text language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
     select btrim(left(regexp_replace(string_agg(coalesce(l.latin, x.letter), '' order by x.place), '[^a-z0-9]+', '-', 'g'), 50), '-')
-      from regexp_split_to_table(kernel.fold(name), '') with ordinality x(letter, place)
+      -- Lower case beyond ASCII is the locale's, and an installation may have none.
+      from regexp_split_to_table(translate(kernel.fold(name), 'ÆŒØŁĐÐÞАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ',
+               'æœøłđðþабвгдежзиклмнопрстуфхцчшщъыьэюяαβγδεζηθικλμνξοπρστυφχψω'), '') with ordinality x(letter, place)
       left join (values ('ß', 'ss'), ('æ', 'ae'), ('œ', 'oe'), ('ø', 'o'), ('ł', 'l'), ('đ', 'd'), ('ð', 'd'), ('þ', 'th'), ('ı', 'i'),
           ('а', 'a'), ('б', 'b'), ('в', 'v'), ('г', 'g'), ('д', 'd'), ('е', 'e'), ('ж', 'zh'), ('з', 'z'), ('и', 'i'), ('к', 'k'),
           ('л', 'l'), ('м', 'm'), ('н', 'n'), ('о', 'o'), ('п', 'p'), ('р', 'r'), ('с', 's'), ('т', 't'), ('у', 'u'), ('ф', 'f'),

@@ -106,8 +106,8 @@ fn an_advice_that_does_not_balance_is_not_posted() {
 fn nothing_is_posted_when_one_claim_cannot_take_it() {
     world::with(async |world| {
         let office = Office::open(world).await;
-        let (good, _) = office.sent().await;
         let (ready, _) = office.ready().await;
+        let (good, _) = office.sent().await;
         let advice = office.advice(2_000, &[(Some(good.id), None, "1", 10_000, 1_000, 0), (Some(ready.id), None, "1", 10_000, 1_000, 0)]).await;
         let refused = office.does(advice.id, "postRemittance", json!({})).await.unwrap_err();
         assert_eq!((refused.code.status, refused.faults[0].rule), (409, "state"));

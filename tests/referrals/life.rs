@@ -64,6 +64,7 @@ fn what_may_not_be_sent_is_not() {
         let mut scope = staff.kernel.door.open(&staff.context).await.unwrap();
         let moved = scope.rows_once(&format!("update referrals set status = 'SENT' where id = '{}'", nowhere.id), &[]).await;
         assert_eq!(moved.unwrap_err().faults[0].field, "contact_id");
+        drop(scope);
         let weak = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewReferral]);
         assert_eq!(run(&weak, "sendReferral", Some(retired.id), json!({})).await.err().unwrap().code.status, 403);
         let teeth = json!({"referral_type": "OUTGOING", "patient_name": "A", "patient_dob": "1980-01-01", "reason": "R", "fdi_teeth": ["19"]});
@@ -104,6 +105,7 @@ fn what_came_in_is_matched_by_a_person() {
         let mut scope = staff.kernel.door.open(&staff.context).await.unwrap();
         let moved = scope.rows_once(&format!("update referrals set status = 'CANCELLED' where id = '{}'", made.id), &[]).await;
         assert_eq!(moved.unwrap_err().code.code, "state.move_refused");
+        drop(scope);
 
         for body in [json!({}), json!({"create": false}), json!({"create": true, "patient_id": made.id})] {
             assert_eq!(run(&staff, "matchReferralPatient", Some(made.id), body).await.err().unwrap().faults[0].rule, "one_of");

@@ -2,6 +2,7 @@
 mod audit;
 mod billing;
 mod claims;
+mod data_schema;
 mod e2e;
 mod faults;
 mod fhir;

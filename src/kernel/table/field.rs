@@ -140,6 +140,8 @@ pub struct Field {
     pub staff_only: bool,
     /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
     pub computed: Option<&'static str>,
+    /// A look elsewhere under policies of its own: readers that have no use for it leave it out.
+    pub costly: bool,
     pub doc: &'static str,
 }
 
@@ -160,6 +162,7 @@ impl Field {
             sensitivity: Sensitivity::Business,
             staff_only: false,
             computed: None,
+            costly: false,
             doc: "",
         }
     }
@@ -285,6 +288,10 @@ impl Field {
         self.computed = Some(sql);
         self.read_only()
     }
+    pub const fn costly(mut self) -> Field {
+        self.costly = true;
+        self
+    }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;
         self
@@ -393,7 +400,7 @@ pub struct Table {
     pub write: Permission,
     /// A DSO reads it across its subtree.
     pub group: bool,
-    /// The column that names the patient, for the audit trail.
+    /// The column that names the patient, for the audit trail; patients see the rows of their charts by it and no others.
     pub patient: Option<&'static str>,
     pub sorts: &'static [Sort],
     pub filters: &'static [Filter],

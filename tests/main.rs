@@ -1,5 +1,7 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
+mod billing;
+mod claims;
 mod data_schema;
 mod directory;
 mod e2e;
@@ -12,6 +14,7 @@ mod imaging;
 mod isolation;
 mod kernel;
 mod patients;
+mod referrals;
 mod rest;
 mod scheduling;
 mod tenancy;

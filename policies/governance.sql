@@ -98,7 +98,7 @@ select kernel.protect('consents',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'any/manage_consents', sec => 'rw');
 select kernel.protect('record_shares',
-    'staff=all/all group=all/none patient=own/own share=all/none audit=all/none jobs=all/all',
+    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id',
     proxy => 'manage_consents/manage_consents', sec => 'rw');
 select kernel.protect('processor_agreements',

@@ -510,7 +510,10 @@ begin
                   when plane = 'patient' and proxy_writes = 'manage_consents' then kernel.bit('edit_patient')
                   else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
-        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null, proxy_writes);
+        -- What is published to all linked patients is still written by each for their own chart only.
+        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,
+            case when plane = 'patient' and can_read = 'linked' and patient is not null then 'own' else can_read end,
+            w, patient, null, proxy_writes);
         if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
             insert into kernel.reach values (rel, plane, r, secret);
         end if;

@@ -2,8 +2,11 @@
 //! Field tables as OpenAPI 3.0 schemas. The only file that touches poem-openapi's registry types (hidden upstream: the
 //! version is pinned).
 
+mod common;
+
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
+pub use common::{batch, history, of_batch, of_history};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,
@@ -389,47 +392,6 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
         code_samples: Vec::new(),
     };
     (method, path, operation)
-}
-
-/// `GET {path}/{id}/history`.
-pub fn of_history(table: &'static Table) -> (Http, String, MetaOperation) {
-    let limit = MetaSchema { minimum: Some(1.0), maximum: Some(200.0), default: Some(Json::from(50)), ..base(Ty::Int) };
-    let mut responses = vec![answer(200, "Versions, newest first.", Some(HISTORY_PAGE.to_owned()), false)];
-    responses.extend(refusals(&[400, 401, 403, 404, 429, 503]));
-    let operation = MetaOperation {
-        method: Http::GET,
-        tags: vec![table.tag],
-        summary: Some(keep(format!("Who changed a {}, when, and what it was then", words(table.schema)))),
-        description: None,
-        external_docs: None,
-        params: vec![
-            path_id(),
-            parameter("limit", MetaParamIn::Query, limit, false, ""),
-            parameter("cursor", MetaParamIn::Query, base(Ty::Text), false, "`next` of the page before."),
-        ],
-        request: None,
-        responses: MetaResponses { responses },
-        deprecated: false,
-        security: bearer(),
-        operation_id: Some(keep(format!("get{}History", table.schema))),
-        code_samples: Vec::new(),
-    };
-    (Http::GET, format!("{}/{{id}}/history", table.path), operation)
-}
-
-const HISTORY_ENTRY: &str = "HistoryEntry";
-const HISTORY_PAGE: &str = "HistoryPage";
-
-/// The schemas that all histories share.
-pub fn history(registry: &mut Registry) {
-    registry.schemas.insert(HISTORY_ENTRY.into(), of_fields("One version of a record.", super::history::ENTRY));
-    let items = MetaSchema { items: Some(Box::new(reference(HISTORY_ENTRY))), ..MetaSchema::new("array") };
-    let next =
-        MetaSchema { nullable: true, description: Some("Give it as `cursor` for the next page; null on the last."), ..base(Ty::Text) };
-    let mut page = MetaSchema { description: Some("Versions of a record, newest first."), ..MetaSchema::new("object") };
-    page.properties = vec![("items", inline(items)), ("next", inline(next))];
-    page.required = vec!["items", "next"];
-    registry.schemas.insert(HISTORY_PAGE.into(), page);
 }
 
 fn words(schema: &str) -> String {

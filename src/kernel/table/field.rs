@@ -140,8 +140,13 @@ pub struct Field {
     pub staff_only: bool,
     /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
     pub computed: Option<&'static str>,
+<<<<<<< HEAD
     /// Other spellings of an enum's words.
     pub aliases: &'static [(&'static str, &'static str)],
+=======
+    /// A look elsewhere under policies of its own: readers that have no use for it leave it out.
+    pub costly: bool,
+>>>>>>> main
     pub doc: &'static str,
 }
 
@@ -162,7 +167,11 @@ impl Field {
             sensitivity: Sensitivity::Business,
             staff_only: false,
             computed: None,
+<<<<<<< HEAD
             aliases: &[],
+=======
+            costly: false,
+>>>>>>> main
             doc: "",
         }
     }
@@ -288,8 +297,14 @@ impl Field {
         self.computed = Some(sql);
         self.read_only()
     }
+<<<<<<< HEAD
     pub const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Field {
         Field { aliases, ..self }
+=======
+    pub const fn costly(mut self) -> Field {
+        self.costly = true;
+        self
+>>>>>>> main
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;
@@ -399,7 +414,7 @@ pub struct Table {
     pub write: Permission,
     /// A DSO reads it across its subtree.
     pub group: bool,
-    /// The column that names the patient, for the audit trail.
+    /// The column that names the patient, for the audit trail; patients see the rows of their charts by it and no others.
     pub patient: Option<&'static str>,
     pub sorts: &'static [Sort],
     pub filters: &'static [Filter],

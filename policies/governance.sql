@@ -75,7 +75,7 @@ end $$;
 
 select kernel.protect('disclosures',
     'staff=all/create group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_audit',
-    write => 'manage_governance', patient => 'patient_id');
+    write => 'manage_governance', patient => 'patient_id', sec => 'w', proxy => 'manage_consents/');
 select kernel.protect('consent_texts',
     'staff=all/create patient=linked/none audit=all/none auth=all/none jobs=all/none platform=all/create',
     home => 'shared', read => 'view_tenant', write => 'manage_governance', rows => 'retired_at is null', sec => 'r');

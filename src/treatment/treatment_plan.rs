@@ -43,7 +43,7 @@ pub static TREATMENT_PLAN: Table = Table {
         Field::choice("created_by_party", &["PATIENT", "CLINIC"])
             .required()
             .read_only()
-            .also(&[("Patient", "PATIENT"), ("Clinic", "CLINIC")]),
+            .aliases(&[("Patient", "PATIENT"), ("Clinic", "CLINIC")]),
         Field::text("title").phi(),
         Field::choice(
             "status",
@@ -51,7 +51,7 @@ pub static TREATMENT_PLAN: Table = Table {
         )
         .defaulted()
         .read_only()
-        .also(&[("Draft", "DRAFT"), ("Finalised", "PRESENTED"), ("In Treatment", "IN_TREATMENT"), ("Completed", "COMPLETED")]),
+        .aliases(&[("Draft", "DRAFT"), ("Finalised", "PRESENTED"), ("In Treatment", "IN_TREATMENT"), ("Completed", "COMPLETED")]),
         Field::uuid("provider_id").refers(Refers::Tenant("providers")),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
         Field::text("currency").required().form(Form::Currency).phi(),

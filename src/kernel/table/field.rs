@@ -148,10 +148,12 @@ pub struct Field {
     pub staff_only: bool,
     /// Nothing is stored: SQL over the row `r`, asked under the caller's own policies.
     pub computed: Option<&'static str>,
+    /// A look elsewhere under policies of its own: readers that have no use for it leave it out.
+    pub costly: bool,
+    /// Other spellings of an enum's words.
+    pub aliases: &'static [(&'static str, &'static str)],
     /// Not stored either, and taken all the same.
     pub unfolds: Option<Unfold>,
-    /// Words of older texts taken for ours: `("Finalised", "PRESENTED")`.
-    pub also: &'static [(&'static str, &'static str)],
     pub doc: &'static str,
 }
 
@@ -172,8 +174,9 @@ impl Field {
             sensitivity: Sensitivity::Business,
             staff_only: false,
             computed: None,
+            costly: false,
+            aliases: &[],
             unfolds: None,
-            also: &[],
             doc: "",
         }
     }
@@ -299,14 +302,17 @@ impl Field {
         self.computed = Some(sql);
         self.read_only()
     }
+    pub const fn costly(mut self) -> Field {
+        self.costly = true;
+        self
+    }
+    pub const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Field {
+        Field { aliases, ..self }
+    }
     /// Shown by the SQL, like [`Self::computed`]; what is given for it is written by the function.
     pub const fn projected(mut self, sql: &'static str, write: Unfold) -> Field {
         self.computed = Some(sql);
         self.unfolds = Some(write);
-        self
-    }
-    pub const fn also(mut self, words: &'static [(&'static str, &'static str)]) -> Field {
-        self.also = words;
         self
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
@@ -417,7 +423,7 @@ pub struct Table {
     pub write: Permission,
     /// A DSO reads it across its subtree.
     pub group: bool,
-    /// The column that names the patient, for the audit trail.
+    /// The column that names the patient, for the audit trail; patients see the rows of their charts by it and no others.
     pub patient: Option<&'static str>,
     pub sorts: &'static [Sort],
     pub filters: &'static [Filter],

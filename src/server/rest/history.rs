@@ -41,13 +41,10 @@ pub static ENTRY: &[Field] = &[
     Field::json("values").doc("the record as this version left it; null when it was removed"),
 ];
 
-/// What is logged and can be read has a history. A room that tells more, of a record with its parts, has its own operation.
+/// What is logged and can be read has a history, unless its domain tells it in its own words.
 pub fn offered(table: &Table) -> bool {
     let told = |operation: &Operation| operation.path.strip_prefix(table.path) == Some("/{id}/history");
-    table.offers(Verb::Read)
-        && table.home == Home::Tenant
-        && table.stamps == Stamps::Versioned
-        && !domains::operations().any(told)
+    table.offers(Verb::Read) && table.home == Home::Tenant && table.stamps == Stamps::Versioned && !domains::operations().any(told)
 }
 
 pub async fn history(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {

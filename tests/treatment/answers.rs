@@ -168,3 +168,35 @@ fn an_estimate_reckons_with_the_policy_and_shows_its_steps() {
         assert_eq!(why(run(&desk.staff, "estimateTreatmentPlan", Some(empty.id), json!({})).await), (422, "treatment_details".into()));
     });
 }
+
+#[test]
+fn over_http_the_patient_answers_and_a_proxy_only_with_the_scope_for_plans() {
+    world::with(async |world| {
+        let desk = Desk::open(world).await;
+        let (mine, theirs) = (desk.presented().await, desk.presented().await);
+        let accept = async |token: &str, plan: Uuid| {
+            let path = format!("/treatment-plans/{plan}/accept");
+            world.post(Some(token), &path, json!({"revision_no": 1})).await
+        };
+        let own = world.session(desk.login, None).await;
+        let (status, answer) = accept(&own, mine.id).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("ACCEPTED")), "{answer}");
+        let relative = world.user().await;
+        let token = world.session(relative, None).await;
+        let proxy = Uuid::now_v7();
+        desk.sql(&format!(
+            "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, granted_by, status, valid_from)
+             values ('{}', '{proxy}', '{}', '{relative}', 'SPOUSE', '{{clinical}}', 'CLINIC', 'ACTIVE', now() - interval '1 hour')",
+            desk.clinic.id, desk.patient
+        ))
+        .await;
+        assert_eq!(accept(&token, theirs.id).await.0, 404);
+        desk.sql(&format!("update enamel.patient_proxies set scopes = '{{plans}}' where id = '{proxy}'")).await;
+        let (status, answer) = accept(&token, theirs.id).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("ACCEPTED")), "{answer}");
+        let (status, shown) = world.get(Some(&own), &format!("/treatment-plans/{}/revisions", mine.id)).await;
+        assert_eq!(status, 200, "{shown}");
+        let (status, _) = world.get(Some(&own), &format!("/treatment-plans/{}/history", mine.id)).await;
+        assert_eq!(status, 403);
+    });
+}

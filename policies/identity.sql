@@ -44,9 +44,6 @@ create or replace trigger guard_grant before insert or update on enamel.role_per
     for each row execute function sec.guard_grant();
 create or replace trigger guard_grant before insert or update on enamel.user_roles
     for each row execute function sec.guard_grant();
-select kernel.guard_login('user_tenants');
-select kernel.guard_login('user_roles');
-select kernel.guard_login('team_members');
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
 
@@ -71,7 +68,8 @@ begin
            r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
                          then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
-           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_imaging'),
+           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_schedule') | kernel.bit('edit_treatment')
+               | kernel.bit('edit_imaging') | kernel.bit('edit_payments'),
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
                and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1)

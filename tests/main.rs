@@ -1,5 +1,9 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
+mod billing;
+mod claims;
+mod data_schema;
+mod directory;
 mod e2e;
 mod faults;
 mod fhir;
@@ -12,7 +16,10 @@ mod isolation;
 mod kernel;
 mod messaging;
 mod patients;
+mod referrals;
 mod rest;
+mod scheduling;
 mod tenancy;
+mod treatment;
 mod workflow;
 mod world;

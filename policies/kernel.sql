@@ -545,11 +545,9 @@ begin
            and proxy_writes is null then
             raise exception 'which scope does a proxy need to change %?', rel;
         end if;
-        -- Consents, shares and requests are a person's own affair, whatever the clinic's people need for them.
-        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
-                  when plane = 'patient' and (proxy_writes = 'manage_consents' or write like 'manage\_%')
-                      then kernel.bit('edit_patient')
-                  else kernel.bit(write) end;
+        -- What managers decide about others, a patient asks for themselves by right.
+        w := case when plane in ('auth', 'jobs', 'platform')
+                    or plane = 'patient' and (proxy_writes is null or write like 'manage\_%') then 0 else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
         -- What is published to all linked patients is still written by each for their own chart only.
         change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,

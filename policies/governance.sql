@@ -96,7 +96,7 @@ select kernel.protect('retention_items', 'staff=all/none audit=all/none jobs=all
     write => 'manage_governance', patient => 'patient_id');
 select kernel.protect('consents',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'any/manage_consents');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r', proxy => 'any/manage_consents');
 select kernel.protect('record_shares',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id',

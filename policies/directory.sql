@@ -9,7 +9,7 @@ select kernel.protect('provider_locations',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('contacts', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_referral', write => 'edit_referral');
+    read => 'view_referral', write => 'edit_referral', sec => 'r');
 
 -- The moves of each state machine; the records' tables in the code hold the same.
 select kernel.moves('contacts', 'status', '{ACTIVE>INACTIVE,INACTIVE>ACTIVE}');
@@ -24,7 +24,7 @@ select kernel.protect('clinic_treatments',
     read => 'view_tenant', write => 'manage_directory', rows => 'is_active', sec => 'r');
 select kernel.protect('clinic_packages',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_directory', rows => 'is_active');
+    read => 'view_tenant', write => 'manage_directory', rows => 'is_active', sec => 'r');
 select kernel.protect('clinic_images',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_directory');

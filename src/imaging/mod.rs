@@ -1,5 +1,5 @@
 //! Imaging: the file registry and the studies made of it. Catalogue §10.
-mod access;
+pub mod access;
 mod clinic_image_link;
 mod completion;
 pub mod device;

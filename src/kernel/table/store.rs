@@ -112,8 +112,34 @@ pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, key
     let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
     let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
     let record = one(table, plane, &rows, keys).await?;
+    let record = unfold(scope, record, draft, keys).await?;
     scope.did(Action::Create, &record);
     Ok(record)
+}
+
+/// Writes what the draft says about rows of their own; the record is read again when there was any.
+async fn unfold(scope: &mut Scope, record: Record, draft: &Draft, keys: &Keyring) -> Result<Record> {
+    let mut unfolded = false;
+    for (field, value) in &draft.values {
+        if let Some(write) = field.unfolds {
+            write(scope, &record, value, keys).await?;
+            unfolded = true;
+        }
+    }
+    if unfolded { again(scope, &record, keys).await } else { Ok(record) }
+}
+
+/// The record as it is now, in this transaction: triggers may have changed it after it was written.
+pub async fn again(scope: &mut Scope, record: &Record, keys: &Keyring) -> Result<Record> {
+    seen(scope, record.table, record.id, keys).await
+}
+
+/// Reads one record inside the transaction, without locking it.
+pub async fn seen(scope: &mut Scope, table: &'static Table, id: Uuid, keys: &Keyring) -> Result<Record> {
+    let plane = scope.context().plane;
+    let built = get_query(table, plane, scope.context().tenant, id, false)?;
+    let rows = scope.rows(built.query.clone(), &built.params()).await?;
+    one(table, plane, &rows, keys).await
 }
 
 /// A client-made id that is taken answers like any other key, by its field.
@@ -154,10 +180,8 @@ pub async fn update(scope: &mut Scope, was: &Record, draft: &Draft, by: &str, ke
     let tenant_keys = keys.of(if table.name == "tenants" { was.id } else { was.tenant }).await?;
     let mut columns = draft.stored(table, was.id, &tenant_keys)?;
     columns.extend(shared);
-    if columns.is_empty() {
-        return Ok(was.clone());
-    }
-    write(scope, was, columns, Action::Update, keys).await
+    let record = if columns.is_empty() { was.clone() } else { write(scope, was, columns, Action::Update, keys).await? };
+    unfold(scope, record, draft, keys).await
 }
 
 pub fn refuse_move(machine: &super::field::Machine, from: &str) -> Error {

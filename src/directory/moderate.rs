@@ -14,7 +14,14 @@ use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], planes: &'static [Plane], run: Run) -> Operation {
+const fn step(
+    id: &'static str,
+    path: &'static str,
+    doc: &'static str,
+    takes: &'static [Field],
+    planes: &'static [Plane],
+    run: Run,
+) -> Operation {
     Operation {
         id,
         method: Method::Post,

@@ -57,7 +57,11 @@ async fn calendar_feed(call: Call) -> Result<Answer> {
     let from = call.instant("from").unwrap_or_else(Utc::now);
     let to = call.instant("to").unwrap_or(from + TimeDelta::days(DAYS));
     if to <= from || to - from > TimeDelta::days(RANGE_DAYS_MAX) {
-        return Err(Error::new(&error::PARAMETER_INVALID).fault("to", "range", format!("It lies at most {RANGE_DAYS_MAX} days after `from`.")));
+        return Err(Error::new(&error::PARAMETER_INVALID).fault(
+            "to",
+            "range",
+            format!("It lies at most {RANGE_DAYS_MAX} days after `from`."),
+        ));
     }
     let (provider, location) = (call.uuid("provider"), call.uuid("location"));
     let sql = format!(

@@ -134,13 +134,8 @@ async fn make_move(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let plane = scope.context().plane;
     let sql = format!("select {} from sec.move_appointment($1, $2, $3, $4, $5) r", record::columns(&APPOINTMENT, plane, Width::Full));
     let input = Json::Object(call.body.clone());
-    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 5] = [
-        (&was.tenant, Type::UUID),
-        (&was.id, Type::UUID),
-        (&was.version, Type::INT8),
-        (&verb, Type::TEXT),
-        (&input, Type::JSONB),
-    ];
+    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 5] =
+        [(&was.tenant, Type::UUID), (&was.id, Type::UUID), (&was.version, Type::INT8), (&verb, Type::TEXT), (&input, Type::JSONB)];
     let rows = scope.rows_once(&sql, &params).await?;
     let record = store::one(&APPOINTMENT, plane, &rows, &call.caller.kernel.keys).await?;
     scope.did(Action::Update, &record);

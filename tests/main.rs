@@ -1,5 +1,7 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
+mod charting;
+mod clinical;
 mod e2e;
 mod faults;
 mod fhir;

@@ -1,7 +1,7 @@
 -- Who may see and change what in charting; planes and permissions as the model lists them.
 select kernel.protect('chart_entries',
     'staff=all/create group=all/none patient=own/none share=own/none audit=all/none jobs=all/create',
-    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('tooth_chart_snapshots',
     'staff=all/create group=all/none patient=own/none share=own/none audit=all/none jobs=all/create',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');

@@ -55,6 +55,7 @@ create index code_values_code_id_idx on code_values (tenant_id, code, id);
 create index code_values_display_key_idx on code_values (tenant_id, display_key);
 create index code_values_updated_at_id_idx on code_values (tenant_id, updated_at, id);
 comment on table code_values is 'One code with its description. Sensitivity: public.';
+select kernel.record('code_values');
 
 -- A tenant's attestation that it holds a licence for a code set
 create table code_licences (

@@ -259,6 +259,7 @@ create table fhir_resources (
 create unique index fhir_resources_resource_type_resource_id_version_no_key on fhir_resources (tenant_id, resource_type, resource_id, version_no) nulls not distinct;
 create index fhir_resources_patient_id_idx on fhir_resources (tenant_id, patient_id);
 comment on table fhir_resources is 'What FHIR clients sent and no column holds, per record version, and a cache of rendered resources. Sensitivity: phi.';
+select kernel.record('fhir_resources');
 
 -- A registered DICOM peer of a tenant
 create table dicom_nodes (

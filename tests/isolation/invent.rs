@@ -33,11 +33,12 @@ impl Source {
             Source::Row(table) => format!("'{}'", set.id(table)),
             Source::Form(form) => {
                 let hex = id.simple().to_string();
-                let digits: String = hex.bytes().map(|byte| char::from(b'0' + byte % 10)).take(9).collect();
+                let digits = format!("1{:08}", id.as_u128() % 100_000_000);
                 form.replace("{tenant}", &set.tenant_id().to_string())
                     .replace("{id}", &id.to_string())
                     .replace("{hex}", &hex)
                     .replace("{digits}", &digits)
+                    .replace("{patient}", &set.id("patients").to_string())
             }
         }
     }
@@ -201,6 +202,10 @@ async fn satisfy(client: &Client, shape: &Shape, mut draft: Draft, wants: &[Stri
             let now = draft.get(&column.name).cloned();
             let fixed = now.as_ref().is_some_and(|source| !source.free());
             let mut all = vec![now];
+            let whose = [&shape.patient, &shape.owner].iter().any(|owner| owner.as_ref() == Some(&column.name));
+            if fixed && column.nullable && column.refers.is_some() && !whose {
+                all.push(None);
+            }
             if !fixed {
                 let own_default = column.nullable || column.default.is_some();
                 all.extend(own_default.then_some(None));

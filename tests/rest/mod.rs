@@ -1,1 +1,3 @@
+mod batch;
+mod history;
 mod records;

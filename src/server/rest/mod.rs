@@ -1,5 +1,6 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
+mod batch;
 mod history;
 pub mod idempotency;
 mod operations;
@@ -12,7 +13,7 @@ use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Operation};
 use crate::kernel::table::{Table, Verb};
-use crate::server::scopes;
+use crate::server::{BodyLimits, scopes};
 use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::Method as Http;
 use poem::{Endpoint, Request, Response};
@@ -43,10 +44,16 @@ pub fn service() -> OpenApiService<Rest, ()> {
         .url_prefix("/api/v1")
 }
 
+/// A batch may be larger than one record.
+pub fn bodies(limits: BodyLimits) -> BodyLimits {
+    limits.at(Http::POST, batch::PATH, batch::BYTES_MAX)
+}
+
 /// One endpoint type for all routes.
 enum Route {
     Verb(&'static Table, Verb),
     History(&'static Table),
+    Batch,
     Operation(&'static Operation),
 }
 
@@ -56,6 +63,8 @@ impl Route {
         match self {
             Route::Verb(table, verb) => scopes::on_verb(caller, table, *verb),
             Route::History(table) => scopes::on_verb(caller, table, Verb::Read),
+            // Each step by its own scope.
+            Route::Batch => Ok(()),
             Route::Operation(operation) => scopes::on_operation(caller, operation),
         }
     }
@@ -67,6 +76,7 @@ impl Route {
             Route::Verb(table, Verb::Read) => resources::get(caller, table, request).await,
             Route::Verb(table, Verb::Update) => resources::patch(caller, table, request).await,
             Route::Verb(table, Verb::Delete) => resources::delete(caller, table, request).await,
+            Route::Batch => batch::run(caller, request).await,
             Route::History(table) => history::history(caller, table, request).await,
             Route::Operation(operation) => operations::run(caller, operation, request).await,
         }
@@ -92,6 +102,7 @@ impl Endpoint for Route {
         {
             let table = match self {
                 Route::Verb(table, _) | Route::History(table) => Some(*table),
+                Route::Batch => None,
                 Route::Operation(operation) => match operation.gives {
                     Gives::Record(table) | Gives::Created(table) | Gives::Page(table) => Some(table),
                     _ => None,
@@ -110,6 +121,7 @@ impl OpenApi for Rest {
         let described = tables()
             .flat_map(|table| table.verbs.iter().map(move |verb| schema::of_verb(table, *verb)))
             .chain(tables().filter(|table| history::offered(table)).map(schema::of_history))
+            .chain([schema::of_batch()])
             .chain(all_operations().map(|operation| schema::of_operation(operation, public(operation))));
         let mut by_path: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (_, path, operation) in described {
@@ -121,6 +133,7 @@ impl OpenApi for Rest {
     fn register(registry: &mut Registry) {
         schema::problem(registry);
         schema::history(registry);
+        schema::batch(registry);
         registry.security_schemes.insert(
             "bearer",
             MetaSecurityScheme {
@@ -148,8 +161,8 @@ impl OpenApi for Rest {
             }
         }
         for operation in all_operations() {
-            if !operation.takes.is_empty() {
-                registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.takes));
+            if operation.input().next().is_some() {
+                registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.input()));
             }
             match operation.gives {
                 Gives::Object(name, fields) => {
@@ -165,7 +178,7 @@ impl OpenApi for Rest {
 
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Http, BoxEndpoint<'static>>>) {
         let mut add = |path: &str, method: Http, route: Route| {
-            routes.entry(path.replace("{id}", ":id")).or_default().insert(method, route.boxed());
+            routes.entry(path.replace('{', ":").replace('}', "")).or_default().insert(method, route.boxed());
         };
         for table in tables() {
             for verb in table.verbs {
@@ -177,6 +190,8 @@ impl OpenApi for Rest {
                 add(&path, method, Route::History(table));
             }
         }
+        let (method, path, _) = schema::of_batch();
+        add(&path, method, Route::Batch);
         for operation in all_operations() {
             let (method, path, _) = schema::of_operation(operation, false);
             add(&path, method, Route::Operation(operation));

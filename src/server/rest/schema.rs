@@ -2,8 +2,11 @@
 //! Field tables as OpenAPI 3.0 schemas. The only file that touches poem-openapi's registry types (hidden upstream: the
 //! version is pinned).
 
+mod common;
+
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
+pub use common::{batch, history, of_batch, of_history};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,
@@ -154,11 +157,12 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
 }
 
 /// The schema of an operation's body or answer.
-pub fn of_fields(doc: &'static str, fields: &'static [Field]) -> MetaSchema {
+pub fn of_fields(doc: &'static str, fields: impl IntoIterator<Item = &'static Field, IntoIter: Clone>) -> MetaSchema {
+    let fields = fields.into_iter();
     MetaSchema {
         description: Some(doc),
-        properties: fields.iter().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),
-        required: fields.iter().filter(|field| field.required).map(|field| field.name).collect(),
+        properties: fields.clone().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),
+        required: fields.filter(|field| field.required).map(|field| field.name).collect(),
         ..MetaSchema::new("object")
     }
 }
@@ -391,47 +395,6 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
     (method, path, operation)
 }
 
-/// `GET {path}/{id}/history`.
-pub fn of_history(table: &'static Table) -> (Http, String, MetaOperation) {
-    let limit = MetaSchema { minimum: Some(1.0), maximum: Some(200.0), default: Some(Json::from(50)), ..base(Ty::Int) };
-    let mut responses = vec![answer(200, "Versions, newest first.", Some(HISTORY_PAGE.to_owned()), false)];
-    responses.extend(refusals(&[400, 401, 403, 404, 429, 503]));
-    let operation = MetaOperation {
-        method: Http::GET,
-        tags: vec![table.tag],
-        summary: Some(keep(format!("Who changed a {}, when, and what it was then", words(table.schema)))),
-        description: None,
-        external_docs: None,
-        params: vec![
-            path_id(),
-            parameter("limit", MetaParamIn::Query, limit, false, ""),
-            parameter("cursor", MetaParamIn::Query, base(Ty::Text), false, "`next` of the page before."),
-        ],
-        request: None,
-        responses: MetaResponses { responses },
-        deprecated: false,
-        security: bearer(),
-        operation_id: Some(keep(format!("get{}History", table.schema))),
-        code_samples: Vec::new(),
-    };
-    (Http::GET, format!("{}/{{id}}/history", table.path), operation)
-}
-
-const HISTORY_ENTRY: &str = "HistoryEntry";
-const HISTORY_PAGE: &str = "HistoryPage";
-
-/// The schemas that all histories share.
-pub fn history(registry: &mut Registry) {
-    registry.schemas.insert(HISTORY_ENTRY.into(), of_fields("One version of a record.", super::history::ENTRY));
-    let items = MetaSchema { items: Some(Box::new(reference(HISTORY_ENTRY))), ..MetaSchema::new("array") };
-    let next =
-        MetaSchema { nullable: true, description: Some("Give it as `cursor` for the next page; null on the last."), ..base(Ty::Text) };
-    let mut page = MetaSchema { description: Some("Versions of a record, newest first."), ..MetaSchema::new("object") };
-    page.properties = vec![("items", inline(items)), ("next", inline(next))];
-    page.required = vec!["items", "next"];
-    registry.schemas.insert(HISTORY_PAGE.into(), page);
-}
-
 fn words(schema: &str) -> String {
     let mut out = String::new();
     for (place, letter) in schema.chars().enumerate() {
@@ -449,17 +412,20 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
     if operation.path.contains("{id}") {
         params.push(path_id());
     }
-    if operation.method == Method::Get {
-        params.extend(
-            operation.takes.iter().map(|field| parameter(field.name, MetaParamIn::Query, base(field.ty), field.required, field.doc)),
-        );
-    } else {
+    for field in operation.takes {
+        let in_path = operation.path_names().any(|name| name == field.name);
+        if in_path || operation.method == Method::Get {
+            let place = if in_path { MetaParamIn::Path } else { MetaParamIn::Query };
+            params.push(parameter(field.name, place, base(field.ty), field.required, field.doc));
+        }
+    }
+    if operation.method == Method::Post {
         params.push(idempotency_key());
         if operation.path.contains("{id}") {
             params.push(if_match(false));
         }
     }
-    let request = (operation.method == Method::Post && !operation.takes.is_empty()).then(|| body(input_name(operation))).flatten();
+    let request = (operation.method == Method::Post && operation.input().next().is_some()).then(|| body(input_name(operation))).flatten();
     let mut responses = vec![match operation.gives {
         Gives::Record(table) => answer(200, "As it is now.", Some(table.schema.to_owned()), true),
         Gives::Created(table) => answer(201, "Stored.", Some(table.schema.to_owned()), true),

@@ -140,7 +140,6 @@ create or replace trigger doubt after insert on enamel.chart_entries for each ro
     when (new.superseded_at is null and new.axis <> 'PRESENCE') execute function kernel.doubt_entry();
 
 -- An entry ends what it supersedes: once, and of the same patient. Nobody else changes an entry.
-grant select (id, superseded_at), update (superseded_at) on enamel.chart_entries to enamel_sec;
 create or replace function sec.supersede_entry() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update enamel.chart_entries set superseded_at = now()

@@ -47,8 +47,10 @@ fn refusal(made: Result<Record>) -> (u16, String) {
 fn an_entry_is_stored_by_its_tooth_whatever_was_written() {
     world::with(async |world| {
         let practice = Practice::open(world).await;
-        let stored = |entry: &Record| (entry.text("fdi_tooth").unwrap().to_owned(), entry.get("surfaces").clone(), entry.flag("is_supernumerary"));
-        let universal = chart(&practice, json!({"tooth_system": "UNIVERSAL", "tooth_entered": "3", "surfaces": ["D", "O", "M"]})).await.unwrap();
+        let stored =
+            |entry: &Record| (entry.text("fdi_tooth").unwrap().to_owned(), entry.get("surfaces").clone(), entry.flag("is_supernumerary"));
+        let universal =
+            chart(&practice, json!({"tooth_system": "UNIVERSAL", "tooth_entered": "3", "surfaces": ["D", "O", "M"]})).await.unwrap();
         assert_eq!(stored(&universal), ("16".into(), json!(["M", "O", "D"]), false));
         assert_eq!((universal.get("surfaces_entered"), universal.text("tooth_display")), (&Json::Null, Some("16")), "only put in order");
         let extra = chart(&practice, json!({"tooth_system": "UNIVERSAL", "tooth_entered": "58"})).await.unwrap();
@@ -80,7 +82,9 @@ fn an_entry_is_stored_by_its_tooth_whatever_was_written() {
 fn doubts_are_refused_where_charting_is_strict_and_told_where_it_is_not() {
     world::with(async |world| {
         let practice = Practice::open(world).await;
-        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "36", "presence": "EXTRACTED", "observed_at": "2026-01-05T10:00:00Z"})).await.unwrap();
+        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "36", "presence": "EXTRACTED", "observed_at": "2026-01-05T10:00:00Z"}))
+            .await
+            .unwrap();
         let crown = json!({"axis": "WORK", "fdi_tooth": "36", "work_layer": "PLANNED", "restoration_kind": "CROWN"});
         let bridge = json!({"axis": "WORK", "fdi_tooth": "36", "work_layer": "PLANNED", "restoration_kind": "BRIDGE"});
         let caries = json!({"fdi_tooth": "36", "surfaces": ["M"]});
@@ -108,12 +112,31 @@ fn any_moment_can_be_looked_at() {
     world::with(async |world| {
         let practice = Practice::open(world).await;
         let (dentist, patient) = (&practice.dentist, practice.patient);
-        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "55", "presence": "PRIMARY_RETAINED", "observed_at": "2025-02-01T10:00:00Z"})).await.unwrap();
-        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "15", "presence": "UNERUPTED", "observed_at": "2025-02-01T10:00:00Z"})).await.unwrap();
-        let caries = chart(&practice, json!({"fdi_tooth": "46", "surfaces": ["O"], "caries_depth": "DENTIN", "observed_at": "2025-03-01T10:00:00Z"})).await.unwrap();
+        chart(
+            &practice,
+            json!({"axis": "PRESENCE", "fdi_tooth": "55", "presence": "PRIMARY_RETAINED", "observed_at": "2025-02-01T10:00:00Z"}),
+        )
+        .await
+        .unwrap();
+        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "15", "presence": "UNERUPTED", "observed_at": "2025-02-01T10:00:00Z"}))
+            .await
+            .unwrap();
+        let caries = chart(
+            &practice,
+            json!({"fdi_tooth": "46", "surfaces": ["O"], "caries_depth": "DENTIN", "observed_at": "2025-03-01T10:00:00Z"}),
+        )
+        .await
+        .unwrap();
         chart(&practice, json!({"axis": "WORK", "fdi_tooth": "46", "surfaces": ["O"], "work_layer": "COMPLETED", "restoration_kind": "FILLING", "observed_at": "2025-04-01T10:00:00Z"})).await.unwrap();
-        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "55", "presence": "EXTRACTED", "observed_at": "2025-05-01T10:00:00Z"})).await.unwrap();
-        chart(&practice, json!({"axis": "FINDING", "oral_area": "02", "finding_display": "Calculus", "observed_at": "2025-05-01T10:00:00Z"})).await.unwrap();
+        chart(&practice, json!({"axis": "PRESENCE", "fdi_tooth": "55", "presence": "EXTRACTED", "observed_at": "2025-05-01T10:00:00Z"}))
+            .await
+            .unwrap();
+        chart(
+            &practice,
+            json!({"axis": "FINDING", "oral_area": "02", "finding_display": "Calculus", "observed_at": "2025-05-01T10:00:00Z"}),
+        )
+        .await
+        .unwrap();
         let at = async |moment: &str| teeth(dentist, patient, json!({"at": moment})).await;
         assert!(at("2025-01-01T00:00:00Z").await.is_empty());
         assert_eq!(at("2025-03-15T00:00:00Z").await, ["15 UNERUPTED 000", "46 - 100", "55 PRIMARY_RETAINED 000"]);
@@ -140,25 +163,33 @@ fn a_statement_is_superseded_once_and_never_changed() {
     world::with(async |world| {
         let practice = Practice::open(world).await;
         let dentist = &practice.dentist;
-        let wrong = chart(&practice, json!({"tooth_system": "PALMER", "tooth_entered": "UR6", "surfaces": ["M"], "icdas": 2})).await.unwrap();
+        let wrong =
+            chart(&practice, json!({"tooth_system": "PALMER", "tooth_entered": "UR6", "surfaces": ["M"], "icdas": 2})).await.unwrap();
         let supersede = async |id, body| run(dentist, "supersedeChartEntry", Some(id), body).await.map(record);
         assert_eq!(refusal(supersede(wrong.id, json!({})).await), (422, "reason".into()));
         let bad = supersede(wrong.id, json!({"reason": "x", "replacement": {"surfaces": ["I"], "nonsense": 1}})).await;
         assert_eq!(refusal(bad), (422, "replacement.nonsense".into()));
-        let right = supersede(wrong.id, json!({"reason": "Other side", "replacement": {"fdi_tooth": "26", "surfaces": ["M", "O"]}})).await.unwrap();
+        let right =
+            supersede(wrong.id, json!({"reason": "Other side", "replacement": {"fdi_tooth": "26", "surfaces": ["M", "O"]}})).await.unwrap();
         assert_eq!((right.text("fdi_tooth"), right.int("icdas"), right.uuid("supersedes_id")), (Some("26"), Some(2), Some(wrong.id)));
         assert!(!read(dentist, &CHART_ENTRY, wrong.id).await.unwrap().get("superseded_at").is_null());
         assert_eq!(supersede(wrong.id, json!({"reason": "again"})).await.unwrap_err().code.status, 409);
         assert_eq!(teeth(dentist, practice.patient, json!({})).await, ["26 - 100"]);
         // A create that names what it supersedes does the same, for its own patient only.
         let other = practice.clinic.patient("Other").await.unwrap().id;
-        let theirs = chart(&practice, json!({"patient_id": other, "fdi_tooth": "26", "supersedes_id": right.id, "supersede_reason": "x"})).await;
+        let theirs =
+            chart(&practice, json!({"patient_id": other, "fdi_tooth": "26", "supersedes_id": right.id, "supersede_reason": "x"})).await;
         assert_eq!(theirs.unwrap_err().code.status, 409);
-        assert_eq!(refusal(chart(&practice, json!({"fdi_tooth": "26", "supersedes_id": right.id})).await), (422, "supersede_reason".into()));
+        assert_eq!(
+            refusal(chart(&practice, json!({"fdi_tooth": "26", "supersedes_id": right.id})).await),
+            (422, "supersede_reason".into())
+        );
         let gone = supersede(right.id, json!({"reason": "Nothing there"})).await.unwrap();
         assert_eq!(gone.text("supersede_reason"), Some("Nothing there"));
         assert!(teeth(dentist, practice.patient, json!({})).await.is_empty());
-        for statement in ["update chart_entries set notes = 'x'", "update chart_entries set superseded_at = null", "delete from chart_entries"] {
+        for statement in
+            ["update chart_entries set notes = 'x'", "update chart_entries set superseded_at = null", "delete from chart_entries"]
+        {
             let mut scope = dentist.write(Permission::EditClinical).await.unwrap();
             assert_eq!(scope.rows_once(statement, &[]).await.unwrap_err().code.status, 403, "{statement}");
         }

@@ -88,14 +88,17 @@ fn every_fault_of_every_site_is_named_and_nothing_is_kept() {
         ]);
         let mut named = faults(measure(&practice, exam.id, sent).await.unwrap_err());
         named.sort();
-        assert_eq!(named, [
-            "measurements[1].furcation_involvement",
-            "measurements[2].tooth_number",
-            "measurements[3].site",
-            "measurements[4].site",
-            "measurements[4].wrong",
-            "measurements[5].patient_id",
-        ]);
+        assert_eq!(
+            named,
+            [
+                "measurements[1].furcation_involvement",
+                "measurements[2].tooth_number",
+                "measurements[3].site",
+                "measurements[4].site",
+                "measurements[4].wrong",
+                "measurements[5].patient_id",
+            ]
+        );
         assert!(sites(&practice, exam.id).await.is_empty());
         assert_eq!(faults(measure(&practice, exam.id, json!([])).await.unwrap_err()), ["measurements"]);
         assert_eq!(faults(measure(&practice, Uuid::now_v7(), full(1, 0)).await.unwrap_err()), ["exam_id"]);
@@ -165,8 +168,10 @@ fn a_tooth_is_not_measured_and_missing_at_once() {
         let exam = exam(&practice, "2026-01-10T10:00:00Z").await;
         let job = world.caller(Plane::Jobs, practice.clinic.id, None, &[]);
         let values = format!("('{}', gen_random_uuid(), '{}', '{}', '16'", practice.clinic.id, exam.id, practice.patient);
-        let measured = format!("insert into perio_measurements (tenant_id, id, exam_id, patient_id, tooth_number, site) values {values}, 'B')");
-        let missing = format!("insert into perio_tooth_findings (tenant_id, id, exam_id, patient_id, fdi_tooth, is_missing) values {values}, true)");
+        let measured =
+            format!("insert into perio_measurements (tenant_id, id, exam_id, patient_id, tooth_number, site) values {values}, 'B')");
+        let missing =
+            format!("insert into perio_tooth_findings (tenant_id, id, exam_id, patient_id, fdi_tooth, is_missing) values {values}, true)");
         let mut first = practice.dentist.write(Permission::EditClinical).await.unwrap();
         let mut second = job.write(Permission::Own).await.unwrap();
         first.rows_once(&measured, &[]).await.unwrap();
@@ -204,10 +209,15 @@ fn a_signed_exam_is_corrected_by_a_new_one() {
         // The correction is a whole copy, and takes its place when it is signed.
         assert_eq!(faults(run(dentist, "correctPerioExam", Some(exam.id), json!({})).await.err().unwrap()), ["reason"]);
         let copy = record(run(dentist, "correctPerioExam", Some(exam.id), json!({"reason": "Wrong side"})).await.unwrap());
-        assert_eq!((copy.text("status"), copy.uuid("supersedes_id"), copy.get("bop_percent")), (Some("DRAFT"), Some(exam.id), signed.get("bop_percent")));
+        assert_eq!(
+            (copy.text("status"), copy.uuid("supersedes_id"), copy.get("bop_percent")),
+            (Some("DRAFT"), Some(exam.id), signed.get("bop_percent"))
+        );
         let twice = run(dentist, "correctPerioExam", Some(exam.id), json!({"reason": "Again"})).await.err().unwrap();
         assert_eq!(twice.code.status, 409);
-        measure(&practice, copy.id, json!([{"tooth_number": "16", "site": "MB", "pocket_depth_mm": 6, "gingival_margin_mm": 1}])).await.unwrap();
+        measure(&practice, copy.id, json!([{"tooth_number": "16", "site": "MB", "pocket_depth_mm": 6, "gingival_margin_mm": 1}]))
+            .await
+            .unwrap();
         assert_eq!(read(dentist, &PERIO_EXAM, exam.id).await.unwrap().text("status"), Some("SIGNED"));
         run(dentist, "signPerioExam", Some(copy.id), json!({})).await.unwrap();
         assert_eq!(read(dentist, &PERIO_EXAM, exam.id).await.unwrap().text("status"), Some("SUPERSEDED"));
@@ -223,7 +233,9 @@ fn exams_stand_beside_each_other() {
         let mut ids = Vec::new();
         for (at, depth) in [("2024-01-10T10:00:00Z", 6), ("2025-01-10T10:00:00Z", 5), ("2026-01-10T10:00:00Z", 3)] {
             let exam = exam(&practice, at).await;
-            measure(&practice, exam.id, json!([{"tooth_number": "16", "site": "MB", "pocket_depth_mm": depth, "gingival_margin_mm": 1}])).await.unwrap();
+            measure(&practice, exam.id, json!([{"tooth_number": "16", "site": "MB", "pocket_depth_mm": depth, "gingival_margin_mm": 1}]))
+                .await
+                .unwrap();
             run(&practice.dentist, "signPerioExam", Some(exam.id), json!({})).await.unwrap();
             ids.push(exam.id);
         }

@@ -14,7 +14,10 @@ fn the_database_and_the_code_agree_on_every_tooth() {
                 for is_supernumerary in [false, true] {
                     let text = Designation { tooth, is_supernumerary }.written(system);
                     let row = truth
-                        .query_one("select kernel.tooth_in($1, $2, $3), kernel.tooth_of($1, $4)", &[&word, &tooth.to_string(), &is_supernumerary, &text])
+                        .query_one(
+                            "select kernel.tooth_in($1, $2, $3), kernel.tooth_of($1, $4)",
+                            &[&word, &tooth.to_string(), &is_supernumerary, &text],
+                        )
                         .await
                         .unwrap();
                     assert_eq!(row.get::<_, String>(0), text, "{word} {tooth}");

@@ -45,7 +45,8 @@ impl Practice {
 
     /// A visit that has begun, or what is said otherwise.
     pub async fn visit(&self, more: Json) -> Record {
-        let mut body = json!({"patient_id": self.patient, "location_id": self.location, "provider_id": self.provider, "encounter_type": "EXAM"});
+        let mut body =
+            json!({"patient_id": self.patient, "location_id": self.location, "provider_id": self.provider, "encounter_type": "EXAM"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         create(&self.dentist, &ENCOUNTER, body).await.unwrap()
     }
@@ -66,7 +67,10 @@ impl Practice {
     /// An appointment in that state, starting at that hour of a day to come.
     pub async fn appointment(&self, status: &str, hour: i32) -> Uuid {
         let id = Uuid::now_v7();
-        self.clinic.world.truth().await.execute(
+        let truth = self.clinic.world.truth().await;
+        // As it stands: how it came there is scheduling's.
+        truth.batch_execute("set session_replication_role = replica").await.unwrap();
+        truth.execute(
             "insert into enamel.appointments (tenant_id, id, patient_id, provider_id, location_id, start_at, end_at, local_start, time_zone, status)
              select $1, $2, $3, $4, $5, s, s + interval '30 minutes', '2030-01-01T08:00', 'Europe/Berlin', $6
                from (select timestamptz '2030-01-01' + make_interval(hours => $7) as s) x",
@@ -80,10 +84,16 @@ async fn clinician(clinic: &Clinic, name: &str) -> (Caller, Uuid) {
     let person = clinic.world.person().await;
     clinic.give_membership(&person, "CLINICIAN").await;
     let provider = Uuid::now_v7();
-    clinic.world.truth().await.execute(
-        "insert into enamel.providers (tenant_id, id, user_id, full_name, specialty) values ($1, $2, $3, $4, 'General')",
-        &[&clinic.id, &provider, &person.id, &format!("Dr. {name}")],
-    ).await.unwrap();
+    clinic
+        .world
+        .truth()
+        .await
+        .execute(
+            "insert into enamel.providers (tenant_id, id, user_id, full_name, specialty) values ($1, $2, $3, $4, 'General')",
+            &[&clinic.id, &provider, &person.id, &format!("Dr. {name}")],
+        )
+        .await
+        .unwrap();
     (clinic.world.caller(Plane::Staff, clinic.id, Some(person.id), Permission::ALL), provider)
 }
 

@@ -54,9 +54,13 @@ fn a_signed_note_stays_as_it_is_and_is_amended_beside() {
         let mut beside = amendments(&practice.dentist).await;
         beside.sort_by_key(|amendment| amendment.int("amendment_no"));
         let told: Vec<_> = beside.iter().map(|a| (a.int("amendment_no"), a.text("content"), a.uuid("author_id"))).collect();
-        assert_eq!(told, [(Some(1), Some("first"), practice.dentist.context.actor), (Some(2), Some("second"), practice.dentist.context.actor)]);
+        assert_eq!(
+            told,
+            [(Some(1), Some("first"), practice.dentist.context.actor), (Some(2), Some("second"), practice.dentist.context.actor)]
+        );
         let mut scope = practice.dentist.write(Permission::SignClinical).await.unwrap();
-        let forged = scope.rows_once(&format!("update clinical_note_amendments set content = 'z' where note_id = '{}'", note.id), &[]).await;
+        let forged =
+            scope.rows_once(&format!("update clinical_note_amendments set content = 'z' where note_id = '{}'", note.id), &[]).await;
         assert_eq!(forged.unwrap_err().code.status, 403);
     });
 }
@@ -69,7 +73,8 @@ fn a_note_is_signed_by_its_author_or_by_who_supervises() {
         let (stranger, _) = practice.colleague("Sam").await;
         let visit = practice.visit(json!({"encounter_type": "TEACHING", "supervising_provider_id": supervisor})).await;
         let note = practice.note(visit.id, "A student saw this.", json!({})).await;
-        let sign = async |who: &Caller, what, id| run(who, what, Some(id), json!({})).await.map(record).map_err(|refusal| refusal.code.status);
+        let sign =
+            async |who: &Caller, what, id| run(who, what, Some(id), json!({})).await.map(record).map_err(|refusal| refusal.code.status);
         assert_eq!(sign(&stranger, "signClinicalNote", note.id).await.err(), Some(403));
         assert_eq!(sign(&teacher, "cosignClinicalNote", note.id).await.err(), Some(409), "not signed yet");
         sign(&practice.dentist, "signClinicalNote", note.id).await.unwrap();
@@ -83,7 +88,12 @@ fn a_note_is_signed_by_its_author_or_by_who_supervises() {
         let second = practice.note(visit.id, "Another.", json!({})).await;
         let program = world.caller(Plane::Staff, practice.clinic.id, None, Permission::ALL);
         assert_eq!(sign(&program, "signClinicalNote", second.id).await.err(), Some(403));
-        let writer = world.caller(Plane::Staff, practice.clinic.id, practice.dentist.context.actor, &[Permission::ViewClinical, Permission::EditClinical]);
+        let writer = world.caller(
+            Plane::Staff,
+            practice.clinic.id,
+            practice.dentist.context.actor,
+            &[Permission::ViewClinical, Permission::EditClinical],
+        );
         assert_eq!(sign(&writer, "signClinicalNote", second.id).await.err(), Some(403));
         sign(&teacher, "signClinicalNote", second.id).await.unwrap();
         // Two signatures differ by who signed.

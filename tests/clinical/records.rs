@@ -28,7 +28,12 @@ fn a_signed_record_keeps_its_words_and_its_files() {
             "diagnosis": "Pulpitis", "visibility": "STAFF"});
         let story = create(&practice.dentist, &MEDICAL_RECORD, body).await.unwrap();
         let attach = async |file: Uuid| {
-            create(&practice.dentist, &MEDICAL_RECORD_FILE, json!({"medical_record_id": story.id, "patient_id": practice.patient, "file_id": file})).await
+            create(
+                &practice.dentist,
+                &MEDICAL_RECORD_FILE,
+                json!({"medical_record_id": story.id, "patient_id": practice.patient, "file_id": file}),
+            )
+            .await
         };
         let (first, second) = (file(&practice).await, file(&practice).await);
         let part = attach(first).await.unwrap();
@@ -47,8 +52,12 @@ fn a_signed_record_keeps_its_words_and_its_files() {
         assert_eq!(refused.code.code, "record.append_only");
         assert_eq!(attach(second).await.unwrap_err().code.code, "record.append_only");
         assert_eq!(run(&practice.dentist, "signMedicalRecord", Some(story.id), json!({})).await.err().unwrap().code.status, 409);
-        assert_eq!(run(&practice.dentist, "markMedicalRecordInError", Some(story.id), json!({})).await.err().unwrap().faults[0].field, "reason");
-        let voided = run(&practice.dentist, "markMedicalRecordInError", Some(story.id), json!({"reason": "Another patient's"})).await.unwrap();
+        assert_eq!(
+            run(&practice.dentist, "markMedicalRecordInError", Some(story.id), json!({})).await.err().unwrap().faults[0].field,
+            "reason"
+        );
+        let voided =
+            run(&practice.dentist, "markMedicalRecordInError", Some(story.id), json!({"reason": "Another patient's"})).await.unwrap();
         assert_eq!(record(voided).text("status"), Some("ENTERED_IN_ERROR"));
     });
 }
@@ -76,7 +85,11 @@ fn a_template_is_filled_for_a_patient_and_a_visit() {
         let visit = practice.visit(json!({})).await;
         let text = rendered(&practice, letter.id, json!({"patient_id": practice.patient, "encounter_id": visit.id})).await.unwrap();
         assert_eq!((text["content"].as_str(), &text["unfilled"]), (Some("Dear Test Molar, Dr. Ada {{moon}}"), &json!(["moon"])));
-        let page = make(json!({"is_global": true, "content_format": "HTML", "content": "<p onclick=x>{{patient.last_name}}</p><script>1</script>"})).await.unwrap();
+        let page = make(
+            json!({"is_global": true, "content_format": "HTML", "content": "<p onclick=x>{{patient.last_name}}</p><script>1</script>"}),
+        )
+        .await
+        .unwrap();
         let html = rendered(&practice, page.id, json!({"patient_id": practice.patient})).await.unwrap();
         assert_eq!(html["content"].as_str(), Some("<p>Molar</p>"));
         let stranger = practice.clinic.patient("Other").await.unwrap().id;

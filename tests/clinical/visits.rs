@@ -116,8 +116,10 @@ fn what_belongs_to_a_visit_is_about_its_patient() {
         let practice = Practice::open(world).await;
         let visit = practice.visit(json!({})).await;
         let other = practice.clinic.patient("Canine").await.unwrap().id;
-        let vitals = |patient: Uuid| json!({"patient_id": patient, "encounter_id": visit.id, "measured_at": "2026-01-01T08:00:00Z",
-            "height_cm": 180.0, "weight_kg": 81.0, "systolic_mmhg": 120, "diastolic_mmhg": 80});
+        let vitals = |patient: Uuid| {
+            json!({"patient_id": patient, "encounter_id": visit.id, "measured_at": "2026-01-01T08:00:00Z",
+            "height_cm": 180.0, "weight_kg": 81.0, "systolic_mmhg": 120, "diastolic_mmhg": 80})
+        };
         let refused = create(&practice.dentist, &VITAL_SIGN, vitals(other)).await.unwrap_err();
         assert_eq!((refused.code.status, refused.faults[0].field.as_str()), (422, "encounter_id"));
         assert_eq!(create(&practice.dentist, &VITAL_SIGN, vitals(practice.patient)).await.unwrap().get("bmi"), &json!(25.0));
@@ -125,12 +127,18 @@ fn what_belongs_to_a_visit_is_about_its_patient() {
         low["systolic_mmhg"] = json!(70);
         assert_eq!(create(&practice.dentist, &VITAL_SIGN, low).await.unwrap_err().code.status, 422);
         // A diagnosis raises the version of its visit, and its surfaces exist on its tooth.
-        let diagnosis = |tooth, surfaces: &[&str]| json!({"patient_id": practice.patient, "encounter_id": visit.id, "code_system": "INTERNAL",
-            "code": "T1", "fdi_tooth": tooth, "surfaces": surfaces});
+        let diagnosis = |tooth, surfaces: &[&str]| {
+            json!({"patient_id": practice.patient, "encounter_id": visit.id, "code_system": "INTERNAL",
+            "code": "T1", "fdi_tooth": tooth, "surfaces": surfaces})
+        };
         create(&practice.dentist, &ENCOUNTER_DIAGNOSIS, diagnosis("16", &["M", "O"])).await.unwrap();
         assert_eq!(read(&practice.dentist, &ENCOUNTER, visit.id).await.unwrap().version, visit.version + 1);
         for (tooth, surfaces) in [("11", ["M", "O"]), ("19", ["M", "O"]), ("17", ["O", "M"])] {
-            assert_eq!(create(&practice.dentist, &ENCOUNTER_DIAGNOSIS, diagnosis(tooth, &surfaces)).await.unwrap_err().code.status, 422, "{tooth}");
+            assert_eq!(
+                create(&practice.dentist, &ENCOUNTER_DIAGNOSIS, diagnosis(tooth, &surfaces)).await.unwrap_err().code.status,
+                422,
+                "{tooth}"
+            );
         }
     });
 }

@@ -207,7 +207,7 @@ begin
                coalesce((select t.encounter_type from enamel.appointment_types t
                           where t.tenant_id = new.tenant_id and t.id = new.appointment_type_id), 'EXAM'), 'SCHEDULED'
          where not exists (select from enamel.encounters e
-                            where e.tenant_id = new.tenant_id and e.appointment_id = new.id and e.status <> 'CANCELLED');
+                            where e.tenant_id = new.tenant_id and e.appointment_id = new.id and e.status not in ('CANCELLED', 'NO_SHOW'));
     else
         update enamel.encounters e
            set status = case new.status when 'IN_PROGRESS' then 'IN_PROGRESS' when 'COMPLETED' then 'COMPLETED' when 'NO_SHOW' then 'NO_SHOW'

@@ -1,7 +1,9 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
 mod billing;
+mod charting;
 mod claims;
+mod clinical;
 mod data_schema;
 mod directory;
 mod e2e;

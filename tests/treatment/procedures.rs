@@ -93,7 +93,7 @@ fn starting_needs_a_visit_that_is_under_way() {
         assert_eq!(why(run(&desk.staff, "startProcedure", Some(loose.id), json!({})).await), (422, "encounter_id".into()));
         let held = desk.procedure(json!({"encounter_id": visit.encounter})).await;
         desk.sql(&format!("set session_replication_role = replica; update enamel.encounters set status = 'COMPLETED' where id = '{}'", visit.encounter)).await;
-        assert_eq!(why(run(&desk.staff, "startProcedure", Some(held.id), json!({})).await), (409, "encounter_id".into()));
+        assert_eq!(why(run(&desk.staff, "startProcedure", Some(held.id), json!({})).await), (409, "The visit is not in progress.".into()));
         let other = Desk::open(world).await;
         assert_eq!(why(run(&other.staff, "startProcedure", Some(held.id), json!({})).await).0, 404);
         assert_eq!(why(run(&desk.portal, "startProcedure", Some(held.id), json!({})).await).0, 403);

@@ -89,7 +89,10 @@ fn alternatives_and_parts() {
         let all = run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await;
         assert_eq!(why(all), (422, "item_ids".into()), "of a group somebody has to choose");
         let whole = record(accept(plan.id, &[bridge, cleaning]).await.unwrap());
-        assert_eq!((whole.text("status"), states(&whole)), (Some("ACCEPTED"), vec!["DECLINED".into(), "ACCEPTED".into(), "ACCEPTED".into()]));
+        assert_eq!(
+            (whole.text("status"), states(&whole)),
+            (Some("ACCEPTED"), vec!["DECLINED".into(), "ACCEPTED".into(), "ACCEPTED".into()])
+        );
         assert_eq!(whole.int("total_estimated_cost_minor"), Some(98_000), "what was declined is not in the sum");
 
         let plan = offered().await;
@@ -119,8 +122,15 @@ fn only_the_patient_and_their_clinic_answer_and_only_in_time() {
 
         let draft = desk.draft(json!([{"name": "x"}])).await;
         assert_eq!(why(run(&desk.staff, "acceptTreatmentPlan", Some(draft.id), json!({"revision_no": 1})).await).0, 409);
-        desk.sql(&format!("set session_replication_role = replica; update enamel.treatment_plans set expires_on = current_date - 1 where id = '{}'", plan.id)).await;
-        assert_eq!(why(run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await), (409, "The offer has expired.".into()));
+        desk.sql(&format!(
+            "set session_replication_role = replica; update enamel.treatment_plans set expires_on = current_date - 1 where id = '{}'",
+            plan.id
+        ))
+        .await;
+        assert_eq!(
+            why(run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await),
+            (409, "The offer has expired.".into())
+        );
 
         let declined = record(run(&desk.portal, "declineTreatmentPlan", Some(plan.id), json!({"reason": "too dear"})).await.unwrap());
         assert_eq!((declined.text("status"), states(&declined)), (Some("DECLINED"), vec!["DECLINED".into(); 2]));

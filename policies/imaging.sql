@@ -44,7 +44,7 @@ select kernel.protect('devices', 'staff=all/all group=all/none audit=all/none jo
 select kernel.protect('documents',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id',
-    rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''');
+    rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''', sec => 'r');
 select kernel.protect('document_grants', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('image_annotations',

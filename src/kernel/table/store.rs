@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 sql! {
     /// Versions of a record, newest first: $1 table, $2 record, $3 versions before this one, $4 at most.
-    HISTORY(TEXT, UUID, INT8, INT4) = "
+    pub HISTORY(TEXT, UUID, INT8, INT4) = "
         select tenant_id, record_version, action, occurred_at, user_id, request_id, reason, changed_fields, new_values
           from sec.history($1, $2, $3, $4)";
 }

@@ -423,6 +423,10 @@ begin
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
 end $$;
 
+-- Before-triggers run ahead of policies: a row that policies will refuse is left to them, so that its refusal stays theirs.
+create or replace function sec.left_to_policies(c sec.claims, clinic uuid) returns boolean language sql stable parallel restricted as $$
+    select coalesce(c.scope = 'tenant' and c.tenant is distinct from clinic, c.plane is null and session_user like 'enamel\_%') $$;
+
 -- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
 create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
 set search_path = pg_catalog, pg_temp as $$
@@ -440,22 +444,26 @@ end $$;
 grant execute on function kernel.refuse(text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
     enamel_platform, enamel_sec;
 
--- A row points to rows of its own patient. Foreign keys see to the tenant; this sees to the patient.
+-- kernel.same_patient('vital_signs', 'encounter_id', 'encounters'): a row that points to a visit, a note or an exam is about
+-- the same patient. Judged after the policies; what the caller cannot see fits nobody.
 create or replace function kernel.refuse_other_patient() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare owner uuid;
+declare whose uuid;
 begin
-    -- A merge of two patients' records moves them table by table (sec.repoint_patient).
-    if current_user = 'enamel_sec' then return new; end if;
-    execute format('select patient_id from enamel.%I where tenant_id = $1 and id = $2', tg_argv[1]) into owner
-      using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
-    if owner <> new.patient_id then perform kernel.refuse(tg_table_name, tg_argv[0] || '_check', 'It belongs to another patient.'); end if;
-    return new;
+    -- A merge of two patients' records carries rows table by table (sec.repoint_patient).
+    if current_user = 'enamel_sec' then return null; end if;
+    execute format('select p.patient_id from enamel.%I p where p.tenant_id = $1 and p.id = $2', tg_argv[1])
+       into whose using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if whose is distinct from new.patient_id then
+        raise exception 'it is about another patient' using errcode = '23514', table = tg_table_name,
+            constraint = tg_table_name || '_' || tg_argv[0] || '_check';
+    end if;
+    return null;
 end $$;
-create or replace function kernel.same_patient(rel text, col text, target text) returns void language plpgsql as $$
+create or replace function kernel.same_patient(rel text, col text, other text) returns void language plpgsql as $$
 begin
-    execute format('create or replace trigger %1$I before insert or update of %2$I, patient_id on enamel.%3$I for each row
+    execute format('create or replace trigger %1$I after insert or update of %2$I, patient_id on enamel.%3$I for each row
                     when (new.%2$I is not null) execute function kernel.refuse_other_patient(%2$L, %4$L)',
-                   'patient_of_' || col, col, rel, target);
+                   'patient_of_' || col, col, rel, other);
 end $$;
 
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.

@@ -16,14 +16,7 @@ use crate::kernel::table::{Draft, Field, Record, Value, store};
 use serde_json::json;
 use uuid::Uuid;
 
-const fn operation(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    gives: Gives,
-    run: Run,
-) -> Operation {
+const fn operation(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
     Operation {
         id,
         method: Method::Post,

@@ -8,6 +8,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::table::record::Width;
 use crate::kernel::table::{Field, Record, Value, record, store};
 use tokio_postgres::types::Type;
 
@@ -53,8 +54,7 @@ async fn open(scope: &mut Scope, call: &Call) -> Result<Answer> {
         Some(Value::Int(minutes)) => *minutes,
         _ => i32::try_from(MINUTES_MAX).unwrap_or(i32::MAX),
     };
-    let params: [(_, Type); 3] =
-        [(&reason as _, Type::TEXT), (&call.uuid("patient_id") as _, Type::UUID), (&minutes as _, Type::INT4)];
+    let params: [(_, Type); 3] = [(&reason as _, Type::TEXT), (&call.uuid("patient_id") as _, Type::UUID), (&minutes as _, Type::INT4)];
     let grant = through(scope, call, "sec.open_grant($1, $2, $3)", &params).await?;
     scope.did(Action::Create, &grant);
     Ok(Answer::Record(grant))
@@ -77,7 +77,7 @@ pub static CLOSE: Operation = step(
 
 async fn through(scope: &mut Scope, call: &Call, function: &str, params: &[(crate::kernel::db::Param<'_>, Type)]) -> Result<Record> {
     let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&BREAK_GLASS_GRANT, plane));
+    let sql = format!("select {} from {function} r", record::columns(&BREAK_GLASS_GRANT, plane, Width::Full));
     let rows = scope.rows_once(&sql, params).await?;
     store::one(&BREAK_GLASS_GRANT, plane, &rows, &call.caller.kernel.keys).await
 }

@@ -124,7 +124,11 @@ fn covered(data_class: &str) -> Result<()> {
     if COVERED.contains(&data_class) {
         return Ok(());
     }
-    Err(Error::new(&error::NOT_SUPPORTED).fault("data_class", "covered", "Runs cover patients' records, images and what is held on consent."))
+    Err(Error::new(&error::NOT_SUPPORTED).fault(
+        "data_class",
+        "covered",
+        "Runs cover patients' records, images and what is held on consent.",
+    ))
 }
 
 pub static APPROVE: Operation = Operation {

@@ -298,6 +298,7 @@ mod tests {
             client: None,
             session: None,
             origin: None,
+            break_glass: None,
         };
         let sealed = sealer.seal(&context, 42, DateTime::from_timestamp(1_000, 0).unwrap());
         let (mac, payload) = sealed.split_once('.').unwrap();

@@ -49,7 +49,10 @@ fn one_tick_makes_a_row_for_each_purpose_and_keeps_the_words() {
         let purposes: Vec<_> = given.iter().map(|row| (row.text("consent_type").unwrap(), row.uuid("recipient_tenant_id"))).collect();
         assert_eq!(purposes, [("DATA_STORAGE", None), ("TREATMENT_PLANNING", Some(clinic.id))]);
         for row in &given {
-            assert_eq!((row.text("text_snapshot"), row.int("text_version"), row.text("text_locale")), (Some(WORDS), Some(3), Some("de-CH")));
+            assert_eq!(
+                (row.text("text_snapshot"), row.int("text_version"), row.text("text_locale")),
+                (Some(WORDS), Some(3), Some("de-CH"))
+            );
             assert_eq!((row.text("source"), row.uuid("granted_by")), (Some("PORTAL"), Some(login)));
         }
         // Nobody can put other words into somebody's mouth, not even with SQL.
@@ -107,7 +110,8 @@ fn a_patient_revokes_and_what_was_built_on_it_stops() {
         assert_eq!(rule(&mine, "revokeConsent", next.id, json!({})).await, (409, "state"));
         assert_eq!(rule(&staff, "renewConsent", next.id, json!({"expires_at": "2999-06-01T00:00:00Z"})).await, (409, "state"));
         assert_eq!(rule(&staff, "revokeRecordShare", share.id, json!({})).await, (409, "state"));
-        let kinds = world.truth().await.query("select event_type from enamel.audit_events where resource_id = $1", &[&next.id]).await.unwrap();
+        let kinds =
+            world.truth().await.query("select event_type from enamel.audit_events where resource_id = $1", &[&next.id]).await.unwrap();
         let kinds: Vec<String> = kinds.iter().map(|row| row.get(0)).collect();
         assert!(kinds.contains(&"CONSENT_GRANTED".to_owned()) && kinds.contains(&"CONSENT_REVOKED".to_owned()), "{kinds:?}");
         // Another patient's consent is as unknown as a random one.
@@ -128,7 +132,8 @@ fn a_share_is_revoked_once_and_then_frozen() {
         let mine = person(&clinic, portal_login(world, clinic.id, patient).await);
         let ended = record(run(&mine, "revokeRecordShare", Some(share.id), json!({})).await.unwrap());
         assert!(ended.text("revoked_at").is_some());
-        let again = world::operations::patch(&staff, &RECORD_SHARE, share.id, ended.version, json!({"valid_until": "2100-01-01T00:00:00Z"})).await;
+        let again =
+            world::operations::patch(&staff, &RECORD_SHARE, share.id, ended.version, json!({"valid_until": "2100-01-01T00:00:00Z"})).await;
         assert_eq!(again.unwrap_err().code.code, "record.append_only");
     });
 }

@@ -26,9 +26,16 @@ fn emergency_access_is_short_told_and_reviewed_by_another() {
         let grant = record(run(&doctor, "createBreakGlassGrant", None, body).await.unwrap());
         assert_eq!((grant.text("status"), grant.uuid("user_id")), (Some("OPEN"), doctor.context.actor));
         assert!(grant.text("notified_at").is_some());
-        let told: i64 = world.truth().await
-            .query_one("select count(*) from enamel.notifications where tenant_id = $1 and resource_id = $2 and role_code = 'TENANT_ADMIN'", &[&clinic.id, &grant.id])
-            .await.unwrap().get(0);
+        let told: i64 = world
+            .truth()
+            .await
+            .query_one(
+                "select count(*) from enamel.notifications where tenant_id = $1 and resource_id = $2 and role_code = 'TENANT_ADMIN'",
+                &[&clinic.id, &grant.id],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(told, 1);
         let short = run(&doctor, "createBreakGlassGrant", None, json!({"reason": "why"})).await.err().unwrap();
         assert_eq!((short.code.status, short.faults[0].field.as_str()), (422, "reason"));
@@ -82,9 +89,15 @@ fn what_is_done_under_a_grant_is_marked_with_it() {
         // A new session: what was known of the old one is believed for some seconds.
         let token = world.session(user, Some(clinic.id)).await;
         assert_eq!(world.get(Some(&token), &format!("/patients/{patient}")).await.0, 200);
-        let row = world.truth().await
-            .query_one("select break_glass_id, purpose_of_use from enamel.audit_events where resource_id = $1 and event_type = 'PATIENT_VIEWED'", &[&patient])
-            .await.unwrap();
+        let row = world
+            .truth()
+            .await
+            .query_one(
+                "select break_glass_id, purpose_of_use from enamel.audit_events where resource_id = $1 and event_type = 'PATIENT_VIEWED'",
+                &[&patient],
+            )
+            .await
+            .unwrap();
         let (marked, purpose): (Option<Uuid>, Option<String>) = (row.get(0), row.get(1));
         assert_eq!((marked.map(|id| id.to_string()).as_deref(), purpose.as_deref()), (grant["id"].as_str(), Some("EMERGENCY")));
     });

@@ -42,9 +42,7 @@ fn a_patient_learns_what_was_disclosed_in_six_years() {
         let (mine, theirs) = (clinic.patient("Mine").await.unwrap().id, clinic.patient("Theirs").await.unwrap().id);
         let clerk = clinic.member("TENANT_ADMIN").await;
         let staff = world.caller(Plane::Staff, clinic.id, Some(clerk), Permission::ALL);
-        let disclosed = |patient: Uuid, at: String, accountable: bool| {
-            json!({"patient_id": patient, "disclosed_at": at, "recipient_name": "Court", "what": "the chart", "purpose": "a suit", "category": "LEGAL", "is_accountable": accountable})
-        };
+        let disclosed = |patient: Uuid, at: String, accountable: bool| json!({"patient_id": patient, "disclosed_at": at, "recipient_name": "Court", "what": "the chart", "purpose": "a suit", "category": "LEGAL", "is_accountable": accountable});
         let years_ago = |years: u32| chrono::Utc::now().checked_sub_months(chrono::Months::new(12 * years)).unwrap().to_rfc3339();
         let told = create(&staff, &DISCLOSURE, disclosed(mine, years_ago(1), true)).await.unwrap();
         assert_eq!(told.uuid("disclosed_by"), Some(clerk));
@@ -87,9 +85,13 @@ fn an_agreement_is_signed_on_a_day() {
         let staff = world.tenant("SOLO_PRACTICE", None).await.staff();
         let body = json!({"processor_name": "Host", "kind": "DPA", "purpose": "hosting", "region": "EU"});
         let draft = create(&staff, &PROCESSOR_AGREEMENT, body).await.unwrap();
-        let signed = world::operations::patch(&staff, &PROCESSOR_AGREEMENT, draft.id, draft.version, json!({"status": "SIGNED"})).await.unwrap_err();
+        let signed =
+            world::operations::patch(&staff, &PROCESSOR_AGREEMENT, draft.id, draft.version, json!({"status": "SIGNED"})).await.unwrap_err();
         assert_eq!((signed.code.status, signed.faults[0].field.as_str()), (422, "signed_on"));
         let body = json!({"status": "SIGNED", "signed_on": "2026-01-01"});
-        assert_eq!(world::operations::patch(&staff, &PROCESSOR_AGREEMENT, draft.id, draft.version, body).await.unwrap().text("status"), Some("SIGNED"));
+        assert_eq!(
+            world::operations::patch(&staff, &PROCESSOR_AGREEMENT, draft.id, draft.version, body).await.unwrap().text("status"),
+            Some("SIGNED")
+        );
     });
 }

@@ -28,8 +28,13 @@ fn the_rule_never_deletes_what_is_kept() {
             let held = dice.below(2) == 0;
             let strategy = ["NONE", "COLD_STORAGE", "ANONYMISE", "DELETE"][dice.below(4)];
             let decision: String = truth
-                .query_one("select kernel.retention_decision(date '1970-01-01' + $1::int, date '1970-01-01' + $2::int, $3, $4, $5)", &[&today, &until, &consent, &held, &strategy])
-                .await.unwrap().get(0);
+                .query_one(
+                    "select kernel.retention_decision(date '1970-01-01' + $1::int, date '1970-01-01' + $2::int, $3, $4, $5)",
+                    &[&today, &until, &consent, &held, &strategy],
+                )
+                .await
+                .unwrap()
+                .get(0);
             let over = until.is_some_and(|until| today >= until);
             let expected = match (consent, over, strategy) {
                 ("ACTIVE", ..) => "KEEP",
@@ -54,7 +59,10 @@ async fn old(clinic: &Clinic, name: &str, years: i32) -> Uuid {
     let id = clinic.patient(name).await.unwrap().id;
     let truth = clinic.world.truth().await;
     truth.batch_execute("set session_replication_role = replica").await.unwrap();
-    truth.execute("update enamel.patients set created_at = now() - make_interval(years => $2) where id = $1", &[&id, &years]).await.unwrap();
+    truth
+        .execute("update enamel.patients set created_at = now() - make_interval(years => $2) where id = $1", &[&id, &years])
+        .await
+        .unwrap();
     id
 }
 
@@ -67,8 +75,12 @@ fn a_run_is_reviewed_by_two_and_leaves_what_changed_since() {
         let law = create(&first, &DATA_RETENTION_POLICY, policy(9)).await.unwrap_err();
         assert_eq!((law.code.status, law.faults[0].field.as_str()), (422, "min_years"), "ten years in Germany");
         let policy = create(&first, &DATA_RETENTION_POLICY, policy(10)).await.unwrap().id;
-        let [gone, held_now, held_later, young] =
-            [old(&clinic, "Gone", 13).await, old(&clinic, "HeldNow", 13).await, old(&clinic, "HeldLater", 13).await, old(&clinic, "Young", 11).await];
+        let [gone, held_now, held_later, young] = [
+            old(&clinic, "Gone", 13).await,
+            old(&clinic, "HeldNow", 13).await,
+            old(&clinic, "HeldLater", 13).await,
+            old(&clinic, "Young", 11).await,
+        ];
         let hold = create(&first, &LEGAL_HOLD, json!({"name": "Case", "reason": "a suit"})).await.unwrap().id;
         let under = |id: Uuid| json!({"hold_id": hold, "resource_type": "Patient", "resource_id": id});
         create(&first, &LEGAL_HOLD_ITEM, under(held_now)).await.unwrap();
@@ -88,7 +100,8 @@ fn a_run_is_reviewed_by_two_and_leaves_what_changed_since() {
         let done = read(&first, &RETENTION_RUN, started).await.unwrap();
         assert_eq!((done.text("status"), done.int("purged")), (Some("COMPLETED"), Some(1)));
         let truth = world.truth().await;
-        let rows = truth.query("select id from enamel.patients where tenant_id = $1 and deleted_at is not null", &[&clinic.id]).await.unwrap();
+        let rows =
+            truth.query("select id from enamel.patients where tenant_id = $1 and deleted_at is not null", &[&clinic.id]).await.unwrap();
         let retired: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         assert_eq!(retired, [gone], "{held_now} {held_later} {young} stay");
         assert_eq!(rule(&second, "cancelRetentionRun", started, json!({})).await, (409, "state"));

@@ -8,7 +8,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::record::{self, Width};
+use crate::kernel::table::record;
 use crate::kernel::table::{Draft, Field, Table, Value, store};
 use crate::sql;
 use tokio_postgres::types::Type;
@@ -108,7 +108,7 @@ pub static CANCEL: Operation = step(
 /// Whom a step is allowed the definition says, not the table: the security role takes it and writes the log of steps.
 async fn through(scope: &mut Scope, call: &Call, function: &str, id: Uuid, more: &[(Param<'_>, Type)]) -> Result<Answer> {
     let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&WORKFLOW_INSTANCE, plane, Width::Full));
+    let sql = format!("select {} from {function} r", record::columns(&WORKFLOW_INSTANCE, plane));
     let mut params: Vec<(Param<'_>, Type)> = vec![(&id, Type::UUID)];
     params.extend(more.iter().cloned());
     let rows = scope.rows_once(&sql, &params).await?;

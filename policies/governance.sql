@@ -75,10 +75,10 @@ end $$;
 
 select kernel.protect('disclosures',
     'staff=all/create group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_audit',
-    write => 'manage_governance', patient => 'patient_id', proxy => 'manage_consents/');
+    write => 'manage_governance', patient => 'patient_id', sec => 'w', proxy => 'manage_consents/');
 select kernel.protect('consent_texts',
     'staff=all/create patient=linked/none audit=all/none auth=all/none jobs=all/none platform=all/create',
-    home => 'shared', read => 'view_tenant', write => 'manage_governance', rows => 'retired_at is null');
+    home => 'shared', read => 'view_tenant', write => 'manage_governance', rows => 'retired_at is null', sec => 'r');
 select kernel.protect('data_retention_policies',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none', read => 'view_tenant',
     write => 'manage_governance');
@@ -96,7 +96,7 @@ select kernel.protect('retention_items', 'staff=all/none audit=all/none jobs=all
     write => 'manage_governance', patient => 'patient_id');
 select kernel.protect('consents',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r', proxy => 'any/manage_consents');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw', proxy => 'any/manage_consents');
 select kernel.protect('record_shares',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id',

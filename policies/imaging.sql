@@ -46,7 +46,7 @@ select kernel.protect('documents',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id',
     rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''');
 select kernel.protect('document_grants', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
-    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('image_annotations',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id', rows => 'source_type = ''USER''');

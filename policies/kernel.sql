@@ -242,7 +242,8 @@ begin
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
             jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
-    if tg_argv[1] <> '' then
+    -- What the whole's own triggers make of a part came with the whole's change.
+    if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
     end if;
@@ -399,6 +400,41 @@ begin
     execute format('create or replace trigger %1$I before update on enamel.%2$I for each row
                     when (old.%3$I is distinct from new.%3$I and (old.%3$I || ''>'' || new.%3$I) <> all (%4$L::text[]))
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
+end $$;
+
+-- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
+create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
+end $$;
+grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
+-- A rule refuses: rule is `<field>_check` (422 on that field) or `<column>_move` (409); why is told to the caller, so it is
+-- a constant of the policies.
+create or replace function kernel.refuse(rel text, rule text, why text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '% refuses', rel using errcode = '23514', table = rel, constraint = rel || '_' || rule, hint = why;
+end $$;
+grant execute on function kernel.refuse(text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
+    enamel_platform, enamel_sec;
+
+-- A row points to rows of its own patient. Foreign keys see to the tenant; this sees to the patient.
+create or replace function kernel.refuse_other_patient() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare owner uuid;
+begin
+    -- A merge of two patients' records moves them table by table (sec.repoint_patient).
+    if current_user = 'enamel_sec' then return new; end if;
+    execute format('select patient_id from enamel.%I where tenant_id = $1 and id = $2', tg_argv[1]) into owner
+      using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if owner <> new.patient_id then perform kernel.refuse(tg_table_name, tg_argv[0] || '_check', 'It belongs to another patient.'); end if;
+    return new;
+end $$;
+create or replace function kernel.same_patient(rel text, col text, target text) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger %1$I before insert or update of %2$I, patient_id on enamel.%3$I for each row
+                    when (new.%2$I is not null) execute function kernel.refuse_other_patient(%2$L, %4$L)',
+                   'patient_of_' || col, col, rel, target);
 end $$;
 
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.

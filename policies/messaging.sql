@@ -1,7 +1,7 @@
 -- Who may see and change what in messaging; planes and permissions as the model lists them.
 select kernel.protect('notifications',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_tenant',
-    write => 'view_tenant', patient => 'patient_id');
+    write => 'view_tenant', patient => 'patient_id', sec => 'rw');
 select kernel.protect('notification_reads', 'staff=own/own patient=own/own jobs=all/all', patient => 'user_id');
 select kernel.protect('notification_deliveries', 'staff=all/none group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'view_tenant');

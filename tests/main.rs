@@ -1,6 +1,9 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
+mod billing;
+mod claims;
 mod data_schema;
+mod directory;
 mod e2e;
 mod faults;
 mod fhir;
@@ -11,6 +14,9 @@ mod imaging;
 mod isolation;
 mod kernel;
 mod patients;
+mod referrals;
 mod rest;
+mod scheduling;
 mod tenancy;
+mod treatment;
 mod world;

@@ -128,7 +128,7 @@ pub struct Line {
 /// How many statements one transaction tries.
 const AT_ONCE: usize = 500;
 
-async fn run(session: &Session, sealed: &str, statements: &[String]) -> Vec<String> {
+pub async fn run(session: &Session, sealed: &str, statements: &[String]) -> Vec<String> {
     let mut answers = Vec::with_capacity(statements.len());
     for some in statements.chunks(AT_ONCE) {
         session.begin(sealed).await;

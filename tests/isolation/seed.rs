@@ -55,6 +55,10 @@ impl Plan {
     pub fn row(&self, set: Set, id: Uuid) -> Row {
         self.draft_of(set).iter().map(|(name, source)| (name.clone(), source.literal(set, id))).collect()
     }
+    /// Where a published row's value comes from; none is its default.
+    pub fn source(&self, column: &str) -> Option<&Source> {
+        self.draft.get(column)
+    }
     fn draft_of(&self, set: Set) -> &Draft {
         set.unpublished().and_then(|place| self.unpublished.get(place)).unwrap_or(&self.draft)
     }

@@ -8,7 +8,7 @@ select kernel.protect('ai_model_deployments',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all', home => 'shared',
     read => 'view_tenant', write => 'manage_platform', sec => 'r');
 select kernel.protect('ai_inference_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id', sec => 'r');
+    read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id', sec => 'rw');
 select kernel.protect('ai_predictions', 'staff=all/create group=all/none audit=all/none jobs=all/create',
     read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id', sec => 'rw');
 select kernel.protect('ai_review_events', 'staff=all/create group=all/none audit=all/none jobs=all/create',

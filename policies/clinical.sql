@@ -42,27 +42,7 @@ select kernel.protect('templates', 'staff=all/all group=all/none audit=all/none 
 grant execute on function kernel.is_fdi(text), kernel.surfaces_of(text), kernel.are_surfaces(text, text[])
     to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec;
 
--- kernel.same_patient('vital_signs', 'encounter_id', 'encounters'): a row that points to a visit, a note or an exam is about
--- the same patient. Judged after the policies; what the caller cannot see fits nobody.
-create or replace function kernel.refuse_other_patient() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare whose uuid;
-begin
-    -- A merge of two patients' records carries rows table by table (sec.repoint_patient).
-    if current_user = 'enamel_sec' then return null; end if;
-    execute format('select p.patient_id from enamel.%I p where p.tenant_id = $1 and p.id = $2', tg_argv[1])
-       into whose using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
-    if whose is distinct from new.patient_id then
-        raise exception 'it is about another patient' using errcode = '23514', table = tg_table_name,
-            constraint = tg_table_name || '_' || tg_argv[0] || '_check';
-    end if;
-    return null;
-end $$;
-create or replace function kernel.same_patient(rel text, col text, other text) returns void language plpgsql as $$
-begin
-    execute format('create or replace trigger %1$I after insert or update of %2$I, patient_id on enamel.%3$I for each row
-                    when (new.%2$I is not null) execute function kernel.refuse_other_patient(%2$L, %4$L)',
-                   'patient_of_' || col, col, rel, other);
-end $$;
+-- A row that points to a visit, a note or an exam is about the same patient.
 select kernel.same_patient('encounters', 'appointment_id', 'appointments');
 select kernel.same_patient('encounter_diagnoses', 'encounter_id', 'encounters');
 select kernel.same_patient('encounter_diagnoses', 'condition_id', 'patient_conditions');

@@ -47,7 +47,7 @@ create or replace function sec.publish_profile() returns trigger language plpgsq
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if c.scope = 'tenant' and c.tenant is distinct from new.tenant_id then return new; end if;
+    if sec.left_to_policies(c, new.tenant_id) then return new; end if;
     if tg_op = 'INSERT' then
         raise exception 'a profile begins as a draft' using errcode = '23514', table = 'clinic_profiles', constraint = 'clinic_profiles_status_move';
     end if;
@@ -82,7 +82,7 @@ create or replace function sec.picture_of_nobody() returns trigger language plpg
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if (c.scope = 'tenant' and c.tenant is not distinct from new.tenant_id or c.plane is null) and not exists (
+    if not sec.left_to_policies(c, new.tenant_id) and not exists (
             select from enamel.files f where f.tenant_id = new.tenant_id and f.id = new.file_id and f.patient_id is null and f.deleted_at is null) then
         raise exception 'no picture of the clinic' using errcode = '23503', table = 'clinic_images', constraint = 'clinic_images_tenant_id_file_id_fkey';
     end if;
@@ -125,7 +125,7 @@ create or replace function sec.review_of_a_visit() returns trigger language plpg
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if c.scope = 'tenant' and c.tenant is distinct from new.tenant_id
+    if sec.left_to_policies(c, new.tenant_id)
        or c.scope = 'patient' and not exists (select from sec.charts(0, c, 'messages') h
                                                where h.tenant_id = new.tenant_id and h.patient_id = new.patient_id) then return new; end if;
     new.status := 'PENDING'; new.reply := null; new.moderated_by := null; new.moderated_at := null; new.moderation_reason := null;

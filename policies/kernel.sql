@@ -203,10 +203,31 @@ begin
                and c.plane = 'staff' and c.caps & kernel.bit('delete_data') = 0 then
                 raise exception 'retiring a row needs delete_data' using errcode = '42501';
             end if;
+            if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null then
+                perform sec.refuse_held(tg_table_name, to_jsonb(new));
+            end if;
         end if;
     end if;
     new.updated_at := now(); new.updated_by := c.actor;
     return new;
+end $$;
+
+-- What a legal hold names is neither retired nor deleted before it is released; a hold on a patient covers all about them.
+create or replace function sec.is_held(tenant uuid, record uuid, patient uuid) returns boolean language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+begin
+    return exists (select from enamel.legal_hold_items i join enamel.legal_holds h on h.tenant_id = i.tenant_id and h.id = i.hold_id
+                    where i.tenant_id = tenant and i.deleted_at is null and h.status = 'ACTIVE'
+                      and (i.resource_id = record or i.resource_type = 'Patient' and i.resource_id = patient));
+end $$;
+create or replace function sec.refuse_held(rel text, kept jsonb) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    -- What ends a hold is no deletion, and the first tables are written before holds exist.
+    if rel <> 'legal_hold_items' and kept ? 'tenant_id' and to_regclass('enamel.legal_hold_items') is not null
+       and sec.is_held((kept ->> 'tenant_id')::uuid, (kept ->> 'id')::uuid, (kept ->> 'patient_id')::uuid) then
+        raise exception 'a legal hold keeps the row' using errcode = '55000', hint = 'A legal hold keeps it: release the hold first.';
+    end if;
 end $$;
 
 -- Columns of no reader: hashes, factors, sealed credentials.
@@ -223,7 +244,7 @@ declare
     c sec.claims := sec.claims(); was jsonb; is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
 begin
     if tg_op <> 'INSERT' then was := to_jsonb(old); end if;
-    if tg_op <> 'DELETE' then is_now := to_jsonb(new); end if;
+    if tg_op <> 'DELETE' then is_now := to_jsonb(new); else perform sec.refuse_held(tg_table_name, was); end if;
     row_now := coalesce(is_now, was);
     tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (row_now ->> 'id')::uuid end,
                        c.tenant, '00000000-0000-7000-8000-000000000001'::uuid);
@@ -402,6 +423,10 @@ begin
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
 end $$;
 
+-- Before-triggers run ahead of policies: a row that policies will refuse is left to them, so that its refusal stays theirs.
+create or replace function sec.left_to_policies(c sec.claims, clinic uuid) returns boolean language sql stable parallel restricted as $$
+    select coalesce(c.scope = 'tenant' and c.tenant is distinct from clinic, c.plane is null and session_user like 'enamel\_%') $$;
+
 -- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
 create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
 set search_path = pg_catalog, pg_temp as $$
@@ -419,22 +444,26 @@ end $$;
 grant execute on function kernel.refuse(text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
     enamel_platform, enamel_sec;
 
--- A row points to rows of its own patient. Foreign keys see to the tenant; this sees to the patient.
+-- kernel.same_patient('vital_signs', 'encounter_id', 'encounters'): a row that points to a visit, a note or an exam is about
+-- the same patient. Judged after the policies; what the caller cannot see fits nobody.
 create or replace function kernel.refuse_other_patient() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare owner uuid;
+declare whose uuid;
 begin
-    -- A merge of two patients' records moves them table by table (sec.repoint_patient).
-    if current_user = 'enamel_sec' then return new; end if;
-    execute format('select patient_id from enamel.%I where tenant_id = $1 and id = $2', tg_argv[1]) into owner
-      using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
-    if owner <> new.patient_id then perform kernel.refuse(tg_table_name, tg_argv[0] || '_check', 'It belongs to another patient.'); end if;
-    return new;
+    -- A merge of two patients' records carries rows table by table (sec.repoint_patient).
+    if current_user = 'enamel_sec' then return null; end if;
+    execute format('select p.patient_id from enamel.%I p where p.tenant_id = $1 and p.id = $2', tg_argv[1])
+       into whose using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if whose is distinct from new.patient_id then
+        raise exception 'it is about another patient' using errcode = '23514', table = tg_table_name,
+            constraint = tg_table_name || '_' || tg_argv[0] || '_check';
+    end if;
+    return null;
 end $$;
-create or replace function kernel.same_patient(rel text, col text, target text) returns void language plpgsql as $$
+create or replace function kernel.same_patient(rel text, col text, other text) returns void language plpgsql as $$
 begin
-    execute format('create or replace trigger %1$I before insert or update of %2$I, patient_id on enamel.%3$I for each row
+    execute format('create or replace trigger %1$I after insert or update of %2$I, patient_id on enamel.%3$I for each row
                     when (new.%2$I is not null) execute function kernel.refuse_other_patient(%2$L, %4$L)',
-                   'patient_of_' || col, col, rel, target);
+                   'patient_of_' || col, col, rel, other);
 end $$;
 
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.

@@ -58,8 +58,7 @@ create or replace function sec.appointment_facts() returns trigger language plpg
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); was enamel.appointments; zone text; moved boolean; placed boolean; span tstzrange;
 begin
-    -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
-    if c.scope = 'tenant' and c.tenant is distinct from new.tenant_id then
+    if sec.left_to_policies(c, new.tenant_id) then
         new.local_start := ''; new.time_zone := ''; new.end_at := coalesce(new.end_at, 'infinity'); new.duration_minutes := 1;
         return new;
     end if;
@@ -143,7 +142,7 @@ create or replace function sec.provider_turn() returns trigger language plpgsql 
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if c.scope = 'tenant' and c.tenant is distinct from new.tenant_id or new.deleted_at is not null then return new; end if;
+    if sec.left_to_policies(c, new.tenant_id) or new.deleted_at is not null then return new; end if;
     if new.is_overbook and c.plane = 'staff' and c.caps & kernel.bit('overbook') = 0 then
         raise exception 'overbooking needs overbook' using errcode = '42501';
     end if;
@@ -378,7 +377,7 @@ end $$;
 create or replace function sec.one_of_a_group() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if c.scope = 'tenant' and c.tenant is distinct from new.tenant_id then return new; end if;
+    if sec.left_to_policies(c, new.tenant_id) then return new; end if;
     -- Two recalls of one patient at once take turns.
     perform from enamel.patients p where p.tenant_id = new.tenant_id and p.id = new.patient_id for no key update;
     if exists (select from enamel.recall_types t join enamel.recall_types o on o.tenant_id = t.tenant_id and o.exclusive_group = t.exclusive_group and o.id <> t.id

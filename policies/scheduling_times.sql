@@ -157,8 +157,7 @@ end $$;
 create or replace function sec.take_hold() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); rules record; outside boolean := coalesce(c.plane, 'jobs') in ('patient', 'auth');
 begin
-    -- Before-triggers run ahead of policies: a row that they refuse is left to them.
-    if c.scope = 'tenant' and c.tenant is distinct from new.tenant_id
+    if sec.left_to_policies(c, new.tenant_id)
        or c.scope = 'patient' and not exists (
             select from sec.charts(kernel.bit('edit_schedule'), c, 'appointments') h
              where h.tenant_id = new.tenant_id and h.patient_id = new.patient_id) then return new; end if;

@@ -130,10 +130,13 @@ returns void language sql volatile set search_path = pg_catalog, pg_temp as $$
     insert into enamel.notifications (tenant_id, id, audience, patient_id, type, resource_type, resource_id, title, message)
     values (tenant, gen_random_uuid(), 'TENANT', patient, kind, resource, resource_id, title, 'Open the record to see it.') $$;
 
--- The quote a plan came from: made for this clinic and this patient, or none.
+-- The quote a plan came from: made for this clinic and this patient (or a record merged into theirs), or none.
 create or replace function sec.quote_of(quote uuid, clinic uuid, patient uuid) returns enamel.quotes language sql stable
 set search_path = pg_catalog, pg_temp as $$
-    select q from enamel.quotes q where q.id = quote and q.clinic_tenant_id = clinic and q.clinic_patient_id = patient limit 1 $$;
+    select q from enamel.quotes q
+     where q.id = quote and q.clinic_tenant_id = clinic and (q.clinic_patient_id = patient or exists (
+           select from enamel.patients m where m.tenant_id = clinic and m.id = q.clinic_patient_id and m.merged_into_id = patient))
+     limit 1 $$;
 create or replace function sec.tell_quote(q enamel.quotes, kind text, plan_status text, changed text[]) returns void language sql volatile
 set search_path = pg_catalog, pg_temp as $$
     insert into enamel.quote_events (tenant_id, id, quote_id, patient_id, event_type, plan_status, changed_fields, occurred_at)
@@ -272,7 +275,7 @@ begin
 end $$;
 create or replace function sec.item_state() returns text[] language sql immutable parallel safe as $$
     select array['status', 'accepted_at', 'accepted_by', 'acceptance_method', 'signature_document_id', 'visible_to_patient',
-                 'version', 'updated_at', 'updated_by', 'sequence_order', 'phase'] $$;
+                 'patient_id', 'version', 'updated_at', 'updated_by', 'sequence_order', 'phase'] $$;
 create or replace trigger before_plan before insert or update on enamel.treatment_plan_items for each row
     execute function sec.plan_item_row();
 

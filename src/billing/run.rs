@@ -118,7 +118,12 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// What each subscription costs in the period, in words and money.
-async fn fees(scope: &mut Scope, tenant: Uuid, (from, until): (DateTime<Utc>, DateTime<Utc>), currency: &str) -> Result<Vec<(String, i64)>> {
+async fn fees(
+    scope: &mut Scope,
+    tenant: Uuid,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    currency: &str,
+) -> Result<Vec<(String, i64)>> {
     let mut fees = Vec::new();
     for row in scope.rows(&SUBSCRIPTIONS, &[&tenant, &from, &until]).await? {
         let (begins, ends, started): (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
@@ -162,7 +167,9 @@ mod tests {
         assert_eq!(share(9_900, june, june), 9_900);
         assert_eq!(share(9_900, (day("2026-06-16"), june.1), june), 4_950);
         assert_eq!(share(100, (day("2026-06-21"), june.1), june), 33);
-        assert!(anniversary(day("2025-06-10"), june.0) && !anniversary(day("2025-07-10"), june.0) && !anniversary(day("2027-06-10"), june.0));
+        assert!(
+            anniversary(day("2025-06-10"), june.0) && !anniversary(day("2025-07-10"), june.0) && !anniversary(day("2027-06-10"), june.0)
+        );
         assert_eq!(first_of_month("2026-03-31".parse().unwrap()) - Months::new(1), "2026-02-01".parse::<NaiveDate>().unwrap());
     }
 

@@ -105,7 +105,10 @@ mod tests {
              "conditions": [{"entry_id": "x", "surfaces": ["M", "O", "D"]}, {"entry_id": "y"}]}]});
         let chart = shown(stored, System::Universal);
         assert_eq!((&chart["teeth"][0]["tooth"], &chart["teeth"][1]["tooth"]), (&json!("51"), &json!("19")));
-        assert_eq!(chart["teeth"][1]["conditions"], json!([{"entry_id": "x", "surfaces": ["M", "O", "D"], "surfaces_spoken": "MOD"}, {"entry_id": "y"}]));
+        assert_eq!(
+            chart["teeth"][1]["conditions"],
+            json!([{"entry_id": "x", "surfaces": ["M", "O", "D"], "surfaces_spoken": "MOD"}, {"entry_id": "y"}])
+        );
         assert!(!chart.contains_key("numbering"));
     }
 }

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_rebuild_tells_what_came_went_and_changed() {
-        let (before, after) = (chart(&[("11", "a", 1), ("12", "b", 2), ("13", "c", 3)]), chart(&[("12", "b", 4), ("13", "c", 3), ("14", "d", 5)]));
+        let (before, after) =
+            (chart(&[("11", "a", 1), ("12", "b", 2), ("13", "c", 3)]), chart(&[("12", "b", 4), ("13", "c", 3), ("14", "d", 5)]));
         let told = differences(&before, &after);
         let changes: Vec<_> = told.iter().map(|d| (d["place"].as_str().unwrap(), d["change"].as_str().unwrap())).collect();
         assert_eq!(changes, [("11", "REMOVED"), ("12", "CHANGED"), ("14", "ADDED")]);

@@ -57,9 +57,9 @@ async fn record_many(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
     let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault("exam_id", "reference", "It points to nothing the caller can see.");
     let id = call.uuid("exam_id").unwrap_or_default();
-    let exam = store::lock(scope, &PERIO_EXAM, id, call.version, keys).await.map_err(|failure| {
-        if failure.code == &error::NOT_FOUND { unknown() } else { failure }
-    })?;
+    let exam = store::lock(scope, &PERIO_EXAM, id, call.version, keys)
+        .await
+        .map_err(|failure| if failure.code == &error::NOT_FOUND { unknown() } else { failure })?;
     if exam.text("status") != Some("DRAFT") {
         return Err(Error::new(&error::APPEND_ONLY).detail("A signed exam is corrected by a new one: POST /perio-exams/{id}/correct."));
     }

@@ -51,9 +51,11 @@ async fn supersede(scope: &mut Scope, call: &Call) -> Result<Answer> {
         // A statement that only withdraws another is itself over when it is made.
         None => Draft::create(&CHART_ENTRY, &body)?.set(&CHART_ENTRY, "superseded_at", Value::Instant(scope.now()))?,
     };
-    draft = draft
-        .set(&CHART_ENTRY, "supersedes_id", Value::Uuid(was.id))?
-        .set(&CHART_ENTRY, "supersede_reason", Value::Text(call.text("reason").unwrap_or_default().to_owned()))?;
+    draft = draft.set(&CHART_ENTRY, "supersedes_id", Value::Uuid(was.id))?.set(
+        &CHART_ENTRY,
+        "supersede_reason",
+        Value::Text(call.text("reason").unwrap_or_default().to_owned()),
+    )?;
     Ok(Answer::Record(store::insert(scope, &CHART_ENTRY, &draft, keys).await?))
 }
 

@@ -164,9 +164,7 @@ pub static VOID: Operation = step(
     "/claims/{id}/void",
     "Take a claim back for good; what was sent is voided with the payer too",
     &[Field::text("reason").required().length(4_000)],
-    Run::Inside(|scope, call| {
-        Box::pin(moved(scope, call, vec![], json!({"source": "STAFF", "message": call.text("reason")})))
-    }),
+    Run::Inside(|scope, call| Box::pin(moved(scope, call, vec![], json!({"source": "STAFF", "message": call.text("reason")})))),
 );
 
 pub static APPEAL: Operation = step(

@@ -87,7 +87,8 @@ async fn import(call: Call) -> Result<Answer> {
     event.metadata = Metadata::new().text("operation", call.operation.id);
     scope.audit(event);
     scope.commit().await?;
-    let report = [("added", json!(added)), ("changed", json!(changed)), ("retired", json!(retired)), ("refused", Json::Array(read.refused))];
+    let report =
+        [("added", json!(added)), ("changed", json!(changed)), ("retired", json!(retired)), ("refused", Json::Array(read.refused))];
     Ok(Answer::Object(report.into_iter().map(|(name, json)| (name.to_owned(), json)).collect()))
 }
 
@@ -192,7 +193,10 @@ mod tests {
 
     #[test]
     fn amounts_have_the_digits_of_their_currency() {
-        assert_eq!((minor("85", 0), minor("85.5", 0), minor("1.234", 3), minor("-1", 2), minor("", 2)), (Some(85), None, Some(1234), None, None));
+        assert_eq!(
+            (minor("85", 0), minor("85.5", 0), minor("1.234", 3), minor("-1", 2), minor("", 2)),
+            (Some(85), None, Some(1234), None, None)
+        );
     }
 
     proptest! {

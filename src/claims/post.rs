@@ -66,9 +66,11 @@ async fn post(call: Call) -> Result<Answer> {
     for (claim, advices) in advices(&mut scope, &remittance).await? {
         pay(&mut scope, keys, &remittance, claim, &advices).await?;
     }
-    let posted = Draft::default()
-        .set(&REMITTANCE, "status", Value::Text("POSTED".into()))?
-        .set(&REMITTANCE, "posted_at", Value::Instant(scope.now()))?;
+    let posted = Draft::default().set(&REMITTANCE, "status", Value::Text("POSTED".into()))?.set(
+        &REMITTANCE,
+        "posted_at",
+        Value::Instant(scope.now()),
+    )?;
     let posted = store::update(&mut scope, &remittance, &posted, "post", keys).await?;
     scope.commit().await?;
     Ok(Answer::Record(posted))
@@ -129,9 +131,7 @@ async fn pay(scope: &mut Scope, keys: &Keyring, remittance: &Record, claim: Uuid
     }
     for advice in advices {
         let Some(line) = advice.line else { continue };
-        let touched = scope
-            .exec(&ADJUDICATE, &[&claim.tenant, &claim.id, &line, &advice.paid, &advice.owed, &advice.adjustments])
-            .await?;
+        let touched = scope.exec(&ADJUDICATE, &[&claim.tenant, &claim.id, &line, &advice.paid, &advice.owed, &advice.adjustments]).await?;
         if touched == 0 {
             return Err(wrong("claim_line_id", "reference", "A line of the remittance names a line of another claim."));
         }
@@ -226,9 +226,11 @@ async fn taken_back(scope: &mut Scope, keys: &Keyring, claim: &Record, mut amoun
         }
         let payment = store::lock(scope, &PAYMENT, id, None, keys).await?;
         let status = if back == left { "REFUNDED" } else { "PARTIALLY_REFUNDED" };
-        let draft = Draft::default()
-            .set(&PAYMENT, "refunded_minor", Value::BigInt(refunded + back))?
-            .set(&PAYMENT, "status", Value::Text(status.to_owned()))?;
+        let draft = Draft::default().set(&PAYMENT, "refunded_minor", Value::BigInt(refunded + back))?.set(
+            &PAYMENT,
+            "status",
+            Value::Text(status.to_owned()),
+        )?;
         store::update(scope, &payment, &draft, "refund", keys).await?;
         amount -= back;
     }

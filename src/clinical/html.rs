@@ -2,8 +2,34 @@
 //! script, no link and no style, because nothing but `<name>` and `</name>` of the list is ever written.
 
 const ELEMENTS: &[&str] = &[
-    "b", "blockquote", "br", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "strong", "sub", "sup",
-    "table", "tbody", "td", "th", "thead", "tr", "u", "ul",
+    "b",
+    "blockquote",
+    "br",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "s",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "u",
+    "ul",
 ];
 /// Elements whose content is no text to read.
 const SILENT: &[&str] = &["script", "style", "title", "template", "noscript", "iframe", "object", "svg", "math"];

@@ -107,9 +107,11 @@ async fn cosign(scope: &mut Scope, call: &Call) -> Result<Answer> {
     if note.uuid("signed_by") == Some(by) || !supervises(scope, &note).await? {
         return Err(Error::new(&error::FORBIDDEN).detail("A note is cosigned by who supervises the visit and has not signed it."));
     }
-    let draft = Draft::default()
-        .set(&CLINICAL_NOTE, "cosigned_at", Value::Instant(scope.now()))?
-        .set(&CLINICAL_NOTE, "cosigned_by", Value::Uuid(by))?;
+    let draft = Draft::default().set(&CLINICAL_NOTE, "cosigned_at", Value::Instant(scope.now()))?.set(
+        &CLINICAL_NOTE,
+        "cosigned_by",
+        Value::Uuid(by),
+    )?;
     Ok(Answer::Record(store::update(scope, &note, &draft, "cosign", keys).await?))
 }
 
@@ -131,9 +133,11 @@ async fn amend(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let (content, reason) = (call.text("content").unwrap_or_default(), call.text("reason").unwrap_or_default());
     let amendment = scope.new_id();
     scope.exec(&AMEND, &[&note.id, &amendment, &content, &reason]).await?;
-    let draft = Draft::default()
-        .set(&CLINICAL_NOTE, "status", Value::Text("AMENDED".into()))?
-        .set(&CLINICAL_NOTE, "amended_at", Value::Instant(scope.now()))?;
+    let draft = Draft::default().set(&CLINICAL_NOTE, "status", Value::Text("AMENDED".into()))?.set(
+        &CLINICAL_NOTE,
+        "amended_at",
+        Value::Instant(scope.now()),
+    )?;
     Ok(Answer::Record(store::update(scope, &note, &draft, "amend", keys).await?))
 }
 

@@ -66,9 +66,9 @@ async fn found(scope: &mut Scope, call: &Call, table: &'static Table, id: Uuid) 
 async fn render(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let unknown = |field| Error::new(&error::REFERENCE_UNKNOWN).fault(field, "reference", "It points to nothing the caller can see.");
     let template = found(scope, call, &TEMPLATE, call.id()?).await?;
-    let patient = found(scope, call, &PATIENT, call.uuid("patient_id").unwrap_or_default()).await.map_err(|failure| {
-        if failure.code == &error::NOT_FOUND { unknown("patient_id") } else { failure }
-    })?;
+    let patient = found(scope, call, &PATIENT, call.uuid("patient_id").unwrap_or_default())
+        .await
+        .map_err(|failure| if failure.code == &error::NOT_FOUND { unknown("patient_id") } else { failure })?;
     let (encounter, actor) = (call.uuid("encounter_id"), scope.context().actor);
     let row = scope.one(&FILLING, &[&patient.tenant, &patient.id, &encounter, &template.id, &actor]).await?;
     let (filling, has_visit, is_own): (Json, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
@@ -130,8 +130,9 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled_as_text() {
-        let values: BTreeMap<_, _> =
-            [("patient.full_name", "Eve <b>O'Brien</b> {{today}}"), ("today", "2026-01-01")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let values: BTreeMap<_, _> = [("patient.full_name", "Eve <b>O'Brien</b> {{today}}"), ("today", "2026-01-01")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into();
         let (text, unfilled) = filled("Dear {{ patient.full_name }}, {{today}}: {{nobody}} {{ {{today}} {{", false, &values);
         assert_eq!(text, "Dear Eve &lt;b>O'Brien&lt;/b> {{today}}, 2026-01-01: {{nobody}} {{ 2026-01-01 {{");
         assert_eq!(unfilled.into_iter().collect::<Vec<_>>(), ["nobody"]);

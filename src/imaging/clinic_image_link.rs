@@ -35,7 +35,8 @@ async fn link(call: Call) -> Result<Answer> {
     let context = caller.reading(&CLINIC_IMAGE)?;
     let built = store::get_query(&CLINIC_IMAGE, context.plane, context.tenant, call.id()?, false)?;
     let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let image = store::one(&CLINIC_IMAGE, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await?;
+    let image =
+        store::one(&CLINIC_IMAGE, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await?;
     let file = image.uuid("file_id").filter(|_| !image.deleted()).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     // The registry keeps files from outside; the server looks, and hands out no patient's.
     let file = access::read(caller, &access::server(caller, image.tenant), file).await?;

@@ -124,10 +124,8 @@ async fn get_form(call: Call) -> Result<Answer> {
     Ok(Answer::Object(shown))
 }
 
-const RECEIPT: &[Field] = &[
-    Field::text("status_token").required().doc("shown once; looks up what became of it"),
-    Field::instant("expires_at").required(),
-];
+const RECEIPT: &[Field] =
+    &[Field::text("status_token").required().doc("shown once; looks up what became of it"), Field::instant("expires_at").required()];
 
 pub static SUBMIT: Operation = Operation {
     id: "submitPublicReferral",
@@ -196,8 +194,11 @@ async fn receive(scope: &mut Scope, call: &Call, form: &Open, of: (Uuid, &str, O
     if text.as_ref().map(|(_, id, ..)| *id) != call.uuid("consent_text_id") {
         return Err(Error::new(&error::INVALID).fault("consent_text_id", "consent", "It is not the text the form shows."));
     }
-    let sent: Map<String, Json> =
-        FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), call.body.get(*name)?.clone()))).filter(|(_, json)| !json.is_null()).collect();
+    let sent: Map<String, Json> = FIELDS
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), call.body.get(*name)?.clone())))
+        .filter(|(_, json)| !json.is_null())
+        .collect();
     let now = scope.now();
     let mut draft = Draft { id: Some(id), values: Vec::new() }
         .set(&REFERRAL_SUBMISSION, "referral_link_id", Value::Uuid(form.link))?
@@ -209,10 +210,11 @@ async fn receive(scope: &mut Scope, call: &Call, form: &Open, of: (Uuid, &str, O
         draft = draft.set(&REFERRAL_SUBMISSION, "ip_address", Value::Inet(address))?;
     }
     let keys = &call.caller.kernel.keys;
-    let submission = store::insert(scope, &REFERRAL_SUBMISSION, &draft, keys).await.map_err(|failure| match failure.code == &error::DUPLICATE {
-        true => Error::new(&error::DUPLICATE).fault("proof", "proof", "It was used before; make another."),
-        false => failure,
-    })?;
+    let submission =
+        store::insert(scope, &REFERRAL_SUBMISSION, &draft, keys).await.map_err(|failure| match failure.code == &error::DUPLICATE {
+            true => Error::new(&error::DUPLICATE).fault("proof", "proof", "It was used before; make another."),
+            false => failure,
+        })?;
     let Some((owner, text, ..)) = text else { return Ok(submission) };
     scope.exec(&AGREED, &[&form.tenant, &id, &owner, &text]).await?;
     store::lock(scope, &REFERRAL_SUBMISSION, id, None, keys).await

@@ -166,7 +166,8 @@ async fn decide(call: Call, by: &'static str) -> Result<Answer> {
     let done = store::update(&mut scope, &was, &draft, by, keys).await?;
     let now = scope.now();
     let mut event = audit_store::of_record(&caller.context, Action::Execute, &done, now);
-    event.metadata = crate::kernel::audit::Metadata::new().text("operation", call.operation.id).text("reason", call.text("reason").unwrap_or_default());
+    event.metadata =
+        crate::kernel::audit::Metadata::new().text("operation", call.operation.id).text("reason", call.text("reason").unwrap_or_default());
     scope.audit(event);
     scope.commit().await?;
     Ok(Answer::Record(done))

@@ -18,13 +18,17 @@ const SLOTS_MAX: i32 = 2_000;
 
 const FROM: Field = Field::instant("from").required();
 const TO: Field = Field::instant("to").required().doc("not included; at most 60 days later");
-const KIND: Field = Field::uuid("type").refers(Refers::Tenant("appointment_types")).doc("the kind of visit: its length, buffers and providers");
+const KIND: Field =
+    Field::uuid("type").refers(Refers::Tenant("appointment_types")).doc("the kind of visit: its length, buffers and providers");
 const PLACE: Field = Field::uuid("location").refers(Refers::Tenant("locations"));
-const MINUTES: Field = Field::int("duration_minutes").at_least(5).at_most(720).doc("staff only; the usual length of the type when left out");
+const MINUTES: Field =
+    Field::int("duration_minutes").at_least(5).at_most(720).doc("staff only; the usual length of the type when left out");
 const SLOTS: Gives = Gives::Object(
     "FreeSlots",
     &[
-        Field::json("slots").required().doc("provider_id, location_id, operatory_id, start_at, end_at and time_zone of each, earliest first"),
+        Field::json("slots")
+            .required()
+            .doc("provider_id, location_id, operatory_id, start_at, end_at and time_zone of each, earliest first"),
         Field::flag("is_complete").required().doc("false: more are free in the range than one answer holds"),
     ],
 );

@@ -10,7 +10,14 @@ use crate::kernel::table::{Draft, Field, Record, Refers, Table, Value, store};
 use crate::sql;
 use chrono::TimeDelta;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, table: &'static Table, planes: &'static [Plane], run: Run) -> Operation {
+const fn step(
+    id: &'static str,
+    path: &'static str,
+    doc: &'static str,
+    table: &'static Table,
+    planes: &'static [Plane],
+    run: Run,
+) -> Operation {
     Operation {
         id,
         method: Method::Post,
@@ -111,7 +118,8 @@ async fn offer(scope: &mut Scope, call: &Call) -> Result<Answer> {
         return Err(wrong);
     }
     let length = scope.optional(&LENGTH, &[&tenant, kind]).await?;
-    let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault("appointment_type_id", "reference", "It points to nothing the caller can see.");
+    let unknown =
+        || Error::new(&error::REFERENCE_UNKNOWN).fault("appointment_type_id", "reference", "It points to nothing the caller can see.");
     let end = start + TimeDelta::minutes(i64::from(length.ok_or_else(unknown)?.try_get::<_, i32>(0)?));
     if scope.optional(&OVERLAPS, &[&tenant, provider, &start, &end]).await?.is_some() {
         return Err(Error::new(&error::CONFLICT).fault("start_at", "busy", "The time is not free."));

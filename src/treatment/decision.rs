@@ -39,7 +39,8 @@ pub static ACCEPT: Operation = answer(
         Field::int("revision_no").required().at_least(1).doc("the revision that was read; another one is refused"),
         Field::uuids("item_ids").doc("what is accepted, one item of each option group; everything when left out"),
         Field::uuid("signature").doc("the signed document"),
-        Field::choice("method", &["IN_CLINIC", "PAPER", "PHONE"]).doc("how staff were told, IN_CLINIC when left out; a patient's own login is PORTAL"),
+        Field::choice("method", &["IN_CLINIC", "PAPER", "PHONE"])
+            .doc("how staff were told, IN_CLINIC when left out; a patient's own login is PORTAL"),
     ],
     Run::Inside(|scope, call| Box::pin(accept(scope, call))),
 );

@@ -84,13 +84,7 @@ async fn change(scope: &mut Scope, id: Uuid, mut body: Map<String, Json>, keys: 
 }
 
 /// What an element leaves out is the plan's, or comes after what is there.
-async fn add(
-    scope: &mut Scope,
-    plan: &Record,
-    mut body: Map<String, Json>,
-    last: &mut BTreeMap<i64, i64>,
-    keys: &Keyring,
-) -> Result<()> {
+async fn add(scope: &mut Scope, plan: &Record, mut body: Map<String, Json>, last: &mut BTreeMap<i64, i64>, keys: &Keyring) -> Result<()> {
     body.insert("plan_id".into(), plan.id.to_string().into());
     body.insert("patient_id".into(), plan.get("patient_id").clone());
     body.entry("currency").or_insert_with(|| plan.get("currency").clone());

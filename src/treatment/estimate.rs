@@ -108,9 +108,10 @@ impl Cover {
     fn read(row: &Row) -> Result<Option<Cover>> {
         let rules: Option<Json> = row.try_get(0)?;
         let (deductible, most): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
-        let percent = rules.as_ref().and_then(Json::as_object).map(|rules| {
-            rules.iter().filter_map(|(category, part)| Some((category.clone(), part.as_i64()?.clamp(0, 100)))).collect()
-        });
+        let percent = rules
+            .as_ref()
+            .and_then(Json::as_object)
+            .map(|rules| rules.iter().filter_map(|(category, part)| Some((category.clone(), part.as_i64()?.clamp(0, 100)))).collect());
         Ok(percent.map(|percent| Cover { percent, deductible: deductible.unwrap_or(0).max(0), left: most.unwrap_or(i64::MAX).max(0) }))
     }
 

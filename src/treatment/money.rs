@@ -120,9 +120,8 @@ async fn refund(scope: &mut Scope, call: &Call) -> Result<Answer> {
     }
     let next = refunded(held, given, back)
         .ok_or_else(|| Error::new(&error::INVALID).fault("amount_minor", "sum", "More than what is left cannot be given back."))?;
-    let draft = Draft::default()
-        .set(&PAYMENT, "status", Value::Text(next.into()))?
-        .set(&PAYMENT, "refunded_minor", Value::BigInt(given + back))?;
+    let draft =
+        Draft::default().set(&PAYMENT, "status", Value::Text(next.into()))?.set(&PAYMENT, "refunded_minor", Value::BigInt(given + back))?;
     let payment = store::update(scope, &was, &draft, "refund", keys).await?;
     told(scope, call, &payment);
     Ok(Answer::Record(payment))

@@ -13,14 +13,7 @@ use crate::sql;
 
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    gives: Gives,
-    run: Run,
-) -> Operation {
+const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
     Operation {
         id,
         method: Method::Post,
@@ -127,7 +120,8 @@ async fn revise(scope: &mut Scope, call: &Call) -> Result<Answer> {
 /// A value as the record holds it, ready to be stored again.
 fn held(record: &Record, name: &str) -> Result<Value> {
     let field = record.table.field(name).ok_or_else(|| Error::internal(format!("{} has no field {name}", record.table.name)))?;
-    crate::kernel::table::value::parse(field, record.get(name)).map_err(|(rule, _)| Error::internal(format!("{name} was stored against {rule}")))
+    crate::kernel::table::value::parse(field, record.get(name))
+        .map_err(|(rule, _)| Error::internal(format!("{name} was stored against {rule}")))
 }
 
 pub static CANCEL_ITEM: Operation = step(

@@ -66,7 +66,11 @@ async fn start(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let visit = was.uuid("encounter_id").ok_or_else(|| needed("encounter_id", "A procedure begins in a visit."))?;
     let state: Option<String> = scope.optional(&ENCOUNTER_STATE, &[&was.tenant, &visit]).await?.map(|row| row.try_get(0)).transpose()?;
     if state.as_deref() != Some("IN_PROGRESS") {
-        return Err(Error::new(&error::MOVE_REFUSED).detail("The visit is not in progress.").fault("encounter_id", "state", "It is not in progress."));
+        return Err(Error::new(&error::MOVE_REFUSED).detail("The visit is not in progress.").fault(
+            "encounter_id",
+            "state",
+            "It is not in progress.",
+        ));
     }
     let begun = if was.get("start_at").is_null() { vec![("start_at", Value::Instant(scope.now()))] } else { vec![] };
     transition(scope, call, &PROCEDURE, begun).await

@@ -35,10 +35,7 @@ async fn customer(world: &'static World) -> Clinic {
         )
         .await
         .unwrap();
-    truth
-        .batch_execute("update enamel.usage_meters set overage_prices = '{\"EUR\": 5}' where code = 'AI_INFERENCES'")
-        .await
-        .unwrap();
+    truth.batch_execute("update enamel.usage_meters set overage_prices = '{\"EUR\": 5}' where code = 'AI_INFERENCES'").await.unwrap();
     let account = json!({"invoicing_contact_name": "Pay Desk", "invoicing_contact_email": "pay@clinic.example", "billing_address": {},
         "currency": "EUR", "payment_terms_days": 30});
     create(&clinic.staff(), &TENANT_BILLING_ACCOUNT, account).await.unwrap();
@@ -84,7 +81,10 @@ fn a_month_is_billed_once_however_often_it_is_run() {
         );
         let reading = "value = 15 and included_value = 10 and overage_value = 5";
         assert_eq!((count(&clinic, "usage_meter_readings", reading).await, count(&clinic, "usage_meter_readings", "true").await), (1, 4));
-        assert_eq!(count(&clinic, "invoice_line_items", "kind = 'AI_OVERAGE' and quantity = 5 and amount_minor = 25 and line_no = 2").await, 1);
+        assert_eq!(
+            count(&clinic, "invoice_line_items", "kind = 'AI_OVERAGE' and quantity = 5 and amount_minor = 25 and line_no = 2").await,
+            1
+        );
         // Taken back, the period can be billed again; the readings stay as they were read.
         does(world, draft.id, "voidInvoice", json!({"reason": "wrong address"})).await.unwrap();
         used(&clinic, 50.0, "2026-06-11T00:00:00Z").await;
@@ -93,7 +93,12 @@ fn a_month_is_billed_once_however_often_it_is_run() {
         // A tenant without an account, and one whose plan is sold in another currency.
         let free = world.tenant("SOLO_PRACTICE", None).await;
         assert_eq!(bill(&free, JUNE).await.unwrap(), None);
-        world.truth().await.execute("update enamel.tenant_billing_accounts set currency = 'USD' where tenant_id = $1", &[&clinic.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute("update enamel.tenant_billing_accounts set currency = 'USD' where tenant_id = $1", &[&clinic.id])
+            .await
+            .unwrap();
         assert_eq!(bill(&clinic, "2026-07-01").await.unwrap_err().code.status, 409);
     });
 }
@@ -103,7 +108,10 @@ fn an_invoice_is_issued_by_number_and_paid_in_full() {
     world::with(async |world| {
         let clinic = customer(world).await;
         let (june, july) = (bill(&clinic, JUNE).await.unwrap().unwrap(), bill(&clinic, "2026-07-01").await.unwrap().unwrap());
-        assert_eq!(does(world, june, "recordInvoicePayment", json!({"amount_minor": 10_000, "reference": "B1"})).await.unwrap_err().code.status, 409);
+        assert_eq!(
+            does(world, june, "recordInvoicePayment", json!({"amount_minor": 10_000, "reference": "B1"})).await.unwrap_err().code.status,
+            409
+        );
         let (first, second) = tokio::join!(does(world, june, "issueInvoice", json!({})), does(world, july, "issueInvoice", json!({})));
         let (first, second) = (first.unwrap(), second.unwrap());
         let mut numbers = [first.text("invoice_number").unwrap(), second.text("invoice_number").unwrap()];

@@ -27,8 +27,12 @@ fn a_claim_is_checked_sent_and_its_life_is_told() {
         assert_eq!((accepted.text("status"), accepted.text("payer_claim_number")), (Some("ACCEPTED"), Some("PAYER-77")));
         let body = json!({"status": "PAID", "paid_minor": 8_000, "allowed_minor": 9_000, "patient_responsibility_minor": 1_000, "source": "PORTAL"});
         let paid = office.does(sent.id, "recordClaimStatus", body).await.unwrap();
-        assert_eq!((paid.int("total_paid_minor"), paid.get("paid_at").is_null(), paid.get("adjudicated_at").is_null()), (Some(8_000), false, false));
-        let moves = "to_status = 'READY' and from_status = 'DRAFT' or to_status = 'SUBMITTED' or to_status = 'ACCEPTED' and message = 'in process'
+        assert_eq!(
+            (paid.int("total_paid_minor"), paid.get("paid_at").is_null(), paid.get("adjudicated_at").is_null()),
+            (Some(8_000), false, false)
+        );
+        let moves =
+            "to_status = 'READY' and from_status = 'DRAFT' or to_status = 'SUBMITTED' or to_status = 'ACCEPTED' and message = 'in process'
             or to_status = 'PAID' and source = 'PORTAL' and amount_minor = 8000 and currency = 'EUR'";
         assert_eq!((office.count("claim_status_events", moves).await, office.count("claim_status_events", "true").await), (4, 4));
         let refused = office.does(sent.id, "recordClaimStatus", json!({"status": "PENDED"})).await.unwrap_err();
@@ -116,7 +120,10 @@ fn what_was_checked_is_what_is_sent_and_it_stays() {
         assert_eq!(retire(&staff, &CLAIM_LINE, line.id, line.version).await.unwrap_err().code.code, frozen);
         let diagnosis = json!({"claim_id": ready.id, "patient_id": office.patient, "sequence_no": 2, "code_system": "icd", "code": "K03"});
         assert_eq!(create(&staff, &CLAIM_DIAGNOSIS, diagnosis).await.unwrap_err().code.code, frozen);
-        assert_eq!(patch(&staff, &CLAIM, ready.id, ready.version, json!({"accident_date": "2026-01-01"})).await.unwrap_err().code.code, frozen);
+        assert_eq!(
+            patch(&staff, &CLAIM, ready.id, ready.version, json!({"accident_date": "2026-01-01"})).await.unwrap_err().code.code,
+            frozen
+        );
         // Reopened, it can be changed, and its sum follows.
         let draft = office.does(ready.id, "reopenClaim", json!({})).await.unwrap();
         assert_eq!(draft.text("status"), Some("DRAFT"));

@@ -42,8 +42,14 @@ fn a_schedule_is_what_its_file_says() {
         let schedule = create(&clinic.staff(), &FEE_SCHEDULE, body).await.unwrap();
         let first = upload(&clinic, "code,fee,allowed\nT1000,85.50,80\nT2000,10,\nT3000,abc,\n").await;
         let report = import(&clinic, schedule.id, first).await.unwrap();
-        assert_eq!((&report["added"], &report["retired"], &report["refused"]), (&json!(2), &json!(0), &json!([{"line": 4, "rule": "fee"}])));
-        assert_eq!(count(&clinic, "fee_schedule_items", "code = 'T1000' and fee_minor = 8550 and allowed_minor = 8000 and currency = 'EUR'").await, 1);
+        assert_eq!(
+            (&report["added"], &report["retired"], &report["refused"]),
+            (&json!(2), &json!(0), &json!([{"line": 4, "rule": "fee"}]))
+        );
+        assert_eq!(
+            count(&clinic, "fee_schedule_items", "code = 'T1000' and fee_minor = 8550 and allowed_minor = 8000 and currency = 'EUR'").await,
+            1
+        );
         let second = upload(&clinic, "code,fee\nT1000,90\nT4000,1\n").await;
         let report = import(&clinic, schedule.id, second).await.unwrap();
         assert_eq!((&report["added"], &report["changed"], &report["retired"]), (&json!(1), &json!(1), &json!(1)));

@@ -31,7 +31,8 @@ impl Office {
         let staff = clinic.staff();
         let patient = clinic.patient("Insured").await.unwrap().id;
         let payer = create(&staff, &PAYER, json!({"name": "Sure Dental"})).await.unwrap().id;
-        let policy = json!({"patient_id": patient, "payer_id": payer, "policy_number": "P-1", "currency": "EUR", "coverage_start": "2020-01-01"});
+        let policy =
+            json!({"patient_id": patient, "payer_id": payer, "policy_number": "P-1", "currency": "EUR", "coverage_start": "2020-01-01"});
         let policy = create(&staff, &PATIENT_INSURANCE_POLICY, policy).await.unwrap().id;
         let dentist = create(&staff, &PROVIDER, json!({"full_name": "Dr. Biller", "specialty": "General"})).await.unwrap().id;
         Office { clinic, patient, payer, policy, dentist }

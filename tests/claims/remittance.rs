@@ -48,11 +48,14 @@ fn a_balanced_advice_pays_its_claim_once() {
         let (claim, lines) = office.sent().await;
         let of = Some(claim.id);
         let advice = office
-            .advice(7_000, &[
-                (of, None, "1", 10_000, 7_000, 1_000),
-                (of, Some(lines[0].id), "1", 5_000, 4_000, 500),
-                (of, Some(lines[1].id), "1", 5_000, 3_000, 500),
-            ])
+            .advice(
+                7_000,
+                &[
+                    (of, None, "1", 10_000, 7_000, 1_000),
+                    (of, Some(lines[0].id), "1", 5_000, 4_000, 500),
+                    (of, Some(lines[1].id), "1", 5_000, 3_000, 500),
+                ],
+            )
             .await;
         assert_eq!((advice.text("status"), advice.int("difference_minor")), (Some("BALANCED"), Some(0)));
         let posted = office.does(advice.id, "postRemittance", json!({})).await.unwrap();
@@ -64,8 +67,14 @@ fn a_balanced_advice_pays_its_claim_once() {
             (Some("PAID"), Some(7_000), Some(1_000), Some(8_000))
         );
         let line = read(&staff, &CLAIM_LINE, lines[0].id).await.unwrap();
-        assert_eq!((line.int("paid_minor"), line.int("allowed_minor"), line.get("adjustments").as_array().unwrap().len()), (Some(4_000), Some(4_500), 2));
-        let payment = format!("claim_id = '{}' and method = 'INSURANCE' and amount_minor = 7000 and status = 'SUCCEEDED' and paid_at is not null", claim.id);
+        assert_eq!(
+            (line.int("paid_minor"), line.int("allowed_minor"), line.get("adjustments").as_array().unwrap().len()),
+            (Some(4_000), Some(4_500), 2)
+        );
+        let payment = format!(
+            "claim_id = '{}' and method = 'INSURANCE' and amount_minor = 7000 and status = 'SUCCEEDED' and paid_at is not null",
+            claim.id
+        );
         assert_eq!(office.count("payments", &payment).await, 1);
         assert_eq!(office.count("claim_status_events", "to_status = 'PAID' and payer_code = '1' and amount_minor = 7000").await, 1);
         let again = office.does(advice.id, "postRemittance", json!({})).await.unwrap_err();
@@ -76,7 +85,10 @@ fn a_balanced_advice_pays_its_claim_once() {
         assert_eq!(correction.text("status"), Some("BALANCED"));
         office.does(correction.id, "postRemittance", json!({})).await.unwrap();
         let paid = read(&staff, &CLAIM, claim.id).await.unwrap();
-        assert_eq!((paid.text("status"), paid.int("total_paid_minor"), paid.int("patient_responsibility_minor")), (Some("PAID"), Some(5_000), Some(1_000)));
+        assert_eq!(
+            (paid.text("status"), paid.int("total_paid_minor"), paid.int("patient_responsibility_minor")),
+            (Some("PAID"), Some(5_000), Some(1_000))
+        );
         assert_eq!(office.count("payments", "status = 'PARTIALLY_REFUNDED' and refunded_minor = 2000").await, 1);
     });
 }
@@ -97,7 +109,12 @@ fn an_advice_that_does_not_balance_is_not_posted() {
         // Billed less adjusted is not what was paid.
         let odd = office.advice(5_000, &[(Some(claim.id), None, "1", 10_000, 5_000, 0)]).await;
         assert_eq!(odd.text("status"), Some("BALANCED"));
-        world.truth().await.execute("update enamel.remittance_lines set adjustments = '[]' where remittance_id = $1", &[&odd.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute("update enamel.remittance_lines set adjustments = '[]' where remittance_id = $1", &[&odd.id])
+            .await
+            .unwrap();
         office.add(odd.id, &[(None, None, "1", 0, 0, 0)]).await.unwrap_err();
     });
 }
@@ -108,7 +125,8 @@ fn nothing_is_posted_when_one_claim_cannot_take_it() {
         let office = Office::open(world).await;
         let (ready, _) = office.ready().await;
         let (good, _) = office.sent().await;
-        let advice = office.advice(2_000, &[(Some(good.id), None, "1", 10_000, 1_000, 0), (Some(ready.id), None, "1", 10_000, 1_000, 0)]).await;
+        let advice =
+            office.advice(2_000, &[(Some(good.id), None, "1", 10_000, 1_000, 0), (Some(ready.id), None, "1", 10_000, 1_000, 0)]).await;
         let refused = office.does(advice.id, "postRemittance", json!({})).await.unwrap_err();
         assert_eq!((refused.code.status, refused.faults[0].rule), (409, "state"));
         assert_eq!((office.count("payments", "true").await, office.count("claims", "total_paid_minor is not null").await), (0, 0));

@@ -49,7 +49,10 @@ fn a_profile_is_shown_when_it_is_whole_and_found_no_more_when_it_is_hidden() {
         let (clinic, profile) = draft(world).await;
         let (_, reader) = patient_of(&clinic).await;
         assert_eq!(read(&reader, &CLINIC_PROFILE, profile).await.err().unwrap().code.status, 404);
-        assert_eq!(run(&clinic.staff(), "hideClinicProfile", Some(profile), json!({})).await.err().unwrap().code.code, "state.move_refused");
+        assert_eq!(
+            run(&clinic.staff(), "hideClinicProfile", Some(profile), json!({})).await.err().unwrap().code.code,
+            "state.move_refused"
+        );
         let shown = record(run(&clinic.staff(), "publishClinicProfile", Some(profile), json!({})).await.unwrap());
         assert!(shown.text("status") == Some("PUBLISHED") && shown.text("published_at").is_some());
         assert_eq!(read(&reader, &CLINIC_PROFILE, profile).await.unwrap().text("headline"), Some("Gentle"));
@@ -61,7 +64,10 @@ fn a_profile_is_shown_when_it_is_whole_and_found_no_more_when_it_is_hidden() {
         // Past the contract: a row cannot begin shown.
         let staff = world.tenant("SOLO_PRACTICE", None).await.staff();
         let mut scope = staff.kernel.door.open(&staff.context).await.unwrap();
-        let sql = format!("insert into clinic_profiles (tenant_id, id, status) values ('{}', gen_random_uuid(), 'PUBLISHED')", staff.context.tenant.unwrap());
+        let sql = format!(
+            "insert into clinic_profiles (tenant_id, id, status) values ('{}', gen_random_uuid(), 'PUBLISHED')",
+            staff.context.tenant.unwrap()
+        );
         assert_eq!(scope.rows_once(&sql, &[]).await.err().unwrap().code.status, 409);
     });
 }
@@ -88,7 +94,10 @@ fn a_profile_tells_offers_certificates_and_pictures_and_is_found_by_them() {
         let shown = read(&reader, &CLINIC_PROFILE, profile).await.unwrap();
         assert_eq!(shown.get("treatments_offered")[0]["name"], "Zahnreinigung");
         assert_eq!(shown.get("packages_offered").as_array().unwrap().len(), 1);
-        assert_eq!((&shown.get("certifications")[0]["name"], &shown.get("certifications")[0]["is_verified"]), (&json!("ISO"), &json!(false)));
+        assert_eq!(
+            (&shown.get("certifications")[0]["name"], &shown.get("certifications")[0]["is_verified"]),
+            (&json!("ISO"), &json!(false))
+        );
         assert_eq!(shown.get("image_links")[0]["link"], format!("/api/v1/clinic-images/{image}/link"));
         assert!(shown.get("reviews_rating").is_null() && shown.int("reviews_count") == Some(0));
 
@@ -126,7 +135,13 @@ fn contact_is_shown_to_all_or_to_those_whose_booking_is_confirmed() {
         let email = Some("desk@clinic.example".to_owned());
         assert_eq!(seen().await, (true, email.clone()));
         let truth = world.truth().await;
-        truth.execute("insert into enamel.tenant_settings (tenant_id, id, contact_visibility) values ($1, gen_random_uuid(), 'AFTER_BOOKING')", &[&clinic.id]).await.unwrap();
+        truth
+            .execute(
+                "insert into enamel.tenant_settings (tenant_id, id, contact_visibility) values ($1, gen_random_uuid(), 'AFTER_BOOKING')",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap();
         assert_eq!(seen().await, (false, None));
         let tenant = read(&reader, &enamel::tenancy::tenant::TENANT, clinic.id).await.unwrap();
         assert!(tenant.get("email").is_null() && tenant.get("address").is_null());
@@ -158,10 +173,21 @@ fn the_platform_verifies_what_it_has_seen_a_document_of() {
         assert_eq!((refused.code.status, refused.faults[0].rule), (409, "document"));
         let truth = world.truth().await;
         truth.batch_execute("set session_replication_role = replica").await.unwrap();
-        truth.execute("update enamel.clinic_certifications set document_id = gen_random_uuid() where id = $1", &[&certificate.id]).await.unwrap();
+        truth
+            .execute("update enamel.clinic_certifications set document_id = gen_random_uuid() where id = $1", &[&certificate.id])
+            .await
+            .unwrap();
         assert!(record(verify(certificate.id).await.unwrap()).flag("is_verified"));
         assert_eq!(verify(Uuid::now_v7()).await.err().unwrap().code.status, 404);
-        assert_eq!(run(&staff, "verifyClinicCertification", Some(certificate.id), json!({"tenant_id": clinic.id})).await.err().unwrap().code.status, 403);
+        assert_eq!(
+            run(&staff, "verifyClinicCertification", Some(certificate.id), json!({"tenant_id": clinic.id}))
+                .await
+                .err()
+                .unwrap()
+                .code
+                .status,
+            403
+        );
         // Changed, it is to be verified again; and a clinic cannot say so itself.
         let current = read(&staff, &CLINIC_CERTIFICATION, certificate.id).await.unwrap();
         let changed = patch(&staff, &CLINIC_CERTIFICATION, current.id, current.version, json!({"name": "ISO 9001"})).await.unwrap();

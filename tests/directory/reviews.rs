@@ -48,7 +48,9 @@ fn a_review_is_seen_counted_answered_and_taken_back() {
         let profile = create(&staff, &CLINIC_PROFILE, json!({})).await.unwrap().id;
         let (one, first_booking, first) = visitor(world, &clinic).await;
         let (two, second_booking, second) = visitor(world, &clinic).await;
-        let a = review(&first, json!({"patient_id": one, "booking_id": first_booking, "rating": 5, "body": "Kind", "display_name": "R."})).await.unwrap();
+        let a = review(&first, json!({"patient_id": one, "booking_id": first_booking, "rating": 5, "body": "Kind", "display_name": "R."}))
+            .await
+            .unwrap();
         let b = review(&second, json!({"patient_id": two, "booking_id": second_booking, "rating": 2})).await.unwrap();
         assert_eq!(mine(&first).await, [(a, "PENDING".to_owned())]);
         assert_eq!(read(&second, &CLINIC_REVIEW, a).await.err().unwrap().code.status, 404, "unseen before it is published");
@@ -102,10 +104,17 @@ fn who_was_not_there_reviews_nothing_and_nobody_edits_a_patients_words() {
         };
         assert_eq!(why(review(&absent_login, json!({"patient_id": absent, "rating": 1})).await), (422, "visit"));
         assert_eq!(why(review(&absent_login, json!({"patient_id": absent, "booking_id": booking, "rating": 1})).await), (422, "visit"));
-        assert_eq!(why(review(&absent_login, json!({"patient_id": patient, "booking_id": booking, "rating": 1})).await), (422, "reference"));
+        assert_eq!(
+            why(review(&absent_login, json!({"patient_id": patient, "booking_id": booking, "rating": 1})).await),
+            (422, "reference")
+        );
         assert_eq!(why(review(&author, json!({"patient_id": patient, "booking_id": booking, "rating": 6})).await), (422, "range"));
         let made = review(&author, json!({"patient_id": patient, "booking_id": booking, "rating": 4, "body": "Fine"})).await.unwrap();
-        assert_eq!(review(&author, json!({"patient_id": patient, "booking_id": booking, "rating": 5})).await.err().unwrap().code.status, 409, "once");
+        assert_eq!(
+            review(&author, json!({"patient_id": patient, "booking_id": booking, "rating": 5})).await.err().unwrap().code.status,
+            409,
+            "once"
+        );
 
         let stranger = world.tenant("SOLO_PRACTICE", None).await.staff();
         assert_eq!(run(&stranger, "publishClinicReview", Some(made), json!({})).await.err().unwrap().code.status, 404);

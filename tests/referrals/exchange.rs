@@ -21,7 +21,10 @@ fn both_sides_have_their_own_row_and_know_the_same() {
             (theirs.text("referral_type"), theirs.text("status"), theirs.text("source"), theirs.uuid("sender_tenant_id")),
             (Some("INCOMING"), Some("SENT"), Some("PLATFORM"), Some(here.id))
         );
-        assert_eq!((theirs.text("reason"), theirs.get("notes").is_null(), theirs.get("patient_id").is_null()), (Some("Lesion at 36"), true, true));
+        assert_eq!(
+            (theirs.text("reason"), theirs.get("notes").is_null(), theirs.get("patient_id").is_null()),
+            (Some("Lesion at 36"), true, true)
+        );
         let news = "type = 'NEW_INCOMING_REFERRAL' and priority = 'HIGH' and audience = 'TENANT'";
         assert_eq!((count(&there, "notifications", news).await, count(&here, "notifications", "true").await), (1, 0));
         assert_eq!(count(&here, "disclosures", &format!("recipient_tenant_id = '{}'", there.id)).await, 1);

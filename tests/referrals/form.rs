@@ -34,7 +34,8 @@ async fn form(world: &'static World) -> (Clinic, String) {
 /// A letter that may be sent, with more fields or others.
 async fn letter(world: &World, slug: &str, more: Json) -> Json {
     let (status, shown) = world.get(None, &format!("/refer/{slug}")).await;
-    let (bits, text) = if status == 200 { (shown["proof_bits"].as_u64().unwrap(), shown["consent_text_id"].clone()) } else { (16, Json::Null) };
+    let (bits, text) =
+        if status == 200 { (shown["proof_bits"].as_u64().unwrap(), shown["consent_text_id"].clone()) } else { (16, Json::Null) };
     let mut body = json!({"proof": proof(slug, bits), "consent": true, "consent_text_id": text, "sender_clinic_name": "Next Door Dental",
         "sender_clinic_email": "desk@nextdoor.example", "patient_name": "Ana Silva", "patient_dob": "1980-02-29",
         "reason": "Lesion at 36", "fdi_teeth": ["36"], "urgency": "URGENT"});
@@ -47,14 +48,23 @@ fn a_letter_becomes_a_referral_and_its_sender_can_ask_what_became_of_it() {
     world::with(async |world| {
         let (clinic, slug) = form(world).await;
         let text = Uuid::now_v7();
-        world.truth().await.execute("insert into enamel.consent_texts (tenant_id, id, code, version_no, body, consent_types, effective_from)
-            values ($1, $2, 'REFER', 1, 'I may send this.', '{DATA_SHARING}', now() - interval '1 day')", &[&clinic.id, &text]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute(
+                "insert into enamel.consent_texts (tenant_id, id, code, version_no, body, consent_types, effective_from)
+            values ($1, $2, 'REFER', 1, 'I may send this.', '{DATA_SHARING}', now() - interval '1 day')",
+                &[&clinic.id, &text],
+            )
+            .await
+            .unwrap();
         let body = letter(world, &slug, json!({})).await;
         assert_eq!(body["consent_text_id"], json!(text));
         let (status, receipt) = world.post(None, &format!("/refer/{slug}"), body.clone()).await;
         assert_eq!(status, 200, "{receipt}");
         assert!(!receipt.to_string().contains("Silva"), "nothing is echoed");
-        let referral = "referral_type = 'INCOMING' and status = 'SENT' and source = 'PUBLIC_FORM' and urgency = 'URGENT' and patient_id is null";
+        let referral =
+            "referral_type = 'INCOMING' and status = 'SENT' and source = 'PUBLIC_FORM' and urgency = 'URGENT' and patient_id is null";
         assert_eq!(count(&clinic, "referrals", referral).await, 1);
         let stored = format!("status = 'ACCEPTED' and referral_id is not null and consent_text_id = '{text}' and ip_address is not null");
         assert_eq!(count(&clinic, "referral_submissions", &stored).await, 1);
@@ -63,7 +73,12 @@ fn a_letter_becomes_a_referral_and_its_sender_can_ask_what_became_of_it() {
         let token = receipt["status_token"].as_str().unwrap();
         let (status, state) = world.get(None, &format!("/referral-submissions/public-status?token={token}")).await;
         assert_eq!((status, &state), (200, &json!({"status": "ACCEPTED", "referral_status": "SENT"})));
-        world.truth().await.execute("update enamel.referral_submissions set token_expires_at = now() where tenant_id = $1", &[&clinic.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute("update enamel.referral_submissions set token_expires_at = now() where tenant_id = $1", &[&clinic.id])
+            .await
+            .unwrap();
         for token in [token, "x", &"A".repeat(64)] {
             assert_eq!(world.get(None, &format!("/referral-submissions/public-status?token={token}")).await.0, 404);
         }
@@ -94,7 +109,12 @@ fn what_breaks_a_rule_is_refused_and_leaves_nothing() {
         }
         assert_eq!(count(&clinic, "referral_submissions", "true").await, 0);
         // Unknown and inactive: one answer.
-        world.truth().await.execute("update enamel.referral_links set status = 'INACTIVE' where tenant_id = $1", &[&clinic.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute("update enamel.referral_links set status = 'INACTIVE' where tenant_id = $1", &[&clinic.id])
+            .await
+            .unwrap();
         let off = world.post(None, &format!("/refer/{slug}"), letter(world, &slug, json!({})).await).await;
         let never = world.post(None, "/refer/never-was", letter(world, "never-was", json!({})).await).await;
         assert_eq!((off.0, &off.1["code"], &off.1["title"]), (404, &never.1["code"], &never.1["title"]));
@@ -121,9 +141,13 @@ fn what_looks_bad_waits_for_a_person() {
             let body = letter(world, &slug, json!({"reason": "see https://evil.example"})).await;
             assert_eq!(world.post(None, &format!("/refer/{slug}"), body).await.0, 200, "the sender learns nothing");
         }
-        assert_eq!((count(&clinic, "referrals", "true").await, count(&clinic, "referral_submissions", "status = 'QUARANTINED'").await), (0, 2));
+        assert_eq!(
+            (count(&clinic, "referrals", "true").await, count(&clinic, "referral_submissions", "status = 'QUARANTINED'").await),
+            (0, 2)
+        );
         assert_eq!(count(&clinic, "notifications", "resource_type = 'ReferralSubmission'").await, 2);
-        let rows = world.truth().await.query("select id from enamel.referral_submissions where tenant_id = $1", &[&clinic.id]).await.unwrap();
+        let rows =
+            world.truth().await.query("select id from enamel.referral_submissions where tenant_id = $1", &[&clinic.id]).await.unwrap();
         let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         let staff = clinic.staff();
         assert_eq!(run(&staff, "releaseReferralSubmission", Some(ids[0]), json!({})).await.err().unwrap().faults[0].field, "reason");

@@ -67,7 +67,8 @@ fn what_may_not_be_sent_is_not() {
         drop(scope);
         let weak = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewReferral]);
         assert_eq!(run(&weak, "sendReferral", Some(retired.id), json!({})).await.err().unwrap().code.status, 403);
-        let teeth = json!({"referral_type": "OUTGOING", "patient_name": "A", "patient_dob": "1980-01-01", "reason": "R", "fdi_teeth": ["19"]});
+        let teeth =
+            json!({"referral_type": "OUTGOING", "patient_name": "A", "patient_dob": "1980-01-01", "reason": "R", "fdi_teeth": ["19"]});
         assert_eq!(create(&staff, &REFERRAL, teeth).await.unwrap_err().faults[0].field, "fdi_teeth");
     });
 }
@@ -118,7 +119,10 @@ fn what_came_in_is_matched_by_a_person() {
 
         let matched = record(run(&staff, "matchReferralPatient", Some(made.id), json!({"create": true})).await.unwrap());
         let patient = read(&staff, &PATIENT, matched.uuid("patient_id").unwrap()).await.unwrap();
-        assert_eq!((patient.text("first_name"), patient.text("last_name"), patient.text("dob")), (Some("Ana"), Some("Silva"), Some("1980-02-29")));
+        assert_eq!(
+            (patient.text("first_name"), patient.text("last_name"), patient.text("dob")),
+            (Some("Ana"), Some("Silva"), Some("1980-02-29"))
+        );
         assert_eq!((patient.text("phone_mobile"), patient.get("contact_email").is_null()), (Some("+4930123456"), true));
         assert!(patient.flag("needs_identity_check"));
         assert_eq!(read(&staff, &REFERRAL_FILE, file.id).await.unwrap().uuid("patient_id"), Some(patient.id));

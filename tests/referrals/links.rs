@@ -66,7 +66,10 @@ fn an_address_that_was_left_leads_to_its_form_and_to_no_other() {
             let refused = run(&ours.staff(), "regenerateReferralLink", Some(link.id), json!({"slug": reserved})).await.err().unwrap();
             assert_eq!((refused.code.status, refused.faults[0].field.as_str()), (422, "slug"));
         }
-        assert_eq!(patch(&ours.staff(), &REFERRAL_LINK, link.id, link.version, json!({"slug": "other-name"})).await.unwrap_err().code.status, 422);
+        assert_eq!(
+            patch(&ours.staff(), &REFERRAL_LINK, link.id, link.version, json!({"slug": "other-name"})).await.unwrap_err().code.status,
+            422
+        );
         // Switched off, it answers like one that never was.
         patch(&ours.staff(), &REFERRAL_LINK, link.id, link.version, json!({"status": "INACTIVE"})).await.unwrap();
         let (off, never) = (world.get(None, &format!("/refer/{old}")).await, world.get(None, "/refer/never-was").await);

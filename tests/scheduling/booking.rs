@@ -18,7 +18,8 @@ const BUSY: &str = "conflict";
 fn a_booked_time_says_where_when_and_who() {
     world::with(async |world| {
         let practice = Practice::open(world, "Europe/Berlin").await;
-        let buffered = json!({"code": "LONG", "name": "Long", "duration_minutes": 45, "buffer_before_minutes": 10, "buffer_after_minutes": 5});
+        let buffered =
+            json!({"code": "LONG", "name": "Long", "duration_minutes": 45, "buffer_before_minutes": 10, "buffer_after_minutes": 5});
         let buffered = create(&practice.staff, &APPOINTMENT_TYPE, buffered).await.unwrap().id;
         let mut wish = practice.wish(super::at("2027-07-01T08:00:00Z"));
         wish["appointment_type_id"] = json!(buffered);
@@ -52,7 +53,8 @@ fn input_may_give_start_and_duration_and_a_moved_start_keeps_the_length() {
         let by_duration = create(&practice.staff, &APPOINTMENT, base(json!({"duration_minutes": 50}))).await.unwrap();
         assert_eq!(by_duration.get("end_at"), &json!(enamel::kernel::table::value::instant_text(start + TimeDelta::minutes(50))));
         let end = start + TimeDelta::minutes(20);
-        let moved = patch(&practice.staff, &APPOINTMENT, by_duration.id, 1, json!({"start_at": start + TimeDelta::hours(3)})).await.unwrap();
+        let moved =
+            patch(&practice.staff, &APPOINTMENT, by_duration.id, 1, json!({"start_at": start + TimeDelta::hours(3)})).await.unwrap();
         assert_eq!((moved.int("duration_minutes"), moved.version), (Some(50), 2));
         let by_end = create(&practice.staff, &APPOINTMENT, base(json!({"end_at": end}))).await.unwrap();
         assert_eq!(by_end.int("duration_minutes"), Some(20));
@@ -128,7 +130,8 @@ fn what_does_not_fit_is_refused_by_its_field() {
     world::with(async |world| {
         let practice = Practice::open(world, "Europe/Berlin").await;
         let staff = &practice.staff;
-        let elsewhere = create(staff, &LOCATION, json!({"name": "Elsewhere", "country": "DE", "time_zone": "Europe/Berlin"})).await.unwrap().id;
+        let elsewhere =
+            create(staff, &LOCATION, json!({"name": "Elsewhere", "country": "DE", "time_zone": "Europe/Berlin"})).await.unwrap().id;
         let hygiene = json!({"code": "HYG", "name": "Hygiene", "allowed_provider_types": ["HYGIENIST"]});
         let hygiene = create(staff, &APPOINTMENT_TYPE, hygiene).await.unwrap().id;
         let gone = create(staff, &APPOINTMENT_TYPE, json!({"code": "OLD", "name": "Old", "is_active": false})).await.unwrap().id;

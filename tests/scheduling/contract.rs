@@ -15,7 +15,9 @@ fn other_spellings_of_a_state_are_understood() {
         let made = practice.book(ahead(3)).await;
         practice.act("cancelAppointment", made.id, json!({"reason": "x"})).await.unwrap();
         practice.book(ahead(3)).await;
-        for (word, found) in [("Canceled", 1), ("cancelled", 1), ("Cancelled", 1), ("CANCELLED", 1), ("scheduled", 1), ("NoShow", 0), ("Pending", 0)] {
+        for (word, found) in
+            [("Canceled", 1), ("cancelled", 1), ("Cancelled", 1), ("CANCELLED", 1), ("scheduled", 1), ("NoShow", 0), ("Pending", 0)]
+        {
             let (status, page) = world.get(Some(&token), &format!("/appointments?status={word}")).await;
             assert_eq!((status, page["items"].as_array().map(Vec::len)), (200, Some(found)), "{word}: {page}");
         }
@@ -83,7 +85,8 @@ fn the_feed_names_no_patient() {
         practice.act("cancelAppointment", off.id, json!({"reason": "ill"})).await.unwrap();
         let token = practice.clinic.token("TENANT_ADMIN").await;
         let feed = async |token: &str| {
-            let answer = world.http.get(format!("{}/api/v1/appointments/calendar-feed", world.base_url)).bearer_auth(token).send().await.unwrap();
+            let answer =
+                world.http.get(format!("{}/api/v1/appointments/calendar-feed", world.base_url)).bearer_auth(token).send().await.unwrap();
             assert_eq!(answer.status().as_u16(), 200);
             assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/calendar"));
             answer.text().await.unwrap()

@@ -19,7 +19,10 @@ fn a_visit_goes_from_confirmed_to_done_and_its_encounter_with_it() {
         let practice = Practice::open(world, &noon_zone()).await;
         let recalls = json!({"name": "Prophylaxis", "interval_months": 6, "interval_days": 1});
         let recalls = create(&practice.staff, &RECALL_TYPE, recalls).await.unwrap().id;
-        let due = create(&practice.staff, &RECALL, json!({"patient_id": practice.patient, "recall_type_id": recalls, "due_on": "2026-01-01"})).await.unwrap();
+        let due =
+            create(&practice.staff, &RECALL, json!({"patient_id": practice.patient, "recall_type_id": recalls, "due_on": "2026-01-01"}))
+                .await
+                .unwrap();
         let mut wish = practice.wish(Utc::now() + TimeDelta::minutes(20));
         wish["recall_id"] = json!(due.id);
         let made = practice.try_book(wish).await.unwrap();
@@ -75,7 +78,10 @@ fn check_in_is_on_the_day_and_needs_somebody_who_sees_the_patient() {
         assert_eq!(why(practice.act("checkInAppointment", tomorrow.id, json!({})).await), ("state.move_refused", "start_at".into(), "day"));
         let nobody = json!({"patient_id": practice.patient, "location_id": practice.place, "start_at": Utc::now(), "duration_minutes": 15});
         let nobody = create(&practice.staff, &APPOINTMENT, nobody).await.unwrap();
-        assert_eq!(why(practice.act("checkInAppointment", nobody.id, json!({})).await), ("field.invalid", "provider_id".into(), "required"));
+        assert_eq!(
+            why(practice.act("checkInAppointment", nobody.id, json!({})).await),
+            ("field.invalid", "provider_id".into(), "required")
+        );
         // A visit that is called off takes its encounter with it.
         patch(&practice.staff, &APPOINTMENT, nobody.id, 1, json!({"provider_id": practice.dentist})).await.unwrap();
         practice.act("checkInAppointment", nobody.id, json!({})).await.unwrap();
@@ -89,7 +95,10 @@ fn a_no_show_waits_for_its_grace_and_can_be_taken_back_while_the_time_is_free() 
     world::with(async |world| {
         let practice = Practice::open(world, &noon_zone()).await;
         let soon = practice.book(Utc::now() - TimeDelta::minutes(5)).await;
-        assert_eq!(why(practice.act("markAppointmentNoShow", soon.id, json!({})).await), ("state.move_refused", "start_at".into(), "grace"));
+        assert_eq!(
+            why(practice.act("markAppointmentNoShow", soon.id, json!({})).await),
+            ("state.move_refused", "start_at".into(), "grace")
+        );
         let missed = practice.book(Utc::now() - TimeDelta::minutes(50)).await;
         let gone = practice.act("markAppointmentNoShow", missed.id, json!({})).await.unwrap();
         assert!(gone.text("status") == Some("NO_SHOW") && gone.text("no_show_at").is_some());
@@ -110,7 +119,10 @@ fn a_cancellation_says_who_why_and_whether_it_was_late_and_frees_the_time() {
     world::with(async |world| {
         let practice = Practice::open(world, "Europe/Berlin").await;
         practice.decide("late_cancel_hours = 48").await;
-        assert_eq!(practice.act("cancelAppointment", practice.book(ahead(9)).await.id, json!({})).await.err().unwrap().faults[0].rule, "required");
+        assert_eq!(
+            practice.act("cancelAppointment", practice.book(ahead(9)).await.id, json!({})).await.err().unwrap().faults[0].rule,
+            "required"
+        );
         for (days, late) in [(1, true), (3, false)] {
             let mut wish = practice.wish(ahead(days));
             wish["operatory_id"] = json!(practice.chair);
@@ -146,7 +158,8 @@ fn of_two_moves_at_once_the_second_is_told() {
         let stranger = world.tenant("SOLO_PRACTICE", None).await.staff();
         assert_eq!(run(&stranger, "confirmAppointment", Some(made.id), json!({})).await.err().unwrap().code.status, 404);
         let mut scope = stranger.kernel.door.open(&stranger.context).await.unwrap();
-        let forged = format!("select * from sec.move_appointment('{}', '{}', {}, 'cancel', '{{}}')", practice.clinic.id, made.id, kept.version);
+        let forged =
+            format!("select * from sec.move_appointment('{}', '{}', {}, 'cancel', '{{}}')", practice.clinic.id, made.id, kept.version);
         assert_eq!(scope.rows_once(&forged, &[]).await.err().unwrap().code.status, 403);
     });
 }
@@ -162,7 +175,10 @@ fn a_confirmed_visit_confirms_the_booking_whose_deposit_is_settled() {
             let booking = json!({"patient_id": practice.patient, "appointment_id": made.id, "currency": "EUR"});
             let booking = create(&practice.staff, &BOOKING, booking).await.unwrap();
             truth.execute("set session_replication_role = replica", &[]).await.unwrap();
-            truth.execute("update enamel.bookings set deposit_status = $2, status = 'PENDING' where id = $1", &[&booking.id, &deposit]).await.unwrap();
+            truth
+                .execute("update enamel.bookings set deposit_status = $2, status = 'PENDING' where id = $1", &[&booking.id, &deposit])
+                .await
+                .unwrap();
             practice.act("confirmAppointment", made.id, json!({})).await.unwrap();
             assert_eq!(read(&practice.staff, &BOOKING, booking.id).await.unwrap().text("status"), Some(confirmed), "{deposit}");
         }

@@ -5,9 +5,9 @@ mod online;
 mod slots;
 mod waiting;
 
+use crate::world::World;
 use crate::world::operations::{create, record, run};
 use crate::world::tenants::Clinic;
-use crate::world::World;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use enamel::directory::provider::PROVIDER;
 use enamel::kernel::Caller;
@@ -38,11 +38,13 @@ impl Practice {
         let staff = clinic.staff();
         let place = create(&staff, &LOCATION, json!({"name": "Site", "country": "DE", "time_zone": zone})).await.unwrap().id;
         let chair = create(&staff, &OPERATORY, json!({"location_id": place, "name": "Chair 1"})).await.unwrap().id;
-        let dentist = create(&staff, &PROVIDER, json!({"full_name": "Dr. Ada Ember", "specialty": "General", "accepts_online_booking": true}))
-            .await
-            .unwrap()
-            .id;
-        let kind = json!({"code": "CHECK", "name": "Check-up", "online_bookable": true, "requires_confirmation": false, "encounter_type": "EXAM"});
+        let dentist =
+            create(&staff, &PROVIDER, json!({"full_name": "Dr. Ada Ember", "specialty": "General", "accepts_online_booking": true}))
+                .await
+                .unwrap()
+                .id;
+        let kind =
+            json!({"code": "CHECK", "name": "Check-up", "online_bookable": true, "requires_confirmation": false, "encounter_type": "EXAM"});
         let kind = create(&staff, &APPOINTMENT_TYPE, kind).await.unwrap().id;
         let patient = clinic.patient("Waiting").await.unwrap().id;
         Practice { world, clinic, staff, place, chair, dentist, kind, patient }
@@ -52,7 +54,10 @@ impl Practice {
     pub async fn decide(&self, settings: &str) {
         let truth = self.world.truth().await;
         truth
-            .execute("insert into enamel.tenant_settings (tenant_id, id) values ($1, $2) on conflict do nothing", &[&self.clinic.id, &Uuid::now_v7()])
+            .execute(
+                "insert into enamel.tenant_settings (tenant_id, id) values ($1, $2) on conflict do nothing",
+                &[&self.clinic.id, &Uuid::now_v7()],
+            )
             .await
             .unwrap();
         truth.execute(&format!("update enamel.tenant_settings set {settings} where tenant_id = $1"), &[&self.clinic.id]).await.unwrap();

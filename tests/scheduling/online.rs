@@ -24,7 +24,9 @@ fn a_patient_books_moves_confirms_and_cancels_their_own() {
         let made = record(run(&login, "bookAppointment", None, wish).await.unwrap());
         assert_eq!((made.patient, made.text("status"), made.text("source")), (Some(patient), Some("SCHEDULED"), Some("PORTAL")));
         assert!(!made.json.contains_key("notes"), "staff's notes are staff's");
-        let moved = record(run(&login, "rescheduleAppointment", Some(made.id), json!({"start_at": ahead(5) + TimeDelta::minutes(15)})).await.unwrap());
+        let moved = record(
+            run(&login, "rescheduleAppointment", Some(made.id), json!({"start_at": ahead(5) + TimeDelta::minutes(15)})).await.unwrap(),
+        );
         assert_eq!(moved.text("status"), Some("SCHEDULED"));
         let sure = record(run(&login, "confirmAppointment", Some(made.id), json!({})).await.unwrap());
         assert_eq!((sure.text("status"), sure.text("confirmed_via")), (Some("CONFIRMED"), Some("PORTAL")));
@@ -61,7 +63,11 @@ fn what_is_not_offered_is_not_booked_and_nobody_elses_is_touched() {
         }
         let other = practice.book(ahead(5)).await;
         assert_eq!(why(run(&login, "bookAppointment", None, wish(ahead(5))).await), offered, "taken");
-        assert_eq!(run(&login, "bookAppointment", None, practice.wish(ahead(6))).await.err().unwrap().code.status, 422, "for another patient");
+        assert_eq!(
+            run(&login, "bookAppointment", None, practice.wish(ahead(6))).await.err().unwrap().code.status,
+            422,
+            "for another patient"
+        );
         for (verb, body) in [("cancelAppointment", json!({"reason": "x"})), ("confirmAppointment", json!({}))] {
             assert_eq!(run(&login, verb, Some(other.id), body).await.err().unwrap().code.status, 404);
         }
@@ -125,7 +131,11 @@ fn a_held_time_is_the_holders_until_it_ends() {
         assert_eq!(why(refused), ("state.move_refused", "start_at".into(), "offered"));
         let until: chrono::DateTime<Utc> = held.text("held_until").unwrap().parse().unwrap();
         assert!(until <= Utc::now() + TimeDelta::minutes(11), "the clinic says how long");
-        assert_eq!(held.text("end_at"), Some(enamel::kernel::table::value::instant_text(start + TimeDelta::minutes(30)).as_str()), "and the kind of visit how much");
+        assert_eq!(
+            held.text("end_at"),
+            Some(enamel::kernel::table::value::instant_text(start + TimeDelta::minutes(30)).as_str()),
+            "and the kind of visit how much"
+        );
 
         assert_eq!(run(&loser, "releaseSlotHold", Some(held.id), json!({})).await.err().unwrap().code.status, 404);
         let stolen = run(&loser, "bookAppointment", None, json!({"hold_id": held.id, "patient_id": other})).await;
@@ -133,10 +143,20 @@ fn a_held_time_is_the_holders_until_it_ends() {
         let range = json!({"type": practice.kind, "from": start, "to": start + TimeDelta::minutes(1)});
         assert!(find(&loser, range.clone()).await.is_empty());
         let booked = record(run(&holder, "bookAppointment", None, json!({"hold_id": held.id})).await.unwrap());
-        assert_eq!((booked.patient, booked.text("status"), booked.uuid("provider_id")), (Some(patient), Some("SCHEDULED"), Some(practice.dentist)));
+        assert_eq!(
+            (booked.patient, booked.text("status"), booked.uuid("provider_id")),
+            (Some(patient), Some("SCHEDULED"), Some(practice.dentist))
+        );
         assert_eq!(read(&holder, &SLOT_HOLD, held.id).await.unwrap().text("status"), Some("USED"));
-        assert_eq!(why(run(&holder, "bookAppointment", None, json!({"hold_id": held.id})).await), ("state.move_refused", "hold_id".into(), "held"));
-        assert_eq!(practice.count("appointment_events where tenant_id = $1 and event_type = 'CREATED'").await, 1, "nobody's hold is an event");
+        assert_eq!(
+            why(run(&holder, "bookAppointment", None, json!({"hold_id": held.id})).await),
+            ("state.move_refused", "hold_id".into(), "held")
+        );
+        assert_eq!(
+            practice.count("appointment_events where tenant_id = $1 and event_type = 'CREATED'").await,
+            1,
+            "nobody's hold is an event"
+        );
     });
 }
 
@@ -181,7 +201,8 @@ fn patients_wait_without_saying_how_urgent_they_are() {
         let entry = create(&login, &WAITLIST_ENTRY, json!({"patient_id": patient, "priority": 99})).await.unwrap();
         assert_eq!(entry.int("priority"), Some(0));
         let entry = patch(&practice.staff, &WAITLIST_ENTRY, entry.id, 1, json!({"priority": 5})).await.unwrap();
-        let entry = patch(&login, &WAITLIST_ENTRY, entry.id, entry.version, json!({"priority": 99, "latest_date": "2030-01-01"})).await.unwrap();
+        let entry =
+            patch(&login, &WAITLIST_ENTRY, entry.id, entry.version, json!({"priority": 99, "latest_date": "2030-01-01"})).await.unwrap();
         assert_eq!(entry.int("priority"), Some(5));
         let gone = record(run(&login, "removeWaitlistEntry", Some(entry.id), json!({})).await.unwrap());
         assert_eq!(gone.text("status"), Some("REMOVED"));

@@ -38,7 +38,10 @@ fn weekly_hours_are_wall_time_and_survive_the_change_of_the_clocks() {
         );
         // 2028-10-29, 02:00 to 03:00 comes twice: three hours and a half.
         let long = starts(&practice, "2028-10-28T22:00:00Z", "2028-10-29T12:00:00Z").await;
-        assert_eq!((long.len(), long.first().unwrap().as_str(), long.last().unwrap().as_str()), (13, "2028-10-28T23:30", "2028-10-29T02:30"));
+        assert_eq!(
+            (long.len(), long.first().unwrap().as_str(), long.last().unwrap().as_str()),
+            (13, "2028-10-28T23:30", "2028-10-29T02:30")
+        );
         // Nine o'clock is nine o'clock in winter and in summer.
         assert_eq!(starts(&practice, "2028-03-20T00:00:00Z", "2028-03-21T00:00:00Z").await[0], "2028-03-20T08:00");
         assert_eq!(starts(&practice, "2028-03-27T00:00:00Z", "2028-03-28T00:00:00Z").await[0], "2028-03-27T07:00");
@@ -58,7 +61,8 @@ fn wall_times_that_do_not_exist_move_on_and_those_that_come_twice_are_their_firs
             ("Australia/Lord_Howe", "2026-04-05 01:45", "2026-04-04T14:45:00Z"),
             ("Asia/Kathmandu", "2026-06-01 12:00", "2026-06-01T06:15:00Z"),
         ] {
-            let found: DateTime<Utc> = truth.query_one("select kernel.at_local($1::text::timestamp, $2)", &[&wall, &zone]).await.unwrap().get(0);
+            let found: DateTime<Utc> =
+                truth.query_one("select kernel.at_local($1::text::timestamp, $2)", &[&wall, &zone]).await.unwrap().get(0);
             assert_eq!(found, at(utc), "{wall} {zone}");
         }
         // Whatever the hour of whatever day: what exists reads back as itself, and never later than a second reading.
@@ -85,9 +89,12 @@ fn blocked_closed_booked_and_held_times_are_gone_and_extra_ones_are_there() {
         let practice = Practice::open(world, "Etc/UTC").await;
         practice.decide("appointment_granularity_minutes = 15").await;
         let day = |clock: &str| format!("2028-05-01T{clock}:00Z");
-        practice.hours(json!({"kind": "WEEKLY", "day_of_week": 1, "start_time": "08:00", "end_time": "12:00", "valid_until": "2028-05-01"})).await;
+        practice
+            .hours(json!({"kind": "WEEKLY", "day_of_week": 1, "start_time": "08:00", "end_time": "12:00", "valid_until": "2028-05-01"}))
+            .await;
         practice.hours(json!({"kind": "EXTRA", "exception_date": "2028-05-01", "start_time": "23:00", "end_time": "24:00"})).await;
-        let block = practice.hours(json!({"kind": "BLOCKED", "exception_date": "2028-05-01", "start_time": "09:00", "end_time": "09:30"})).await;
+        let block =
+            practice.hours(json!({"kind": "BLOCKED", "exception_date": "2028-05-01", "start_time": "09:00", "end_time": "09:30"})).await;
         assert_eq!(block.text("end_time"), Some("09:30:00"));
         let closed = json!({"location_id": practice.place, "starts_at": day("10:00"), "ends_at": day("10:30"), "reason": "Drill"});
         create(&practice.staff, &SCHEDULE_CLOSURE, closed).await.unwrap();
@@ -165,7 +172,12 @@ fn strangers_see_what_may_be_booked_online_and_nothing_else() {
         let inner = create(&practice.staff, &APPOINTMENT_TYPE, json!({"code": "IN", "name": "Inner"})).await.unwrap().id;
         assert!(find(&patient, json!({"type": inner, "from": from, "to": to})).await.is_empty());
         assert!(!find(&practice.staff, json!({"type": inner, "from": from, "to": to})).await.is_empty());
-        world.truth().await.execute("update enamel.providers set accepts_online_booking = false where id = $1", &[&practice.dentist]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute("update enamel.providers set accepts_online_booking = false where id = $1", &[&practice.dentist])
+            .await
+            .unwrap();
         assert!(world.post(None, path, ask).await.1["slots"].as_array().unwrap().is_empty());
 
         let elsewhere = world.tenant("SOLO_PRACTICE", None).await;

@@ -22,16 +22,24 @@ fn a_free_time_is_offered_held_and_booked_and_the_later_visit_given_back() {
         later["patient_id"] = json!(patient);
         let later = practice.try_book(later).await.unwrap();
         let taken = practice.book(ahead(3)).await;
-        let entry = json!({"patient_id": patient, "appointment_id": later.id, "appointment_type_id": practice.kind, "location_id": practice.place});
+        let entry =
+            json!({"patient_id": patient, "appointment_id": later.id, "appointment_type_id": practice.kind, "location_id": practice.place});
         let entry = create(&practice.staff, &WAITLIST_ENTRY, entry).await.unwrap();
         let offer = |start| json!({"start_at": start, "provider_id": practice.dentist});
         assert_eq!(why(practice.act("offerWaitlistEntry", entry.id, offer(ahead(3))).await), ("conflict", "start_at".into(), "busy"));
-        assert_eq!(why(practice.act("offerWaitlistEntry", entry.id, offer(ahead(-3))).await), ("field.invalid", "start_at".into(), "range"));
+        assert_eq!(
+            why(practice.act("offerWaitlistEntry", entry.id, offer(ahead(-3))).await),
+            ("field.invalid", "start_at".into(), "range")
+        );
         assert_eq!(why(practice.act("offerWaitlistEntry", entry.id, json!({"start_at": ahead(3)})).await).1, "provider_id");
         assert_eq!(read(&practice.staff, &WAITLIST_ENTRY, entry.id).await.unwrap().text("status"), Some("WAITING"));
 
         practice.act("cancelAppointment", taken.id, json!({"reason": "ill"})).await.unwrap();
-        assert_eq!(practice.count("notifications where tenant_id = $1 and resource_type = 'WaitlistEntry'").await, 1, "somebody waits for it");
+        assert_eq!(
+            practice.count("notifications where tenant_id = $1 and resource_type = 'WaitlistEntry'").await,
+            1,
+            "somebody waits for it"
+        );
         let offered = practice.act("offerWaitlistEntry", entry.id, offer(ahead(3))).await.unwrap();
         assert!(offered.text("status") == Some("OFFERED") && offered.text("offered_at").is_some());
         assert_eq!(why(practice.act("offerWaitlistEntry", entry.id, offer(ahead(4))).await).0, "state.move_refused");
@@ -41,7 +49,11 @@ fn a_free_time_is_offered_held_and_booked_and_the_later_visit_given_back() {
 
         practice.act("offerWaitlistEntry", entry.id, offer(ahead(3))).await.unwrap();
         let truth = world.truth().await;
-        let hold: Uuid = truth.query_one("select id from enamel.slot_holds where patient_id = $1 and status = 'HELD'", &[&patient]).await.unwrap().get(0);
+        let hold: Uuid = truth
+            .query_one("select id from enamel.slot_holds where patient_id = $1 and status = 'HELD'", &[&patient])
+            .await
+            .unwrap()
+            .get(0);
         let booked = record(run(&login, "bookAppointment", None, json!({"hold_id": hold})).await.unwrap());
         assert_eq!(booked.text("source"), Some("WAITLIST"));
         assert_eq!(read(&practice.staff, &WAITLIST_ENTRY, entry.id).await.unwrap().text("status"), Some("BOOKED"));
@@ -62,7 +74,10 @@ fn recalls_rest_with_a_reason_and_one_of_a_group_is_open() {
         }
         let recall = |kind: Uuid| json!({"patient_id": practice.patient, "recall_type_id": kind, "due_on": "2027-01-01"});
         let first = create(&practice.staff, &RECALL, recall(types[0])).await.unwrap();
-        assert_eq!(why(create(&practice.staff, &RECALL, recall(types[1])).await), ("state.move_refused", "recall_type_id".into(), "exclusive"));
+        assert_eq!(
+            why(create(&practice.staff, &RECALL, recall(types[1])).await),
+            ("state.move_refused", "recall_type_id".into(), "exclusive")
+        );
         assert_eq!(practice.act("disableRecall", first.id, json!({})).await.err().unwrap().faults[0].rule, "required");
         let off = practice.act("disableRecall", first.id, json!({"reason": "moved away"})).await.unwrap();
         assert_eq!((off.text("status"), off.text("disable_reason")), (Some("DISABLED"), Some("moved away")));
@@ -80,7 +95,10 @@ fn a_recall_follows_its_appointment_back() {
     world::with(async |world| {
         let practice = Practice::open(world, "Etc/UTC").await;
         let kind = create(&practice.staff, &RECALL_TYPE, json!({"name": "Check", "interval_months": 12})).await.unwrap().id;
-        let due = create(&practice.staff, &RECALL, json!({"patient_id": practice.patient, "recall_type_id": kind, "due_on": "2027-01-01"})).await.unwrap().id;
+        let due = create(&practice.staff, &RECALL, json!({"patient_id": practice.patient, "recall_type_id": kind, "due_on": "2027-01-01"}))
+            .await
+            .unwrap()
+            .id;
         let mut wish = practice.wish(ahead(5));
         wish["recall_id"] = json!(due);
         let made = practice.try_book(wish.clone()).await.unwrap();
@@ -103,7 +121,8 @@ fn a_series_is_its_appointments_at_one_wall_time_without_closed_days() {
             json!({"patient_id": practice.patient, "appointment_type_id": practice.kind, "provider_id": practice.dentist, "location_id": practice.place,
                 "recurrence_rule": rule, "starts_on": from, "ends_on": to, "local_start_time": "08:30"})
         };
-        let made = create(&practice.staff, &APPOINTMENT_SERIES, series("FREQ=WEEKLY;BYDAY=TU;COUNT=4", "2028-03-14", "2028-12-31")).await.unwrap();
+        let made =
+            create(&practice.staff, &APPOINTMENT_SERIES, series("FREQ=WEEKLY;BYDAY=TU;COUNT=4", "2028-03-14", "2028-12-31")).await.unwrap();
         let truth = world.truth().await;
         let starts: Vec<chrono::DateTime<chrono::Utc>> = truth
             .query("select start_at from enamel.appointments where series_id = $1 order by start_at", &[&made.id])
@@ -140,7 +159,8 @@ fn a_series_is_its_appointments_at_one_wall_time_without_closed_days() {
 fn what_was_done_restarts_its_interval_and_replaces_its_group() {
     world::with(async |world| {
         let practice = Practice::open(world, &super::noon_zone()).await;
-        let kind = |name: &str, codes: &[&str]| json!({"name": name, "interval_months": 3, "trigger_codes": codes, "exclusive_group": "cleaning"});
+        let kind =
+            |name: &str, codes: &[&str]| json!({"name": name, "interval_months": 3, "trigger_codes": codes, "exclusive_group": "cleaning"});
         let prophylaxis = create(&practice.staff, &RECALL_TYPE, kind("Prophylaxis", &["T1110"])).await.unwrap().id;
         create(&practice.staff, &RECALL_TYPE, kind("Perio", &["T4910"])).await.unwrap();
         let open = json!({"patient_id": practice.patient, "recall_type_id": prophylaxis, "due_on": "2027-01-01"});

@@ -89,7 +89,10 @@ fn alternatives_and_parts() {
         let all = run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await;
         assert_eq!(why(all), (422, "item_ids".into()), "of a group somebody has to choose");
         let whole = record(accept(plan.id, &[bridge, cleaning]).await.unwrap());
-        assert_eq!((whole.text("status"), states(&whole)), (Some("ACCEPTED"), vec!["DECLINED".into(), "ACCEPTED".into(), "ACCEPTED".into()]));
+        assert_eq!(
+            (whole.text("status"), states(&whole)),
+            (Some("ACCEPTED"), vec!["DECLINED".into(), "ACCEPTED".into(), "ACCEPTED".into()])
+        );
         assert_eq!(whole.int("total_estimated_cost_minor"), Some(98_000), "what was declined is not in the sum");
 
         let plan = offered().await;
@@ -119,8 +122,15 @@ fn only_the_patient_and_their_clinic_answer_and_only_in_time() {
 
         let draft = desk.draft(json!([{"name": "x"}])).await;
         assert_eq!(why(run(&desk.staff, "acceptTreatmentPlan", Some(draft.id), json!({"revision_no": 1})).await).0, 409);
-        desk.sql(&format!("set session_replication_role = replica; update enamel.treatment_plans set expires_on = current_date - 1 where id = '{}'", plan.id)).await;
-        assert_eq!(why(run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await), (409, "The offer has expired.".into()));
+        desk.sql(&format!(
+            "set session_replication_role = replica; update enamel.treatment_plans set expires_on = current_date - 1 where id = '{}'",
+            plan.id
+        ))
+        .await;
+        assert_eq!(
+            why(run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await),
+            (409, "The offer has expired.".into())
+        );
 
         let declined = record(run(&desk.portal, "declineTreatmentPlan", Some(plan.id), json!({"reason": "too dear"})).await.unwrap());
         assert_eq!((declined.text("status"), states(&declined)), (Some("DECLINED"), vec!["DECLINED".into(); 2]));
@@ -156,5 +166,37 @@ fn an_estimate_reckons_with_the_policy_and_shows_its_steps() {
         }
         let empty = desk.draft(json!([])).await;
         assert_eq!(why(run(&desk.staff, "estimateTreatmentPlan", Some(empty.id), json!({})).await), (422, "treatment_details".into()));
+    });
+}
+
+#[test]
+fn over_http_the_patient_answers_and_a_proxy_only_with_the_scope_for_plans() {
+    world::with(async |world| {
+        let desk = Desk::open(world).await;
+        let (mine, theirs) = (desk.presented().await, desk.presented().await);
+        let accept = async |token: &str, plan: Uuid| {
+            let path = format!("/treatment-plans/{plan}/accept");
+            world.post(Some(token), &path, json!({"revision_no": 1})).await
+        };
+        let own = world.session(desk.login, None).await;
+        let (status, answer) = accept(&own, mine.id).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("ACCEPTED")), "{answer}");
+        let relative = world.user().await;
+        let token = world.session(relative, None).await;
+        let proxy = Uuid::now_v7();
+        desk.sql(&format!(
+            "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, granted_by, status, valid_from)
+             values ('{}', '{proxy}', '{}', '{relative}', 'SPOUSE', '{{clinical}}', 'CLINIC', 'ACTIVE', now() - interval '1 hour')",
+            desk.clinic.id, desk.patient
+        ))
+        .await;
+        assert_eq!(accept(&token, theirs.id).await.0, 404);
+        desk.sql(&format!("update enamel.patient_proxies set scopes = '{{plans}}' where id = '{proxy}'")).await;
+        let (status, answer) = accept(&token, theirs.id).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("ACCEPTED")), "{answer}");
+        let (status, shown) = world.get(Some(&own), &format!("/treatment-plans/{}/revisions", mine.id)).await;
+        assert_eq!(status, 200, "{shown}");
+        let (status, _) = world.get(Some(&own), &format!("/treatment-plans/{}/history", mine.id)).await;
+        assert_eq!(status, 403);
     });
 }

@@ -41,7 +41,8 @@ fn money_by_hand_is_recorded_and_given_back_never_more_than_was_taken() {
         let plan = foreign.presented().await;
         assert_eq!(take(json!({"patient_id": desk.patient, "amount_minor": 1, "method": "CASH", "plan_id": plan.id})).await.0, 422);
 
-        let refund = async |amount: i64| run(&desk.staff, "refundPayment", Some(paid.id), json!({"amount_minor": amount, "reason": "kind"})).await;
+        let refund =
+            async |amount: i64| run(&desk.staff, "refundPayment", Some(paid.id), json!({"amount_minor": amount, "reason": "kind"})).await;
         assert_eq!(record(refund(4_000).await.unwrap()).text("status"), Some("PARTIALLY_REFUNDED"));
         assert_eq!(why(refund(6_001).await), (422, "amount_minor".into()));
         let whole = record(refund(6_000).await.unwrap());
@@ -49,11 +50,8 @@ fn money_by_hand_is_recorded_and_given_back_never_more_than_was_taken() {
         assert_eq!(events().await[1..], [("REFUNDED".into(), 4_000), ("REFUNDED".into(), 6_000)]);
         assert_eq!(why(refund(1).await).0, 409);
         assert_eq!(why(run(&desk.portal, "refundPayment", Some(paid.id), json!({"amount_minor": 1, "reason": "x"})).await).0, 403);
-        let over = world
-            .truth()
-            .await
-            .execute("update enamel.payments set refunded_minor = amount_minor + 1 where id = $1", &[&paid.id])
-            .await;
+        let over =
+            world.truth().await.execute("update enamel.payments set refunded_minor = amount_minor + 1 where id = $1", &[&paid.id]).await;
         assert!(over.is_err(), "the database holds it too");
     });
 }
@@ -76,7 +74,11 @@ fn what_is_not_paid_can_be_called_off_and_cards_are_the_gateways() {
         let paid = desk.pay(json!({})).await;
         assert_eq!(why(run(&desk.portal, "cancelPayment", Some(paid.id), json!({})).await).0, 409);
         let card = asked().await;
-        desk.sql(&format!("set session_replication_role = replica; update enamel.payments set status = 'SUCCEEDED' where id = '{}'", card.id)).await;
+        desk.sql(&format!(
+            "set session_replication_role = replica; update enamel.payments set status = 'SUCCEEDED' where id = '{}'",
+            card.id
+        ))
+        .await;
         let refused = run(&desk.staff, "refundPayment", Some(card.id), json!({"amount_minor": 1, "reason": "x"})).await;
         assert_eq!(refused.err().unwrap().code.code, "not_supported");
     });
@@ -123,7 +125,10 @@ fn a_booking_waits_for_its_deposit_and_gives_it_back_by_the_rule() {
         let cancel = async |body| run(&desk.portal, "cancelBooking", Some(booking.id), body).await;
         assert_eq!(why(cancel(json!({})).await), (422, "reason".into()));
         let over = record(cancel(json!({"reason": "ill"})).await.unwrap());
-        assert_eq!((over.text("status"), over.text("deposit_status"), over.text("cancel_reason")), (Some("CANCELLED"), Some("REFUNDED"), Some("ill")));
+        assert_eq!(
+            (over.text("status"), over.text("deposit_status"), over.text("cancel_reason")),
+            (Some("CANCELLED"), Some("REFUNDED"), Some("ill"))
+        );
         assert_eq!(read(&desk.staff, &PAYMENT, short.id).await.unwrap().text("status"), Some("REFUNDED"));
         assert_eq!(contact().await, None);
         assert_eq!(why(cancel(json!({"reason": "x"})).await).0, 409);

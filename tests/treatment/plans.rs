@@ -150,9 +150,7 @@ fn a_cancelled_plan_takes_its_items_and_open_payments_along() {
         assert_eq!((over.text("status"), over.int("total_estimated_cost_minor")), (Some("CANCELLED"), Some(0)));
         assert_eq!(desk.count(&format!("treatment_plan_items where plan_id = '{}' and status = 'CANCELLED'", plan.id)).await, 2);
         assert_eq!(desk.count(&open).await, 0);
-        let told: i64 = desk
-            .count(&format!("audit_events where resource_id = '{}' and metadata->>'reason' = 'moved away'", plan.id))
-            .await;
+        let told: i64 = desk.count(&format!("audit_events where resource_id = '{}' and metadata->>'reason' = 'moved away'", plan.id)).await;
         assert_eq!(told, 1);
         assert_eq!(why(run(&desk.staff, "cancelTreatmentPlan", Some(plan.id), json!({"reason": "x"})).await).0, 409);
         let presented = desk.presented().await;

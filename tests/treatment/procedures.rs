@@ -80,7 +80,10 @@ fn a_plan_is_in_treatment_with_its_first_procedure_and_done_with_its_last() {
         run(&desk.staff, "cancelTreatmentPlanItem", Some(filling), json!({"reason": "not needed"})).await.unwrap();
         assert_eq!(plan_state().await, "COMPLETED", "every accepted item is done or cancelled");
         assert_eq!(why(run(&desk.staff, "cancelTreatmentPlanItem", Some(crown), json!({"reason": "x"})).await).0, 409);
-        assert_eq!(desk.count(&format!("payments where plan_id = '{}' and purpose = 'BALANCE' and amount_minor = 60000", plan.id)).await, 1);
+        assert_eq!(
+            desk.count(&format!("payments where plan_id = '{}' and purpose = 'BALANCE' and amount_minor = 60000", plan.id)).await,
+            1
+        );
     });
 }
 
@@ -92,7 +95,11 @@ fn starting_needs_a_visit_that_is_under_way() {
         let loose = desk.procedure(json!({})).await;
         assert_eq!(why(run(&desk.staff, "startProcedure", Some(loose.id), json!({})).await), (422, "encounter_id".into()));
         let held = desk.procedure(json!({"encounter_id": visit.encounter})).await;
-        desk.sql(&format!("set session_replication_role = replica; update enamel.encounters set status = 'COMPLETED' where id = '{}'", visit.encounter)).await;
+        desk.sql(&format!(
+            "set session_replication_role = replica; update enamel.encounters set status = 'COMPLETED' where id = '{}'",
+            visit.encounter
+        ))
+        .await;
         assert_eq!(why(run(&desk.staff, "startProcedure", Some(held.id), json!({})).await), (409, "encounter_id".into()));
         let other = Desk::open(world).await;
         assert_eq!(why(run(&other.staff, "startProcedure", Some(held.id), json!({})).await).0, 404);
@@ -127,12 +134,16 @@ fn completing_writes_materials_chart_recall_and_charge_and_voiding_takes_the_cha
         let wrong = json!({"materials": [{"description": "Composite"}, {"quantity": -1.0}]});
         assert_eq!(why(run(&desk.staff, "completeProcedure", Some(ready.id), wrong).await), (422, "materials[1].quantity".into()));
         assert_eq!(desk.count(&format!("procedure_materials where procedure_id = '{}'", ready.id)).await, 0, "all or nothing");
-        let body = json!({"end_at": "2026-03-31T08:40:00Z", "materials": [{"description": "Composite", "lot_number": "L1", "quantity": 1.5}]});
+        let body =
+            json!({"end_at": "2026-03-31T08:40:00Z", "materials": [{"description": "Composite", "lot_number": "L1", "quantity": 1.5}]});
         let done = desk.step("completeProcedure", ready.id, body).await;
         assert_eq!((done.text("status"), done.text("end_at")), (Some("COMPLETED"), Some("2026-03-31T08:40:00.000000Z")));
         let of = format!("where procedure_id = '{}'", done.id);
         assert_eq!(desk.count(&format!("procedure_materials {of} and lot_number = 'L1'")).await, 1);
-        assert_eq!(desk.count(&format!("chart_entries {of} and fdi_tooth = '26' and work_layer = 'COMPLETED' and superseded_at is null")).await, 1);
+        assert_eq!(
+            desk.count(&format!("chart_entries {of} and fdi_tooth = '26' and work_layer = 'COMPLETED' and superseded_at is null")).await,
+            1
+        );
         assert_eq!(desk.count(&format!("recalls where recall_type_id = '{kind}' and due_on = '2026-10-01' and status = 'DUE'")).await, 1);
         let charge = format!("payments where patient_id = '{}' and amount_minor = 12000 and purpose = 'BALANCE'", desk.patient);
         assert_eq!(desk.count(&format!("{charge} and status = 'PENDING'")).await, 1);
@@ -140,7 +151,8 @@ fn completing_writes_materials_chart_recall_and_charge_and_voiding_takes_the_cha
         let frozen = patch(&desk.staff, &PROCEDURE, done.id, done.version, json!({"tooth_number": "27"})).await;
         assert_eq!(told(frozen), (409, "Void the procedure and record it again.".into()));
         assert_eq!(why(run(&desk.staff, "cancelProcedure", Some(done.id), json!({"reason": "x"})).await).0, 409);
-        let outcome = json!({"patient_id": desk.patient, "procedure_id": done.id, "assessed_at": "2026-04-10T00:00:00Z", "outcome": "SUCCESS"});
+        let outcome =
+            json!({"patient_id": desk.patient, "procedure_id": done.id, "assessed_at": "2026-04-10T00:00:00Z", "outcome": "SUCCESS"});
         assert_eq!(create(&desk.staff, &CLINICAL_OUTCOME, outcome).await.unwrap().int("days_since"), Some(10));
         let of_nothing = json!({"patient_id": desk.patient, "assessed_at": "2026-04-10T00:00:00Z", "outcome": "SUCCESS"});
         assert_eq!(told(create(&desk.staff, &CLINICAL_OUTCOME, of_nothing).await), (422, "procedure_id".into()));

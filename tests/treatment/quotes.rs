@@ -70,15 +70,22 @@ fn a_submitted_quote_is_a_draft_plan_at_the_clinic_with_two_consents() {
         let (patient, plan) = (quote.uuid("clinic_patient_id").unwrap(), quote.uuid("clinic_plan_id").unwrap());
         assert_eq!(quote.text("status"), Some("SUBMITTED"));
         let made = read(&market.clinic.staff(), &TREATMENT_PLAN, plan).await.unwrap();
-        assert_eq!((made.text("status"), made.text("created_by_party"), made.uuid("patient_id")), (Some("DRAFT"), Some("PATIENT"), Some(patient)));
+        assert_eq!(
+            (made.text("status"), made.text("created_by_party"), made.uuid("patient_id")),
+            (Some("DRAFT"), Some("PATIENT"), Some(patient))
+        );
         assert_eq!((made.int("total_estimated_cost_minor"), made.text("notes")), (Some(80_000), Some("in summer")));
         assert_eq!(made.get("treatment_details")[0]["description"], "Veneer");
         let desk = &market.desk;
-        let consents = format!("consents where related_id = '{}' and text_snapshot = 'I agree.' and text_version = 3 and status = 'ACTIVE'", quote.id);
+        let consents =
+            format!("consents where related_id = '{}' and text_snapshot = 'I agree.' and text_version = 3 and status = 'ACTIVE'", quote.id);
         assert_eq!(desk.count(&format!("{consents} and consent_type = 'DATA_STORAGE' and recipient_tenant_id is null")).await, 1);
         let shared = format!("{consents} and consent_type = 'DATA_SHARING' and recipient_tenant_id = '{}'", market.clinic.id);
         assert_eq!(desk.count(&shared).await, 1);
-        assert_eq!(desk.count(&format!("patients where id = '{patient}' and tenant_id = '{}' and needs_identity_check", market.clinic.id)).await, 1);
+        assert_eq!(
+            desk.count(&format!("patients where id = '{patient}' and tenant_id = '{}' and needs_identity_check", market.clinic.id)).await,
+            1
+        );
         assert_eq!(desk.count(&format!("notifications where tenant_id = '{}' and audience = 'TENANT'", market.clinic.id)).await, 1);
         assert_eq!(read(&market.at_clinic(), &TREATMENT_PLAN, plan).await.unwrap().id, plan, "the patient sees it at the clinic");
         assert!(read(&desk.staff, &TREATMENT_PLAN, plan).await.is_err(), "the operator does not");
@@ -143,7 +150,8 @@ fn the_operator_hears_what_becomes_of_the_plan_and_a_withdrawn_quote_closes_it()
         assert_eq!(events, ["PLAN_CHANGED", "PLAN_CREATED", "PLAN_PRESENTED"]);
         // A plan of somebody else cannot speak for the quote.
         let stranger = Desk::open(world).await;
-        let body = json!({"patient_id": stranger.patient, "currency": "EUR", "source_quote_id": quote.id, "treatment_details": [{"name": "x"}]});
+        let body =
+            json!({"patient_id": stranger.patient, "currency": "EUR", "source_quote_id": quote.id, "treatment_details": [{"name": "x"}]});
         let forged = create(&stranger.staff, &TREATMENT_PLAN, body).await.unwrap();
         let before = market.events(quote.id).await.len();
         run(&stranger.staff, "presentTreatmentPlan", Some(forged.id), json!({})).await.unwrap();

@@ -41,7 +41,9 @@ fn a_revision_supersedes_and_resets_what_it_changes() {
 
         // Both revisions with their hashes, from either of the two plans, for the clinic and the patient.
         for (caller, of) in [(&desk.staff, plan.id), (&desk.portal, shown.id)] {
-            let Answer::Page(kept, None) = run(caller, "listRevisionsOfTreatmentPlan", Some(of), json!({})).await.unwrap() else { panic!() };
+            let Answer::Page(kept, None) = run(caller, "listRevisionsOfTreatmentPlan", Some(of), json!({})).await.unwrap() else {
+                panic!()
+            };
             let numbers: Vec<_> = kept.iter().map(|kept| kept.int("revision_no").unwrap()).collect();
             assert_eq!(numbers, [2, 1]);
             assert_ne!(kept[0].text("content_hash"), kept[1].text("content_hash"));

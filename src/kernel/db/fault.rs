@@ -89,8 +89,21 @@ impl From<tokio_postgres::Error> for Error {
 
 /// The rules that guards of the policies name.
 const GUARDS: &[&str] = &[
-    "complete", "day", "document", "empty", "exclusive", "grace", "held", "offered", "place", "provider_type", "range", "reference",
-    "required", "state", "visit",
+    "complete",
+    "day",
+    "document",
+    "empty",
+    "exclusive",
+    "grace",
+    "held",
+    "offered",
+    "place",
+    "provider_type",
+    "range",
+    "reference",
+    "required",
+    "state",
+    "visit",
 ];
 
 /// `patients_dob_check` on `patients` is about `dob`, as is its second rule `patients_dob_check1`;

@@ -241,8 +241,11 @@ async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Val
         let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
         match field.refers {
             Refers::Shared(target, column) => {
+                // Where the target has no such column, `deleted_at` is that of the row outside.
                 let sql = format!(
-                    "select tenant_id from {target} where tenant_id = any ((select sec.shared(0))::uuid[]) and id = $1 and deleted_at is null"
+                    "select x.tenant_id from (select null::timestamptz as deleted_at) o cross join lateral (
+                         select t.tenant_id from {target} t
+                          where t.tenant_id = any ((select sec.shared(0))::uuid[]) and t.id = $1 and deleted_at is null) x"
                 );
                 let rows = scope.rows_once(&sql, &[(id, Type::UUID)]).await?;
                 let owner: Uuid = rows.first().ok_or_else(unknown)?.try_get(0)?;

@@ -148,7 +148,9 @@ async fn released(scope: &mut Scope, call: &Call, study: &Study) -> Result<Recor
     }
     let inputs: Vec<String> = serde_json::from_value(version.get("input_types").clone()).map_err(Error::internal)?;
     match outside(version.get("intended_use"), &inputs, &study.modality, &study.code, study.age) {
-        Some(rule) => Err(Error::new(&error::INVALID).fault("model_version_id", rule, "The study is outside of the version's intended use.")),
+        Some(rule) => {
+            Err(Error::new(&error::INVALID).fault("model_version_id", rule, "The study is outside of the version's intended use."))
+        }
         None => Ok(version),
     }
 }

@@ -25,7 +25,8 @@ pub fn broken(guardrails: &Json, health: &Health) -> Option<&'static str> {
         ("max_latency_ms", health.mean_ms.unwrap_or_default()),
         ("max_override_rate", share(health.overridden, health.reviewed)),
     ];
-    let too_few = guardrails.get("min_jobs").is_some_and(|least| least.as_i64().is_none_or(|least| health.succeeded + health.failed < least));
+    let too_few =
+        guardrails.get("min_jobs").is_some_and(|least| least.as_i64().is_none_or(|least| health.succeeded + health.failed < least));
     if too_few {
         return Some("min_jobs");
     }

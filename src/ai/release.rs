@@ -147,7 +147,11 @@ async fn roll_out(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let was = store::lock(scope, &AI_MODEL_DEPLOYMENT, call.id()?, call.version, &call.caller.kernel.keys).await?;
     if was.text("status") == Some("CANARY") {
         if let Some(limit) = guardrails::broken(was.get("guardrails"), &health(scope, was.id).await?) {
-            return Err(Error::new(&error::CONFLICT).detail("A guardrail does not hold.").fault("guardrails", limit, "The trial is outside of it."));
+            return Err(Error::new(&error::CONFLICT).detail("A guardrail does not hold.").fault(
+                "guardrails",
+                limit,
+                "The trial is outside of it.",
+            ));
         }
         // Of a location's own deployments several may be in force.
         if was.text("rollout_strategy") != Some("LOCATION_GROUP") {
@@ -172,9 +176,11 @@ async fn replace(scope: &mut Scope, call: &Call, next: &Record) -> Result<()> {
     let keys = &call.caller.kernel.keys;
     for row in scope.rows(&FORMER, &[&next.tenant, &next.uuid("model_id"), &next.id]).await? {
         let former = store::lock(scope, &AI_MODEL_DEPLOYMENT, row.try_get(0)?, None, keys).await?;
-        let draft = Draft::default()
-            .set(&AI_MODEL_DEPLOYMENT, "status", Value::Text("DISABLED".to_owned()))?
-            .set(&AI_MODEL_DEPLOYMENT, "disabled_reason", Value::Text("Replaced by a newer deployment.".to_owned()))?;
+        let draft = Draft::default().set(&AI_MODEL_DEPLOYMENT, "status", Value::Text("DISABLED".to_owned()))?.set(
+            &AI_MODEL_DEPLOYMENT,
+            "disabled_reason",
+            Value::Text("Replaced by a newer deployment.".to_owned()),
+        )?;
         store::update(scope, &former, &draft, "disable", keys).await?;
     }
     Ok(())

@@ -52,7 +52,9 @@ async fn review(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let reviewer = scope.context().actor.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let edited = match (action, call.value("annotation")) {
         ("EDITED", Some(Value::Json(Json::Object(body)))) => Some(annotate(scope, call, &prediction, body.clone()).await?.id),
-        ("EDITED", _) => return Err(Error::new(&error::INVALID).fault("annotation", "required", "An edit brings the annotation as it should be.")),
+        ("EDITED", _) => {
+            return Err(Error::new(&error::INVALID).fault("annotation", "required", "An edit brings the annotation as it should be."));
+        }
         (_, Some(_)) => return Err(Error::new(&error::INVALID).fault("annotation", "value", "Only an edit brings an annotation.")),
         (_, None) => None,
     };

@@ -78,8 +78,7 @@ sql! {
          group by 1 order by 1";
 }
 
-static SPAN: &[Field] =
-    &[Field::date("from").required(), Field::date("to").required().doc("not included; at most two years later")];
+static SPAN: &[Field] = &[Field::date("from").required(), Field::date("to").required().doc("not included; at most two years later")];
 
 const fn view(id: &'static str, path: &'static str, doc: &'static str, gives: Gives, run: Run) -> Operation {
     Operation {

@@ -23,14 +23,7 @@ sql! {
         select status = 'ACTIVE' and deleted_at is null from webhook_subscriptions where tenant_id = $1 and id = $2 for share";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    gives: Gives,
-    run: Run,
-) -> Operation {
+const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
     Operation {
         id,
         method: Method::Post,
@@ -97,13 +90,17 @@ async fn rotate(call: Call) -> Result<Answer> {
         _ => Value::Instant(scope.now() + TimeDelta::hours(sealed::overlap_hours(&call))),
     };
     let secret = new_secret()?;
-    let draft = Draft::default()
-        .set(table, "previous_secret", former)?
-        .set(table, "previous_secret_expires_at", until)?
-        .set(table, "secret", Value::Text(secret.clone()))?;
+    let draft = Draft::default().set(table, "previous_secret", former)?.set(table, "previous_secret_expires_at", until)?.set(
+        table,
+        "secret",
+        Value::Text(secret.clone()),
+    )?;
     let record = sealed::kept(scope, &call, &was, &draft).await?;
-    let members =
-        [("id", json!(record.id)), ("secret", json!(secret)), ("previous_secret_expires_at", record.get("previous_secret_expires_at").clone())];
+    let members = [
+        ("id", json!(record.id)),
+        ("secret", json!(secret)),
+        ("previous_secret_expires_at", record.get("previous_secret_expires_at").clone()),
+    ];
     Ok(Answer::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
 }
 

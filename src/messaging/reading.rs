@@ -84,7 +84,7 @@ pub static READ_MESSAGE: Operation = Operation {
 /// Who only reads may not change a message: the security role notes it for them.
 async fn read_message(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let plane = scope.context().plane;
-    let sql = format!("select {} from sec.read_message($1) r", record::columns(&MESSAGE, plane, record::Width::Full));
+    let sql = format!("select {} from sec.read_message($1) r", record::columns(&MESSAGE, plane));
     let rows = scope.rows_once(&sql, &[(&call.id()?, Type::UUID)]).await?;
     let message = store::one(&MESSAGE, plane, &rows, &call.caller.kernel.keys).await?;
     scope.did(Action::Read, &message);
@@ -121,13 +121,13 @@ async fn search(call: Call) -> Result<Answer> {
         _ => i32::try_from(PAGE_SIZE).unwrap_or(i32::MAX),
     };
     let (plane, conversation) = (caller.context.plane, call.uuid("conversation_id"));
-    let sql = format!("select {} from sec.search_messages($1, $2, $3) r", record::columns(&MESSAGE, plane, record::Width::Full));
+    let sql = format!("select {} from sec.search_messages($1, $2, $3) r", record::columns(&MESSAGE, plane));
     let mut scope = caller.kernel.door.open(&caller.context).await?;
     let rows = scope.rows_once(&sql, &[(&words, Type::TEXT), (&conversation, Type::UUID), (&most, Type::INT4)]).await?;
     scope.commit().await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        found.push(record::decode(&MESSAGE, plane, record::Width::Full, row, &caller.kernel.keys).await?);
+        found.push(record::decode(&MESSAGE, plane, row, &caller.kernel.keys).await?);
     }
     caller.searched(&caller.context, &MESSAGE, &found).await?;
     Ok(Answer::Page(found, None))

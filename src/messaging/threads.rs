@@ -91,7 +91,7 @@ async fn by_patient(
     more: &[(Param<'static>, Type)],
 ) -> Result<Answer> {
     let id = call.id()?;
-    let sql = format!("select {} from {function} r", record::columns(table, Plane::Patient, record::Width::Full));
+    let sql = format!("select {} from {function} r", record::columns(table, Plane::Patient));
     let mut params: Vec<(Param<'_>, Type)> = vec![(&id, Type::UUID)];
     params.extend(more.iter().cloned());
     let rows = scope.rows_once(&sql, &params).await?;

@@ -107,7 +107,7 @@ pub static CANCEL: Operation = step(
 /// Whom a step is allowed the definition says, not the table: the security role takes it and writes the log of steps.
 async fn through(scope: &mut Scope, call: &Call, function: &str, id: Uuid, more: &[(Param<'_>, Type)]) -> Result<Answer> {
     let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&WORKFLOW_INSTANCE, plane, record::Width::Full));
+    let sql = format!("select {} from {function} r", record::columns(&WORKFLOW_INSTANCE, plane));
     let mut params: Vec<(Param<'_>, Type)> = vec![(&id, Type::UUID)];
     params.extend(more.iter().cloned());
     let rows = scope.rows_once(&sql, &params).await?;

@@ -2,9 +2,9 @@
 
 use super::analyses::{allow, consent, on_trial, reader};
 use super::study;
+use crate::world;
 use crate::world::operations::{create, patch, read, record, run};
 use crate::world::tenants::Clinic;
-use crate::world;
 use enamel::ai::ai_prediction::AI_PREDICTION;
 use enamel::ai::research_dataset::RESEARCH_DATASET;
 use enamel::imaging::image_annotation::IMAGE_ANNOTATION;
@@ -91,7 +91,8 @@ fn teaching_needs_the_tenants_word_and_the_patients() {
         let staff = reader(&clinic).await;
         let case = case(&clinic).await;
         let id = prediction(&clinic, &case, None).await;
-        let teach = async || run(&staff, "reviewAiPrediction", Some(id), json!({"review_action": "CONFIRMED", "use_for_training": true})).await;
+        let teach =
+            async || run(&staff, "reviewAiPrediction", Some(id), json!({"review_action": "CONFIRMED", "use_for_training": true})).await;
         assert_eq!(teach().await.err().unwrap().faults[0].field, "use_for_training");
         let truth = world.truth().await;
         let settings = "insert into enamel.tenant_settings (tenant_id, id, allow_training_use) values ($1, gen_random_uuid(), true)";
@@ -153,8 +154,14 @@ fn a_withdrawn_data_set_ends_for_all_in_it() {
         let withdraw = async || run(&staff, "withdrawResearchDataset", Some(set.id), json!({"reason": "a mistake"})).await;
         assert_eq!(withdraw().await.err().unwrap().code.code, "state.move_refused");
         let truth = world.truth().await;
-        truth.execute("insert into enamel.research_dataset_members (tenant_id, id, dataset_id, pseudonym, patient_id, included_at)
-            values ($1, gen_random_uuid(), $2, 'P1', $3, now())", &[&clinic.id, &set.id, &patient]).await.unwrap();
+        truth
+            .execute(
+                "insert into enamel.research_dataset_members (tenant_id, id, dataset_id, pseudonym, patient_id, included_at)
+            values ($1, gen_random_uuid(), $2, 'P1', $3, now())",
+                &[&clinic.id, &set.id, &patient],
+            )
+            .await
+            .unwrap();
         for status in ["BUILDING", "PUBLISHED"] {
             truth.execute("update enamel.research_datasets set status = $2 where id = $1", &[&set.id, &status]).await.unwrap();
         }

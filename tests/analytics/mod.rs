@@ -24,17 +24,32 @@ fn referrals_are_counted_by_the_clinics_month() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         // The last of them is sent in March by UTC and in April in Berlin.
-        let lines = [("OUTGOING", "SENT", "2026-03-10 12:00Z"), ("OUTGOING", "DRAFT", "2026-03-10 12:00Z"), ("INCOMING", "SENT", "2026-03-31 21:30Z"),
-            ("INCOMING", "SENT", "2026-03-31 22:30Z")];
+        let lines = [
+            ("OUTGOING", "SENT", "2026-03-10 12:00Z"),
+            ("OUTGOING", "DRAFT", "2026-03-10 12:00Z"),
+            ("INCOMING", "SENT", "2026-03-31 21:30Z"),
+            ("INCOMING", "SENT", "2026-03-31 22:30Z"),
+        ];
         for (kind, status, at) in lines {
-            sql(world, &format!("insert into enamel.referrals (tenant_id, id, referral_type, patient_name, patient_dob, reason, status, sent_at)
-                values ('{}', gen_random_uuid(), '{kind}', 'A', '2000-01-01', 'pain', '{status}', '{at}')", clinic.id)).await;
+            sql(
+                world,
+                &format!(
+                    "set session_replication_role = replica;
+                insert into enamel.referrals (tenant_id, id, referral_type, contact_id, patient_name, patient_dob, reason, status, sent_at)
+                values ('{}', gen_random_uuid(), '{kind}', gen_random_uuid(), 'A', '2000-01-01', 'pain', '{status}', '{at}')",
+                    clinic.id
+                ),
+            )
+            .await;
         }
         let months = report(&clinic, "getReferralsPerMonth", "months").await;
-        assert_eq!(months, [
-            json!({"month": "2026-03", "referral_type": "INCOMING", "count": 1, "completed": 0}),
-            json!({"month": "2026-03", "referral_type": "OUTGOING", "count": 1, "completed": 0}),
-        ]);
+        assert_eq!(
+            months,
+            [
+                json!({"month": "2026-03", "referral_type": "INCOMING", "count": 1, "completed": 0}),
+                json!({"month": "2026-03", "referral_type": "OUTGOING", "count": 1, "completed": 0}),
+            ]
+        );
         assert!(report(&world.tenant("SOLO_PRACTICE", None).await, "getReferralsPerMonth", "months").await.is_empty());
         let weak = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewAnalytics]);
         let span = json!({"from": "2026-03-01", "to": "2026-04-01"});
@@ -61,13 +76,16 @@ fn chairs_are_used_in_open_hours() {
             values ('{t}', gen_random_uuid(), '{provider}', 'BLOCKED', '2026-03-09');
             insert into enamel.schedule_closures (tenant_id, id, starts_at, ends_at, reason)
             values ('{t}', gen_random_uuid(), '2026-03-16 06:00+01', '2026-03-16 10:00+01', 'paint');
-            insert into enamel.appointments (tenant_id, id, patient_id, location_id, start_at, end_at, local_start, time_zone, status)
-            values ('{t}', gen_random_uuid(), gen_random_uuid(), '{place}', '2026-03-02 08:00+01', '2026-03-02 09:30+01', '', 'Europe/Berlin', 'COMPLETED'),
-                   ('{t}', gen_random_uuid(), gen_random_uuid(), '{place}', '2026-03-02 10:00+01', '2026-03-02 11:00+01', '', 'Europe/Berlin', 'CANCELLED');")).await;
+            insert into enamel.appointments (tenant_id, id, patient_id, location_id, start_at, end_at, duration_minutes, local_start, time_zone, status)
+            values ('{t}', gen_random_uuid(), gen_random_uuid(), '{place}', '2026-03-02 08:00+01', '2026-03-02 09:30+01', 90, '', 'Europe/Berlin', 'COMPLETED'),
+                   ('{t}', gen_random_uuid(), gen_random_uuid(), '{place}', '2026-03-02 10:00+01', '2026-03-02 11:00+01', 60, '', 'Europe/Berlin', 'CANCELLED');")).await;
         let lines = report(&clinic, "getChairUtilisation", "locations").await;
         // Five Mondays of four hours and the extra two; one Monday blocked, two hours of another closed.
-        assert_eq!(lines, [json!({"location_id": place, "name": "Main", "appointments": 1, "booked_minutes": 90,
-            "open_minutes": (5 * 4 + 2 - 4 - 2) * 60, "utilisation": 90.0 / 960.0})]);
+        assert_eq!(
+            lines,
+            [json!({"location_id": place, "name": "Main", "appointments": 1, "booked_minutes": 90,
+            "open_minutes": (5 * 4 + 2 - 4 - 2) * 60, "utilisation": 90.0 / 960.0})]
+        );
         assert!(report(&world.tenant("SOLO_PRACTICE", None).await, "getChairUtilisation", "locations").await.is_empty());
     });
 }
@@ -86,7 +104,10 @@ fn plans_are_accepted_in_whole_and_in_part() {
             insert into enamel.treatment_plan_items (tenant_id, id, plan_id, patient_id, code_system, description, currency, estimated_fee_minor, quantity, status, sequence_order)
             values ('{t}', gen_random_uuid(), '{part}', '{patient}', 'LOCAL', 'T1234', 'EUR', 100, 2, 'ACCEPTED', 1),
                    ('{t}', gen_random_uuid(), '{part}', '{patient}', 'LOCAL', 'T1235', 'EUR', 700, 1, 'DECLINED', 2);")).await;
-        assert_eq!(report(&clinic, "getPlanAcceptance", "currencies").await, [json!({"currency": "EUR", "presented": 3, "presented_minor": 2400,
-            "accepted": 2, "accepted_minor": 1200, "acceptance": 2.0 / 3.0})]);
+        assert_eq!(
+            report(&clinic, "getPlanAcceptance", "currencies").await,
+            [json!({"currency": "EUR", "presented": 3, "presented_minor": 2400,
+            "accepted": 2, "accepted_minor": 1200, "acceptance": 2.0 / 3.0})]
+        );
     });
 }

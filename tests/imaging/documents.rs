@@ -1,9 +1,9 @@
 //! Documents become final and signed and stay so; studies and grants are called off.
 
 use crate::patients::portal_login;
+use crate::world;
 use crate::world::operations::{create, patch, read, record, retire, run};
 use crate::world::tenants::Clinic;
-use crate::world;
 use enamel::imaging::document::DOCUMENT;
 use enamel::imaging::document_grant::DOCUMENT_GRANT;
 use enamel::imaging::image_annotation::IMAGE_ANNOTATION;
@@ -118,23 +118,37 @@ fn a_revoked_grant_is_revoked_on_both_sides() {
         let (clinic, there) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
         let (patient, other) = (clinic.patient("Doe").await.unwrap().id, clinic.patient("Roe").await.unwrap().id);
         let (mine, theirs) = (file(&clinic, patient, "READY", "aa").await, file(&clinic, other, "READY", "bb").await);
-        let body = |file| json!({"patient_id": patient, "file_id": file, "grantee_tenant_id": there.id, "granted_at": "2026-01-01T00:00:00Z"});
-        assert_eq!(create(&clinic.staff(), &DOCUMENT_GRANT, body(theirs)).await.unwrap_err().code.code, "reference.unknown");
-        let grant = create(&clinic.staff(), &DOCUMENT_GRANT, body(mine)).await.unwrap();
+        let body = json!({"patient_id": patient, "file_id": theirs, "grantee_tenant_id": clinic.id, "granted_at": "2026-01-01T00:00:00Z"});
+        assert_eq!(create(&clinic.staff(), &DOCUMENT_GRANT, body).await.unwrap_err().faults[0].field, "file_id", "another patient's file");
         let truth = world.truth().await;
+        let grant = Uuid::now_v7();
+        truth
+            .execute(
+                "insert into enamel.document_grants (tenant_id, id, patient_id, file_id, grantee_tenant_id, granted_at)
+            values ($1, $2, $3, $4, $5, now())",
+                &[&clinic.id, &grant, &patient, &mine, &there.id],
+            )
+            .await
+            .unwrap();
         let copy = file(&there, there.patient("Doe").await.unwrap().id, "READY", "aa").await;
         let received = Uuid::now_v7();
-        truth.execute("insert into enamel.received_documents (tenant_id, id, source_tenant_id, grant_id, file_id, received_at)
-            values ($1, $2, $3, $4, $5, now())", &[&there.id, &received, &clinic.id, &grant.id, &copy]).await.unwrap();
-        assert_eq!(refused(&there.staff(), "revokeDocumentGrant", grant.id, json!({})).await, "not_found");
+        truth
+            .execute(
+                "insert into enamel.received_documents (tenant_id, id, source_tenant_id, grant_id, file_id, received_at)
+            values ($1, $2, $3, $4, $5, now())",
+                &[&there.id, &received, &clinic.id, &grant, &copy],
+            )
+            .await
+            .unwrap();
+        assert_eq!(refused(&there.staff(), "revokeDocumentGrant", grant, json!({})).await, "not_found");
         let login = portal_login(world, clinic.id, patient).await;
         let person = world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL);
-        let done = record(run(&person, "revokeDocumentGrant", Some(grant.id), json!({})).await.unwrap());
+        let done = record(run(&person, "revokeDocumentGrant", Some(grant), json!({})).await.unwrap());
         assert!(done.text("revoked_at").is_some());
         let there_now = read(&there.staff(), &RECEIVED_DOCUMENT, received).await.unwrap();
         assert_eq!(there_now.text("revoked_at"), done.text("revoked_at"));
-        assert_eq!(refused(&clinic.staff(), "revokeDocumentGrant", grant.id, json!({})).await, "state.move_refused");
-        let frozen = truth.execute("update enamel.document_grants set revoked_at = null where id = $1", &[&grant.id]).await;
+        assert_eq!(refused(&clinic.staff(), "revokeDocumentGrant", grant, json!({})).await, "state.move_refused");
+        let frozen = truth.execute("update enamel.document_grants set revoked_at = null where id = $1", &[&grant]).await;
         assert!(frozen.is_err());
     });
 }
@@ -160,8 +174,10 @@ fn an_annotation_is_followed_by_its_next_version() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let staff = dentist(&clinic).await;
         let (_, object, patient) = crate::ai::study(&clinic, "INTRAORAL", "IO").await;
-        let body = |former: Option<Uuid>| json!({"imaging_object_id": object, "patient_id": patient, "source_type": "USER",
-            "author_user_id": staff.context.actor, "annotation_type": "POINTS", "geometry": {"points": [[1, 2]]}, "supersedes_id": former});
+        let body = |former: Option<Uuid>| {
+            json!({"imaging_object_id": object, "patient_id": patient, "source_type": "USER",
+            "author_user_id": staff.context.actor, "annotation_type": "POINTS", "geometry": {"points": [[1, 2]]}, "supersedes_id": former})
+        };
         let first = create(&staff, &IMAGE_ANNOTATION, body(None)).await.unwrap();
         let second = create(&staff, &IMAGE_ANNOTATION, body(Some(first.id))).await.unwrap();
         assert_eq!((second.int("version_no"), second.flag("is_current")), (Some(2), true));

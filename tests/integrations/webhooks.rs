@@ -1,8 +1,8 @@
 //! Where events may go, the secret they are signed with, and deliveries tried again.
 
+use crate::world;
 use crate::world::operations::{create, read, record, run};
 use crate::world::tenants::Clinic;
-use crate::world;
 use enamel::integrations::webhook_delivery::WEBHOOK_DELIVERY;
 use enamel::integrations::webhook_subscription::WEBHOOK_SUBSCRIPTION;
 use enamel::kernel::context::{Permission, Plane};
@@ -67,13 +67,17 @@ fn a_new_secret_is_shown_once_and_the_former_one_signs_on() {
         let held = read(&staff, &WEBHOOK_SUBSCRIPTION, hook.id).await.unwrap();
         assert!(!serde_json::to_string(&held.json).unwrap().contains("whsec_"));
         let truth = world.truth().await;
-        let row = truth.query_one("select secret_enc, previous_secret_enc from enamel.webhook_subscriptions where id = $1", &[&hook.id]).await.unwrap();
+        let row = truth
+            .query_one("select secret_enc, previous_secret_enc from enamel.webhook_subscriptions where id = $1", &[&hook.id])
+            .await
+            .unwrap();
         let keys = world.kernel.keys.of(clinic.id).await.unwrap();
         let open = |column, place| keys.open("webhook_subscriptions", column, hook.id, &row.get::<_, Vec<u8>>(place)).unwrap();
         assert_eq!(open("secret", 0), second["secret"].as_str().unwrap().as_bytes());
         assert_eq!(open("previous_secret", 1), first["secret"].as_str().unwrap().as_bytes());
         // Neither the change log nor the outbox has heard it.
-        let log = "select count(*) from enamel.change_log where record_id = $1 and new_values::text ilike '%whsec%' or new_values ? 'secret_enc'";
+        let log =
+            "select count(*) from enamel.change_log where record_id = $1 and new_values::text ilike '%whsec%' or new_values ? 'secret_enc'";
         assert_eq!(truth.query_one(log, &[&hook.id]).await.unwrap().get::<_, i64>(0), 0);
         let other = world.tenant("SOLO_PRACTICE", None).await;
         let foreign = run(&other.staff(), "rotateWebhookSubscriptionSecret", Some(hook.id), json!({})).await.err().unwrap();
@@ -92,7 +96,8 @@ fn a_subscription_rests_and_goes_on() {
         assert_eq!(record(step("pauseWebhookSubscription").await.unwrap()).text("status"), Some("PAUSED"));
         record(step("activateWebhookSubscription").await.unwrap());
         let truth = world.truth().await;
-        let set = "update enamel.webhook_subscriptions set status = 'DISABLED', consecutive_failures = 9, disabled_at = now() where id = $1";
+        let set =
+            "update enamel.webhook_subscriptions set status = 'DISABLED', consecutive_failures = 9, disabled_at = now() where id = $1";
         truth.execute(set, &[&hook.id]).await.unwrap();
         let again = record(step("activateWebhookSubscription").await.unwrap());
         assert_eq!((again.text("status"), again.int("consecutive_failures"), again.text("disabled_at")), (Some("ACTIVE"), Some(0), None));
@@ -109,8 +114,14 @@ fn what_failed_is_delivered_again() {
         let truth = world.truth().await;
         truth.execute("insert into enamel.webhook_events (tenant_id, id, event_type, resource_type, resource_id, occurred_at, sequence_no, payload)
             values ($1, $2, 'patients.update', 'patients', $2, now(), 1, '{}')", &[&clinic.id, &event]).await.unwrap();
-        truth.execute("insert into enamel.webhook_deliveries (tenant_id, id, subscription_id, event_id, status, attempt, error_details)
-            values ($1, $2, $3, $4, 'DEAD_LETTER', 8, 'gone')", &[&clinic.id, &delivery, &hook.id, &event]).await.unwrap();
+        truth
+            .execute(
+                "insert into enamel.webhook_deliveries (tenant_id, id, subscription_id, event_id, status, attempt, error_details)
+            values ($1, $2, $3, $4, 'DEAD_LETTER', 8, 'gone')",
+                &[&clinic.id, &delivery, &hook.id, &event],
+            )
+            .await
+            .unwrap();
         let again = async |caller| run(&caller, "redeliverWebhookDelivery", Some(delivery), json!({})).await;
         let weak = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewTenant]);
         assert_eq!(again(weak).await.err().unwrap().code.status, 403);

@@ -1,5 +1,6 @@
 //! Files and images: announced, uploaded over real HTTP, verified, read back through signed URLs.
 mod dicom_files;
+pub mod documents;
 mod downloads;
 mod headers;
 mod uploads;

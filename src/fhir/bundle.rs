@@ -6,6 +6,7 @@ use super::primitive::is_id;
 use super::search::{Query, form};
 use crate::kernel::error::{Error, MALFORMED, NOT_SUPPORTED, Result};
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// What a search found for one page.
@@ -177,7 +178,7 @@ fn target(url: &str, base: &str) -> Option<Target> {
 }
 
 /// The answer to one entry of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Reply {
     pub status: u16,
     pub location: Option<String>,

@@ -48,7 +48,7 @@ pub static CREATE_FILE: Operation = Operation {
         Field::flag("is_patient_visible").doc("true when left out; what a patient uploads, the patient sees"),
         Field::text("source"),
     ],
-    gives: Gives::Object("FileUpload", TICKET),
+    gives: Gives::Made("FileUpload", TICKET, &FILE),
     planes: &[Plane::Staff, Plane::Patient],
     permission: Permission::EditImaging,
     run: Run::Apart(|call| Box::pin(create(call))),
@@ -92,7 +92,8 @@ async fn create(call: Call) -> Result<Answer> {
     };
     within_limits(caller, tenant, size).await?;
     let file = announce(&call, tenant, patient, sha256).await?;
-    ticket(caller, file).await
+    let id = file.id;
+    Ok(Answer::Made(id, ticket(caller, file).await?))
 }
 
 async fn announce(call: &Call, tenant: Uuid, patient: Option<Uuid>, sha256: String) -> Result<Record> {
@@ -125,7 +126,7 @@ async fn link(call: Call) -> Result<Answer> {
     if file.text("status") != Some("PENDING") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Its upload has ended."));
     }
-    ticket(&call.caller, file).await
+    Ok(Answer::Object(ticket(&call.caller, file).await?))
 }
 
 /// Limits that are billed instead of refused (`hard_limit` off) are not the caller's concern here.
@@ -144,7 +145,7 @@ async fn within_limits(caller: &Caller, tenant: Uuid, size: i64) -> Result<()> {
 }
 
 /// The event is durable before the URL exists.
-async fn ticket(caller: &Caller, file: Record) -> Result<Answer> {
+async fn ticket(caller: &Caller, file: Record) -> Result<Map<String, Json>> {
     let (Some(size), Some(sha256)) = (file.int("file_size"), file.text("sha256")) else {
         return Err(Error::internal("a file was announced without its size and hash"));
     };
@@ -155,7 +156,7 @@ async fn ticket(caller: &Caller, file: Record) -> Result<Answer> {
     let signed = caller.kernel.storage.presign_put(&key, media_type, size, sha256, PUT_VALID_S_MAX).await?;
     let mut members = shown(&signed);
     members.insert("file".into(), Json::Object(file.json));
-    Ok(Answer::Object(members))
+    Ok(members)
 }
 
 /// Remembers that whoever holds the URL about to be signed can move the bytes of this file.

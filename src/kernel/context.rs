@@ -135,6 +135,10 @@ impl Permission {
             other => 1 << (other as u8),
         }
     }
+    /// What it allows changes nothing.
+    pub fn only_looks(self) -> bool {
+        self.word().starts_with("view_")
+    }
     pub fn parse(word: &str) -> Option<Permission> {
         Permission::ALL.iter().copied().find(|permission| permission.word() == word)
     }

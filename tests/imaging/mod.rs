@@ -52,7 +52,7 @@ pub async fn call(caller: &Caller, operation: &str, id: Option<Uuid>, body: Json
 
 pub async fn object(caller: &Caller, operation: &str, id: Option<Uuid>, body: Json) -> Result<Map<String, Json>> {
     match call(caller, operation, id, body).await? {
-        Answer::Object(members) => Ok(members),
+        Answer::Object(members) | Answer::Made(_, members) => Ok(members),
         _ => panic!("{operation} gave no object"),
     }
 }

@@ -1,6 +1,5 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
-pub mod idempotency;
 mod operations;
 pub mod query;
 mod resources;
@@ -70,7 +69,7 @@ impl Endpoint for Route {
             let table = match self {
                 Route::Verb(table, _) => Some(*table),
                 Route::Operation(operation) => match operation.gives {
-                    Gives::Record(table) | Gives::Created(table) | Gives::Page(table) => Some(table),
+                    Gives::Record(table) | Gives::Created(table) | Gives::Page(table) | Gives::Made(_, _, table) => Some(table),
                     _ => None,
                 },
             };
@@ -137,7 +136,7 @@ impl OpenApi for Rest {
                 registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.takes));
             }
             match operation.gives {
-                Gives::Object(name, fields) => {
+                Gives::Object(name, fields) | Gives::Made(name, fields, _) => {
                     registry.schemas.insert(name.to_owned(), schema::of_fields(operation.doc, fields));
                 }
                 Gives::Page(table) => {

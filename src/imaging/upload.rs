@@ -15,13 +15,8 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant: the limits that are kept, and the bytes that count where there is one.
-    LIMITS(UUID) = "
-        select max_file_bytes, max_storage_bytes,
-               case when max_storage_bytes is null then 0 else
-               (select coalesce(sum(file_size), 0)::bigint from files f
-                 where f.tenant_id = $1 and f.status <> 'DELETED' and f.deleted_at is null) end
-          from tenant_quotas where tenant_id = $1 and hard_limit";
+    /// $1 tenant. What all files take together is counted when one is announced, in its transaction.
+    LIMITS(UUID) = "select max_file_bytes from tenant_quotas where tenant_id = $1 and hard_limit";
 }
 
 const TICKET: &[Field] = &[
@@ -134,14 +129,12 @@ async fn within_limits(caller: &Caller, tenant: Uuid, size: i64) -> Result<()> {
     let scope = caller.kernel.door.open(&access::server(caller, tenant)).await?;
     let answers = scope.once(&[((&LIMITS).into(), vec![&tenant])]).await?;
     let Some(row) = answers.iter().flatten().next() else { return Ok(()) };
-    let (file_max, all_max, used): (Option<i64>, Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if file_max.is_some_and(|most| size > most) {
-        return Err(Error::new(&error::QUOTA_EXCEEDED).fault("file_size", "quota", "A file of the tenant may not be that large."));
+    match row.try_get::<_, Option<i64>>(0)? {
+        Some(most) if size > most => {
+            Err(Error::new(&error::QUOTA_EXCEEDED).fault("file_size", "quota", "A file of the tenant may not be that large."))
+        }
+        _ => Ok(()),
     }
-    if all_max.is_some_and(|most| used.saturating_add(size) > most) {
-        return Err(Error::new(&error::QUOTA_EXCEEDED).fault("file_size", "quota", "The tenant's storage is full."));
-    }
-    Ok(())
 }
 
 /// The event is durable before the URL exists.

@@ -1,4 +1,5 @@
 //! Governance: audit, mandates, history. Catalogue §3.
+pub mod anchor_copies;
 pub mod audit_anchor;
 pub mod audit_digest;
 pub mod audit_event;
@@ -13,6 +14,7 @@ mod ledger;
 pub mod phi_access_log;
 pub mod requests;
 pub mod sealer;
+pub mod unfinished;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;

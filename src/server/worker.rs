@@ -1,6 +1,9 @@
-//! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed. Several
-//! servers may do it at once; each takes what is there, and a bounded part of it.
+//! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed, exports
+//! whose server died are ended, and audit anchors are copied out of the database. Several servers may do it at once; each
+//! takes what is there, and a bounded part of it.
 
+use crate::governance::anchor_copies;
+use crate::governance::unfinished::tell_aborted;
 use crate::imaging::sweep::abandoned_uploads;
 use crate::kernel::Kernel;
 use crate::kernel::context::{Context, Plane};
@@ -68,6 +71,16 @@ pub async fn round(kernel: &Kernel, now: DateTime<Utc>) {
     }
     if let Err(failure) = uploads(kernel, now).await {
         tracing::warn!(error = %failure, "Could not sweep abandoned uploads");
+    }
+    match tell_aborted(kernel).await {
+        Ok(0) => {}
+        Ok(exports) => tracing::info!(exports, "Told the end of audit exports whose server died"),
+        Err(failure) => tracing::warn!(error = %failure, "Could not look for audit exports whose server died"),
+    }
+    match anchor_copies::keep(kernel).await {
+        Ok(0) => {}
+        Ok(anchors) => tracing::info!(anchors, "Copied audit anchors to the object store"),
+        Err(failure) => tracing::error!(error = %failure, "Audit anchors were not copied to the object store"),
     }
 }
 

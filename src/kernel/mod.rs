@@ -8,6 +8,7 @@ pub mod crypto;
 pub mod db;
 pub mod embedded;
 pub mod error;
+pub mod hex;
 pub mod json;
 pub mod operation;
 pub mod storage;

@@ -11,6 +11,7 @@ pub mod error;
 pub mod hex;
 pub mod json;
 pub mod operation;
+pub mod path;
 pub mod storage;
 pub mod table;
 pub mod telemetry;

@@ -4,7 +4,7 @@ use super::{answer, query};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::json::{DEPTH_MAX, parse_json_strict};
+use crate::kernel::json::{Limits, parse};
 use crate::kernel::table::{Draft, Table, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::http::{StatusCode, header};
@@ -118,7 +118,7 @@ pub fn object(request: &Request, bytes: &[u8]) -> Result<Map<String, Json>> {
     if !matches!(media, "application/json" | "application/merge-patch+json") {
         return Err(Error::new(&error::MEDIA_TYPE).detail("Send application/json."));
     }
-    match parse_json_strict(bytes, DEPTH_MAX)? {
+    match parse(bytes, Limits::BODY)? {
         Json::Object(members) => Ok(members),
         _ => Err(Error::new(&error::MALFORMED).detail("The body must be a JSON object.")),
     }

@@ -35,10 +35,19 @@ const PRIVATE_KEYS: &str = "$serde_json::private::";
 /// Reads one JSON document.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|wrong| {
-        let place = format!("The body is not UTF-8 at byte {}.", wrong.valid_up_to());
-        Error::new(&MALFORMED).detail(place).fault("", "utf8", "The text is not UTF-8.")
-    })?;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => read(text, limits),
+        Err(wrong) => {
+            // What is readable before it leads to the place.
+            let readable = std::str::from_utf8(&bytes[..wrong.valid_up_to()]).unwrap_or_default();
+            let place = read(readable, limits).err().and_then(|broken| broken.faults.into_iter().next()).map(|fault| fault.field);
+            let detail = format!("The body is not UTF-8 at byte {}.", wrong.valid_up_to());
+            Err(Error::new(&MALFORMED).detail(detail).fault(place.unwrap_or_default(), "utf8", "The text is not UTF-8."))
+        }
+    }
+}
+
+fn read(text: &str, limits: Limits) -> Result<Value> {
     let values_left = VALUES_BASE + text.len() / limits.bytes_per_value;
     let mut reader = Reader { text, at: 0, depth: 0, values_left, path: Path::new(), limits };
     reader.space();

@@ -115,7 +115,10 @@ fn a_body_is_named_from_its_own_root_and_bounded_as_its_kind_is() {
     assert_eq!(refusal(r#"{"a b":[1,]}"#, Limits::BODY), "?[1]|syntax");
     assert_eq!(refusal("[[[1]]]", Limits { depth_max: 2, ..Limits::BODY }), "[0][0]|depth");
     assert!(super::parse(b"[[1]]", Limits { depth_max: 2, ..Limits::BODY }).is_ok());
-    assert_eq!(super::parse(b"{\"a\":\"\xff\"}", Limits::BODY).unwrap_err().faults[0].rule, "utf8");
+    for (bytes, place) in [(&b"{\"a\":[{\"b\":\"\xff\"}]}"[..], "a[0].b"), (b"{\"a\":1}\xff", ""), (b"\"\xed\xa0\x80\"", "")] {
+        let fault = &super::parse(bytes, Limits::BODY).unwrap_err().faults[0];
+        assert_eq!((fault.field.as_str(), fault.rule), (place, "utf8"));
+    }
 }
 
 #[test]

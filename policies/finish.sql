@@ -13,7 +13,8 @@ begin
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
         -- What must be known before it is known who asks.
-        if f.nspname = 'sec' and f.proname in ('resolve_token', 'homes_of', 'client_of', 'tenant_of', 'member_elsewhere') then
+        if f.nspname = 'sec' and f.proname in ('resolve_token', 'homes_of', 'client_of', 'tenant_of', 'member_elsewhere',
+                                               'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;
         if f.nspname = 'kernel' and f.proname in ('fold', 'join_name', 'is_npi') then
@@ -35,3 +36,5 @@ grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, e
 grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
 grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
 grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;
+grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
+grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;

@@ -2,7 +2,9 @@
 select kernel.protect('audit_events', 'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/none',
     read => 'view_audit', patient => 'patient_id',
     staff_only => '{request_id,session_id,ip_address,user_agent,metadata}',
-    secret => '{detail_salt,leaf_hash,transaction_id}', sec => 'rws');
+    secret => '{detail_salt,leaf_hash,transaction_id}', sec => 'rws',
+    -- Who looked at a chart is for the patient and for those who decide about it in their place.
+    proxy => 'manage_consents/');
 select kernel.protect('audit_seals', 'audit=all/none jobs=all/none platform=all/none', home => 'catalogue', read => 'view_audit', sec => 'sa');
 select kernel.protect('audit_digests', 'staff=all/none audit=all/none jobs=all/none', read => 'view_audit', sec => 'sa');
 select kernel.protect('audit_anchors', 'staff=all/none audit=all/none jobs=all/none platform=all/none', home => 'catalogue', read => 'view_audit', sec => 'sa');
@@ -67,7 +69,7 @@ begin
     return (select u.full_name from enamel.audit_events e join enamel.users u on u.id = e.user_id
              where e.tenant_id = tenant and e.id = event and e.patient_id is not null and case
                  when c.scope = 'patient' then exists (
-                     select from sec.charts(0, c) h where h.tenant_id = e.tenant_id and h.patient_id = e.patient_id)
+                     select from sec.charts(0, c, 'manage_consents') h where h.tenant_id = e.tenant_id and h.patient_id = e.patient_id)
                  else e.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end);
 end $$;
 
@@ -104,3 +106,52 @@ begin
     return not sec.export_has_ended(tenant, export);
 end $$;
 grant execute on function pg_catalog.pg_advisory_lock(bigint), pg_catalog.pg_try_advisory_xact_lock(bigint) to enamel_sec;
+select kernel.protect('disclosures',
+    'staff=all/create group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_audit',
+    write => 'manage_governance', patient => 'patient_id');
+select kernel.protect('consent_texts',
+    'staff=all/create patient=linked/none audit=all/none auth=all/none jobs=all/none platform=all/create',
+    home => 'shared', read => 'view_tenant', write => 'manage_governance', rows => 'retired_at is null');
+select kernel.protect('data_retention_policies',
+    'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none', read => 'view_tenant',
+    write => 'manage_governance');
+select kernel.protect('legal_holds', 'staff=all/all group=all/none audit=all/none jobs=all/all',
+    read => 'view_tenant', write => 'manage_governance');
+select kernel.protect('legal_hold_items', 'staff=all/all group=all/none audit=all/none jobs=all/all',
+    read => 'view_tenant', write => 'manage_governance', patient => 'patient_id');
+select kernel.protect('break_glass_grants', 'staff=all/all audit=all/none jobs=all/all platform=all/all',
+    read => 'view_audit', patient => 'patient_id');
+select kernel.protect('data_dictionary_columns', 'staff=all/none audit=all/none jobs=all/none platform=all/all',
+    home => 'catalogue', read => 'view_tenant', write => 'manage_platform');
+select kernel.protect('retention_runs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
+    read => 'manage_governance', write => 'manage_governance');
+select kernel.protect('retention_items', 'staff=all/none audit=all/none jobs=all/all', read => 'manage_governance',
+    write => 'manage_governance', patient => 'patient_id');
+select kernel.protect('consents',
+    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'any/manage_consents');
+select kernel.protect('record_shares',
+    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id',
+    proxy => 'manage_consents/manage_consents');
+select kernel.protect('processor_agreements',
+    'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all', read => 'view_tenant',
+    write => 'manage_governance');
+select kernel.protect('dsar_requests', 'staff=all/all group=all/none patient=own/create audit=all/none jobs=all/all',
+    read => 'view_patient', write => 'manage_governance', patient => 'patient_id',
+    proxy => 'manage_consents/manage_consents');
+select kernel.moves('legal_holds', 'status', '{
+    ACTIVE>RELEASED}');
+select kernel.moves('break_glass_grants', 'status', '{
+    OPEN>CLOSED,OPEN>EXPIRED,CLOSED>REVIEWED,EXPIRED>REVIEWED}');
+select kernel.moves('retention_runs', 'status', '{
+    QUEUED>RUNNING,RUNNING>REVIEW,RUNNING>FAILED,REVIEW>APPROVED,REVIEW>CANCELLED,APPROVED>COMPLETED,
+    APPROVED>FAILED}');
+select kernel.moves('consents', 'status', '{
+    ACTIVE>REVOKED,ACTIVE>EXPIRED}');
+select kernel.moves('processor_agreements', 'status', '{
+    DRAFT>SIGNED,SIGNED>EXPIRED,SIGNED>TERMINATED}');
+select kernel.moves('dsar_requests', 'status', '{
+    RECEIVED>VERIFYING,VERIFYING>IN_PROGRESS,RECEIVED>IN_PROGRESS,IN_PROGRESS>EXTENDED,IN_PROGRESS>COMPLETED,
+    EXTENDED>COMPLETED,IN_PROGRESS>REFUSED,EXTENDED>REFUSED,VERIFYING>REFUSED,RECEIVED>WITHDRAWN,
+    VERIFYING>WITHDRAWN,IN_PROGRESS>WITHDRAWN,EXTENDED>WITHDRAWN}');

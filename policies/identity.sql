@@ -16,7 +16,9 @@ select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
     read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'r');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_users', sec => 'r');
+    read => 'view_tenant', write => 'manage_users', sec => 'rw');
+select kernel.protect('member_invitations', 'staff=all/all audit=all/none jobs=all/all',
+    read => 'manage_users', write => 'manage_users', sec => 'rw');
 select kernel.protect('roles', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     home => 'shared', read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('permissions', 'staff=all/none audit=all/none auth=all/none jobs=all/none platform=all/all',
@@ -42,6 +44,9 @@ create or replace trigger guard_grant before insert or update on enamel.role_per
     for each row execute function sec.guard_grant();
 create or replace trigger guard_grant before insert or update on enamel.user_roles
     for each row execute function sec.guard_grant();
+select kernel.guard_login('user_tenants');
+select kernel.guard_login('user_roles');
+select kernel.guard_login('team_members');
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
 
@@ -64,7 +69,8 @@ begin
            s.last_activity_at, r.codes,
            r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
                          then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
-           sec.template_caps('PATIENT')
+           -- What a patient may change of their own the policies say; the permissions for it let an application have less.
+           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_imaging')
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
@@ -119,6 +125,39 @@ begin
                     union select p.tenant_id from enamel.patient_proxies p where p.user_id = login)
        and (m.id is not null or sec.is_patient(login, t.id))
      order by 5 desc nulls last, t.name, t.id;
+end $$;
+
+-- The open invitations of a login, by the address it signs in with.
+create or replace function sec.invitations_of(login uuid) returns table (
+    tenant_id uuid, tenant_name text, id uuid, user_type text, expires_at timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select i.tenant_id, t.name, i.id, i.user_type, i.expires_at
+      from enamel.users u
+      join enamel.member_invitations i on i.email_key = u.email_key
+      join enamel.tenants t on t.id = i.tenant_id and t.status = 'ACTIVE'
+     where u.id = login and u.kind = 'HUMAN' and u.status = 'ACTIVE'
+       and i.accepted_at is null and i.deleted_at is null and i.expires_at > now()
+     order by i.created_at, i.tenant_id, i.id;
+end $$;
+
+-- The caller joins a tenant that has asked for them. A membership that had ended is taken up again. Null where nobody asked.
+create or replace function sec.accept_invitation(tenant uuid, invitation uuid) returns uuid language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); asked enamel.member_invitations; membership uuid;
+begin
+    if not exists (select from sec.invitations_of(c.actor) o where o.tenant_id = tenant and o.id = invitation) then return null; end if;
+    update enamel.member_invitations i set accepted_at = now()
+     where i.tenant_id = tenant and i.id = invitation and i.accepted_at is null and i.deleted_at is null returning i.* into asked;
+    if not found then return null; end if;
+    insert into enamel.user_tenants as m (tenant_id, id, user_id, user_type, title, status, joined_at)
+    values (tenant, gen_random_uuid(), c.actor, asked.user_type, asked.title, 'ACTIVE', now())
+    on conflict (tenant_id, user_id) where deleted_at is null
+    do update set status = 'ACTIVE', user_type = excluded.user_type, joined_at = now(), left_at = null
+    returning m.id into membership;
+    return membership;
 end $$;
 
 -- The client of a public id. Ids are 128 random bits, so the first one is the only one.

@@ -3,14 +3,15 @@
 create or replace function sec.withheld_studies() returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return coalesce((select array_agg(s.id) from sec.charts(0, sec.claims()) h
+    return coalesce((select array_agg(s.id) from sec.charts(0, sec.claims(), null) h
                        join enamel.imaging_studies s on s.tenant_id = h.tenant_id and s.patient_id = h.patient_id
                       where s.status = 'QUARANTINED'), '{}');
 end $$;
 select kernel.protect('files',
     'staff=all/all group=all/none patient=own/create share=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
-    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'r');
+    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'r',
+    proxy => 'any/documents');
 select kernel.protect('imaging_studies',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id', rows => 'status <> ''QUARANTINED''', sec => 'r');
@@ -64,3 +65,22 @@ select kernel.moves('files', 'status', '{
 select kernel.moves('imaging_studies', 'status', '{
     REGISTERED>AVAILABLE,REGISTERED>QUARANTINED,QUARANTINED>AVAILABLE,REGISTERED>CANCELLED,AVAILABLE>CANCELLED,
     QUARANTINED>CANCELLED}');
+
+select kernel.protect('devices', 'staff=all/all group=all/none audit=all/none jobs=all/all', read => 'view_imaging',
+    write => 'manage_tenant');
+select kernel.protect('documents',
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id',
+    rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''');
+select kernel.protect('document_grants', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+select kernel.protect('image_annotations',
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
+    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id', rows => 'source_type = ''USER''');
+select kernel.protect('received_documents',
+    'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/all', read => 'view_clinical',
+    write => 'view_clinical', patient => 'patient_id');
+select kernel.moves('devices', 'status', '{
+    ACTIVE>MAINTENANCE,MAINTENANCE>ACTIVE,ACTIVE>RETIRED,MAINTENANCE>RETIRED}');
+select kernel.moves('documents', 'status', '{
+    DRAFT>FINAL,DRAFT>SIGNED,FINAL>SIGNED,DRAFT>ENTERED_IN_ERROR,FINAL>ENTERED_IN_ERROR,SIGNED>ENTERED_IN_ERROR}');

@@ -72,7 +72,8 @@ begin
     if place is null then raise exception 'no permission %', permission; end if;
     return 1::bigint << (place - 1);
 end $$;
--- What a proxy's scopes let them see and do (catalogue 4.19). Demographics of the patient come with any scope.
+-- What a proxy's scopes let them see (catalogue 4.19). Demographics of the patient come with any scope; what a proxy may
+-- change, and what no permission stands for, is said by scope where the table is protected (proxy => 'read/write').
 create or replace function sec.proxy_caps(scopes text[]) returns bigint language sql immutable parallel safe as $$
     select kernel.bit('view_patient')
          | case when 'appointments' = any (scopes) then kernel.bit('view_schedule') else 0 end
@@ -92,8 +93,10 @@ begin
     return null;
 end $$;
 
--- The (tenant, patient) pairs of a login: own charts by portal account, others' by proxy. A launch may narrow to one.
-create or replace function sec.charts(cap bigint, c sec.claims)
+-- The (tenant, patient) pairs of a login: own charts by portal account, others' by a proxy that has the scope asked for, or
+-- one that stands for the permission. A launch may narrow to one.
+drop function if exists sec.charts(bigint, sec.claims);
+create or replace function sec.charts(cap bigint, c sec.claims, proxy text)
 returns table (tenant_id uuid, patient_id uuid) language plpgsql stable parallel restricted as $$
 begin
     if c.scope = 'patient' and c.caps & cap = cap then return query
@@ -102,7 +105,8 @@ begin
         union
         select p.tenant_id, p.patient_id from enamel.patient_proxies p
          where p.user_id = c.actor and p.status = 'ACTIVE' and p.valid_from <= now()
-           and (p.valid_until is null or p.valid_until > now()) and sec.proxy_caps(p.scopes) & cap = cap
+           and (p.valid_until is null or p.valid_until > now())
+           and case when proxy is null then sec.proxy_caps(p.scopes) & cap = cap else proxy = any (p.scopes) end
            and (c.subject is null or p.patient_id = c.subject);
     end if;
 end $$;
@@ -123,19 +127,22 @@ begin
                -- out of every other tenant.
                and (cap = 0 or exists (select from unnest(m.permissions) p
                                         where 1::bigint << (array_position(kernel.permissions(), p) - 1) = cap)));
-        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c) h);
+        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c, null) h);
         else return null;
     end case;
 end $$;
 
 create or replace function sec.patients(cap bigint) returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-begin return (select array_agg(distinct h.patient_id) from sec.charts(cap, sec.claims()) h); end $$;
+begin return (select array_agg(distinct h.patient_id) from sec.charts(cap, sec.claims(), null) h); end $$;
 
 -- Ids may be made by clients, so one id can stand in two clinics: the pair decides, not the two lists.
 create or replace function sec.pairs(cap bigint) returns bytea[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims()) h); end $$;
+begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims(), null) h); end $$;
+create or replace function sec.pairs(cap bigint, proxy text) returns bytea[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)) from sec.charts(cap, sec.claims(), proxy) h); end $$;
 
 -- Shared rows belong to the platform tenant and are read beside one's own.
 create or replace function sec.shared(cap bigint) returns uuid[] language plpgsql stable parallel restricted
@@ -183,6 +190,10 @@ create or replace function sec.stamp() returns trigger language plpgsql security
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
+    if tg_argv[0] = 'added' then
+        new.created_at := now(); new.created_by := c.actor;
+        return new;
+    end if;
     if tg_op = 'INSERT' then
         new.created_at := now(); new.created_by := c.actor; new.version := 1;
     else
@@ -201,7 +212,9 @@ end $$;
 -- Columns of no reader: hashes, factors, sealed credentials.
 create or replace function kernel.secrets() returns text[] language sql immutable parallel safe as $$
     select array['password_hash', 'token_hash', 'totp_secret_enc', 'credential_id', 'public_key', 'client_secret_hash',
-                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count'] $$;
+                 'previous_secret_hash', 'client_secret_enc', 'code_hash', 'code_challenge', 'failed_login_count',
+                 'gateway_customer_token_enc', 'gateway_method_token_enc', 'payment_method_token_enc', 'secret_enc',
+                 'refresh_secret_enc', 'previous_secret_enc', 'answer_token_hash', 'status_token_hash', 'bucket_salt'] $$;
 
 -- tg_argv: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version.
 create or replace function sec.log_change() returns trigger language plpgsql security definer
@@ -223,12 +236,12 @@ begin
     insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
                                    user_id, patient_id, record_version, occurred_at, request_id, created_by)
     values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, c.actor, patient,
-            (row_now ->> 'version')::bigint, clock_timestamp(),
+            coalesce((row_now ->> 'version')::bigint, 1), clock_timestamp(),
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid), c.actor);
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
-            jsonb_build_object('version', (row_now ->> 'version')::bigint), c.actor);
+            jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
     if tg_argv[1] <> '' then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
@@ -246,6 +259,9 @@ begin
                                  and attname = 'patient_id' and not attisdropped) then patient := 'patient_id'; end if;
     if exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass and attname = 'updated_at') then
         execute format('create trigger stamp before insert or update on enamel.%I for each row execute function sec.stamp(%L)', rel, soft);
+    else
+        -- A row that is only ever added says who added it.
+        execute format('create trigger stamp before insert on enamel.%I for each row execute function sec.stamp(%L)', rel, 'added');
     end if;
     execute format('create trigger log_change after insert or update or delete on enamel.%I for each row
                     execute function sec.log_change(%L, %L, %L)', rel, patient, parent, parent_column);
@@ -253,6 +269,47 @@ end $$;
 create or replace function sec.refuse_change() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 begin raise exception '% is append-only', tg_table_name using errcode = '55000'; end $$;
+
+-- ── What may not change any more ────────────────────────────────────────────────────────────────────────────────
+-- kernel.freeze('clinical_notes', $$old.status = 'SIGNED'$$, 'Write an amendment.', '{status,amended_at}'): while the
+-- condition holds, only the columns of the list change; the refusal says what to do instead.
+create or replace function kernel.freeze(rel text, condition text, instead text, but text[] default '{}') returns void
+language plpgsql as $$
+begin
+    execute format('create or replace trigger frozen before update on enamel.%I for each row when (%s)
+                    execute function kernel.refuse_frozen(%L, %L)', rel, condition, instead, but);
+end $$;
+create or replace function kernel.refuse_frozen() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare but text[] := tg_argv[1]::text[] || array['version', 'updated_at', 'updated_by'];
+begin
+    -- A merge of two patients' records carries rows from one to the other (sec.repoint_patient); it edits none.
+    if current_user = 'enamel_sec' then but := but || array['patient_id']; end if;
+    if (to_jsonb(new) - but) is distinct from (to_jsonb(old) - but) then
+        raise exception '% is frozen', tg_table_name using errcode = '55000', hint = tg_argv[0];
+    end if;
+    return new;
+end $$;
+-- kernel.freeze_with('claim_lines', 'claim_id', 'claims', $$p.status <> 'DRAFT'$$, 'Void the claim and write a new one.'):
+-- rows of a part are neither added nor changed while the whole (`p`) is in that state.
+create or replace function kernel.freeze_with(rel text, whole_column text, whole text, condition text, instead text,
+    but text[] default '{}') returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger frozen_with before insert or update on enamel.%I for each row
+                    execute function kernel.refuse_frozen_part(%L, %L, %L, %L, %L)',
+                   rel, whole_column, whole, condition, instead, but);
+end $$;
+create or replace function kernel.refuse_frozen_part() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare but text[] := tg_argv[4]::text[] || array['version', 'updated_at', 'updated_by']; frozen boolean;
+begin
+    if current_user = 'enamel_sec' then but := but || array['patient_id']; end if;
+    if tg_op = 'UPDATE' and (to_jsonb(new) - but) is not distinct from (to_jsonb(old) - but) then return new; end if;
+    -- Who may change the whole waits for a change of it that is under way.
+    execute format('select %s from enamel.%I p where p.tenant_id = $1 and p.id = $2%s', tg_argv[2], tg_argv[1],
+                   case when has_any_column_privilege('enamel.' || tg_argv[1], 'update') then ' for share' else '' end)
+       into frozen using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if frozen then raise exception '% is frozen', tg_table_name using errcode = '55000', hint = tg_argv[3]; end if;
+    return new;
+end $$;
 
 -- ── Nobody gives what they do not have ─────────────────────────────────────────────────────────────────────────
 -- Staff may put a permission into a role, and a role onto a person, only out of their own capabilities.
@@ -293,6 +350,30 @@ begin
         raise exception 'this login is known to others; only its person may change it' using errcode = '42501';
     end if;
     return new;
+end $$;
+
+-- Naming a login in a row of one's own shows who that is, so staff may name only logins their tenant knows already; any other
+-- id is answered as one that does not exist. People come in by an invitation they accept or by their identity provider.
+create or replace function sec.guard_login() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
+    if new.tenant_id is distinct from (sec.claims()).tenant
+       or exists (select from enamel.user_tenants m where m.tenant_id = new.tenant_id and m.user_id = new.user_id and m.deleted_at is null)
+       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = new.tenant_id and a.user_id = new.user_id)
+       or exists (select from enamel.patient_proxies p where p.tenant_id = new.tenant_id and p.user_id = new.user_id)
+       or exists (select from enamel.api_clients k where k.tenant_id = new.tenant_id and k.service_user_id = new.user_id) then
+        return new;
+    end if;
+    raise exception 'no such login' using errcode = '23503', table = tg_table_name, constraint = tg_table_name || '_user_id_fkey';
+end $$;
+create or replace function kernel.guard_login(rel text) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger guard_login before insert on enamel.%I for each row
+                    when (current_user = ''enamel_staff'' and new.user_id is not null) execute function sec.guard_login()', rel);
+    execute format('create or replace trigger guard_login_again before update on enamel.%I for each row
+                    when (current_user = ''enamel_staff'' and new.user_id is not null and new.user_id is distinct from old.user_id)
+                    execute function sec.guard_login()', rel);
 end $$;
 
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
@@ -373,10 +454,22 @@ end $$;
 --   create (insert only) or a list of columns (update only).
 -- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
 --   a login without a tenant), catalogue (everybody reads).
+-- Which plane reads all rows of a table it covers, and the permission it needs: what history is shown by.
+create table if not exists kernel.reach (
+    rel text not null, plane text not null, bit bigint not null, hidden text[] not null, primary key (rel, plane));
+alter table kernel.reach owner to enamel_owner;
+grant select on kernel.reach to enamel_sec;
+
+-- proxy: 'read/write', the words of patient_proxies.scopes that somebody acting for a patient needs; a word of 'any' reads
+--   with whatever scope stands for the permission. A patient's own login needs none of them, and the permission `write` only
+--   so that an application's narrower token stays narrower. What patients may change of a chart cannot leave it unsaid.
+drop function if exists kernel.protect(text, text, text, text, text, text, text, text[], text[], text);
 create or replace function kernel.protect(rel text, planes text, home text default 'tenant', read text default 'self',
     write text default 'self', patient text default null, rows text default null,
-    staff_only text[] default '{}', secret text[] default '{}', sec text default '') returns void language plpgsql as $$
+    staff_only text[] default '{}', secret text[] default '{}', sec text default '', proxy text default 'any/')
+returns void language plpgsql as $$
 declare
+    proxy_reads text := nullif(split_part(proxy, '/', 1), 'any'); proxy_writes text := nullif(split_part(proxy, '/', 2), '');
     t regclass := ('enamel.' || rel)::regclass; item text; plane text; can_read text; can_write text; role text;
     r bigint; w bigint; see text; change text; cols text; p record;
 begin
@@ -387,15 +480,27 @@ begin
     execute format('revoke all on %s from public, enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit,
                     enamel_auth, enamel_jobs, enamel_platform, enamel_log, enamel_sealer, enamel_sec', t);
     -- Column privileges outlive a table-wide REVOKE only when another grantor gave them; the owner is the one grantor.
+    delete from kernel.reach k where k.rel = protect.rel;
     foreach item in array regexp_split_to_array(planes, '\s+') loop
         plane := split_part(item, '=', 1); can_read := split_part(split_part(item, '=', 2), '/', 1);
         can_write := split_part(item, '/', 2); role := 'enamel_' || plane;
         -- What is published to linked patients, and who looked at their chart, needs no permission of theirs.
         r := case when plane in ('auth', 'jobs', 'platform') or plane in ('patient', 'share') and (can_read = 'linked' or read = 'view_audit')
                   then 0 else kernel.bit(read) end;
-        w := case when plane in ('auth', 'jobs', 'platform', 'patient') then 0 else kernel.bit(write) end;
-        see := kernel.policy_form(home, plane, can_read, r, patient, rows);
-        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane, can_read, w, patient, null);
+        if plane = 'patient' and can_write <> 'none' and home = 'tenant' and patient not in ('user_id', 'caller_id')
+           and proxy_writes is null then
+            raise exception 'which scope does a proxy need to change %?', rel;
+        end if;
+        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
+                  else kernel.bit(write) end;
+        see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
+        -- What is published to all linked patients is still written by each for their own chart only.
+        change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,
+            case when plane = 'patient' and can_read = 'linked' and patient is not null then 'own' else can_read end,
+            w, patient, null, proxy_writes);
+        if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
+            insert into kernel.reach values (rel, plane, r, secret);
+        end if;
         if can_read <> 'none' then
             execute format('create policy %I on %s for select to %I using (%s)', plane || '_r', t, role, see);
             select string_agg(quote_ident(attname), ', ' order by attnum) into cols from pg_attribute
@@ -433,6 +538,15 @@ begin
         execute format('create policy sec_u on %s for update to enamel_sec using (true) with check (true)', t);
         execute format('grant insert, update on %s to enamel_sec', t);
     end if;
+    -- A merge of two records takes along what points to the patient (sec.repoint_patient).
+    if home = 'tenant' and sec not like '%w%' and exists (select from pg_attribute where attrelid = t and attname = 'patient_id') then
+        execute format('create policy sec_m on %s for update to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
+        execute format('grant update (patient_id) on %s to enamel_sec', t);
+        if sec not like '%r%' then
+            execute format('create policy sec_mr on %s for select to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
+            execute format('grant select (tenant_id, patient_id) on %s to enamel_sec', t);
+        end if;
+    end if;
     -- What has expired is swept for every tenant by one function.
     if sec like '%d%' then
         execute format('create policy sec_d on %s for delete to enamel_sec using (true)', t);
@@ -450,10 +564,17 @@ begin
 end $$;
 
 -- AND-only, one expression per role and command; every call is an InitPlan.
-create or replace function kernel.policy_form(home text, plane text, extent text, cap bigint, patient text, rows text)
+drop function if exists kernel.policy_form(text, text, text, bigint, text, text);
+create or replace function kernel.policy_form(home text, plane text, extent text, cap bigint, patient text, rows text, proxy text)
 returns text language plpgsql as $$
-declare one boolean := plane in ('staff', 'jobs', 'platform', 'auth'); form text;
+declare
+    one boolean := plane in ('staff', 'jobs', 'platform', 'auth'); form text;
+    pairs text := format('sec.pairs(%s)', cap);
 begin
+    -- Where a proxy's scope decides, the pairs alone know it; the lists stay for the index.
+    if plane = 'patient' and extent = 'own' and home = 'tenant' and proxy is not null then
+        pairs := format('sec.pairs(%s, %L)', cap, proxy); cap := 0;
+    end if;
     form := case
         when home = 'catalogue' and plane in ('platform', 'jobs') then '(select sec.everything())'
         when home = 'catalogue' then format('(select sec.known(%s))', cap)
@@ -471,9 +592,28 @@ begin
             form := form || format(' and %I = (select sec.actor(%s))', patient, cap);
         else
             form := form || format(' and %I = any ((select sec.patients(%s))::uuid[])', patient, cap)
-                         || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select sec.pairs(%s))::bytea[])', patient, cap);
+                         || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select %s)::bytea[])', patient, pairs);
         end if;
     end if;
     if rows is not null and plane in ('patient', 'share') then form := form || ' and ' || rows; end if;
     return form;
+end $$;
+
+-- The versions of one record before that one, newest first: who, when, what. For planes that read every row of the table.
+create or replace function sec.history(rel text, record uuid, before bigint, most int)
+returns table (tenant_id uuid, record_version bigint, action text, occurred_at timestamptz, user_id uuid, request_id uuid,
+               reason text, changed_fields text[], new_values jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); may kernel.reach; homes uuid[];
+begin
+    select * into may from kernel.reach k where k.rel = history.rel and k.plane = c.plane;
+    if not found then raise exception 'no history for this plane' using errcode = '42501'; end if;
+    homes := case when c.plane = 'staff' then array[sec.tenant(may.bit)] else sec.tenants(may.bit) end;
+    return query
+        select l.tenant_id, l.record_version, l.action, l.occurred_at, l.user_id, l.request_id, l.reason,
+               array(select f from unnest(l.changed_fields) f where f <> all (may.hidden)), l.new_values - may.hidden
+          from enamel.change_log l
+         where l.tenant_id = any (homes) and l.table_name = history.rel and l.record_id = record
+           and l.record_version < coalesce(before, 9223372036854775807)
+         order by l.record_version desc limit least(most, 200);
 end $$;

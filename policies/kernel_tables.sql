@@ -12,7 +12,7 @@ select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/non
     read => 'view_audit', write => 'view_audit', patient => 'patient_id', sec => 'rw');
 -- What a FHIR client sent beyond our columns, sealed with the tenant's key; read beside the record it belongs to.
 select kernel.protect('fhir_extras',
-    'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all', patient => 'patient_id');
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id');
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back, spent refresh tokens and the sessions
 -- nothing refers to any more. Validity is always judged by time as well; this only keeps tables small. Rows removed.

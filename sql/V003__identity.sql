@@ -212,6 +212,33 @@ create index user_tenants_user_id_idx on user_tenants (tenant_id, user_id);
 create index user_tenants_default_location_id_idx on user_tenants (tenant_id, default_location_id);
 comment on table user_tenants is 'Membership of a user in a tenant. Sensitivity: pii.';
 select kernel.record('user_tenants');
+
+-- Somebody asked by e-mail to join a tenant; says nothing about whether a login has that address
+create table member_invitations (
+    tenant_id uuid not null references tenants (id),
+    id uuid not null,
+    email text not null check (email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and char_length(email) <= 254),
+    email_key text collate "C" not null generated always as (kernel.fold(email)) stored,
+    user_type text not null check (user_type in ('DENTIST', 'HYGIENIST', 'ASSISTANT', 'ADMIN', 'FRONT_DESK', 'PAYER_ANALYST', 'REGULATOR', 'DEVELOPER')),
+    title text check (char_length(title) <= 300),
+    expires_at timestamptz not null default now() + interval '14 days',
+    accepted_at timestamptz,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    updated_at timestamptz not null default now(),
+    updated_by uuid,
+    version bigint not null default 1,
+    deleted_at timestamptz,
+    delete_reason text check (char_length(delete_reason) <= 1000),
+    primary key (tenant_id, id)
+);
+create unique index member_invitations_email_key_key on member_invitations (tenant_id, email_key) nulls not distinct
+    where accepted_at is null and deleted_at is null;
+create index member_invitations_email_key_tenant_idx on member_invitations (email_key, tenant_id);
+comment on table member_invitations is 'Somebody asked by e-mail to join a tenant. Sensitivity: pii.';
+comment on column member_invitations.email is 'sensitivity: pii';
+select kernel.record('member_invitations');
+
 create trigger within_quota before insert on user_tenants for each row when (new.deleted_at is null and new.status <> 'DISABLED')
     execute function sec.within_quota('max_users');
 create trigger within_quota_again before update on user_tenants for each row

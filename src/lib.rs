@@ -1,13 +1,25 @@
 //! Enamel: the multi-tenant platform server for dentistry. ARCHITECTURE.md is the map.
+pub mod ai;
+pub mod analytics;
+pub mod billing;
+pub mod charting;
+pub mod claims;
 pub mod cli;
+pub mod clinical;
 pub mod dicom;
 pub mod directory;
 pub mod fhir;
 pub mod governance;
 pub mod identity;
 pub mod imaging;
+pub mod integrations;
 pub mod kernel;
+pub mod messaging;
 pub mod patients;
+pub mod reference;
+pub mod referrals;
+pub mod scheduling;
 pub mod server;
 pub mod tenancy;
+pub mod treatment;
 pub mod workflow;

@@ -1,4 +1,10 @@
 //! Directory: the clinic's providers and contacts. Catalogue §5.
+pub mod clinic_certification;
+pub mod clinic_image;
+pub mod clinic_package;
+pub mod clinic_profile;
+pub mod clinic_review;
+pub mod clinic_treatment;
 pub mod contact;
 pub mod fhir_practitioner;
 pub mod fhir_practitioner_role;
@@ -10,8 +16,18 @@ use crate::fhir::mapping::Mapping;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
-pub static TABLES: &[&Table] =
-    &[&provider::PROVIDER, &provider_identifier::PROVIDER_IDENTIFIER, &provider_location::PROVIDER_LOCATION, &contact::CONTACT];
+pub static TABLES: &[&Table] = &[
+    &provider::PROVIDER,
+    &provider_identifier::PROVIDER_IDENTIFIER,
+    &provider_location::PROVIDER_LOCATION,
+    &contact::CONTACT,
+    &clinic_profile::CLINIC_PROFILE,
+    &clinic_treatment::CLINIC_TREATMENT,
+    &clinic_package::CLINIC_PACKAGE,
+    &clinic_image::CLINIC_IMAGE,
+    &clinic_certification::CLINIC_CERTIFICATION,
+    &clinic_review::CLINIC_REVIEW,
+];
 
 /// The resource types of this room.
 pub static RESOURCES: &[&Mapping] = &[&fhir_practitioner::MAPPING, &fhir_practitioner_role::MAPPING];

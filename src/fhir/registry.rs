@@ -33,6 +33,16 @@ impl Interaction {
             Self::SearchType => "search-type",
         }
     }
+    /// The letter of a SMART scope that allows it.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Read | Self::Vread | Self::HistoryInstance => 'r',
+            Self::SearchType | Self::HistoryType => 's',
+            Self::Create => 'c',
+            Self::Update | Self::Patch => 'u',
+            Self::Delete => 'd',
+        }
+    }
 }
 
 /// A resource type and what can be done with it.

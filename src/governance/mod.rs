@@ -5,14 +5,27 @@ pub mod audit_digest;
 pub mod audit_event;
 pub mod audit_mandate;
 pub mod audit_seal;
+pub mod break_glass_grant;
 pub mod change_log_entry;
 pub mod cli;
+pub mod consent;
+pub mod consent_text;
+pub mod data_dictionary_column;
+pub mod data_retention_policy;
 mod digester;
+pub mod disclosure;
+pub mod dsar_request;
 pub mod export;
 pub mod keys;
 mod ledger;
+pub mod legal_hold;
+pub mod legal_hold_item;
 pub mod phi_access_log;
+pub mod processor_agreement;
+pub mod record_share;
 pub mod requests;
+pub mod retention_item;
+pub mod retention_run;
 pub mod sealer;
 pub mod unfinished;
 
@@ -28,6 +41,19 @@ pub static TABLES: &[&Table] = &[
     &audit_digest::AUDIT_DIGEST,
     &audit_anchor::AUDIT_ANCHOR,
     &audit_mandate::AUDIT_MANDATE,
+    &disclosure::DISCLOSURE,
+    &consent_text::CONSENT_TEXT,
+    &data_retention_policy::DATA_RETENTION_POLICY,
+    &legal_hold::LEGAL_HOLD,
+    &legal_hold_item::LEGAL_HOLD_ITEM,
+    &break_glass_grant::BREAK_GLASS_GRANT,
+    &data_dictionary_column::DATA_DICTIONARY_COLUMN,
+    &retention_run::RETENTION_RUN,
+    &retention_item::RETENTION_ITEM,
+    &consent::CONSENT,
+    &record_share::RECORD_SHARE,
+    &processor_agreement::PROCESSOR_AGREEMENT,
+    &dsar_request::DSAR_REQUEST,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[&requests::EXPORT, &requests::KEYS, &requests::SUMMARY, &requests::REVOKE];

@@ -1,4 +1,5 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
+mod accept_invitation;
 pub mod api_client;
 mod browser;
 mod client_operations;
@@ -6,6 +7,7 @@ mod copy_role;
 mod federation;
 mod grant;
 pub mod identity_provider;
+pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
 pub mod oidc;
@@ -45,6 +47,7 @@ pub static TABLES: &[&Table] = &[
     &user_mfa_factor::USER_MFA_FACTOR,
     &identity_provider::IDENTITY_PROVIDER,
     &user_tenant::USER_TENANT,
+    &member_invitation::MEMBER_INVITATION,
     &role::ROLE,
     &permission::PERMISSION,
     &role_permission::ROLE_PERMISSION,
@@ -68,6 +71,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::REMOVE_MEMBER,
     &user_operations::RESTORE_MEMBER,
     &user_operations::REVOKE_ROLE,
+    &accept_invitation::ACCEPT,
     &client_operations::REGISTER,
     &client_operations::ROTATE,
     &client_operations::SET_SCOPES,

@@ -1,7 +1,7 @@
 //! SMART v2 scopes: which words are granted, and which permissions they stand for.
 //!
 //! A scope can only narrow: what a person's token may do is what their roles allow *and* its scopes name. The permissions
-//! are coarser than the scopes, so the FHIR contract asks [`permits`] about each resource type as well.
+//! are coarser than the scopes, so both contracts ask [`permits`] about the resource type as well (`server/scopes.rs`).
 
 use crate::kernel::context::{Caps, Permission};
 use Permission::{
@@ -67,11 +67,11 @@ impl<'a> Resource<'a> {
     fn caps(self) -> Caps {
         let (see, change): (Vec<Permission>, Vec<Permission>) = match self.kind {
             "*" => (
-                Permission::ALL.iter().copied().filter(|permission| permission.word().starts_with("view_")).collect(),
+                Permission::ALL.iter().copied().filter(|permission| permission.only_reads()).collect(),
                 Permission::ALL
                     .iter()
                     .copied()
-                    .filter(|one| !one.word().starts_with("view_") && ![Own, DeleteData, ManagePlatform].contains(one))
+                    .filter(|one| !one.only_reads() && ![Own, DeleteData, ManagePlatform].contains(one))
                     .collect(),
             ),
             "Patient" | "RelatedPerson" | "Coverage" => (vec![ViewPatient], vec![EditPatient]),

@@ -1,5 +1,6 @@
 //! Signing in, renewing, changing tenants and ending, over REST (catalogue 2.20, C33).
 
+use super::accept_invitation::open_invitations;
 use super::grant::{self, Issued, Opening};
 use super::sign_in::{self, Home};
 use super::token::Kind;
@@ -151,7 +152,7 @@ pub(super) fn object(json: Json) -> Map<String, Json> {
 }
 
 /// The person's own session; an application's token does not steer it.
-fn own_session(call: &Call) -> Result<(Uuid, Uuid)> {
+pub(super) fn own_session(call: &Call) -> Result<(Uuid, Uuid)> {
     let context = &call.caller.context;
     let own = context.session.zip(context.actor).filter(|_| context.client.is_none());
     own.ok_or_else(|| Error::new(&error::FORBIDDEN).detail("An application's token cannot do this."))
@@ -213,6 +214,7 @@ static ME_FIELDS: &[Field] = &[
     Field::uuid("tenant_id").required(),
     Field::text("plane").required().doc("staff, patient, audit or platform"),
     Field::json("tenants").required().doc("id, name and slug of each tenant the person belongs to"),
+    Field::json("invitations").required().doc("id, tenant and user_type of each tenant that has asked the person to join"),
     Field::json("roles").required().doc("code, name and scope of each role in this tenant"),
     Field::texts("permissions").required(),
     Field::texts("scopes").required().doc("of an application's token; empty for a person's own"),
@@ -239,6 +241,7 @@ async fn me(call: Call) -> Result<Answer> {
     let person = scope.one(&PERSON, &[&user]).await?;
     let roles = scope.rows(&ROLES_OF, &[&user, &tenant]).await?;
     let homes = sign_in::homes(&mut scope, user).await?;
+    let invitations = if context.client.is_none() { open_invitations(&mut scope, user).await? } else { Vec::new() };
     scope.commit().await?;
     let roles: Vec<Json> = roles
         .iter()
@@ -258,7 +261,7 @@ async fn me(call: Call) -> Result<Answer> {
             "preferred_locale": person.try_get::<_, &str>("preferred_locale")?, "kind": person.try_get::<_, &str>("kind")?,
             "mfa_enabled": person.try_get::<_, bool>("mfa_enabled")?,
         },
-        "tenant_id": tenant, "plane": context.plane.word(), "tenants": tenants, "roles": roles, "permissions": context.caps.words(),
+        "tenant_id": tenant, "plane": context.plane.word(), "tenants": tenants, "invitations": invitations, "roles": roles, "permissions": context.caps.words(),
         "scopes": call.caller.scopes.as_ref(), "session_id": context.session, "api_client_id": context.client,
     }))))
 }

@@ -3,7 +3,7 @@
 use super::file::FILE;
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
-use crate::kernel::context::{Caps, Context, Plane};
+use crate::kernel::context::{Caps, Context, Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Record, store};
 use crate::sql;
@@ -14,10 +14,14 @@ sql! {
     OBJECT_KEY(UUID, UUID) = "select storage_key from files where tenant_id = $1 and id = $2";
     /// The clinics that know the login.
     CLINICS() = "select t from unnest((select sec.tenants(0))::uuid[]) t";
-    /// $1 tenant, $2 patient.
-    CHART_OPEN(UUID, UUID) = "select from patients where tenant_id = $1 and id = $2 and deleted_at is null";
-    /// $1 patient: the clinics in which the login may open that chart.
-    CHART_HOMES(UUID) = "select tenant_id from patients where id = $1 and deleted_at is null limit 2";
+    /// $1 tenant, $2 patient, $3 the permission to add files: as the policy of files has it.
+    CHART_OPEN(UUID, UUID, INT8) = "
+        select from patients where tenant_id = $1 and id = $2 and deleted_at is null
+           and uuid_send(tenant_id) || uuid_send(id) = any ((select sec.pairs($3, 'documents'))::bytea[])";
+    /// $1 patient, $2 as above: the clinics in which the login may add to that chart.
+    CHART_HOMES(UUID, INT8) = "
+        select tenant_id from patients where id = $1 and deleted_at is null
+           and uuid_send(tenant_id) || uuid_send(id) = any ((select sec.pairs($2, 'documents'))::bytea[]) limit 2";
 }
 
 /// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
@@ -42,7 +46,7 @@ pub async fn read(caller: &Caller, context: &Context, id: Uuid) -> Result<Record
 }
 
 /// A file whose upload this caller may end. Policies show a patient only what is ready, so the server looks for what
-/// that login itself began, in a chart it may still open.
+/// that login itself began, in a chart it may still add to.
 pub async fn upload(caller: &Caller, id: Uuid) -> Result<Record> {
     let found = match caller.context.plane {
         Plane::Patient => own_upload(caller, id).await,
@@ -79,14 +83,14 @@ async fn own_upload(caller: &Caller, id: Uuid) -> Result<Record> {
 
 async fn chart_is_open(caller: &Caller, tenant: Uuid, patient: Uuid) -> Result<bool> {
     let scope = caller.kernel.door.open(&caller.context).await?;
-    let answers = scope.once(&[((&CHART_OPEN).into(), vec![&tenant, &patient])]).await?;
+    let answers = scope.once(&[((&CHART_OPEN).into(), vec![&tenant, &patient, &Permission::EditImaging.bit()])]).await?;
     Ok(answers.iter().flatten().next().is_some())
 }
 
-/// The clinic of a chart the login may open. An id that stands in two clinics needs a login narrowed to one of them.
+/// The clinic of a chart the login may add to. An id that stands in two clinics needs a login narrowed to one of them.
 pub async fn home_of_chart(caller: &Caller, patient: Uuid) -> Result<Uuid> {
     let scope = caller.kernel.door.open(&caller.context).await?;
-    let answers = scope.once(&[((&CHART_HOMES).into(), vec![&patient])]).await?;
+    let answers = scope.once(&[((&CHART_HOMES).into(), vec![&patient, &Permission::EditImaging.bit()])]).await?;
     let homes = answers.iter().flatten().map(|row| row.try_get(0)).collect::<Result<Vec<Uuid>, _>>()?;
     match (homes.as_slice(), caller.context.tenant) {
         (homes, Some(tenant)) if homes.contains(&tenant) => Ok(tenant),

@@ -1,14 +1,19 @@
 //! Imaging: the file registry and the studies made of it. Catalogue §10.
 mod access;
 mod completion;
+pub mod device;
+pub mod document;
+pub mod document_grant;
 mod download;
 pub mod file;
+pub mod image_annotation;
 pub mod imaging_object;
 pub mod imaging_series;
 pub mod imaging_study;
 mod intake;
 pub mod media;
 mod quarantine;
+pub mod received_document;
 mod subject;
 pub mod sweep;
 mod upload;
@@ -17,8 +22,25 @@ use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
-pub static TABLES: &[&Table] =
-    &[&file::FILE, &imaging_study::IMAGING_STUDY, &imaging_series::IMAGING_SERIES, &imaging_object::IMAGING_OBJECT];
+pub static TABLES: &[&Table] = &[
+    &file::FILE,
+    &imaging_study::IMAGING_STUDY,
+    &imaging_series::IMAGING_SERIES,
+    &imaging_object::IMAGING_OBJECT,
+    &device::DEVICE,
+    &document::DOCUMENT,
+    &document_grant::DOCUMENT_GRANT,
+    &image_annotation::IMAGE_ANNOTATION,
+    &received_document::RECEIVED_DOCUMENT,
+];
+
+/// What these records are in FHIR, for the scopes of a token.
+pub static UNMAPPED: &[(&Table, &str)] = &[
+    (&file::FILE, "DocumentReference"),
+    (&imaging_study::IMAGING_STUDY, "ImagingStudy"),
+    (&imaging_series::IMAGING_SERIES, "ImagingStudy"),
+    (&imaging_object::IMAGING_OBJECT, "ImagingStudy"),
+];
 
 pub static OPERATIONS: &[&Operation] = &[
     &upload::CREATE_FILE,

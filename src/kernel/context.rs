@@ -136,8 +136,8 @@ impl Permission {
             other => 1 << (other as u8),
         }
     }
-    /// What it allows changes nothing.
-    pub fn only_looks(self) -> bool {
+    /// Whoever has it sees more and changes nothing.
+    pub fn only_reads(self) -> bool {
         self.word().starts_with("view_")
     }
     pub fn parse(word: &str) -> Option<Permission> {

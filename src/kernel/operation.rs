@@ -71,7 +71,7 @@ impl Operation {
     /// Whether an idempotency key holds. What only looks may run as often as it likes; before anybody is known a key would be
     /// nobody's, and signing in has guards of its own.
     pub fn keyed(&self) -> bool {
-        self.method == Method::Post && !self.permission.only_looks() && !self.planes.contains(&Plane::Auth)
+        self.method == Method::Post && !self.permission.only_reads() && !self.planes.contains(&Plane::Auth)
     }
     /// Whether its answer tells a secret, which is shown once.
     pub fn tells_secret(&self) -> bool {

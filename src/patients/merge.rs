@@ -12,8 +12,14 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::{Draft, Field, Record, Value, store};
+use crate::sql;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
+
+sql! {
+    /// $1 source, $2 the record that stays, $3 columns that follow in their own way or stay.
+    REPOINT(UUID, UUID, TEXT_ARRAY) = "select sec.repoint_patient($1, $2, $3)";
+}
 
 pub static MERGE: Operation = Operation {
     id: "mergePatient",
@@ -28,67 +34,58 @@ pub static MERGE: Operation = Operation {
     run: Run::Inside(|scope, call| Box::pin(merge(scope, call))),
 };
 
-/// A column that points to a patient, and how its rows follow a merge. In SQL, $1 is the tenant, $2 the source, $3 the
+/// A column that points to a patient and whose rows follow a merge in their own way; every other column with a foreign key
+/// to patients follows as it is (`sec.repoint_patient`). In SQL, $1 is the tenant, $2 the source, $3 the
 /// record that stays, and `r` the row.
 pub struct Pointer {
     pub table: &'static str,
     pub column: &'static str,
-    needs: Permission,
     /// Makes room among what both records may have one of.
     room: &'static str,
     /// Rows that would stand twice, or point to themselves, stay with the source.
     unless: &'static str,
 }
 
-const fn plain(table: &'static str, column: &'static str, needs: Permission) -> Pointer {
-    Pointer { table, column, needs, room: "", unless: "false" }
+const fn plain(table: &'static str, column: &'static str) -> Pointer {
+    Pointer { table, column, room: "", unless: "false" }
 }
 
-/// Every column with a foreign key to patients is here or in [`STAYING`]; a test asks the catalogue of the database.
 pub static FOLLOWING: &[Pointer] = &[
-    plain("patients", "merged_into_id", Permission::EditPatient),
     Pointer {
         room: "update patient_identifiers r set is_primary = false
                 where r.tenant_id = $1 and r.patient_id = $2 and r.is_primary and exists (
                       select from patient_identifiers k where k.tenant_id = $1 and k.patient_id = $3 and k.system = r.system
                          and k.is_primary and k.deleted_at is null)",
-        ..plain("patient_identifiers", "patient_id", Permission::EditPatient)
+        ..plain("patient_identifiers", "patient_id")
     },
     Pointer {
         room: "update patient_addresses r set is_primary = false
                 where r.tenant_id = $1 and r.patient_id = $2 and r.is_primary and exists (
                       select from patient_addresses k where k.tenant_id = $1 and k.patient_id = $3 and k.is_primary and k.deleted_at is null)",
-        ..plain("patient_addresses", "patient_id", Permission::EditPatient)
+        ..plain("patient_addresses", "patient_id")
     },
-    plain("external_contacts", "patient_id", Permission::EditPatient),
     Pointer {
         unless: "r.related_patient_id = $3 or exists (
             select from patient_relationships k where k.tenant_id = $1 and k.patient_id = $3 and k.relationship_type = r.relationship_type
                and k.related_patient_id is not distinct from r.related_patient_id
                and k.external_contact_id is not distinct from r.external_contact_id and k.deleted_at is null)",
-        ..plain("patient_relationships", "patient_id", Permission::EditPatient)
+        ..plain("patient_relationships", "patient_id")
     },
     Pointer {
         unless: "r.patient_id in ($2, $3) or exists (
             select from patient_relationships k where k.tenant_id = $1 and k.patient_id = r.patient_id and k.related_patient_id = $3
                and k.relationship_type = r.relationship_type and k.deleted_at is null)",
-        ..plain("patient_relationships", "related_patient_id", Permission::EditPatient)
+        ..plain("patient_relationships", "related_patient_id")
     },
-    plain("patient_portal_accounts", "patient_id", Permission::EditPatient),
     Pointer {
         room: "update patient_proxies r set status = 'REVOKED', revoked_at = now()
                 where r.tenant_id = $1 and r.patient_id = $2 and r.status in ('PENDING', 'ACTIVE') and exists (
                       select from patient_proxies k where k.tenant_id = $1 and k.patient_id = $3 and k.user_id = r.user_id
                          and k.status in ('PENDING', 'ACTIVE'))",
-        ..plain("patient_proxies", "patient_id", Permission::EditPatient)
+        ..plain("patient_proxies", "patient_id")
     },
-    plain("patient_insurance_policies", "patient_id", Permission::EditPatient),
-    plain("files", "patient_id", Permission::EditImaging),
-    plain("imaging_studies", "patient_id", Permission::EditImaging),
-    plain("imaging_series", "patient_id", Permission::EditImaging),
-    plain("imaging_objects", "patient_id", Permission::EditImaging),
     // No foreign key: it follows its record, whatever that is. What was sent about the source itself stays with it.
-    Pointer { unless: "r.record_id = $2", ..plain("fhir_extras", "patient_id", Permission::EditPatient) },
+    Pointer { unless: "r.record_id = $2", ..plain("fhir_extras", "patient_id") },
 ];
 
 /// A launch was granted for the chart it names and ends with it.
@@ -114,10 +111,6 @@ static CLASHES: &[(&str, &str)] = &[
 async fn merge(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let tenant = scope.tenant()?;
     let (source, target) = both(scope, call).await?;
-    for needed in [Permission::ViewImaging, Permission::EditImaging] {
-        // Rows the caller cannot see would stay behind unnoticed.
-        call.caller.needs(needed)?;
-    }
     let ids = [(&tenant as _, Type::UUID), (&source.id as _, Type::UUID), (&target.id as _, Type::UUID)];
     for (sql, text) in CLASHES {
         if !scope.rows_once(sql, &ids).await?.is_empty() {
@@ -125,7 +118,6 @@ async fn merge(scope: &mut Scope, call: &Call) -> Result<Answer> {
         }
     }
     for pointer in FOLLOWING {
-        call.caller.needs(pointer.needs)?;
         if !pointer.room.is_empty() {
             scope.rows_once(pointer.room, &ids).await?;
         }
@@ -134,6 +126,13 @@ async fn merge(scope: &mut Scope, call: &Call) -> Result<Answer> {
         let sql = format!("update {table} r set {column} = $3 where r.tenant_id = $1 and r.{column} = $2 and ({unless}) is not true");
         scope.rows_once(&sql, &ids).await?;
     }
+    let apart: Vec<String> = FOLLOWING
+        .iter()
+        .map(|pointer| (pointer.table, pointer.column))
+        .chain(STAYING.iter().copied())
+        .map(|(table, column)| format!("{table}.{column}"))
+        .collect();
+    scope.exec(&REPOINT, &[&source.id, &target.id, &apart]).await?;
     close(scope, call, &source, target.id).await
 }
 

@@ -33,7 +33,9 @@ pub static PATIENT_PROXY: Table = Table {
         Field::uuid("user_id").required().fixed().refers(Refers::Installation("users")),
         Field::choice("relationship", &["PARENT", "SPOUSE", "CHILD", "GUARDIAN", "OTHER"]).required(),
         Field::uuid("relationship_id").refers(Refers::Tenant("patient_relationships")),
-        Field::texts("scopes").defaulted(),
+        Field::texts("scopes").defaulted().doc(
+            "what the login may see, and change: messages the contact data, manage_consents the contacts, billing the insurance, documents new files",
+        ),
         Field::choice("status", &["PENDING", "ACTIVE", "REVOKED", "EXPIRED"]).defaulted().read_only(),
         Field::choice("granted_by", &["PATIENT", "GUARDIAN", "CLINIC"]).required(),
         Field::uuid("evidence_document_id"),

@@ -26,7 +26,7 @@ pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
 pub fn describe(mut contract: Contract) -> Contract {
     let own = oauth::PATHS.iter().chain(sign_in_pages::PATHS);
     contract.allow = own.fold(fhir::allow(AllowTable::default().api::<Rest>(API)), |table, (path, methods)| table.path(path, methods));
-    contract.bodies = fhir::bodies(contract.bodies);
+    contract.bodies = rest::bodies(fhir::bodies(contract.bodies));
     contract.renderers = contract.renderers.under(fhir::PATH, fhir::render).under(oauth::ROOT, oauth::render);
     contract
 }

@@ -3,11 +3,33 @@
 use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
-use crate::{directory, governance, identity, imaging, patients, tenancy, workflow};
+use crate::{
+    ai, analytics, billing, charting, claims, clinical, directory, governance, identity, imaging, integrations, messaging, patients,
+    reference, referrals, scheduling, tenancy, treatment, workflow,
+};
 
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    let rooms =
-        [tenancy::TABLES, identity::TABLES, directory::TABLES, patients::TABLES, governance::TABLES, imaging::TABLES, workflow::TABLES];
+    let rooms = [
+        tenancy::TABLES,
+        identity::TABLES,
+        reference::TABLES,
+        directory::TABLES,
+        patients::TABLES,
+        scheduling::TABLES,
+        governance::TABLES,
+        imaging::TABLES,
+        clinical::TABLES,
+        charting::TABLES,
+        treatment::TABLES,
+        ai::TABLES,
+        referrals::TABLES,
+        messaging::TABLES,
+        claims::TABLES,
+        billing::TABLES,
+        integrations::TABLES,
+        workflow::TABLES,
+        analytics::TABLES,
+    ];
     rooms.into_iter().flatten().copied()
 }
 
@@ -15,14 +37,31 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
     let rooms = [
         tenancy::OPERATIONS,
         identity::OPERATIONS,
+        reference::OPERATIONS,
         patients::OPERATIONS,
+        scheduling::OPERATIONS,
         governance::OPERATIONS,
         imaging::OPERATIONS,
+        clinical::OPERATIONS,
+        charting::OPERATIONS,
+        treatment::OPERATIONS,
+        ai::OPERATIONS,
+        referrals::OPERATIONS,
+        messaging::OPERATIONS,
+        claims::OPERATIONS,
+        billing::OPERATIONS,
+        integrations::OPERATIONS,
         workflow::OPERATIONS,
+        analytics::OPERATIONS,
     ];
     rooms.into_iter().flatten().copied()
 }
 
 pub fn resources() -> impl Iterator<Item = &'static Mapping> {
     [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES].into_iter().flatten().copied()
+}
+
+/// Records that FHIR knows and no mapping serves, with their types.
+pub fn unmapped() -> impl Iterator<Item = &'static (&'static Table, &'static str)> {
+    imaging::UNMAPPED.iter()
 }

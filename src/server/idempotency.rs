@@ -1,5 +1,5 @@
-//! Idempotency-Key: one key, one effect, also across crashes, retries and servers. A key belongs to a login in a tenant and
-//! to a path. Where the effect is one transaction ([`Once`]) the kept answer commits with it, so there is no moment in which
+//! Idempotency-Key: one key, one effect, also across crashes, retries and servers. A key belongs to a login (and its
+//! application) in a tenant and to a path. Where the effect is one transaction ([`Once`]) the kept answer commits with it, so there is no moment in which
 //! one exists without the other. Where it is several ([`apart`]) the key is reserved first and the answer kept afterwards; a
 //! reservation nobody comes back for lapses soon after the longest request ends, and the operation's own guards judge the
 //! second run. A failure keeps nothing: the key is free for the corrected call.
@@ -79,7 +79,15 @@ impl Key {
             ));
         }
         let route = format!("{} {}", request.method(), request.original_uri().path());
-        Ok(Some(Key { key: key.to_owned(), route: route.chars().take(280).collect(), body_hash: Sha256::digest(body).to_vec() }))
+        Ok(Some(Key { key: key.to_owned(), route: route.chars().take(240).collect(), body_hash: Sha256::digest(body).to_vec() }))
+    }
+
+    /// An application's keys are its own, also where it acts for the same person as another: it may have other scopes.
+    fn route(&self, caller: &Caller) -> String {
+        match caller.context.client {
+            Some(client) => format!("{} of {client}", self.route),
+            None => self.route.clone(),
+        }
     }
 
     /// Of one entry of a batch: a route no request has.
@@ -105,13 +113,13 @@ enum Taken {
 }
 
 async fn take(scope: &mut Scope, caller: &Caller, key: &Key, tenant: Uuid, holds_s: f64) -> Result<Taken> {
-    let (who, id) = (actor(caller)?, scope.new_id());
-    let taken = scope.optional(&KEY_TAKE, &[&tenant, &id, &who, &key.route, &key.key, &key.body_hash, &holds_s]).await;
+    let (who, id, route) = (actor(caller)?, scope.new_id(), key.route(caller));
+    let taken = scope.optional(&KEY_TAKE, &[&tenant, &id, &who, &route, &key.key, &key.body_hash, &holds_s]).await;
     let taken = taken.map_err(|failure| if failure.code == &error::CONFLICT { Error::new(&error::KEY_IN_FLIGHT) } else { failure })?;
     if let Some(row) = taken {
         return Ok(Taken::Now(Held { tenant, id: row.try_get(0)?, until: row.try_get(1)? }));
     }
-    let row = scope.one(&KEY_FIND, &[&tenant, &who, &key.route, &key.key]).await?;
+    let row = scope.one(&KEY_FIND, &[&tenant, &who, &route, &key.key]).await?;
     let (id, hash, state): (Uuid, Vec<u8>, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if hash != key.body_hash {
         return Err(Error::new(&error::KEY_REUSED));
@@ -147,7 +155,7 @@ async fn home(scope: &mut Scope, caller: &Caller, key: &Key) -> Result<Option<Uu
     if caller.context.plane != Plane::Patient {
         return Ok(caller.context.tenant);
     }
-    let found = scope.optional(&KEY_CLINIC, &[&actor(caller)?, &key.route, &key.key, &caller.context.tenant]).await?;
+    let found = scope.optional(&KEY_CLINIC, &[&actor(caller)?, &key.route(caller), &key.key, &caller.context.tenant]).await?;
     found.map(|row| row.try_get(0)).transpose().map_err(Error::from)
 }
 

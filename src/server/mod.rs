@@ -11,6 +11,7 @@ pub mod middleware;
 pub mod problem;
 pub mod rest;
 mod run;
+mod scopes;
 pub mod start;
 pub mod worker;
 

@@ -1,11 +1,25 @@
 //! Workflow: long work with progress, cancel and retry. Catalogue §15.04.
 mod control;
+pub mod custom_field_definition;
+pub mod custom_field_value;
 pub mod job;
+pub mod task;
+pub mod workflow;
+pub mod workflow_instance;
+pub mod workflow_transition;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
-pub static TABLES: &[&Table] = &[&job::JOB];
+pub static TABLES: &[&Table] = &[
+    &job::JOB,
+    &task::TASK,
+    &custom_field_definition::CUSTOM_FIELD_DEFINITION,
+    &custom_field_value::CUSTOM_FIELD_VALUE,
+    &workflow::WORKFLOW,
+    &workflow_instance::WORKFLOW_INSTANCE,
+    &workflow_transition::WORKFLOW_TRANSITION,
+];
 
 pub static OPERATIONS: &[&Operation] = &[&control::CANCEL, &control::RETRY];

@@ -137,6 +137,13 @@ fn versions_headers_and_preferences() {
         let mut other = body.clone();
         other["id"] = json!(unknown);
         assert_eq!(fhir.put(&format!("/Patient/{own}"), &other, &[]).await.status, 400);
-        assert_eq!(fhir.put(&format!("/Patient/{unknown}"), &other, &[]).await.status, 404);
+        let refused = fhir.put(&format!("/Patient/{unknown}"), &other, &[]).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["issue"][0]["code"]), (405, &json!("not-supported")), "{}", refused.body);
+        other["id"] = json!("no-uuid");
+        assert_eq!(fhir.put("/Patient/no-uuid", &other, &[]).await.body, refused.body);
+        let statement = fhir.get("/metadata").await.body;
+        for served in statement["rest"][0]["resource"].as_array().unwrap() {
+            assert_eq!(served["updateCreate"], false, "{}", served["type"]);
+        }
     });
 }

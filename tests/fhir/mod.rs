@@ -5,6 +5,7 @@ mod change;
 mod examples;
 mod hostile;
 mod planes;
+mod scopes;
 mod search;
 
 use crate::world::World;

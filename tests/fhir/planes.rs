@@ -25,7 +25,21 @@ fn a_clinic_sees_its_own_and_a_foreign_id_is_a_random_one() {
             assert_eq!(foreign.status, 404);
             let mut body = ada.clone();
             body["gender"] = json!("male");
-            assert_eq!(stranger.put(&path, &body, &[]).await.status, 404);
+            let mut foreign = stranger.put(&path, &body, &[]).await;
+            let nowhere = Uuid::now_v7().to_string();
+            body["id"] = json!(nowhere);
+            let mut random = stranger.put(&format!("/Patient/{nowhere}"), &body, &[]).await;
+            (foreign.headers.remove("x-request-id"), random.headers.remove("x-request-id"));
+            assert_eq!((foreign.status, &foreign.headers, &foreign.body), (random.status, &random.headers, &random.body));
+            assert_eq!((foreign.status.as_u16(), &foreign.body["resourceType"]), (405, &json!("OperationOutcome")));
+            let mut entry = |id: &str| {
+                body["id"] = json!(id);
+                json!({"request": {"method": "PUT", "url": format!("Patient/{id}")}, "resource": body})
+            };
+            let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry(&id(&ada)), entry(&nowhere)]});
+            let answer = stranger.post("/", &batch).await.body;
+            assert_eq!(answer["entry"][0], answer["entry"][1]);
+            assert!(answer["entry"][0]["response"]["status"].as_str().unwrap().starts_with("405"), "{answer}");
             assert_eq!(stranger.send(poem::http::Method::DELETE, &path, &[], Vec::new()).await.status, 404);
             assert!(stranger.ids("/Patient?name=lovelace").await.is_empty());
         }

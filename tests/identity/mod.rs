@@ -5,6 +5,7 @@ mod development_issuer;
 mod federation;
 mod hostile;
 mod hostile_provider;
+mod invitations;
 mod oauth;
 mod sign_in;
 mod tokens;

@@ -13,7 +13,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Rows of one tenant about one person. `stranger` is another person of the same tenant; `twin` has the patient id of
-/// north's own patient but is somebody else in another clinic; `hidden` and `unready` are about north's own patient and not published, for one reason each.
+/// north's own patient but is somebody else in another clinic; `elsewhere` are rows of north's own login in a clinic that is
+/// not at hand; `hidden`, `unready` and `withheld` are about north's own patient and not published, for one reason each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub struct Set {
     pub tenant: &'static str,
@@ -27,12 +28,14 @@ pub const NORTH: Set = set("north", "own");
 pub const STRANGER: Set = set("north", "stranger");
 pub const HIDDEN: Set = set("north", "hidden");
 pub const UNREADY: Set = set("north", "unready");
+pub const WITHHELD: Set = set("north", "withheld");
 pub const SOUTH: Set = set("south", "own");
 pub const OAK: Set = set("oak", "own");
 pub const TWIN: Set = set("oak", "twin");
+pub const ELSEWHERE: Set = set("south", "elsewhere");
 pub const DSO: Set = set("dso", "own");
 pub const PLATFORM: Set = set("platform", "own");
-pub const SETS: [Set; 9] = [NORTH, STRANGER, HIDDEN, UNREADY, SOUTH, OAK, TWIN, DSO, PLATFORM];
+pub const SETS: [Set; 11] = [NORTH, STRANGER, SOUTH, OAK, TWIN, DSO, HIDDEN, UNREADY, WITHHELD, ELSEWHERE, PLATFORM];
 
 impl Set {
     pub fn label(self) -> String {
@@ -41,11 +44,15 @@ impl Set {
     pub fn tenant_id(self) -> Uuid {
         if self.tenant == "platform" { PLATFORM_TENANT } else { hashed(&["tenant", self.tenant]) }
     }
+    /// Which condition of being published it does not meet.
+    pub fn unpublished(self) -> Option<usize> {
+        [HIDDEN, UNREADY, WITHHELD].iter().position(|set| *set == self)
+    }
     pub fn id(self, table: &str) -> Uuid {
         match (table, self.who) {
             ("tenants", _) => self.tenant_id(),
             ("patients", "twin") => NORTH.id("patients"),
-            ("patients" | "users", "hidden" | "unready") => NORTH.id(table),
+            ("patients" | "users", "hidden" | "unready" | "withheld") | ("users", "elsewhere") => NORTH.id(table),
             _ => hashed(&[table, self.tenant, self.who]),
         }
     }

@@ -11,11 +11,13 @@ glob(relname, why) as (values
     ('user_auth_identities', 'of a person'), ('user_mfa_factors', 'of a person'), ('user_recovery_codes', 'of a person'),
     ('user_tokens', 'of a person'), ('sessions', 'of a person'), ('refresh_tokens', 'of a person'),
     ('sign_in_attempts', 'before anybody is known'), ('permissions', 'catalogue'), ('subscription_plans', 'catalogue'),
-    ('tenant_placements', 'installation'), ('tenant_moves', 'installation'),
+    ('ai_models', 'catalogue'), ('ai_model_versions', 'catalogue'), ('data_dictionary_columns', 'catalogue'),
+    ('external_systems', 'catalogue'), ('usage_meters', 'catalogue'), ('referral_exchanges', 'between two tenants, ids only'),
+    ('referral_link_slugs', 'unique over all tenants, public'), ('tenant_placements', 'installation'), ('tenant_moves', 'installation'),
     ('audit_seals', 'one tree over all tenants, hashes only'), ('audit_anchors', 'one tree over all tenants, hashes only')),
 -- Indexes that the security role or the workers walk across tenants; planes reach them through functions only.
 across(index) as (values
-    ('api_clients_client_id_key'), ('user_roles_user_id_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
+    ('api_clients_client_id_key'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
     ('patient_portal_accounts_user_id_tenant_idx'), ('patient_proxies_user_id_tenant_idx'), ('audit_mandates_auditor_user_id_tenant_idx')),
 policy as (
     select pol.*, c.relname, (select array_agg(case r when 0 then 'public' else r::regrole::text end) from unnest(pol.polroles) r) as roles
@@ -28,8 +30,8 @@ form(pattern) as (values ('^(' ||
     '[a-z_]+=SELECTsec\.actorNASactor|' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
     'tenant_id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
-    '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsNASpairs)?' ||
-    '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDstatus=(ACTIVE|READY)|ANDstatus<>QUARANTINED)?(ANDis_patient_visible)?' ||
+    '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?' ||
+    '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
     '(ANDstudy_id<>ALLSELECTsec\.withheld_studiesASwithheld_studies)?$')),
 v(level, rule, object) as (
  select 'ERROR', 'R01 RLS not enabled and forced', relname::text from tab where not (relrowsecurity and relforcerowsecurity)
@@ -61,7 +63,13 @@ v(level, rule, object) as (
    where not (e = 'true' and roles <@ array['enamel_sec', 'enamel_sealer']) and e !~ pattern
  union all select 'ERROR', 'R21b a patient''s policy without the pair check', relname || '.' || polname from expression x
    where roles && array['enamel_patient', 'enamel_share'] and relname not in (select relname from glob) and e !~ 'sec\.(pairs|actor)'
-     and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')
+     -- What is published to others names no patient: the plane cannot read the column.
+     and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id'
+                    and (x.polcmd <> 'r' or has_column_privilege(x.roles[1], x.polrelid, a.attnum, 'select')))
+ union all select 'ERROR', 'R21d a policy that forgets whose row it is, which its sibling asks', relname || '.' || polname from expression x
+   where e !~ 'sec\.(pairs|actor)' and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.e ~ 'sec\.(pairs|actor)')
+     and not (polcmd = 'r' and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id'
+                                          and not has_column_privilege(x.roles[1], x.polrelid, a.attnum, 'select')))
  union all select 'ERROR', 'R21c a tenant table without its tenant in the policy', relname || '.' || polname from expression x join ten on ten.oid = x.polrelid
    where e <> 'true' and e !~ '^tenant_id='
  union all select 'ERROR', 'R22 two permissive policies for one role and command', relname || ' ' || r::regrole || ' ' || polcmd::text from policy, unnest(polroles) r where polpermissive group by relname, r, polcmd having count(*) > 1

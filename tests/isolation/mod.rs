@@ -3,6 +3,7 @@
 mod arena;
 mod attacks;
 mod http;
+mod invent;
 mod lint;
 mod matrix;
 mod mutants;
@@ -10,4 +11,5 @@ mod naive;
 mod pool;
 mod probe;
 mod seed;
+mod shape;
 mod startup;

@@ -1,7 +1,8 @@
 //! What one plane may do with one table, tried statement by statement. The line it makes is what the golden file holds.
 
-use super::arena::{self, Arena, NORTH, OAK, SOUTH, STRANGER, Session, Set, TWIN};
-use super::seed::{self, Shape};
+use super::arena::{self, Arena, ELSEWHERE, NORTH, OAK, SOUTH, STRANGER, Session, Set, TWIN};
+use super::seed;
+use super::shape::Shape;
 use chrono::{TimeDelta, Utc};
 use enamel::kernel::context::{Caps, Context, Plane};
 use futures_util::TryStreamExt;
@@ -39,6 +40,7 @@ pub struct Target {
     stranger: String,
     foreign: String,
     twin: String,
+    elsewhere: String,
     literals: seed::Row,
     /// Every column a plane could be given UPDATE on.
     columns: Vec<String>,
@@ -48,15 +50,18 @@ pub struct Target {
 pub async fn targets(truth: &Client) -> Vec<Target> {
     truth.batch_execute("set search_path = enamel, kernel, pg_catalog").await.unwrap();
     let mut targets = Vec::new();
-    for shape in seed::shapes(truth).await {
-        let mut plant = Vec::new();
-        for set in [NORTH, STRANGER, OAK, TWIN] {
-            plant.push(seed::insert(&shape, &seed::row(truth, &shape, set, Uuid::new_v4()).await));
-        }
-        let columns = shape.columns.iter().map(|column| column.name.clone()).collect();
-        let literals = seed::row(truth, &shape, NORTH, Uuid::new_v4()).await;
-        let [own, stranger, foreign, twin] = plant.try_into().unwrap();
-        targets.push(Target { shape, own, stranger, foreign, twin, literals, columns });
+    for plan in seed::plans(truth).await {
+        let plant = |set| seed::insert(&plan.shape, &plan.row(set, Uuid::new_v4()));
+        targets.push(Target {
+            own: plant(NORTH),
+            stranger: plant(STRANGER),
+            foreign: plant(OAK),
+            twin: plant(TWIN),
+            elsewhere: plant(ELSEWHERE),
+            literals: plan.row(NORTH, Uuid::new_v4()),
+            columns: plan.shape.settable().map(|column| column.name.clone()).collect(),
+            shape: plan.shape,
+        });
     }
     targets
 }
@@ -102,12 +107,14 @@ impl Target {
     fn keys(&self) -> &str {
         if self.shape.has("tenant_id") { "tenant_id, id" } else { "id" }
     }
-    /// Any statement that changes: each must fail before its first row without a believed context.
+    /// [`BASIC`] statements: each must fail before its first row without a believed context.
     fn basic(&self, column: &str) -> Vec<String> {
         let name = self.name();
         vec![self.read(), self.own.clone(), self.blindly(column), format!("delete from enamel.{name}")]
     }
 }
+
+const BASIC: usize = 4;
 
 /// What was seen, to be written or compared.
 pub struct Line {
@@ -118,11 +125,17 @@ pub struct Line {
     pub broken: Vec<String>,
 }
 
+/// How many statements one transaction tries.
+const AT_ONCE: usize = 500;
+
 async fn run(session: &Session, sealed: &str, statements: &[String]) -> Vec<String> {
-    session.begin(sealed).await;
-    let answer = session.client.query_one("select probe.run($1)", &[&statements]).await.unwrap().get(0);
-    session.rollback().await;
-    answer
+    let mut answers = Vec::with_capacity(statements.len());
+    for some in statements.chunks(AT_ONCE) {
+        session.begin(sealed).await;
+        answers.extend(session.client.query_one("select probe.run($1)", &[&some]).await.unwrap().get::<_, Vec<String>>(0));
+        session.rollback().await;
+    }
+    answers
 }
 
 fn yes(answer: &str) -> String {
@@ -141,9 +154,13 @@ fn seen(answer: &str) -> String {
     }
 }
 
-pub async fn updatable(truth: &Client, plane: Plane, target: &Target) -> Vec<String> {
-    let sql = "select c from unnest($3::text[]) c where has_column_privilege($1, 'enamel.' || $2::text, c, 'UPDATE')";
-    let rows = truth.query(sql, &[&format!("enamel_{}", plane.word()), &target.name(), &target.columns]).await.unwrap();
+/// The columns of each table that the plane may update.
+async fn updatable(truth: &Client, plane: Plane, targets: &[&Target]) -> Vec<Vec<String>> {
+    let sql = "select array(select c.attname::text from pg_attribute c where c.attrelid = ('enamel.' || t.name)::regclass and c.attnum > 0
+                 and not c.attisdropped and has_column_privilege($1, c.attrelid, c.attnum, 'UPDATE') order by c.attnum)
+                 from unnest($2::text[]) with ordinality t (name, place) order by place";
+    let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+    let rows = truth.query(sql, &[&format!("enamel_{}", plane.word()), &names]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -166,39 +183,65 @@ pub fn forged(session: &Session, plane: Plane, sealer: &enamel::kernel::context:
     ]
 }
 
-/// All commands of one plane on one table in its own context and in the wrong ones.
-pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Plane, target: &Target) -> Line {
-    let columns = updatable(truth, plane, target).await;
-    let column = target.column(&columns);
+/// Which contexts are tried.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Depth {
+    /// The believed ones.
+    Believed,
+    /// Those that must not be believed too, and COPY.
+    All,
+}
+
+/// All commands of one plane on these tables, context by context: one transaction a context serves every table.
+pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Plane, targets: &[&Target], depth: Depth) -> Vec<Line> {
+    let columns = updatable(truth, plane, targets).await;
     let own = arena::own(plane);
-    let name = target.name();
-    let mut broken = Vec::new();
-    // Reading in every believed context.
+    let chosen: Vec<String> = targets.iter().zip(&columns).map(|(target, granted)| target.column(granted)).collect();
+    let read: Vec<String> = targets.iter().map(|target| target.read()).collect();
     let mut reads = Vec::new();
     for context in [own.clone(), arena::context(plane, SOUTH), arena::context(plane, OAK), Context { caps: Caps::NONE, ..own.clone() }] {
-        reads.push(run(session, &session.seal(&context), &[target.read()]).await.remove(0));
+        reads.push(run(session, &session.seal(&context), &read).await);
     }
-    let none = run(session, "", &target.basic(&column)).await;
-    if !none[0].trim_start_matches(['=', '0']).is_empty() && none[0] != "42501"
-        || none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str()))
-    {
-        broken.push(format!("{name} {}: without a context {none:?}", plane.word()));
-    }
-    for (kind, sealed) in forged(session, plane, &arena.sealer) {
-        let answers = run(session, &sealed, &target.basic(&column)).await;
-        if answers.iter().any(|answer| answer != "42501") {
-            broken.push(format!("{name} {}: a context that is {kind} gives {answers:?}", plane.word()));
+    let basic: Vec<String> = targets.iter().zip(&chosen).flat_map(|(target, column)| target.basic(column)).collect();
+    let none = run(session, "", &basic).await;
+    let mut forgeries = Vec::new();
+    if depth == Depth::All {
+        for (kind, sealed) in forged(session, plane, &arena.sealer) {
+            forgeries.push((kind, run(session, &sealed, &basic).await));
         }
     }
-    let writes = run(session, &session.seal(&own), &writes(target, &columns, &column)).await;
-    let copied = copy(&arena.plane(plane).await, &own, target).await;
-    let text = format_line(target, &columns, &reads, &writes, &copied);
-    Line { table: name.to_owned(), plane, text, broken }
+    let each: Vec<Vec<String>> =
+        targets.iter().zip(columns.iter().zip(&chosen)).map(|(target, (columns, column))| writes(target, columns, column)).collect();
+    let mut written = run(session, &session.seal(&own), &each.concat()).await.into_iter();
+    let mut lines = Vec::with_capacity(targets.len());
+    for (place, target) in targets.iter().enumerate() {
+        let basics = place * BASIC..(place + 1) * BASIC;
+        let mut broken = unbelieved(target, plane, &none[basics.clone()]);
+        for (kind, answers) in &forgeries {
+            if answers[basics.clone()].iter().any(|answer| answer != "42501") {
+                let given = &answers[basics.clone()];
+                broken.push(format!("{} {}: a context that is {kind} gives {given:?}", target.name(), plane.word()));
+            }
+        }
+        let writes: Vec<String> = written.by_ref().take(each[place].len()).collect();
+        let reads: Vec<String> = reads.iter().map(|answers| answers[place].clone()).collect();
+        let copied = if depth == Depth::All { copy(session, &own, target).await } else { Default::default() };
+        let text = format_line(target, &columns[place], &reads, &writes, &copied);
+        lines.push(Line { table: target.name().to_owned(), plane, text, broken });
+    }
+    lines
+}
+
+/// Without a context nothing is seen and nothing done.
+fn unbelieved(target: &Target, plane: Plane, none: &[String]) -> Vec<String> {
+    let sees = !none[0].trim_start_matches(['=', '0']).is_empty() && none[0] != "42501";
+    let does = none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str()));
+    if sees || does { vec![format!("{} {}: without a context {none:?}", target.name(), plane.word())] } else { Vec::new() }
 }
 
 fn writes(target: &Target, columns: &[String], column: &str) -> Vec<String> {
     let name = target.name();
-    let mut list = vec![target.own.clone(), target.stranger.clone(), target.foreign.clone(), target.twin.clone()];
+    let mut list = vec![target.own.clone(), target.stranger.clone(), target.foreign.clone(), target.twin.clone(), target.elsewhere.clone()];
     list.push(target.blindly(column));
     let keys = if target.shape.has("id") { target.keys() } else { "ancestor_id" };
     list.push(format!("?with w as (update enamel.{name} set {column} = {column} returning {keys}) {}", &target.labels("w")[1..]));
@@ -216,9 +259,12 @@ fn writes(target: &Target, columns: &[String], column: &str) -> Vec<String> {
     for set in [NORTH, OAK] {
         list.push(format!("delete from enamel.{name} where {}", target.key(set)));
     }
-    for owner in ["patient_id", "user_id", "caller_id"].iter().filter(|owner| columns.iter().any(|column| column == *owner)) {
-        let table = if *owner == "patient_id" { "patients" } else { "users" };
-        list.push(format!("update enamel.{name} set {owner} = '{}' where {}", STRANGER.id(table), target.key(NORTH)));
+    // Without reading a column, so that the policy for changing is all that is asked.
+    let owners = [(&target.shape.patient, "patients"), (&target.shape.owner, "users")];
+    for (owner, table) in owners.iter().filter_map(|(owner, table)| owner.as_ref().map(|owner| (owner, table))) {
+        if columns.contains(owner) {
+            list.push(format!("update enamel.{name} set {owner} = '{}'", STRANGER.id(table)));
+        }
     }
     list
 }
@@ -232,7 +278,6 @@ fn with_id(insert: &str, target: &Target, set: Set) -> String {
     insert.replace(old, &format!("'{}'", set.id(target.name())))
 }
 
-/// On a session of its own: a refused COPY FROM leaves the driver out of step.
 async fn copy(session: &Session, own: &Context, target: &Target) -> [String; 2] {
     let column = if target.shape.has("tenant_id") {
         "tenant_id"
@@ -253,8 +298,10 @@ async fn copy(session: &Session, own: &Context, target: &Target) -> [String; 2] 
         session.rollback().await;
         session.begin(&session.seal(own)).await;
     }
-    let into = session.client.copy_in::<_, bytes::Bytes>(&format!("copy enamel.{} from stdin", target.name())).await;
+    // As a text: the driver's own COPY falls out of step when it is refused.
+    let into = session.client.simple_query(&format!("copy enamel.{} from stdin", target.name())).await;
     let into = into.err().map_or("y".into(), |failure| arena::sqlstate(&failure));
+    session.rollback().await;
     [out.replace("42501", "denied"), yes(&into)]
 }
 
@@ -265,9 +312,9 @@ fn format_line(target: &Target, columns: &[String], reads: &[String], writes: &[
     let givable: Vec<&String> =
         target.columns.iter().filter(|name| !["tenant_id", "id", "created_at", "created_by"].contains(&name.as_str())).collect();
     let granted = if columns.len() == givable.len() { "*".to_owned() } else { columns.join(",") };
-    let moved: Vec<String> = writes[13..].iter().map(|answer| yes(answer)).collect();
+    let moved: Vec<String> = writes[14..].iter().map(|answer| yes(answer)).collect();
     format!(
-        "select {} sibling {} foreign {} no-capability {} | insert own:{} stranger:{} foreign:{} twin:{} | update({granted}) rows:{} returning {} move:{} | upsert own:{} foreign:{} | merge own:{} foreign:{} | delete all:{} own:{} foreign:{} | copy to:{} from:{}",
+        "select {} sibling {} foreign {} no-capability {} | insert own:{} stranger:{} foreign:{} twin:{} elsewhere:{} | update({granted}) rows:{} returning {} move:{} | upsert own:{} foreign:{} | merge own:{} foreign:{} | delete all:{} own:{} foreign:{} | copy to:{} from:{}",
         seen(&reads[0]),
         seen(&reads[1]),
         seen(&reads[2]),
@@ -276,16 +323,17 @@ fn format_line(target: &Target, columns: &[String], reads: &[String], writes: &[
         yes(&writes[1]),
         yes(&writes[2]),
         yes(&writes[3]),
-        writes[4].replace("42501", "n"),
-        seen(&writes[5]),
+        yes(&writes[4]),
+        writes[5].replace("42501", "n"),
+        seen(&writes[6]),
         if moved.is_empty() { "-".into() } else { moved.join(",") },
-        yes(&writes[6]),
         yes(&writes[7]),
-        writes[8].replace("42501", "n"),
+        yes(&writes[8]),
         writes[9].replace("42501", "n"),
         writes[10].replace("42501", "n"),
         writes[11].replace("42501", "n"),
         writes[12].replace("42501", "n"),
+        writes[13].replace("42501", "n"),
         copied[0],
         copied[1],
     )

@@ -3,6 +3,7 @@ mod contract;
 mod identifiers;
 mod merge;
 mod pages;
+mod proxies;
 
 use crate::world::World;
 use uuid::Uuid;

@@ -262,7 +262,7 @@ fn a_batch_that_was_cut_off_goes_on_where_it_ended() {
         let truth = world.truth().await;
         truth
             .execute(
-                "delete from enamel.idempotency_keys where tenant_id = $1 and (route not like '% #%' or route like '% #2')",
+                "delete from enamel.idempotency_keys where tenant_id = $1 and (route not like '% #%' or route like '% #2%')",
                 &[&clinic.id],
             )
             .await

@@ -50,6 +50,29 @@ impl World {
         answer(self.http.get(format!("{}/api/v1{path}", self.base_url)), token).await
     }
 
+    /// A request to either contract, by its whole path; over REST a change is one of the first version.
+    pub async fn patch(&self, token: &str, path: &str, version: i64, body: Json) -> (u16, Json) {
+        let request = self.http.patch(format!("{}/api/v1{path}", self.base_url)).header("if-match", format!("W/\"{version}\""));
+        let answer = request.bearer_auth(token).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+    pub async fn delete(&self, token: &str, path: &str, version: i64) -> u16 {
+        let request = self.http.delete(format!("{}/api/v1{path}", self.base_url)).header("if-match", format!("W/\"{version}\""));
+        request.bearer_auth(token).send().await.unwrap().status().as_u16()
+    }
+    pub async fn ask(&self, token: &str, method: reqwest::Method, path: &str, body: Option<&Json>) -> (u16, Json) {
+        let fhir = path.starts_with("/fhir");
+        let mut request = self.http.request(method, format!("{}{path}", self.base_url));
+        if !fhir {
+            request = request.header("if-match", "W/\"1\"");
+        }
+        if let Some(body) = body {
+            request =
+                request.header("content-type", if fhir { "application/fhir+json" } else { "application/json" }).body(body.to_string());
+        }
+        answer(request, Some(token)).await
+    }
+
     /// What signing in answers.
     pub async fn sign_in(&self, person: &Person, tenant: Option<Uuid>) -> Json {
         let (status, body) =

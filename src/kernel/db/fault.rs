@@ -44,7 +44,14 @@ impl From<tokio_postgres::Error> for Error {
                 Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "required", "The field is needed.")
             }
             c if *c == SqlState::INSUFFICIENT_PRIVILEGE || *c == SqlState::READ_ONLY_SQL_TRANSACTION => Error::new(&error::FORBIDDEN),
-            c if *c == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => Error::new(&error::APPEND_ONLY),
+            // kernel.refuse_frozen: the hint is a constant of the policies.
+            c if *c == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => {
+                let refused = Error::new(&error::APPEND_ONLY);
+                match db.hint() {
+                    Some(instead) => refused.detail(instead),
+                    None => refused,
+                }
+            }
             c if *c == SqlState::T_R_SERIALIZATION_FAILURE
                 || *c == SqlState::T_R_DEADLOCK_DETECTED
                 || *c == SqlState::LOCK_NOT_AVAILABLE =>

@@ -59,6 +59,11 @@ pub struct Scope {
     events: Vec<AuditEvent>,
 }
 
+/// Where [`Scope::undo`] goes back to.
+pub struct Mark {
+    events: usize,
+}
+
 impl Door {
     /// A scope for this context. Nothing is sent before the first statement.
     pub async fn open(&self, context: &Context) -> Result<Scope> {
@@ -169,6 +174,22 @@ impl Scope {
         }
         let statement = self.prepare(&query.into()).await?;
         Ok(self.conn()?.client.execute(&statement, params).await?)
+    }
+
+    /// A place in the transaction to come back to, by [`Self::undo`], or to leave behind, by [`Self::keep`].
+    pub async fn mark(&mut self) -> Result<Mark> {
+        self.rows_once("savepoint mark", &[]).await?;
+        Ok(Mark { events: self.events.len() })
+    }
+    /// What was done since the mark is undone, also after a statement that failed; the transaction goes on.
+    pub async fn undo(&mut self, mark: Mark) -> Result<()> {
+        self.events.truncate(mark.events);
+        self.conn()?.client.batch_execute("rollback to savepoint mark; release savepoint mark").await?;
+        Ok(())
+    }
+    pub async fn keep(&mut self, _mark: Mark) -> Result<()> {
+        self.conn()?.client.batch_execute("release savepoint mark").await?;
+        Ok(())
     }
 
     /// Remembers what happened; written in this transaction by [`Self::commit`].

@@ -199,6 +199,9 @@ impl Field {
     pub const fn texts(name: &'static str) -> Field {
         Field::new(name, Ty::TextArray)
     }
+    pub const fn uuids(name: &'static str) -> Field {
+        Field::new(name, Ty::UuidArray)
+    }
     pub const fn ints(name: &'static str) -> Field {
         Field::new(name, Ty::IntArray)
     }

@@ -56,44 +56,49 @@ enum Effect {
 
 impl Batch<'_> {
     async fn one(&self, entry: Entry, key: Option<Key>) -> Result<Reply> {
-        let (target, base) = (entry.target, self.base);
-        let def = types::registry().find(&target.type_name)?;
-        let sources = types::sources(&target.type_name)?;
+        let def = types::registry().find(&entry.target.type_name)?;
+        let id = entry.target.id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
+        let method = entry.method;
+        let reply = super::told(self.caller, def, id, action(method), self.done(def, entry, key).await).await;
+        if method == Method::Put { reply.map_err(super::no_creation) } else { reply }
+    }
+
+    async fn done(&self, def: &TypeDef, entry: Entry, key: Option<Key>) -> Result<Reply> {
+        let (caller, target, base) = (self.caller, entry.target, self.base);
+        let sources = types::sources(def.name)?;
         if target.version.is_some() || entry.if_none_match.is_some() || entry.if_modified_since.is_some() || entry.if_none_exist.is_some() {
             return Err(Error::new(&error::NOT_SUPPORTED).detail("Versions and conditional requests are not served inside a batch."));
         }
         let id = || super::record_id(target.id.as_deref());
         let version = || super::version(entry.if_match.as_deref());
-        let result = match (entry.method, entry.resource, target.id.is_some()) {
+        match (entry.method, entry.resource, target.id.is_some()) {
             (Method::Get, None, false) => {
-                def.allows(Interaction::SearchType)?;
+                super::allowed(caller, def, Interaction::SearchType)?;
                 let query = search::parse(def.name, def.search, &target.query, self.prefer, base)?;
-                let found = search::run(self.caller, def.name, &query, base).await;
-                found.map(|bundle| Reply { status: 200, resource: Some(bundle), ..Reply::default() })
+                let bundle = search::run(caller, def.name, &query, base).await?;
+                Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() })
             }
             (Method::Get, None, true) => {
-                read::one(self.caller, sources, id()?).await.map(|shown| reply(200, shown, def.name, Return::Representation, base))
+                super::allowed(caller, def, Interaction::Read)?;
+                let shown = read::one(caller, sources, id()?).await?;
+                Ok(reply(200, shown, def.name, Return::Representation, base))
             }
             (Method::Post, Some(resource), false) if target.query.is_empty() => {
-                def.allows(Interaction::Create)?;
+                super::allowed(caller, def, Interaction::Create)?;
                 self.change(def, Effect::Create(check::sound(resource, def.name)?), key).await
             }
             (Method::Put, Some(resource), true) => {
-                def.allows(Interaction::Update)?;
+                super::allowed(caller, def, Interaction::Update)?;
                 let resource = check::sound(resource, def.name)?;
                 let id = super::same_id(target.id.as_deref(), &resource)?;
                 self.change(def, Effect::Update(id, version()?, resource), key).await
             }
             (Method::Delete, None, true) => {
-                def.allows(Interaction::Delete)?;
+                super::allowed(caller, def, Interaction::Delete)?;
                 self.change(def, Effect::Retire(id()?, version()?), key).await
             }
             _ => Err(Error::new(&error::METHOD_NOT_ALLOWED)),
-        };
-        if let (Err(refusal), Some(mapping)) = (&result, sources.first()) {
-            self.caller.refused(mapping.table, id().ok(), action(entry.method), refusal).await?;
         }
-        result
     }
 
     async fn change(&self, def: &TypeDef, effect: Effect, key: Option<Key>) -> Result<Reply> {

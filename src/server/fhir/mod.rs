@@ -20,7 +20,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::server::idempotency::{Key, Turn, apart};
 use crate::server::rest::body_bytes;
-use crate::server::{AllowTable, BodyLimits};
+use crate::server::{AllowTable, BodyLimits, scopes};
 use poem::endpoint::{BoxEndpoint, EndpointExt, make};
 use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response, Route, RouteMethod};
@@ -101,10 +101,28 @@ fn caller(request: &Request) -> Result<Caller> {
     if caller.context.plane == Plane::Auth { Err(Error::new(&error::UNAUTHENTICATED)) } else { Ok(caller) }
 }
 
-/// The type of the path, when it offers the interaction.
-fn typed(request: &Request, interaction: Interaction) -> Result<&'static TypeDef> {
+/// The type of the path, when it offers the interaction and the caller may have it.
+async fn typed(caller: &Caller, request: &Request, interaction: Interaction) -> Result<&'static TypeDef> {
     let def = types::registry().find(request.raw_path_param("type").unwrap_or_default())?;
-    def.allows(interaction).map(|()| def)
+    let id = request.raw_path_param("id").and_then(|id| id.parse().ok());
+    told(caller, def, id, action(interaction), allowed(caller, def, interaction)).await?;
+    Ok(def)
+}
+
+/// Every interaction of either form comes through here: the server offers it, and the token's scopes cover it.
+fn allowed(caller: &Caller, def: &TypeDef, interaction: Interaction) -> Result<()> {
+    def.allows(interaction)?;
+    scopes::on_type(caller, def.name, interaction.letter())
+}
+
+fn action(interaction: Interaction) -> Action {
+    match interaction.letter() {
+        'c' => Action::Create,
+        'u' => Action::Update,
+        'd' => Action::Delete,
+        's' => Action::Search,
+        _ => Action::Read,
+    }
 }
 
 /// An id that is none of ours names nothing.
@@ -118,7 +136,15 @@ fn same_id(id: Option<&str>, resource: &Resource) -> Result<Uuid> {
         let text = "The resource has the id of the URL.";
         return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", resource.type_name()), "invariant", text));
     }
-    record_id(id)
+    record_id(id).map_err(no_creation)
+}
+
+/// A PUT makes nothing here (updateCreate is false), so an id that is not there takes no PUT; somebody else's is such an id.
+fn no_creation(refusal: Error) -> Error {
+    if refusal.code != &error::NOT_FOUND {
+        return refusal;
+    }
+    Error::new(&error::METHOD_NOT_ALLOWED).detail("There is no such resource, and the server gives the ids: create it with POST.")
 }
 
 /// `W/"3"`; a tag that is none of ours matches nothing that is current.
@@ -138,7 +164,7 @@ async fn told<T>(caller: &Caller, def: &TypeDef, id: Option<Uuid>, action: Actio
 
 async fn get(fhir: Fhir, request: Request) -> Result<Response> {
     let caller = caller(&request)?;
-    let def = typed(&request, Interaction::Read)?;
+    let def = typed(&caller, &request, Interaction::Read).await?;
     let asked = Asked::of(&request)?;
     let shape = asked.shape(def.name, &fhir.base)?;
     let id = record_id(request.raw_path_param("id"))?;
@@ -152,7 +178,7 @@ async fn get(fhir: Fhir, request: Request) -> Result<Response> {
 
 async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {
     let caller = caller(&request)?;
-    let def = typed(&request, Interaction::Create)?;
+    let def = typed(&caller, &request, Interaction::Create).await?;
     let (asked, bytes) = Asked::with_body(&mut request).await?;
     let shape = asked.shape(def.name, &fhir.base)?;
     if request.headers().contains_key("if-none-exist") {
@@ -173,7 +199,7 @@ async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {
 
 async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
     let caller = caller(&request)?;
-    let def = typed(&request, Interaction::Update)?;
+    let def = typed(&caller, &request, Interaction::Update).await?;
     let (asked, bytes) = Asked::with_body(&mut request).await?;
     let shape = asked.shape(def.name, &fhir.base)?;
     let resource = check::accept(&bytes, def.name)?;
@@ -188,12 +214,12 @@ async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
         let shown = write::update(&mut once.scope, &caller, sources, id, version, resource, &fhir.base).await?;
         once.end(answer::resource(StatusCode::OK, shown, &shape, asked.prefer.return_, &fhir.base)?, false).await
     };
-    told(&caller, def, Some(id), Action::Update, done.await).await
+    told(&caller, def, Some(id), Action::Update, done.await).await.map_err(no_creation)
 }
 
 async fn delete(_fhir: Fhir, request: Request) -> Result<Response> {
     let caller = caller(&request)?;
-    let def = typed(&request, Interaction::Delete)?;
+    let def = typed(&caller, &request, Interaction::Delete).await?;
     let id = record_id(request.raw_path_param("id"))?;
     let version = version(request.header(header::IF_MATCH))?;
     let (sources, key) = (types::sources(def.name)?, Key::of(&request, &[])?);
@@ -224,7 +250,7 @@ async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
 
 async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
     let caller = caller(&request)?;
-    let def = typed(&request, Interaction::SearchType)?;
+    let def = typed(&caller, &request, Interaction::SearchType).await?;
     let asked = Asked::of(&request)?;
     let query = search::parse(def.name, def.search, &text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;

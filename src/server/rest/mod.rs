@@ -1,5 +1,7 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
+mod batch;
+mod history;
 mod operations;
 pub mod query;
 mod resources;
@@ -10,7 +12,7 @@ use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Operation};
 use crate::kernel::table::{Table, Verb};
-use futures_util::future::BoxFuture;
+use crate::server::{BodyLimits, scopes};
 use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::Method as Http;
 use poem::{Endpoint, Request, Response};
@@ -41,12 +43,43 @@ pub fn service() -> OpenApiService<Rest, ()> {
         .url_prefix("/api/v1")
 }
 
-type Handler = fn(Caller, &'static Table, Request) -> BoxFuture<'static, Result<Response>>;
+/// A batch may be larger than one record.
+pub fn bodies(limits: BodyLimits) -> BodyLimits {
+    limits.at(Http::POST, batch::PATH, batch::BYTES_MAX)
+}
 
-/// One endpoint type for all routes: what to run, boxed once.
+/// One endpoint type for all routes.
 enum Route {
-    Verb(&'static Table, Handler),
+    Verb(&'static Table, Verb),
+    History(&'static Table),
+    Batch,
     Operation(&'static Operation),
+}
+
+impl Route {
+    /// By the scopes of the caller's token.
+    fn covered(&self, caller: &Caller) -> Result<()> {
+        match self {
+            Route::Verb(table, verb) => scopes::on_verb(caller, table, *verb),
+            Route::History(table) => scopes::on_verb(caller, table, Verb::Read),
+            // Each step by its own scope.
+            Route::Batch => Ok(()),
+            Route::Operation(operation) => scopes::on_operation(caller, operation),
+        }
+    }
+
+    async fn run(&self, caller: Caller, request: Request) -> Result<Response> {
+        match self {
+            Route::Verb(table, Verb::List) => resources::list(caller, table, request).await,
+            Route::Verb(table, Verb::Create) => resources::create(caller, table, request).await,
+            Route::Verb(table, Verb::Read) => resources::get(caller, table, request).await,
+            Route::Verb(table, Verb::Update) => resources::patch(caller, table, request).await,
+            Route::Verb(table, Verb::Delete) => resources::delete(caller, table, request).await,
+            Route::Batch => batch::run(caller, request).await,
+            Route::History(table) => history::history(caller, table, request).await,
+            Route::Operation(operation) => operations::run(caller, operation, request).await,
+        }
+    }
 }
 
 impl Endpoint for Route {
@@ -59,15 +92,16 @@ impl Endpoint for Route {
         if caller.context.plane == Plane::Auth && !open {
             return Err(Error::new(&error::UNAUTHENTICATED).into());
         }
-        let answer = match self {
-            Route::Verb(table, handler) => handler(caller.clone(), table, request).await,
-            Route::Operation(operation) => operations::run(caller.clone(), operation, request).await,
+        let answer = match self.covered(&caller) {
+            Err(refusal) => Err(refusal),
+            Ok(()) => self.run(caller.clone(), request).await,
         };
         if let Err(refusal) = &answer
             && refusal.code.status == 403
         {
             let table = match self {
-                Route::Verb(table, _) => Some(*table),
+                Route::Verb(table, _) | Route::History(table) => Some(*table),
+                Route::Batch => None,
                 Route::Operation(operation) => match operation.gives {
                     Gives::Record(table) | Gives::Created(table) | Gives::Page(table) | Gives::Made(_, _, table) => Some(table),
                     _ => None,
@@ -81,20 +115,12 @@ impl Endpoint for Route {
     }
 }
 
-fn handler(verb: Verb) -> Handler {
-    match verb {
-        Verb::List => |caller, table, request| Box::pin(resources::list(caller, table, request)),
-        Verb::Create => |caller, table, request| Box::pin(resources::create(caller, table, request)),
-        Verb::Read => |caller, table, request| Box::pin(resources::get(caller, table, request)),
-        Verb::Update => |caller, table, request| Box::pin(resources::patch(caller, table, request)),
-        Verb::Delete => |caller, table, request| Box::pin(resources::delete(caller, table, request)),
-    }
-}
-
 impl OpenApi for Rest {
     fn meta() -> Vec<MetaApi> {
         let described = tables()
             .flat_map(|table| table.verbs.iter().map(move |verb| schema::of_verb(table, *verb)))
+            .chain(tables().filter(|table| history::offered(table)).map(schema::of_history))
+            .chain([schema::of_batch()])
             .chain(all_operations().map(|operation| schema::of_operation(operation, public(operation))));
         let mut by_path: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (_, path, operation) in described {
@@ -105,6 +131,8 @@ impl OpenApi for Rest {
 
     fn register(registry: &mut Registry) {
         schema::problem(registry);
+        schema::history(registry);
+        schema::batch(registry);
         registry.security_schemes.insert(
             "bearer",
             MetaSecurityScheme {
@@ -154,9 +182,15 @@ impl OpenApi for Rest {
         for table in tables() {
             for verb in table.verbs {
                 let (method, path, _) = schema::of_verb(table, *verb);
-                add(&path, method, Route::Verb(table, handler(*verb)));
+                add(&path, method, Route::Verb(table, *verb));
+            }
+            if history::offered(table) {
+                let (method, path, _) = schema::of_history(table);
+                add(&path, method, Route::History(table));
             }
         }
+        let (method, path, _) = schema::of_batch();
+        add(&path, method, Route::Batch);
         for operation in all_operations() {
             let (method, path, _) = schema::of_operation(operation, false);
             add(&path, method, Route::Operation(operation));

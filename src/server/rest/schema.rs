@@ -2,8 +2,11 @@
 //! Field tables as OpenAPI 3.0 schemas. The only file that touches poem-openapi's registry types (hidden upstream: the
 //! version is pinned).
 
+mod common;
+
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
+pub use common::{batch, history, of_batch, of_history};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,

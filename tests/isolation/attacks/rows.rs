@@ -26,7 +26,7 @@ fn reading() -> Vec<Attack> {
         staff("16 a partition", "select what from event_2026", rows,
             "select count(*) from pg_class where relnamespace = 'enamel'::regnamespace and relispartition and has_table_privilege(oid, 'select')".into(), "=0"),
         staff("19 a definer's function", "select get_patient('00000000-0000-0000-0000-0000000000b1')", rows,
-            format!("select count(*) from sec.charts(0, null) where tenant_id = '{foreign}'"), "42501"),
+            format!("select count(*) from sec.charts(0, null, null) where tenant_id = '{foreign}'"), "42501"),
         staff("33 the sealing key", "select secret from session_key", rows, "select ipad from sec_priv.ctx_key".into(), "42501"),
         staff("33 the claims", "select secret from session_key", rows, "select sec.claims()".into(), "42501"),
         staff("35 notes without the right", "select body from staff_note", rows, "select wrapped_key from enamel.encryption_keys".into(), "42501"),

@@ -1,0 +1,20 @@
+//! Dental charting and periodontal charting. Catalogue §8.
+pub mod chart_entry;
+pub mod perio_exam;
+pub mod perio_measurement;
+pub mod perio_tooth_finding;
+pub mod tooth_chart_snapshot;
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &chart_entry::CHART_ENTRY,
+    &tooth_chart_snapshot::TOOTH_CHART_SNAPSHOT,
+    &perio_exam::PERIO_EXAM,
+    &perio_tooth_finding::PERIO_TOOTH_FINDING,
+    &perio_measurement::PERIO_MEASUREMENT,
+];
+
+pub static OPERATIONS: &[&Operation] = &[];

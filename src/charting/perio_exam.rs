@@ -1,0 +1,62 @@
+//! Header of a periodontal examination (catalogue 8.04, 8.03, C20).
+
+use crate::kernel::context::Permission;
+use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
+
+pub static PERIO_EXAM: Table = Table {
+    name: "perio_exams",
+    schema: "PerioExam",
+    plural: "PerioExams",
+    path: "/perio-exams",
+    tag: "Dental charting and periodontal charting",
+    doc: "Header of a periodontal examination.",
+    home: Home::Tenant,
+    soft_delete: false,
+    stamps: Stamps::Versioned,
+    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
+    read: Permission::ViewClinical,
+    write: Permission::EditClinical,
+    group: true,
+    patient: Some("patient_id"),
+    sorts: &[Sort { name: "examined_at", column: "examined_at", ty: Ty::Instant, nullable: false }],
+    filters: &[
+        Filter { name: "examined_at_from", how: How::From("examined_at") },
+        Filter { name: "examined_at_to", how: How::Before("examined_at") },
+        Filter { name: "patient_id", how: How::Equal },
+        Filter { name: "encounter_id", how: How::Equal },
+        Filter { name: "examiner_id", how: How::Equal },
+        Filter { name: "completeness", how: How::Equal },
+        Filter { name: "site_scheme", how: How::Equal },
+        Filter { name: "status", how: How::Equal },
+        Filter { name: "supersedes_id", how: How::Equal },
+        Filter { name: "suggested_stage", how: How::Equal },
+        Filter { name: "suggested_grade", how: How::Equal },
+        Filter { name: "suggested_extent", how: How::Equal },
+        Filter { name: "confirmed_stage", how: How::Equal },
+        Filter { name: "confirmed_grade", how: How::Equal },
+    ],
+    fields: &[
+        Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
+        Field::uuid("examiner_id").required().refers(Refers::Tenant("providers")),
+        Field::instant("examined_at").required(),
+        Field::choice("completeness", &["FULL", "PARTIAL", "SCREENING"]).defaulted(),
+        Field::choice("site_scheme", &["SIX", "FOUR"]).defaulted().doc("FOUR only on import"),
+        Field::choice("status", &["DRAFT", "SIGNED", "SUPERSEDED"]).defaulted().read_only(),
+        Field::instant("signed_at").read_only(),
+        Field::uuid("supersedes_id").refers(Refers::Tenant("perio_exams")),
+        Field::choice("suggested_stage", &["I", "II", "III", "IV"])
+            .read_only()
+            .doc("suggestion from the measurements, confirmed by the clinician"),
+        Field::choice("suggested_grade", &["A", "B", "C"]).read_only(),
+        Field::choice("suggested_extent", &["LOCALISED", "GENERALISED", "MOLAR_INCISOR"]).read_only(),
+        Field::choice("confirmed_stage", &["I", "II", "III", "IV"]),
+        Field::choice("confirmed_grade", &["A", "B", "C"]),
+        Field::text("notes").length(4000).phi(),
+    ],
+    machines: &[Machine {
+        column: "status",
+        initial: &["DRAFT"],
+        moves: &[Move { from: "DRAFT", to: "SIGNED", by: "sign" }, Move { from: "SIGNED", to: "SUPERSEDED", by: "correct" }],
+    }],
+};

@@ -1,0 +1,53 @@
+//! One billed service of a claim (catalogue 14.06).
+
+use crate::kernel::context::Permission;
+use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Sort, Stamps, Table, Ty, Verb};
+
+pub static CLAIM_LINE: Table = Table {
+    name: "claim_lines",
+    schema: "ClaimLine",
+    plural: "ClaimLines",
+    path: "/claim-lines",
+    tag: "Fee schedules",
+    doc: "One billed service of a claim.",
+    home: Home::Tenant,
+    soft_delete: true,
+    stamps: Stamps::Versioned,
+    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
+    read: Permission::ViewClaims,
+    write: Permission::EditClaims,
+    group: true,
+    patient: Some("patient_id"),
+    sorts: &[Sort { name: "line_no", column: "line_no", ty: Ty::Int, nullable: false }],
+    filters: &[
+        Filter { name: "claim_id", how: How::Equal },
+        Filter { name: "patient_id", how: How::Equal },
+        Filter { name: "procedure_id", how: How::Equal },
+        Filter { name: "plan_item_id", how: How::Equal },
+        Filter { name: "prosthesis", how: How::Equal },
+    ],
+    fields: &[
+        Field::uuid("claim_id").required().fixed().refers(Refers::Tenant("claims")),
+        Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("procedure_id").refers(Refers::Tenant("procedures")),
+        Field::uuid("plan_item_id").refers(Refers::Tenant("treatment_plan_items")),
+        Field::int("line_no").required().at_least(1),
+        Field::text("code_system").required().phi(),
+        Field::text("code").required().phi(),
+        Field::text("code_version").phi(),
+        Field::text("tooth_number").phi(),
+        Field::texts("surface").defaulted(),
+        Field::text("oral_area").phi(),
+        Field::date("service_date").phi(),
+        Field::int("quantity").defaulted(),
+        Field::ints("diagnosis_pointers").defaulted(),
+        Field::choice("prosthesis", &["INITIAL", "REPLACEMENT"]),
+        Field::date("prior_placement_date").phi(),
+        Field::big("billed_minor").required().at_least(0).doc("unit: minor currency unit"),
+        Field::big("allowed_minor").read_only().doc("unit: minor currency unit"),
+        Field::big("paid_minor").read_only().doc("unit: minor currency unit"),
+        Field::json("adjustments").defaulted().read_only().phi(),
+        Field::text("currency").required().form(Form::Currency).phi(),
+    ],
+    machines: &[],
+};

@@ -1,0 +1,32 @@
+//! Fee schedules, claims and remittance. Catalogue §14.
+pub mod claim;
+pub mod claim_attachment;
+pub mod claim_diagnosis;
+pub mod claim_line;
+pub mod claim_status_event;
+pub mod eligibility_check;
+pub mod fee_schedule;
+pub mod fee_schedule_item;
+pub mod remittance;
+pub mod remittance_line;
+pub mod x12_interchange;
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &fee_schedule::FEE_SCHEDULE,
+    &fee_schedule_item::FEE_SCHEDULE_ITEM,
+    &eligibility_check::ELIGIBILITY_CHECK,
+    &claim::CLAIM,
+    &claim_line::CLAIM_LINE,
+    &claim_diagnosis::CLAIM_DIAGNOSIS,
+    &claim_attachment::CLAIM_ATTACHMENT,
+    &claim_status_event::CLAIM_STATUS_EVENT,
+    &remittance::REMITTANCE,
+    &remittance_line::REMITTANCE_LINE,
+    &x12_interchange::X12_INTERCHANGE,
+];
+
+pub static OPERATIONS: &[&Operation] = &[];

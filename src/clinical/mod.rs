@@ -1,0 +1,34 @@
+//! Encounters, notes, histories and medical records. Catalogue §7.
+pub mod clinical_note;
+pub mod clinical_note_amendment;
+pub mod encounter;
+pub mod encounter_diagnosis;
+pub mod medical_record;
+pub mod medical_record_file;
+pub mod patient_allergy;
+pub mod patient_condition;
+pub mod patient_medication;
+pub mod patient_social_history;
+pub mod template;
+pub mod vital_sign;
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &encounter::ENCOUNTER,
+    &encounter_diagnosis::ENCOUNTER_DIAGNOSIS,
+    &clinical_note::CLINICAL_NOTE,
+    &clinical_note_amendment::CLINICAL_NOTE_AMENDMENT,
+    &vital_sign::VITAL_SIGN,
+    &patient_condition::PATIENT_CONDITION,
+    &patient_medication::PATIENT_MEDICATION,
+    &patient_allergy::PATIENT_ALLERGY,
+    &patient_social_history::PATIENT_SOCIAL_HISTORY,
+    &medical_record::MEDICAL_RECORD,
+    &medical_record_file::MEDICAL_RECORD_FILE,
+    &template::TEMPLATE,
+];
+
+pub static OPERATIONS: &[&Operation] = &[];

@@ -1,0 +1,34 @@
+//! Integrations, FHIR cache, DICOM and webhooks. Catalogue §15.01 to 15.08.
+pub mod dicom_node;
+pub mod dicom_transaction;
+pub mod export_job;
+pub mod external_id;
+pub mod external_system;
+pub mod integration_credential;
+pub mod sync_job;
+pub mod sync_job_log;
+pub mod tenant_integration;
+pub mod webhook_delivery;
+pub mod webhook_event;
+pub mod webhook_subscription;
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &external_system::EXTERNAL_SYSTEM,
+    &tenant_integration::TENANT_INTEGRATION,
+    &integration_credential::INTEGRATION_CREDENTIAL,
+    &external_id::EXTERNAL_ID,
+    &sync_job::SYNC_JOB,
+    &sync_job_log::SYNC_JOB_LOG,
+    &export_job::EXPORT_JOB,
+    &dicom_node::DICOM_NODE,
+    &dicom_transaction::DICOM_TRANSACTION,
+    &webhook_subscription::WEBHOOK_SUBSCRIPTION,
+    &webhook_event::WEBHOOK_EVENT,
+    &webhook_delivery::WEBHOOK_DELIVERY,
+];
+
+pub static OPERATIONS: &[&Operation] = &[];

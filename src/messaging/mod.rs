@@ -1,0 +1,32 @@
+//! Notifications, conversations and education. Catalogue §13.
+pub mod conversation;
+pub mod conversation_participant;
+pub mod knowledge_document;
+pub mod knowledge_localization;
+pub mod knowledge_version;
+pub mod message;
+pub mod message_attachment;
+pub mod notification;
+pub mod notification_delivery;
+pub mod notification_preference;
+pub mod patient_material_assignment;
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &notification::NOTIFICATION,
+    &notification_delivery::NOTIFICATION_DELIVERY,
+    &notification_preference::NOTIFICATION_PREFERENCE,
+    &conversation::CONVERSATION,
+    &conversation_participant::CONVERSATION_PARTICIPANT,
+    &message::MESSAGE,
+    &message_attachment::MESSAGE_ATTACHMENT,
+    &knowledge_document::KNOWLEDGE_DOCUMENT,
+    &knowledge_version::KNOWLEDGE_VERSION,
+    &knowledge_localization::KNOWLEDGE_LOCALIZATION,
+    &patient_material_assignment::PATIENT_MATERIAL_ASSIGNMENT,
+];
+
+pub static OPERATIONS: &[&Operation] = &[];

@@ -1,0 +1,97 @@
+//! The SMART scopes of a token, held against what it asks of either contract.
+//!
+//! What FHIR type a table's rows are is said where the domains register their mappings (`RESOURCES`, and `UNMAPPED` for
+//! records that FHIR knows and this server does not map yet). A table of no FHIR type is open only to a scope for `*`:
+//! a token narrowed to types was never given it. A person's own session has no scopes and is limited by none of this;
+//! the permissions in the sealed context stay the wall behind it.
+
+use super::domains;
+use crate::identity::scope::permits;
+use crate::kernel::Caller;
+use crate::kernel::context::Permission;
+use crate::kernel::error::{self, Error, Result};
+use crate::kernel::operation::{Gives, Method, Operation};
+use crate::kernel::table::{Table, Verb};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What a table's rows are in FHIR.
+#[derive(Default)]
+struct Kinds {
+    types: Vec<&'static str>,
+    /// Only ever inside another resource: making or retiring a row is a change of that one.
+    part: bool,
+}
+
+/// A mapping's own records come before the places where they are parts of another's.
+static KINDS: LazyLock<BTreeMap<&'static str, Kinds>> = LazyLock::new(|| {
+    let mut kinds: BTreeMap<&'static str, Kinds> = BTreeMap::new();
+    let roots = domains::resources().map(|mapping| (mapping.table.name, mapping.of.name));
+    for (table, kind) in roots.chain(domains::unmapped().map(|(table, kind)| (table.name, *kind))) {
+        kinds.entry(table).or_default().types.push(kind);
+    }
+    let parts = domains::resources().flat_map(|mapping| mapping.parts.iter().map(|part| (part.table.name, mapping.of.name)));
+    for (table, kind) in parts {
+        let known = kinds.entry(table).or_insert(Kinds { types: Vec::new(), part: true });
+        if known.part {
+            known.types.push(kind);
+        }
+    }
+    kinds
+});
+
+/// `c`, `r`, `u`, `d` or `s` on a FHIR type.
+pub fn on_type(caller: &Caller, kind: &str, letter: char) -> Result<()> {
+    if permits(&caller.scopes, kind, letter) { Ok(()) } else { Err(refused(kind, letter)) }
+}
+
+fn refused(kind: &str, letter: char) -> Error {
+    Error::new(&error::FORBIDDEN).detail(format!("The token has no scope for {kind}.{letter}."))
+}
+
+fn on_table(caller: &Caller, table: &Table, letter: char) -> Result<()> {
+    let Some(Kinds { types, part }) = KINDS.get(table.name) else { return on_type(caller, "*", letter) };
+    let letter = if *part && matches!(letter, 'c' | 'd') { 'u' } else { letter };
+    if types.iter().any(|kind| permits(&caller.scopes, kind, letter)) {
+        return Ok(());
+    }
+    Err(refused(types.first().copied().unwrap_or("*"), letter))
+}
+
+pub fn on_verb(caller: &Caller, table: &Table, verb: Verb) -> Result<()> {
+    let letter = match verb {
+        Verb::List => 's',
+        Verb::Create => 'c',
+        Verb::Read => 'r',
+        Verb::Update => 'u',
+        Verb::Delete => 'd',
+    };
+    on_table(caller, table, letter)
+}
+
+/// An operation reads or changes the record its path names, and gives one that may be of another table.
+pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
+    let reads = operation.method == Method::Get || operation.permission.only_reads();
+    let letter = match (reads, operation.path.contains("{id}")) {
+        (true, true) => 'r',
+        (true, false) => 's',
+        (false, true) => 'u',
+        (false, false) => 'c',
+    };
+    let gives = match operation.gives {
+        Gives::Created(table) | Gives::Made(_, _, table) => Some((table, 'c')),
+        Gives::Page(table) => Some((table, 's')),
+        Gives::Record(table) => Some((table, letter)),
+        Gives::Object(..) | Gives::Bytes(_) | Gives::Nothing => None,
+    };
+    let named = operation.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let of = domains::tables().find(|table| table.path.trim_start_matches('/') == named).map(|table| (table, letter));
+    // Who the caller is, and what everybody may know.
+    if of.is_none() && gives.is_none() && operation.permission == Permission::Own {
+        return Ok(());
+    }
+    if of.is_none() && gives.is_none() {
+        return on_type(caller, "*", letter);
+    }
+    of.into_iter().chain(gives).try_for_each(|(table, letter)| on_table(caller, table, letter))
+}

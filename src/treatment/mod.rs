@@ -1,0 +1,36 @@
+//! Treatment plans, procedures, quotes, bookings and patient payments. Catalogue §9.
+pub mod booking;
+pub mod clinical_outcome;
+pub mod payment;
+pub mod payment_event;
+pub mod payment_method;
+pub mod plan_item_procedure;
+pub mod procedure;
+pub mod procedure_material;
+pub mod quote;
+pub mod quote_event;
+pub mod treatment_plan;
+pub mod treatment_plan_item;
+pub mod treatment_plan_revision;
+
+use crate::kernel::operation::Operation;
+use crate::kernel::table::Table;
+
+/// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
+pub static TABLES: &[&Table] = &[
+    &treatment_plan::TREATMENT_PLAN,
+    &treatment_plan_item::TREATMENT_PLAN_ITEM,
+    &treatment_plan_revision::TREATMENT_PLAN_REVISION,
+    &quote::QUOTE,
+    &quote_event::QUOTE_EVENT,
+    &booking::BOOKING,
+    &procedure::PROCEDURE,
+    &plan_item_procedure::PLAN_ITEM_PROCEDURE,
+    &procedure_material::PROCEDURE_MATERIAL,
+    &clinical_outcome::CLINICAL_OUTCOME,
+    &payment_method::PAYMENT_METHOD,
+    &payment::PAYMENT,
+    &payment_event::PAYMENT_EVENT,
+];
+
+pub static OPERATIONS: &[&Operation] = &[];

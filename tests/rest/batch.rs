@@ -1,0 +1,107 @@
+//! `POST /batch`: whole or not at all, or each for itself; names between steps; and what it refuses.
+
+use crate::world::people::text;
+use crate::world::{self};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+fn at<'a>(answer: &'a Json, place: usize, name: &str) -> &'a Json {
+    &answer["results"][place][name]
+}
+
+#[test]
+fn a_family_moves_in_with_one_request() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let steps = json!({"operations": [
+            {"method": "POST", "path": "/patients", "body": {"first_name": "Ada", "last_name": "Quill"}, "ref": "mother"},
+            {"method": "POST", "path": "/api/v1/patients", "body": {"first_name": "Ben", "last_name": "Quill"}, "ref": "child"},
+            {"method": "POST", "path": "/patient-relationships", "body":
+                {"patient_id": "#child", "related_patient_id": "#mother", "relationship_type": "PARENT"}},
+            {"method": "PATCH", "path": "/patients/#child", "if_match": 1, "body": {"last_name": "Quillon"}},
+            {"method": "POST", "path": "/patients/#mother/deactivate"},
+        ]});
+        let (code, made) = world.post(Some(&token), "/batch", steps).await;
+        assert_eq!(code, 200, "{made}");
+        let states: Vec<_> = (0..5).map(|place| at(&made, place, "status").as_i64().unwrap()).collect();
+        assert_eq!(states, [201, 201, 201, 200, 200]);
+        assert_eq!((at(&made, 3, "version"), &at(&made, 3, "body")["last_name"]), (&json!(2), &json!("Quillon")));
+        let (_, mother) = world.get(Some(&token), &format!("/patients/{}", text(&made["results"][0], "id"))).await;
+        assert_eq!(mother["status"], "INACTIVE");
+        let (_, facts) = world.get(Some(&token), &format!("/patient-relationships?patient_id={}", text(&made["results"][1], "id"))).await;
+        assert_eq!(facts["items"][0]["related_patient_id"], made["results"][0]["id"]);
+    });
+}
+
+#[test]
+fn one_refusal_undoes_an_atomic_batch_and_only_its_own_step_in_a_loose_one() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let (first, last) = (Uuid::now_v7(), Uuid::now_v7());
+        let steps = |atomic: bool| {
+            json!({"atomic": atomic, "operations": [
+                {"method": "POST", "path": "/patients", "body": {"id": first, "last_name": "First"}},
+                {"method": "POST", "path": "/patients", "body": {"id": first, "last_name": "Twin"}},
+                {"method": "POST", "path": "/patients", "body": {"last_name": "Bad", "dob": "not a day"}},
+                {"method": "POST", "path": "/patients", "body": {"id": last, "last_name": "Last"}},
+            ]})
+        };
+        let (code, refusal) = world.post(Some(&token), "/batch", steps(true)).await;
+        assert_eq!((code, &refusal["errors"][0]["field"]), (409, &json!("operations[1].body.id")), "{refusal}");
+        for id in [first, last] {
+            assert_eq!(world.get(Some(&token), &format!("/patients/{id}")).await.0, 404, "nothing is stored");
+        }
+        let (code, told) = world.post(Some(&token), "/batch", steps(false)).await;
+        let states: Vec<_> = (0..4).map(|place| at(&told, place, "status").as_i64().unwrap()).collect();
+        assert_eq!((code, states), (200, vec![201, 409, 422, 201]), "{told}");
+        assert_eq!(at(&told, 2, "body")["errors"][0]["field"], "body.dob");
+        assert_eq!(world.get(Some(&token), &format!("/patients/{last}")).await.0, 200);
+        // What was undone left no audit event either: one CREATE for each stored row.
+        let made: i64 = world
+            .truth()
+            .await
+            .query_one(
+                "select count(*) from enamel.audit_events where tenant_id = $1 and resource_id = $2 and action = 'CREATE'",
+                &[&clinic.id, &first],
+            )
+            .await
+            .unwrap()
+            .get(0);
+        assert_eq!(made, 1);
+    });
+}
+
+#[test]
+fn a_batch_gives_no_more_power_than_its_steps() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let token = clinic.token("TENANT_ADMIN").await;
+        let foreign = other.patient("Foreign").await.unwrap().id;
+        let one = async |token: &str, step: Json| {
+            let (code, answer) = world.post(Some(token), "/batch", json!({"operations": [step]})).await;
+            (code, answer["errors"][0]["field"].as_str().unwrap_or_default().to_owned())
+        };
+        let patch = |id: Uuid| json!({"method": "PATCH", "path": format!("/patients/{id}"), "if_match": 1, "body": {"dob": null}});
+        assert_eq!(one(&token, patch(foreign)).await, one(&token, patch(Uuid::now_v7())).await);
+        assert_eq!(one(&token, patch(foreign)).await.0, 404);
+        let narrow = clinic.client_token("system/Location.cruds").await;
+        assert_eq!(one(&narrow, json!({"method": "POST", "path": "/patients", "body": {"last_name": "No"}})).await.0, 403);
+        for (step, field) in [
+            (json!({"method": "GET", "path": "/patients"}), "operations[0].method"),
+            (json!({"method": "POST", "path": "/nowhere"}), "operations[0].path"),
+            (json!({"method": "POST", "path": "/patients", "extra": 1}), "operations[0].extra"),
+            (json!({"method": "POST", "path": "/files", "body": {}}), "operations[0].path"),
+            (json!({"method": "POST", "path": "/patients", "body": {"last_name": "#nobody", "dob": "#nobody"}}), "operations[0].body.dob"),
+            (json!({"path": "/patients"}), "operations[0].method"),
+        ] {
+            assert_eq!(one(&token, step.clone()).await, (422, field.to_owned()), "{step}");
+        }
+        assert_eq!(one(&token, json!({"method": "DELETE", "path": format!("/patients/{foreign}")})).await.0, 428);
+        let many: Vec<Json> = (0..501).map(|_| json!({"method": "POST", "path": "/patients", "body": {"last_name": "x"}})).collect();
+        assert_eq!(world.post(Some(&token), "/batch", json!({"operations": many})).await.0, 422);
+        assert_eq!(world.post(Some(&token), "/batch", json!({"operations": []})).await.0, 422);
+        assert_eq!(world.post(None, "/batch", json!({"operations": []})).await.0, 401);
+    });
+}

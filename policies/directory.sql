@@ -10,7 +10,6 @@ select kernel.protect('provider_locations',
     read => 'view_tenant', write => 'manage_users');
 select kernel.protect('contacts', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_referral', write => 'edit_referral');
-select kernel.guard_login('providers');
 
 -- The moves of each state machine; the records' tables in the code hold the same.
 select kernel.moves('contacts', 'status', '{ACTIVE>INACTIVE,INACTIVE>ACTIVE}');

@@ -26,6 +26,19 @@ begin
         end if;
     end loop;
 end $$;
+-- A mandate names an auditor of elsewhere, a client its service: each has a check of its own.
+do $$
+declare f record;
+begin
+    for f in select k.conrelid::regclass as rel, a.attname as col
+               from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
+              where k.contype = 'f' and k.confrelid = 'enamel.users'::regclass
+                and has_table_privilege('enamel_staff', k.conrelid, 'insert') and a.attname not in ('auditor_user_id', 'service_user_id')
+                and exists (select from pg_attribute t where t.attrelid = k.conrelid and t.attname = 'tenant_id') loop
+        execute format('create or replace trigger %I before insert or update of %I on %s for each row
+                        when (current_user = ''enamel_staff'') execute function sec.guard_login(%L)', 'guard_login_' || f.col, f.col, f.rel, f.col);
+    end loop;
+end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
 grant execute on function sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
     sec.unfinished_exports(), sec.export_is_dead(uuid, uuid) to enamel_jobs;

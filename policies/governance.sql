@@ -108,7 +108,7 @@ end $$;
 grant execute on function pg_catalog.pg_advisory_lock(bigint), pg_catalog.pg_try_advisory_xact_lock(bigint) to enamel_sec;
 select kernel.protect('disclosures',
     'staff=all/create group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_audit',
-    write => 'manage_governance', patient => 'patient_id');
+    write => 'manage_governance', patient => 'patient_id', proxy => 'manage_consents/');
 select kernel.protect('consent_texts',
     'staff=all/create patient=linked/none audit=all/none auth=all/none jobs=all/none platform=all/create',
     home => 'shared', read => 'view_tenant', write => 'manage_governance', rows => 'retired_at is null');

@@ -44,9 +44,6 @@ create or replace trigger guard_grant before insert or update on enamel.role_per
     for each row execute function sec.guard_grant();
 create or replace trigger guard_grant before insert or update on enamel.user_roles
     for each row execute function sec.guard_grant();
-select kernel.guard_login('user_tenants');
-select kernel.guard_login('user_roles');
-select kernel.guard_login('team_members');
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
 
@@ -70,7 +67,8 @@ begin
            r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
                          then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
-           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_imaging')
+           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_schedule') | kernel.bit('edit_treatment')
+               | kernel.bit('edit_imaging') | kernel.bit('edit_payments')
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id

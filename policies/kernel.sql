@@ -352,28 +352,24 @@ begin
     return new;
 end $$;
 
--- Naming a login in a row of one's own shows who that is, so staff may name only logins their tenant knows already; any other
--- id is answered as one that does not exist. People come in by an invitation they accept or by their identity provider.
+-- Naming a login in a row of one's own shows who that is, so staff may name themselves and logins their tenant knows already;
+-- any other id is answered as one that does not exist. People come in by an invitation they accept or by their identity
+-- provider. tg_argv: the column. policies/finish.sql puts it on every column of staff's that refers to a login.
 create or replace function sec.guard_login() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
+declare login uuid := (to_jsonb(new) ->> tg_argv[0])::uuid; c sec.claims := sec.claims();
 begin
     -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
-    if new.tenant_id is distinct from (sec.claims()).tenant
-       or exists (select from enamel.user_tenants m where m.tenant_id = new.tenant_id and m.user_id = new.user_id and m.deleted_at is null)
-       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = new.tenant_id and a.user_id = new.user_id)
-       or exists (select from enamel.patient_proxies p where p.tenant_id = new.tenant_id and p.user_id = new.user_id)
-       or exists (select from enamel.api_clients k where k.tenant_id = new.tenant_id and k.service_user_id = new.user_id) then
+    if login is null or login = c.actor or new.tenant_id is distinct from c.tenant
+       or tg_op = 'UPDATE' and login = (to_jsonb(old) ->> tg_argv[0])::uuid
+       or exists (select from enamel.user_tenants m where m.tenant_id = c.tenant and m.user_id = login and m.deleted_at is null)
+       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = c.tenant and a.user_id = login)
+       or exists (select from enamel.patient_proxies p where p.tenant_id = c.tenant and p.user_id = login)
+       or exists (select from enamel.api_clients k where k.tenant_id = c.tenant and k.service_user_id = login) then
         return new;
     end if;
-    raise exception 'no such login' using errcode = '23503', table = tg_table_name, constraint = tg_table_name || '_user_id_fkey';
-end $$;
-create or replace function kernel.guard_login(rel text) returns void language plpgsql as $$
-begin
-    execute format('create or replace trigger guard_login before insert on enamel.%I for each row
-                    when (current_user = ''enamel_staff'' and new.user_id is not null) execute function sec.guard_login()', rel);
-    execute format('create or replace trigger guard_login_again before update on enamel.%I for each row
-                    when (current_user = ''enamel_staff'' and new.user_id is not null and new.user_id is distinct from old.user_id)
-                    execute function sec.guard_login()', rel);
+    raise exception 'no such login' using errcode = '23503', table = tg_table_name,
+        constraint = tg_table_name || '_' || tg_argv[0] || '_fkey';
 end $$;
 
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
@@ -449,17 +445,17 @@ begin
 end $$;
 
 -- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
--- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
---   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
---   create (insert only) or a list of columns (update only).
--- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
---   a login without a tenant), catalogue (everybody reads).
 -- Which plane reads all rows of a table it covers, and the permission it needs: what history is shown by.
 create table if not exists kernel.reach (
     rel text not null, plane text not null, bit bigint not null, hidden text[] not null, primary key (rel, plane));
 alter table kernel.reach owner to enamel_owner;
 grant select on kernel.reach to enamel_sec;
 
+-- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
+--   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
+--   create (insert only) or a list of columns (update only).
+-- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
+--   a login without a tenant), catalogue (everybody reads).
 -- proxy: 'read/write', the words of patient_proxies.scopes that somebody acting for a patient needs; a word of 'any' reads
 --   with whatever scope stands for the permission. A patient's own login needs none of them, and the permission `write` only
 --   so that an application's narrower token stays narrower. What patients may change of a chart cannot leave it unsaid.
@@ -491,8 +487,9 @@ begin
            and proxy_writes is null then
             raise exception 'which scope does a proxy need to change %?', rel;
         end if;
-        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
-                  else kernel.bit(write) end;
+        -- What managers decide about others, a patient asks for themselves by right.
+        w := case when plane in ('auth', 'jobs', 'platform')
+                    or plane = 'patient' and (proxy_writes is null or write like 'manage\_%') then 0 else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
         -- What is published to all linked patients is still written by each for their own chart only.
         change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,

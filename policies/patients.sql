@@ -27,8 +27,6 @@ select kernel.protect('payers',
 select kernel.protect('patient_insurance_policies',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'billing/billing');
-select kernel.guard_login('patient_portal_accounts');
-select kernel.guard_login('patient_proxies');
 grant select on enamel.family_members to enamel_staff, enamel_patient;
 
 -- The moves of each state machine; the records' tables in the code hold the same.

@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
+mod data_schema;
 mod e2e;
 mod faults;
 mod fhir;

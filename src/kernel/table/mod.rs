@@ -9,7 +9,7 @@ pub mod store;
 pub mod value;
 
 pub use draft::Draft;
-pub use field::{Access, Field, Filter, Form, Home, How, Machine, Move, Refers, Sealing, Sort, Stamps, Table, Ty, Verb};
+pub use field::{Access, Field, Filter, Form, Home, How, Machine, Move, Refers, Sealing, Sensitivity, Sort, Stamps, Table, Ty, Verb};
 pub use list::{Cursor, List};
 pub use record::Record;
 pub use value::Value;

@@ -206,8 +206,10 @@ fn a_mandate_that_ends_takes_the_running_export_with_it() {
         let caller = world.caller(Plane::Audit, clinic.id, Some(auditor), &[Permission::ViewAudit]);
         let held = create(&clinic.staff(), &mandate(auditor, None, (-1, 1), &["view_audit"])).await.unwrap();
         // More than waits between the exporter and its receiver.
-        let events = (0..8_000).map(|_| world.kernel.audit.record(super::house::event(clinic.id)));
-        futures_util::future::try_join_all(events).await.unwrap();
+        for _ in 0..16 {
+            let events = (0..500).map(|_| world.kernel.audit.record(super::house::event(clinic.id)));
+            futures_util::future::try_join_all(events).await.unwrap();
+        }
         let truth = world.truth().await;
         let unsealed = "select count(*) from enamel.audit_events where tenant_id = $1
              and transaction_id >= coalesce((select max(to_transaction) from enamel.audit_seals), '')";

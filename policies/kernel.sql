@@ -203,10 +203,31 @@ begin
                and c.plane = 'staff' and c.caps & kernel.bit('delete_data') = 0 then
                 raise exception 'retiring a row needs delete_data' using errcode = '42501';
             end if;
+            if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null then
+                perform sec.refuse_held(tg_table_name, to_jsonb(new));
+            end if;
         end if;
     end if;
     new.updated_at := now(); new.updated_by := c.actor;
     return new;
+end $$;
+
+-- What a legal hold names is neither retired nor deleted before it is released; a hold on a patient covers all about them.
+create or replace function sec.is_held(tenant uuid, record uuid, patient uuid) returns boolean language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+begin
+    return exists (select from enamel.legal_hold_items i join enamel.legal_holds h on h.tenant_id = i.tenant_id and h.id = i.hold_id
+                    where i.tenant_id = tenant and i.deleted_at is null and h.status = 'ACTIVE'
+                      and (i.resource_id = record or i.resource_type = 'Patient' and i.resource_id = patient));
+end $$;
+create or replace function sec.refuse_held(rel text, kept jsonb) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    -- What ends a hold is no deletion, and the first tables are written before holds exist.
+    if rel <> 'legal_hold_items' and kept ? 'tenant_id' and to_regclass('enamel.legal_hold_items') is not null
+       and sec.is_held((kept ->> 'tenant_id')::uuid, (kept ->> 'id')::uuid, (kept ->> 'patient_id')::uuid) then
+        raise exception 'a legal hold keeps the row' using errcode = '55000', hint = 'A legal hold keeps it: release the hold first.';
+    end if;
 end $$;
 
 -- Columns of no reader: hashes, factors, sealed credentials.
@@ -223,7 +244,7 @@ declare
     c sec.claims := sec.claims(); was jsonb; is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
 begin
     if tg_op <> 'INSERT' then was := to_jsonb(old); end if;
-    if tg_op <> 'DELETE' then is_now := to_jsonb(new); end if;
+    if tg_op <> 'DELETE' then is_now := to_jsonb(new); else perform sec.refuse_held(tg_table_name, was); end if;
     row_now := coalesce(is_now, was);
     tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (row_now ->> 'id')::uuid end,
                        c.tenant, '00000000-0000-7000-8000-000000000001'::uuid);
@@ -242,7 +263,8 @@ begin
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
             jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
-    if tg_argv[1] <> '' then
+    -- What the whole's own triggers make of a part came with the whole's change.
+    if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
     end if;
@@ -399,6 +421,49 @@ begin
     execute format('create or replace trigger %1$I before update on enamel.%2$I for each row
                     when (old.%3$I is distinct from new.%3$I and (old.%3$I || ''>'' || new.%3$I) <> all (%4$L::text[]))
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
+end $$;
+
+-- Before-triggers run ahead of policies: a row that policies will refuse is left to them, so that its refusal stays theirs.
+create or replace function sec.left_to_policies(c sec.claims, clinic uuid) returns boolean language sql stable parallel restricted as $$
+    select coalesce(c.scope = 'tenant' and c.tenant is distinct from clinic, c.plane is null and session_user like 'enamel\_%') $$;
+
+-- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
+create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
+end $$;
+grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
+-- A rule refuses: rule is `<field>_check` (422 on that field) or `<column>_move` (409); why is told to the caller, so it is
+-- a constant of the policies.
+create or replace function kernel.refuse(rel text, rule text, why text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '% refuses', rel using errcode = '23514', table = rel, constraint = rel || '_' || rule, hint = why;
+end $$;
+grant execute on function kernel.refuse(text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
+    enamel_platform, enamel_sec;
+
+-- kernel.same_patient('vital_signs', 'encounter_id', 'encounters'): a row that points to a visit, a note or an exam is about
+-- the same patient. Judged after the policies; what the caller cannot see fits nobody.
+create or replace function kernel.refuse_other_patient() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare whose uuid;
+begin
+    -- A merge of two patients' records carries rows table by table (sec.repoint_patient).
+    if current_user = 'enamel_sec' then return null; end if;
+    execute format('select p.patient_id from enamel.%I p where p.tenant_id = $1 and p.id = $2', tg_argv[1])
+       into whose using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if whose is distinct from new.patient_id then
+        raise exception 'it is about another patient' using errcode = '23514', table = tg_table_name,
+            constraint = tg_table_name || '_' || tg_argv[0] || '_check';
+    end if;
+    return null;
+end $$;
+create or replace function kernel.same_patient(rel text, col text, other text) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger %1$I after insert or update of %2$I, patient_id on enamel.%3$I for each row
+                    when (new.%2$I is not null) execute function kernel.refuse_other_patient(%2$L, %4$L)',
+                   'patient_of_' || col, col, rel, other);
 end $$;
 
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.

@@ -337,6 +337,7 @@ create table user_roles (
 create index user_roles_valid_until_idx on user_roles (tenant_id, valid_until);
 create index user_roles_user_id_tenant_idx on user_roles (user_id, tenant_id);
 create index user_roles_user_id_idx on user_roles (tenant_id, user_id);
+create index user_roles_role_id_idx on user_roles (tenant_id, role_id);
 create index user_roles_role_tenant_id_role_id_idx on user_roles (tenant_id, role_tenant_id, role_id);
 create index user_roles_location_id_idx on user_roles (tenant_id, location_id);
 create index user_roles_team_id_idx on user_roles (tenant_id, team_id);

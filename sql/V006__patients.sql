@@ -53,6 +53,8 @@ create index patients_dob_id_idx on patients (tenant_id, dob, id);
 create index patients_created_at_id_idx on patients (tenant_id, created_at, id);
 create index patients_first_name_key_idx on patients (tenant_id, first_name_key);
 create index patients_contact_email_key_idx on patients (tenant_id, contact_email_key);
+create index patients_phone_mobile_idx on patients (tenant_id, phone_mobile);
+create index patients_phone_home_idx on patients (tenant_id, phone_home);
 create index patients_primary_location_id_idx on patients (tenant_id, primary_location_id);
 create index patients_primary_provider_id_idx on patients (tenant_id, primary_provider_id);
 create index patients_merged_into_id_idx on patients (tenant_id, merged_into_id);
@@ -356,6 +358,8 @@ create unique index patient_insurance_policies_patient_id_coverage_order_key on 
 create index patient_insurance_policies_status_id_idx on patient_insurance_policies (tenant_id, status, id);
 create index patient_insurance_policies_patient_id_idx on patient_insurance_policies (tenant_id, patient_id);
 create index patient_insurance_policies_payer_tenant_id_payer_id_idx on patient_insurance_policies (tenant_id, payer_tenant_id, payer_id);
+create index patient_insurance_policies_payer_id_idx on patient_insurance_policies (tenant_id, payer_id);
+create index patient_insurance_policies_coverage_end_idx on patient_insurance_policies (tenant_id, coverage_end);
 create index patient_insurance_policies_policy_number_bidx_idx on patient_insurance_policies (tenant_id, policy_number_bidx);
 create index patient_insurance_policies_card_file_id_idx on patient_insurance_policies (tenant_id, card_file_id);
 create index patient_insurance_policies_updated_at_id_idx on patient_insurance_policies (tenant_id, updated_at, id);

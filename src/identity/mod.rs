@@ -29,7 +29,7 @@ mod session_operations;
 mod sign_in;
 pub mod sign_in_pages;
 mod test_provider;
-mod throttle;
+pub mod throttle;
 pub mod token;
 pub mod user;
 pub mod user_auth_identity;

@@ -4,7 +4,8 @@ use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 // Each look elsewhere asks the sealed context once more: a read of one patient took 19 µs in PostgreSQL without the two
-// below, 56 µs with them and 82 µs where there is a contact to show. A field more of this kind wants a stored column.
+// below, 56 µs with them and 82 µs where there is a contact to show. FHIR has no place for them and leaves them out. A field
+// more of this kind wants a stored column.
 
 /// One portal account of a patient is open at most (a unique index says so).
 const PORTAL_USER: &str = "select a.user_id from patient_portal_accounts a
@@ -85,8 +86,8 @@ pub static PATIENT: Table = Table {
         Field::instant("deceased_at").phi(),
         Field::text("external_ref").phi().doc("identifier in the source system; other ids live in external_ids"),
         Field::uuid("merged_into_id").read_only().refers(Refers::Tenant("patients")).doc("where the record went in a merge"),
-        Field::uuid("user_id").computed(PORTAL_USER).staff_only().doc("login of the active portal account"),
-        Field::text("emergency_contact_name").computed(EMERGENCY_CONTACT).pii().doc("name of the EMERGENCY_CONTACT relation"),
+        Field::uuid("user_id").computed(PORTAL_USER).costly().staff_only().doc("login of the active portal account"),
+        Field::text("emergency_contact_name").computed(EMERGENCY_CONTACT).costly().pii().doc("name of the EMERGENCY_CONTACT relation"),
         Field::flag("needs_identity_check").defaulted().doc("made by a referral or import, not yet confirmed by a person"),
     ],
     machines: &[Machine {

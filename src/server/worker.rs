@@ -1,9 +1,9 @@
 //! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed, exports
-//! whose server died are ended, and audit anchors are copied out of the database. Several servers may do it at once; each
-//! takes what is there, and a bounded part of it.
+//! whose server died are ended, audit anchors are copied out of the database, retention runs are carried on, and once a day
+//! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
-use crate::governance::anchor_copies;
 use crate::governance::unfinished::tell_aborted;
+use crate::governance::{anchor_copies, retention};
 use crate::imaging::sweep::abandoned_uploads;
 use crate::kernel::Kernel;
 use crate::kernel::context::{Context, Plane};
@@ -40,6 +40,7 @@ impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
+            let mut billed = None;
             loop {
                 let round = async {
                     tokio::time::sleep(SWEEP_EVERY).await;
@@ -49,6 +50,17 @@ impl Worker {
                     // A sender that is gone ends the worker too. What a round had begun is rolled back or begun again.
                     _ = stopped.wait_for(|stop| *stop) => return,
                     () = round => {}
+                }
+                match retention::carry_on(&kernel).await {
+                    Ok(runs) => tracing::debug!(runs, "Carried retention on"),
+                    Err(failure) => tracing::warn!(error = %failure, "Could not carry retention on"),
+                }
+                let now = chrono::Utc::now();
+                if billed != Some(now.date_naive()) {
+                    match crate::billing::run::month_before(&kernel, now).await {
+                        Ok(()) => billed = Some(now.date_naive()),
+                        Err(failure) => tracing::warn!(error = %failure, "Could not bill the month before"),
+                    }
                 }
             }
         });

@@ -57,7 +57,9 @@ pub async fn run(house: &House, people: &People, watched: &Watched, how: How, ba
 
 fn script(read: &[Statement], how: How, batch: u32) -> String {
     let mut script = String::from("\\if :entered = 0\nselect * from bench.enter(:client_id) \\gset\n\\set entered 1\n\\endif\n");
-    let statements: String = read.iter().map(|statement| bound(statement) + ";\n").collect();
+    // Without a Sync between them, what runs first decides the isolation of all: BEGIN comes before what wipes the session.
+    let (begin, rest): (Vec<&Statement>, Vec<&Statement>) = read.iter().partition(|statement| statement.text.starts_with("begin"));
+    let statements: String = begin.into_iter().chain(rest).map(|statement| bound(statement) + ";\n").collect();
     let append = |events: u32| format!("select bench.audit_append(bench.events({events}));\n");
     const NUMBER: &str = "\\set number random(:first, :last)\n";
     match how {

@@ -55,7 +55,7 @@ impl Load {
     }
 }
 
-const READ: &str = "/api/v1/patients/";
+const READ: &str = "/fhir/r4/Patient/";
 const LIST: &str = "/api/v1/patients?limit=20";
 
 /// xorshift64*; a benchmark needs no better.

@@ -33,7 +33,7 @@ impl Source {
             Source::Row(table) => format!("'{}'", set.id(table)),
             Source::Form(form) => {
                 let hex = id.simple().to_string();
-                let digits: String = hex.bytes().map(|byte| char::from(b'0' + byte % 10)).take(9).collect();
+                let digits = format!("1{:08}", id.as_u128() % 100_000_000);
                 form.replace("{tenant}", &set.tenant_id().to_string())
                     .replace("{id}", &id.to_string())
                     .replace("{hex}", &hex)

@@ -128,7 +128,7 @@ pub struct Line {
 /// How many statements one transaction tries.
 const AT_ONCE: usize = 500;
 
-async fn run(session: &Session, sealed: &str, statements: &[String]) -> Vec<String> {
+pub async fn run(session: &Session, sealed: &str, statements: &[String]) -> Vec<String> {
     let mut answers = Vec::with_capacity(statements.len());
     for some in statements.chunks(AT_ONCE) {
         session.begin(sealed).await;
@@ -142,7 +142,8 @@ fn yes(answer: &str) -> String {
     match answer {
         "42501" => "n".into(),
         "0A000" => "n".into(),
-        code if code.starts_with("23") || code == "55000" || code.starts_with('=') => "y".into(),
+        // A rule of the domain speaks only to those whom the policies let in.
+        code if code.starts_with("23") || code.starts_with("EN4") || code == "55000" || code.starts_with('=') => "y".into(),
         other => other.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 pub mod dice;
+pub mod files;
 pub mod logins;
 pub mod operations;
 pub mod people;

@@ -5,7 +5,7 @@
 //! n rows can only hold rows of the n tenants whose first rows lead, so only those are walked on.
 
 use super::field::{Filter, Home, How, Sort, Table, Ty};
-use super::record::{self, Record};
+use super::record::{self, Record, Width};
 use super::value::Value;
 use crate::kernel::Caller;
 use crate::kernel::context::{Permission, Plane};
@@ -47,6 +47,7 @@ pub struct List {
     pub limit: usize,
     pub after: Option<Cursor>,
     pub include_deleted: bool,
+    pub width: Width,
 }
 
 const BY_ID: Sort = Sort { name: "id", column: "id", ty: Ty::Uuid, nullable: false };
@@ -111,24 +112,29 @@ impl List {
             limit: PAGE_SIZE,
             after: None,
             include_deleted: false,
+            width: Width::Full,
         }
     }
 
     /// The page's statement: `limit + 1` rows, so that a next page is known without counting.
     pub fn page(&self, plane: Plane, tenant: Option<Uuid>) -> Result<Built> {
-        let mut columns = record::columns(self.table, plane);
         let mut text = Text { sql: String::new(), types: Vec::new(), values: Vec::new() };
         let direction = if self.descending { "desc" } else { "asc" };
         // What the page is ordered by travels with its rows: folded columns are not shown, and the next page starts there.
-        let merged = if self.sort.column == "id" {
-            format!("r.id {direction}")
+        let (key, merged) = if self.sort.column == "id" {
+            (None, format!("r.id {direction}"))
         } else {
-            write!(columns, ", r.{} as sort_key", self.sort.column).map_err(Error::internal)?;
-            format!("r.sort_key {direction} nulls last, r.id {direction}")
+            (Some(self.sort.column), format!("r.sort_key {direction} nulls last, r.id {direction}"))
         };
+        let with_key = |columns: String| key.map_or(columns.clone(), |key| format!("{columns}, r.{key} as sort_key"));
+        let whole = record::columns(self.table, plane, self.width);
         let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
+        // A patient's rows are walked chart by chart: among a clinic's rows, few are theirs.
+        let patient = self.table.patient.filter(|_| many && matches!(plane, Plane::Patient | Plane::Share));
         let mut wheres = String::new();
-        if many {
+        if let Some(column) = patient {
+            write!(wheres, "r.tenant_id = t.id and r.{column} = t.patient").map_err(Error::internal)?;
+        } else if many {
             wheres.push_str("r.tenant_id = t.id");
         } else if self.table.has_tenant() {
             let tenant = tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
@@ -138,24 +144,37 @@ impl List {
         }
         self.conditions(&mut text, &mut wheres)?;
         let limit = self.limit + 1;
-        let inner = self.bounded(&mut text, &columns, &wheres, &merged, limit, many)?;
-        text.sql = if many {
-            let source =
-                format!("sec.{}({})", if self.table.home == Home::Shared { "shared" } else { "tenants" }, read_bit(self.table, plane));
-            let keys = format!(
-                "r.tenant_id, r.id{}",
-                if self.sort.column == "id" { String::new() } else { format!(", r.{} as sort_key", self.sort.column) }
-            );
-            let first = self.bounded(&mut text, &keys, &wheres, &merged, 1, many)?;
-            let order = format!("{merged}, r.tenant_id {direction} limit {limit}");
-            format!(
-                "with ahead as materialized (select t.id from unnest((select {source})::uuid[]) t(id) cross join lateral ({first}) r order by {order}) \
-                 select r.* from ahead t cross join lateral ({inner}) r order by {order}"
-            )
-        } else {
-            inner
-        };
+        // What is computed is computed for the page's rows alone, after they are chosen.
+        let shown = format!("{whole}{}", key.map_or("", |_| ", r.sort_key"));
+        if !many {
+            text.sql = if self.in_two() {
+                let inner = self.bounded(&mut text, &with_key(record::stored(self.table, plane)), &wheres, &merged, limit, many)?;
+                format!("select {shown} from ({inner}) r order by {merged} limit {limit}")
+            } else {
+                self.bounded(&mut text, &with_key(whole), &wheres, &merged, limit, many)?
+            };
+            return Ok(Built { query: Query { text: Cow::Owned(text.sql), types: Cow::Owned(text.types) }, values: text.values });
+        }
+        let inner = self.bounded(&mut text, &with_key(record::stored(self.table, plane)), &wheres, &merged, limit, many)?;
+        let first = self.bounded(&mut text, &with_key("r.tenant_id, r.id".to_owned()), &wheres, &merged, 1, many)?;
+        let (source, place) = self.walks(plane, patient.is_some());
+        let order = format!("{merged}, r.tenant_id {direction} limit {limit}");
+        text.sql = format!(
+            "with ahead as materialized (select {place} from {source} cross join lateral ({first}) r order by {order}) \
+             select {shown} from ahead t cross join lateral ({inner}) r order by {order}"
+        );
         Ok(Built { query: Query { text: Cow::Owned(text.sql), types: Cow::Owned(text.types) }, values: text.values })
+    }
+
+    /// What is walked one after the other, as `t`, and its columns: tenants, or charts.
+    fn walks(&self, plane: Plane, charts: bool) -> (String, &'static str) {
+        let bit = read_bit(self.table, plane);
+        if charts {
+            let chart = "encode(substr(p, 1, 16), 'hex')::uuid as id, encode(substr(p, 17), 'hex')::uuid as patient";
+            return (format!("(select {chart} from unnest((select sec.pairs({bit}))::bytea[]) p) t"), "t.id, t.patient");
+        }
+        let of = if self.table.home == Home::Shared { "shared" } else { "tenants" };
+        (format!("unnest((select sec.{of}({bit}))::uuid[]) t(id)"), "t.id")
     }
 
     /// How many rows the whole list has; asked for by name only, for it costs a scan.
@@ -193,6 +212,11 @@ impl List {
             write!(wheres, " and ({sql})").map_err(Error::internal)?;
         }
         Ok(())
+    }
+
+    /// Rows with and without a value of the sort column are two walks; past the last value there is one left.
+    fn in_two(&self) -> bool {
+        self.sort.nullable && self.sort.column != "id" && self.after.as_ref().is_none_or(|cursor| cursor.value.is_some())
     }
 
     /// One tenant's part: rows after the cursor in index order. Rows whose sort column is empty come last; they are a
@@ -235,7 +259,7 @@ impl List {
                 }
             }
         };
-        if !self.sort.nullable {
+        if !self.in_two() {
             return Ok(select(&bound, &by_column));
         }
         let filled = select(&format!(" and r.{column} is not null{bound}"), &by_column);

@@ -50,8 +50,25 @@ impl Record {
 const COMMON: &[&str] =
     &["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "version", "deleted_at", "delete_reason"];
 
+/// How much of a record is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    Full,
+    /// Without [`costly`](super::Field::costly) fields.
+    Lean,
+}
+
 /// The columns a plane may read, in the order [`decode`] takes them, as `r.<column>`.
-pub fn columns(table: &'static Table, plane: Plane) -> String {
+pub fn columns(table: &'static Table, plane: Plane, width: Width) -> String {
+    listed(table, plane, width, true)
+}
+
+/// Those of them that are stored: rows of these can be asked for [`columns`] in turn.
+pub fn stored(table: &'static Table, plane: Plane) -> String {
+    listed(table, plane, Width::Full, false)
+}
+
+fn listed(table: &'static Table, plane: Plane, width: Width, computed: bool) -> String {
     let mut out = String::with_capacity(512);
     out.push_str("r.id");
     let mut add = |column: &str| {
@@ -61,8 +78,9 @@ pub fn columns(table: &'static Table, plane: Plane) -> String {
     if table.has_tenant() {
         add("r.tenant_id");
     }
-    for field in readable(table, plane) {
+    for field in readable(table, plane, width) {
         match (field.computed, field.sealing) {
+            (Some(_), _) if !computed => {}
             (Some(sql), _) => add(&format!("({sql}) as {}", field.name)),
             (None, Sealing::Plain) => add(&format!("r.{}", field.name)),
             (None, _) => add(&format!("r.{}_enc", field.name)),
@@ -74,9 +92,10 @@ pub fn columns(table: &'static Table, plane: Plane) -> String {
     out
 }
 
-fn readable(table: &'static Table, plane: Plane) -> impl Iterator<Item = &'static super::Field> {
+fn readable(table: &'static Table, plane: Plane, width: Width) -> impl Iterator<Item = &'static super::Field> {
     let outside = matches!(plane, Plane::Patient | Plane::Share | Plane::Auth);
-    table.fields.iter().filter(move |field| field.shown() && !(outside && field.staff_only))
+    let lean = width == Width::Lean;
+    table.fields.iter().filter(move |field| field.shown() && !(outside && field.staff_only) && !(lean && field.costly))
 }
 
 fn stamps(table: &Table) -> Vec<(&'static str, Ty)> {
@@ -94,7 +113,7 @@ fn stamps(table: &Table) -> Vec<(&'static str, Ty)> {
 }
 
 /// One row of `select {columns}`; sealed columns are opened with the row's tenant's key.
-pub async fn decode(table: &'static Table, plane: Plane, row: &Row, keys: &Keyring) -> Result<Record> {
+pub async fn decode(table: &'static Table, plane: Plane, width: Width, row: &Row, keys: &Keyring) -> Result<Record> {
     let id: Uuid = row.try_get(0)?;
     let mut place = 1;
     let mut json = Map::with_capacity(table.fields.len() + 10);
@@ -106,7 +125,7 @@ pub async fn decode(table: &'static Table, plane: Plane, row: &Row, keys: &Keyri
         let shared = table.home == Home::Shared && tenant == PLATFORM_TENANT;
         json.insert("tenant_id".into(), if shared { Json::Null } else { Json::String(tenant.to_string()) });
     }
-    for field in readable(table, plane) {
+    for field in readable(table, plane, width) {
         let shown = match field.sealing {
             Sealing::Plain => value::read(row, place, field.ty)?,
             _ => match row.try_get::<_, Option<Vec<u8>>>(place)? {

@@ -66,14 +66,24 @@ pub fn routes(kernel: &Kernel) -> Route {
         .at("/:type/:id", RouteMethod::new().get(at(&fhir, get)).put(at(&fhir, update)).delete(at(&fhir, delete)))
 }
 
+/// What each path takes; a type's own paths take what the type offers.
 pub fn allow(table: AllowTable) -> AllowTable {
     let path = |rest: &str| format!("{PATH}{rest}");
-    table
+    let table = table
         .path(&path("/"), &[Method::POST])
         .path(&path("/metadata"), &[Method::GET])
         .path(&path("/:type"), &[Method::GET, Method::POST])
         .path(&path("/:type/_search"), &[Method::POST])
-        .path(&path("/:type/:id"), &[Method::GET, Method::PUT, Method::DELETE])
+        .path(&path("/:type/:id"), &[Method::GET, Method::PUT, Method::DELETE]);
+    types::registry().types().iter().fold(table, |table, def| {
+        let takes = |pairs: &[(Interaction, Method)]| -> Vec<Method> {
+            pairs.iter().filter(|(interaction, _)| def.allows(*interaction).is_ok()).map(|(_, method)| method.clone()).collect()
+        };
+        let one = takes(&[(Interaction::Read, Method::GET), (Interaction::Update, Method::PUT), (Interaction::Delete, Method::DELETE)]);
+        table
+            .path(&path(&format!("/{}", def.name)), &takes(&[(Interaction::SearchType, Method::GET), (Interaction::Create, Method::POST)]))
+            .path(&path(&format!("/{}/:id", def.name)), &one)
+    })
 }
 
 pub fn bodies(limits: BodyLimits) -> BodyLimits {

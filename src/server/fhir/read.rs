@@ -11,7 +11,7 @@ use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Query, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::Built;
-use crate::kernel::table::{Record, Table, Value, record, store};
+use crate::kernel::table::{Record, Table, Value, Width, record, store};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
 /// The statements for one record by its id: itself, what was sent, its parts.
 fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<Built>> {
     let plane = context.plane;
-    let mut queries = vec![store::get_query(mapping.table, plane, context.tenant, id, false)?];
+    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, false)?];
     let (mut types, mut values) = (vec![Type::UUID], vec![Value::Uuid(id)]);
     let mut own = "(select sec.tenants(0))::uuid[]".to_owned();
     if plane.single_tenant() {
@@ -78,7 +78,7 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
         };
         let text = format!(
             "select {} from {} r where r.tenant_id = any ({own}) and {of}{} order by r.id",
-            record::columns(part.table, plane),
+            record::columns(part.table, plane, Width::Lean),
             part.table.name,
             alive(part.table)
         );
@@ -106,7 +106,7 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
     for ((mapping, context), queries) in open.iter().zip(&queries) {
         let rows: Vec<Vec<Row>> = answers.by_ref().take(queries.len()).collect();
         let Some(row) = rows.first().and_then(|rows| rows.first()) else { continue };
-        let root = record::decode(mapping.table, context.plane, row, keys).await?;
+        let root = record::decode(mapping.table, context.plane, Width::Lean, row, keys).await?;
         if root.deleted() {
             caller.saw(context, &root).await?;
             return Err(Error::new(&error::GONE));
@@ -115,7 +115,7 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
         let owner = owner(&whole.root);
         for ((place, part), rows) in parts(mapping, context.plane).zip(rows.iter().skip(2)) {
             for row in rows {
-                let record = record::decode(part.table, context.plane, row, keys).await?;
+                let record = record::decode(part.table, context.plane, Width::Lean, row, keys).await?;
                 if record.tenant == owner {
                     whole.parts[place].push(record);
                 }
@@ -194,7 +194,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
 async fn decode(table: &'static Table, plane: Plane, rows: Vec<Row>, keys: &Keyring) -> Result<Vec<Record>> {
     let mut records = Vec::with_capacity(rows.len());
     for row in &rows {
-        records.push(record::decode(table, plane, row, keys).await?);
+        records.push(record::decode(table, plane, Width::Lean, row, keys).await?);
     }
     Ok(records)
 }
@@ -214,7 +214,7 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
     };
     let text = format!(
         "select {} from {} r where r.tenant_id = any ($1) and r.{column} = any ($2){} order by r.id",
-        record::columns(part.table, plane),
+        record::columns(part.table, plane, Width::Lean),
         part.table.name,
         alive(part.table)
     );

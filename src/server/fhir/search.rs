@@ -13,7 +13,7 @@ use crate::kernel::context::Context;
 use crate::kernel::db::Param;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Ty, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Width, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
@@ -70,7 +70,7 @@ fn cut(shown: Shown, query: &Query) -> (String, Json) {
 }
 
 async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, query: &Query) -> Result<List> {
-    let mut list = List::new(mapping.table);
+    let mut list = List { width: Width::Lean, ..List::new(mapping.table) };
     list.limit = query.count;
     match query.sort.as_slice() {
         [] => {}

@@ -45,9 +45,9 @@ impl AllowTable {
         }
     }
 
-    /// The value of `Allow` at a template.
-    pub(super) fn at(&self, template: Option<&str>) -> Option<HeaderValue> {
-        let methods = &self.0.get(&nameless(template?))?.methods;
+    /// The value of `Allow` at a path that the router took for that template: one that names more of the path knows better.
+    pub(super) fn at(&self, path: &str, template: Option<&str>) -> Option<HeaderValue> {
+        let methods = &self.line(path).or_else(|| self.0.get(&nameless(template?)))?.methods;
         let joined = methods.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         HeaderValue::from_str(&joined).ok()
     }
@@ -59,13 +59,17 @@ impl AllowTable {
 
     /// The template of a path whose request ended without the router telling: by a panic or its deadline.
     pub(super) fn of_path(&self, path: &str) -> Option<Arc<str>> {
+        self.line(path).map(|line| line.template.clone())
+    }
+
+    fn line(&self, path: &str) -> Option<&Line> {
         let fits = |template: &str| {
             let same = |(wanted, given): (&str, &str)| wanted == given || (wanted == ":" && !given.is_empty());
             template.split('/').count() == path.split('/').count() && template.split('/').zip(path.split('/')).all(same)
         };
         let fitting = self.0.iter().filter(|(template, _)| fits(template));
         // `/patients/search` before `/patients/:id`.
-        fitting.min_by_key(|(template, _)| template.matches(':').count()).map(|(_, line)| line.template.clone())
+        fitting.min_by_key(|(template, _)| template.matches(':').count()).map(|(_, line)| line)
     }
 }
 
@@ -87,8 +91,11 @@ mod tests {
     #[test]
     fn a_path_names_its_methods_in_order() {
         let table = AllowTable::default().path("/patients", &[Method::POST, Method::GET]).path("/patients", &[Method::DELETE]);
-        assert_eq!(table.at(Some("/patients")).unwrap(), "DELETE, GET, HEAD, OPTIONS, POST");
-        assert!(table.at(Some("/other")).is_none() && table.at(None).is_none());
+        assert_eq!(table.at("/patients", None).unwrap(), "DELETE, GET, HEAD, OPTIONS, POST");
+        assert!(table.at("/other", Some("/another")).is_none() && table.at("/other", None).is_none());
+        assert_eq!(table.at("/patients/", Some("/patients")).unwrap(), "DELETE, GET, HEAD, OPTIONS, POST");
+        let table = table.path("/:any", &[Method::PUT]);
+        assert_eq!((table.at("/patients", Some("/:any")).unwrap().len(), table.at("/x", None).unwrap().len()), (32, 12));
         assert_eq!(router_template("/a/{id}/b/{other_id}"), "/a/:id/b/:other_id");
     }
 

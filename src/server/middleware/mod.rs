@@ -123,12 +123,12 @@ impl<E: Endpoint> Rules<E> {
         };
         let mut response = match outcome {
             Ok(response) => response,
-            Err(refused) => match self.refusal(refused, &method, &observed) {
+            Err(refused) => match self.refusal(refused, &method, target.path(), &observed) {
                 Refusal::Answer(answer) => answer,
                 Refusal::Error(error) => {
                     observed.failed(&error);
                     let mut response = respond(&error, trace.id, render);
-                    self.name_methods(&mut response, &observed);
+                    self.name_methods(&mut response, target.path(), &observed);
                     response
                 }
             },
@@ -151,10 +151,10 @@ impl<E: Endpoint> Rules<E> {
         }
     }
 
-    fn refusal(&self, refused: poem::Error, method: &Method, observed: &Observed) -> Refusal {
+    fn refusal(&self, refused: poem::Error, method: &Method, path: &str, observed: &Observed) -> Refusal {
         match translate(refused) {
             Refusal::Error(error) if error.code == &error::METHOD_NOT_ALLOWED && method == Method::OPTIONS => {
-                match self.contract.allow.at(observed.pattern()) {
+                match self.contract.allow.at(path, observed.pattern()) {
                     Some(allow) => {
                         let answer = Response::builder().status(StatusCode::NO_CONTENT);
                         Refusal::Answer(answer.header(header::ALLOW, allow).finish())
@@ -167,9 +167,9 @@ impl<E: Endpoint> Rules<E> {
     }
 
     /// RFC 9110 §15.5.6: a 405 has an `Allow`, an empty one where nothing is allowed.
-    fn name_methods(&self, response: &mut Response, observed: &Observed) {
+    fn name_methods(&self, response: &mut Response, path: &str, observed: &Observed) {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            let allow = self.contract.allow.at(observed.pattern()).unwrap_or(HeaderValue::from_static(""));
+            let allow = self.contract.allow.at(path, observed.pattern()).unwrap_or(HeaderValue::from_static(""));
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }

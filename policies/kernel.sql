@@ -479,28 +479,28 @@ begin
         when 'max_storage_bytes' then return (
             select coalesce(sum(f.file_size), 0) from enamel.files f
              where f.tenant_id = tenant and f.status <> 'DELETED' and f.deleted_at is null);
+        when 'max_webhook_subscriptions' then return (
+            select count(*) from enamel.webhook_subscriptions w where w.tenant_id = tenant and w.deleted_at is null);
+        when 'max_ai_inferences_per_month' then return (
+            select count(*) from enamel.ai_inference_jobs j
+              where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
         else return null;
     end case;
-end $$;
-create or replace function sec.most(quota text, tenant uuid) returns bigint language plpgsql volatile
-set search_path = pg_catalog, pg_temp as $$
-begin
-    return (select case quota when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations
-                              when 'max_users' then q.max_users when 'max_storage_bytes' then q.max_storage_bytes end
-              from enamel.tenant_quotas q where q.tenant_id = tenant and q.hard_limit);
 end $$;
 -- tg_argv: the limit. Without one: an index probe. With one: creations of the tenant take turns at its quota row, and
 -- each counts after the one before it, so two can never both be the last.
 create or replace function sec.within_quota() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare most bigint := sec.most(tg_argv[0], new.tenant_id); c sec.claims; more bigint := 1;
+declare most bigint; c sec.claims; more bigint := 1;
 begin
+    select (to_jsonb(q) ->> tg_argv[0])::bigint
+      into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit;
     if most is null then return new; end if;
     -- A row for another tenant is refused by the policies after this trigger; until then nothing tells about its limits.
     c := sec.claims();
     if c.tenant is distinct from new.tenant_id then return new; end if;
-    perform from enamel.tenant_quotas q where q.tenant_id = new.tenant_id for no key update;
-    most := sec.most(tg_argv[0], new.tenant_id);
+    select (to_jsonb(q) ->> tg_argv[0])::bigint
+      into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit for no key update;
     if tg_argv[0] = 'max_storage_bytes' then more := (to_jsonb(new) ->> 'file_size')::bigint; end if;
     if sec.in_use(tg_argv[0], new.tenant_id) + more > most then
         raise exception 'the limit % of the tenant is reached', tg_argv[0]

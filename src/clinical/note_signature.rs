@@ -8,7 +8,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::storage::hex;
+use crate::kernel::hex::hex;
 use crate::kernel::table::value::instant_text;
 use crate::kernel::table::{Draft, Field, Record, Value, store};
 use crate::sql;

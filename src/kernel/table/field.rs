@@ -294,6 +294,11 @@ impl Field {
         self.sensitivity = Sensitivity::Phi;
         self
     }
+    /// A secret that stands in the answer of one operation and is kept nowhere in clear.
+    pub const fn shown_once(mut self) -> Field {
+        self.sensitivity = Sensitivity::Secret;
+        self
+    }
     pub const fn staff_only(mut self) -> Field {
         self.staff_only = true;
         self

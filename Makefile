@@ -24,6 +24,7 @@ bench: setup-test
 # Rebuilds everything generated under openapi/; the tests fail when it would change a byte.
 openapi:
 	$(CARGO) run --locked --bin enamel -- openapi
+	ENAMEL_GOLDEN=write $(CARGO) test --locked --test main the_written_model
 
 # Every parser of foreign bytes under random and mutated input, for a bounded time each.
 fuzz:

@@ -8,7 +8,7 @@ select kernel.protect('ai_model_deployments',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all', home => 'shared',
     read => 'view_tenant', write => 'manage_platform');
 select kernel.protect('ai_inference_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id');
+    read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id', sec => 'rw');
 select kernel.protect('ai_predictions', 'staff=all/create group=all/none audit=all/none jobs=all/create',
     read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id');
 select kernel.protect('ai_review_events', 'staff=all/none group=all/none audit=all/none jobs=all/create',
@@ -21,7 +21,7 @@ select kernel.protect('research_datasets', 'staff=all/all audit=all/none jobs=al
     write => 'manage_governance');
 select kernel.protect('research_dataset_members', 'staff=all/none audit=all/none jobs=all/all',
     read => 'use_research_data', write => 'use_research_data', patient => 'patient_id',
-    secret => '{patient_id,consent_id}');
+    secret => '{patient_id,consent_id}', sec => 'rw');
 select kernel.protect('research_access_logs', 'staff=all/none audit=all/none jobs=all/create',
     read => 'use_research_data', write => 'manage_governance');
 

@@ -17,13 +17,26 @@ begin
                                                'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;
-        if f.nspname = 'kernel' and f.proname in ('fold', 'join_name', 'is_npi') then
+        if f.nspname = 'kernel' and f.proname in ('fold', 'join_name', 'is_npi', 'is_fdi') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec', f.fn);
         end if;
         if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'secrets') then
             execute format('grant execute on function %s to enamel_sec', f.fn);
         end if;
+    end loop;
+end $$;
+-- A mandate names an auditor of elsewhere, a client its service: each has a check of its own.
+do $$
+declare f record;
+begin
+    for f in select k.conrelid::regclass as rel, a.attname as col
+               from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
+              where k.contype = 'f' and k.confrelid = 'enamel.users'::regclass
+                and has_table_privilege('enamel_staff', k.conrelid, 'insert') and a.attname not in ('auditor_user_id', 'service_user_id')
+                and exists (select from pg_attribute t where t.attrelid = k.conrelid and t.attname = 'tenant_id') loop
+        execute format('create or replace trigger %I before insert or update of %I on %s for each row
+                        when (current_user = ''enamel_staff'') execute function sec.guard_login(%L)', 'guard_login_' || f.col, f.col, f.rel, f.col);
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;

@@ -44,9 +44,6 @@ create or replace trigger guard_grant before insert or update on enamel.role_per
     for each row execute function sec.guard_grant();
 create or replace trigger guard_grant before insert or update on enamel.user_roles
     for each row execute function sec.guard_grant();
-select kernel.guard_login('user_tenants');
-select kernel.guard_login('user_roles');
-select kernel.guard_login('team_members');
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
 
@@ -54,11 +51,12 @@ create or replace trigger guard_client before insert or update on enamel.api_cli
 -- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).
 
 -- The one session a token opens, and what its bearer may do at this moment.
+drop function if exists sec.resolve_token(bytea);
 create or replace function sec.resolve_token(token_hash bytea) returns table (
     session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
-    last_activity_at timestamptz, role_codes text[], caps bigint, patient_caps bigint)
+    last_activity_at timestamptz, role_codes text[], caps bigint, patient_caps bigint, break_glass_id uuid)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -70,7 +68,11 @@ begin
            r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
                          then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
-           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_imaging')
+           sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_schedule') | kernel.bit('edit_treatment')
+               | kernel.bit('edit_imaging') | kernel.bit('edit_payments'),
+           -- What is done while emergency access is open is marked with it.
+           (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
+               and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1)
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id

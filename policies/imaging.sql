@@ -2,7 +2,7 @@
 select kernel.protect('files',
     'staff=all/all group=all/none patient=own/create share=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
-    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'r',
+    rows => 'status = ''READY'' and is_patient_visible', secret => '{storage_key,encryption_key_id}', sec => 'rw',
     proxy => 'any/documents');
 select kernel.protect('imaging_studies',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
@@ -46,13 +46,13 @@ select kernel.protect('documents',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id',
     rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''');
 select kernel.protect('document_grants', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
-    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('image_annotations',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id', rows => 'source_type = ''USER''');
 select kernel.protect('received_documents',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/all', read => 'view_clinical',
-    write => 'view_clinical', patient => 'patient_id');
+    write => 'view_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.moves('devices', 'status', '{
     ACTIVE>MAINTENANCE,MAINTENANCE>ACTIVE,ACTIVE>RETIRED,MAINTENANCE>RETIRED}');
 select kernel.moves('documents', 'status', '{

@@ -203,10 +203,31 @@ begin
                and c.plane = 'staff' and c.caps & kernel.bit('delete_data') = 0 then
                 raise exception 'retiring a row needs delete_data' using errcode = '42501';
             end if;
+            if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null then
+                perform sec.refuse_held(tg_table_name, to_jsonb(new));
+            end if;
         end if;
     end if;
     new.updated_at := now(); new.updated_by := c.actor;
     return new;
+end $$;
+
+-- What a legal hold names is neither retired nor deleted before it is released; a hold on a patient covers all about them.
+create or replace function sec.is_held(tenant uuid, record uuid, patient uuid) returns boolean language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+begin
+    return exists (select from enamel.legal_hold_items i join enamel.legal_holds h on h.tenant_id = i.tenant_id and h.id = i.hold_id
+                    where i.tenant_id = tenant and i.deleted_at is null and h.status = 'ACTIVE'
+                      and (i.resource_id = record or i.resource_type = 'Patient' and i.resource_id = patient));
+end $$;
+create or replace function sec.refuse_held(rel text, kept jsonb) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    -- What ends a hold is no deletion, and the first tables are written before holds exist.
+    if rel <> 'legal_hold_items' and kept ? 'tenant_id' and to_regclass('enamel.legal_hold_items') is not null
+       and sec.is_held((kept ->> 'tenant_id')::uuid, (kept ->> 'id')::uuid, (kept ->> 'patient_id')::uuid) then
+        raise exception 'a legal hold keeps the row' using errcode = '55000', hint = 'A legal hold keeps it: release the hold first.';
+    end if;
 end $$;
 
 -- Columns of no reader: hashes, factors, sealed credentials.
@@ -223,7 +244,7 @@ declare
     c sec.claims := sec.claims(); was jsonb; is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
 begin
     if tg_op <> 'INSERT' then was := to_jsonb(old); end if;
-    if tg_op <> 'DELETE' then is_now := to_jsonb(new); end if;
+    if tg_op <> 'DELETE' then is_now := to_jsonb(new); else perform sec.refuse_held(tg_table_name, was); end if;
     row_now := coalesce(is_now, was);
     tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (row_now ->> 'id')::uuid end,
                        c.tenant, '00000000-0000-7000-8000-000000000001'::uuid);
@@ -242,7 +263,8 @@ begin
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient,
             coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid),
             jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
-    if tg_argv[1] <> '' then
+    -- What the whole's own triggers make of a part came with the whole's change.
+    if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
             using tenant, (row_now ->> tg_argv[2])::uuid;
     end if;
@@ -352,28 +374,24 @@ begin
     return new;
 end $$;
 
--- Naming a login in a row of one's own shows who that is, so staff may name only logins their tenant knows already; any other
--- id is answered as one that does not exist. People come in by an invitation they accept or by their identity provider.
+-- Naming a login in a row of one's own shows who that is, so staff may name themselves and logins their tenant knows already;
+-- any other id is answered as one that does not exist. People come in by an invitation they accept or by their identity
+-- provider. tg_argv: the column. policies/finish.sql puts it on every column of staff's that refers to a login.
 create or replace function sec.guard_login() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
+declare login uuid := (to_jsonb(new) ->> tg_argv[0])::uuid; c sec.claims := sec.claims();
 begin
     -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
-    if new.tenant_id is distinct from (sec.claims()).tenant
-       or exists (select from enamel.user_tenants m where m.tenant_id = new.tenant_id and m.user_id = new.user_id and m.deleted_at is null)
-       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = new.tenant_id and a.user_id = new.user_id)
-       or exists (select from enamel.patient_proxies p where p.tenant_id = new.tenant_id and p.user_id = new.user_id)
-       or exists (select from enamel.api_clients k where k.tenant_id = new.tenant_id and k.service_user_id = new.user_id) then
+    if login is null or login = c.actor or new.tenant_id is distinct from c.tenant
+       or tg_op = 'UPDATE' and login = (to_jsonb(old) ->> tg_argv[0])::uuid
+       or exists (select from enamel.user_tenants m where m.tenant_id = c.tenant and m.user_id = login and m.deleted_at is null)
+       or exists (select from enamel.patient_portal_accounts a where a.tenant_id = c.tenant and a.user_id = login)
+       or exists (select from enamel.patient_proxies p where p.tenant_id = c.tenant and p.user_id = login)
+       or exists (select from enamel.api_clients k where k.tenant_id = c.tenant and k.service_user_id = login) then
         return new;
     end if;
-    raise exception 'no such login' using errcode = '23503', table = tg_table_name, constraint = tg_table_name || '_user_id_fkey';
-end $$;
-create or replace function kernel.guard_login(rel text) returns void language plpgsql as $$
-begin
-    execute format('create or replace trigger guard_login before insert on enamel.%I for each row
-                    when (current_user = ''enamel_staff'' and new.user_id is not null) execute function sec.guard_login()', rel);
-    execute format('create or replace trigger guard_login_again before update on enamel.%I for each row
-                    when (current_user = ''enamel_staff'' and new.user_id is not null and new.user_id is distinct from old.user_id)
-                    execute function sec.guard_login()', rel);
+    raise exception 'no such login' using errcode = '23503', table = tg_table_name,
+        constraint = tg_table_name || '_' || tg_argv[0] || '_fkey';
 end $$;
 
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
@@ -403,6 +421,49 @@ begin
     execute format('create or replace trigger %1$I before update on enamel.%2$I for each row
                     when (old.%3$I is distinct from new.%3$I and (old.%3$I || ''>'' || new.%3$I) <> all (%4$L::text[]))
                     execute function kernel.refuse_move(%3$L)', 'moves_of_' || col, rel, col, moves);
+end $$;
+
+-- Before-triggers run ahead of policies: a row that policies will refuse is left to them, so that its refusal stays theirs.
+create or replace function sec.left_to_policies(c sec.claims, clinic uuid) returns boolean language sql stable parallel restricted as $$
+    select coalesce(c.scope = 'tenant' and c.tenant is distinct from clinic, c.plane is null and session_user like 'enamel\_%') $$;
+
+-- Guards of the domains speak through here: the rule's word, the field, and a sentence for people.
+create or replace function kernel.refuse(status int, rule text, field text, sentence text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
+end $$;
+grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
+-- A rule refuses: rule is `<field>_check` (422 on that field) or `<column>_move` (409); why is told to the caller, so it is
+-- a constant of the policies.
+create or replace function kernel.refuse(rel text, rule text, why text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '% refuses', rel using errcode = '23514', table = rel, constraint = rel || '_' || rule, hint = why;
+end $$;
+grant execute on function kernel.refuse(text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
+    enamel_platform, enamel_sec;
+
+-- kernel.same_patient('vital_signs', 'encounter_id', 'encounters'): a row that points to a visit, a note or an exam is about
+-- the same patient. Judged after the policies; what the caller cannot see fits nobody.
+create or replace function kernel.refuse_other_patient() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare whose uuid;
+begin
+    -- A merge of two patients' records carries rows table by table (sec.repoint_patient).
+    if current_user = 'enamel_sec' then return null; end if;
+    execute format('select p.patient_id from enamel.%I p where p.tenant_id = $1 and p.id = $2', tg_argv[1])
+       into whose using new.tenant_id, (to_jsonb(new) ->> tg_argv[0])::uuid;
+    if whose is distinct from new.patient_id then
+        raise exception 'it is about another patient' using errcode = '23514', table = tg_table_name,
+            constraint = tg_table_name || '_' || tg_argv[0] || '_check';
+    end if;
+    return null;
+end $$;
+create or replace function kernel.same_patient(rel text, col text, other text) returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger %1$I after insert or update of %2$I, patient_id on enamel.%3$I for each row
+                    when (new.%2$I is not null) execute function kernel.refuse_other_patient(%2$L, %4$L)',
+                   'patient_of_' || col, col, rel, other);
 end $$;
 
 -- What counts against a limit of tenant_quotas; null where nothing counts yet.
@@ -442,17 +503,17 @@ begin
 end $$;
 
 -- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
--- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
---   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
---   create (insert only) or a list of columns (update only).
--- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
---   a login without a tenant), catalogue (everybody reads).
 -- Which plane reads all rows of a table it covers, and the permission it needs: what history is shown by.
 create table if not exists kernel.reach (
     rel text not null, plane text not null, bit bigint not null, hidden text[] not null, primary key (rel, plane));
 alter table kernel.reach owner to enamel_owner;
 grant select on kernel.reach to enamel_sec;
 
+-- planes: 'staff=all/all group=all/none patient=own/contact_email,phone_mobile', read/write per plane as the model says:
+--   all, own (rows of the patient column, or of the login where it is user_id or caller_id), linked, none; write also
+--   create (insert only) or a list of columns (update only).
+-- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
+--   a login without a tenant), catalogue (everybody reads).
 -- proxy: 'read/write', the words of patient_proxies.scopes that somebody acting for a patient needs; a word of 'any' reads
 --   with whatever scope stands for the permission. A patient's own login needs none of them, and the permission `write` only
 --   so that an application's narrower token stays narrower. What patients may change of a chart cannot leave it unsaid.
@@ -484,8 +545,9 @@ begin
            and proxy_writes is null then
             raise exception 'which scope does a proxy need to change %?', rel;
         end if;
-        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
-                  else kernel.bit(write) end;
+        -- What managers decide about others, a patient asks for themselves by right.
+        w := case when plane in ('auth', 'jobs', 'platform')
+                    or plane = 'patient' and (proxy_writes is null or write like 'manage\_%') then 0 else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
         -- What is published to all linked patients is still written by each for their own chart only.
         change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,

@@ -17,18 +17,16 @@ select kernel.protect('patient_relationships',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('patient_portal_accounts',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('patient_proxies',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
 select kernel.protect('payers',
     'staff=all/all group=all/none patient=linked/none audit=all/none jobs=all/all platform=all/all',
-    home => 'shared', read => 'view_claims', write => 'manage_reference');
+    home => 'shared', read => 'view_claims', write => 'manage_reference', sec => 'r');
 select kernel.protect('patient_insurance_policies',
     'staff=all/all group=all/none patient=own/own share=own/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', proxy => 'billing/billing');
-select kernel.guard_login('patient_portal_accounts');
-select kernel.guard_login('patient_proxies');
 grant select on enamel.family_members to enamel_staff, enamel_patient;
 
 -- The moves of each state machine; the records' tables in the code hold the same.

@@ -163,3 +163,9 @@ insert into enamel.subscription_plans (id, code, name, currency, price_per_month
     ('00000000-0000-7000-8004-000000000001', 'BASIC', 'Basic', 'USD', 9900, 5),
     ('00000000-0000-7000-8004-000000000002', 'PRO', 'Pro', 'USD', 29900, 25),
     ('00000000-0000-7000-8004-000000000003', 'ENTERPRISE', 'Enterprise', 'USD', null, null) on conflict do nothing;
+
+insert into enamel.usage_meters (id, code, name, unit, aggregation) values
+    ('00000000-0000-7000-8005-000000000001', 'AI_INFERENCES', 'AI inferences', 'inference', 'SUM'),
+    ('00000000-0000-7000-8005-000000000002', 'STORAGE_GB', 'Storage', 'GB', 'LAST'),
+    ('00000000-0000-7000-8005-000000000003', 'ACTIVE_USERS', 'Active users', 'user', 'LAST'),
+    ('00000000-0000-7000-8005-000000000004', 'API_CALLS', 'API calls', 'call', 'SUM') on conflict do nothing;

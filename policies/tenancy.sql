@@ -27,7 +27,7 @@ select kernel.protect('locations',
     read => 'view_tenant', write => 'manage_tenant', staff_only => '{address_line1,address_line2,phone,email}',
     sec => 'rw');
 select kernel.protect('operatories', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_schedule', write => 'manage_tenant');
+    read => 'view_schedule', write => 'manage_tenant', sec => 'r');
 select kernel.protect('teams', 'staff=all/all group=all/none audit=all/none jobs=all/all', read => 'view_tenant',
     write => 'manage_users');
 select kernel.protect('tenant_placements', 'jobs=all/none platform=all/all', home => 'catalogue',
@@ -38,18 +38,28 @@ grant delete on enamel.tenant_closure to enamel_sec;
 create policy sec_d on enamel.tenant_closure for delete to enamel_sec using (true);
 grant select on enamel.billing_plans to enamel_staff, enamel_platform;
 
--- How to reach a tenant: its default location. Callers from outside get it unless the tenant shows it to booked patients
--- only (C15); no booking exists yet, so for them it stays hidden.
-create or replace function sec.tenant_contact(tenant uuid) returns jsonb language plpgsql stable parallel restricted
+-- Whether the caller is shown how to reach a clinic: callers from outside are, unless it shows that to booked patients only
+-- (C15); then a patient is by a booking that was confirmed.
+create or replace function sec.contact_shown(clinic uuid) returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if not coalesce(c.plane in ('auth', 'jobs', 'platform') or (c.scope = 'tenant' and c.tenant = tenant)
-                    or (c.scope <> 'tenant' and tenant = any (sec.tenants(0))), false)
-       or c.plane in ('auth', 'patient', 'share') and exists (
-           select from enamel.tenant_settings s where s.tenant_id = tenant and s.contact_visibility = 'AFTER_BOOKING') then
-        return null;
-    end if;
+    if not coalesce(c.plane in ('auth', 'jobs', 'platform') or (c.scope = 'tenant' and c.tenant = clinic)
+                    or (c.scope <> 'tenant' and clinic = any (sec.tenants(0))), false) then return false; end if;
+    return c.plane not in ('auth', 'patient', 'share')
+        or not exists (select from enamel.tenant_settings s where s.tenant_id = clinic and s.contact_visibility = 'AFTER_BOOKING')
+        or c.plane = 'patient' and exists (
+            select from enamel.bookings b join sec.charts(0, c, null) h on h.tenant_id = b.tenant_id and h.patient_id = b.patient_id
+             where b.tenant_id = clinic and b.status in ('CONFIRMED', 'COMPLETED'));
+end $$;
+grant execute on function sec.contact_shown(uuid) to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit,
+    enamel_auth, enamel_jobs, enamel_platform;
+
+-- How to reach a tenant: its default location, for callers who are shown it.
+create or replace function sec.tenant_contact(tenant uuid) returns jsonb language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not sec.contact_shown(tenant) then return null; end if;
     return (select jsonb_build_object('phone', l.phone, 'email', l.email, 'address', jsonb_build_object(
                 'line1', l.address_line1, 'line2', l.address_line2, 'city', l.city, 'region', l.region,
                 'postal_code', l.postal_code, 'country', l.country))

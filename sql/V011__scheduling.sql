@@ -111,7 +111,8 @@ create table appointment_series (
     appointment_type_id uuid not null,
     provider_id uuid not null,
     location_id uuid not null,
-    recurrence_rule text not null check (char_length(recurrence_rule) <= 300),
+    recurrence_rule text not null check (recurrence_rule ~ '^FREQ=(DAILY|WEEKLY|MONTHLY)(;INTERVAL=[1-9][0-9]?)?(;BYDAY=(MO|TU|WE|TH|FR|SA|SU)(,(MO|TU|WE|TH|FR|SA|SU))*)?(;(COUNT=[1-9][0-9]{0,2}|UNTIL=[0-9]{8}))?$'
+        and (recurrence_rule ~ '^FREQ=WEEKLY' or recurrence_rule !~ 'BYDAY')),
     starts_on date not null,
     ends_on date not null,
     local_start_time time not null,
@@ -121,6 +122,7 @@ create table appointment_series (
     updated_at timestamptz not null default now(),
     updated_by uuid,
     version bigint not null default 1,
+    check (ends_on between starts_on and (starts_on + interval '2 years')::date),
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, appointment_type_id) references appointment_types (tenant_id, id),
@@ -147,7 +149,7 @@ create table appointments (
     appointment_type_id uuid,
     start_at timestamptz not null,
     end_at timestamptz not null check (end_at > start_at),
-    duration_minutes integer not null generated always as ((extract(epoch from end_at - start_at) / 60)::integer) stored,
+    duration_minutes integer not null check (duration_minutes between 1 and 1440),
     local_start text not null check (char_length(local_start) <= 300),
     time_zone text not null check (char_length(time_zone) <= 300),
     status text not null default 'HELD' check (status in ('HELD', 'PENDING', 'SCHEDULED', 'CONFIRMED', 'ARRIVED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'NO_SHOW')),
@@ -210,7 +212,7 @@ create index appointments_rescheduled_from_id_idx on appointments (tenant_id, re
 create index appointments_updated_at_id_idx on appointments (tenant_id, updated_at, id);
 comment on table appointments is 'A booked time of a patient. Sensitivity: phi.';
 comment on column appointments.provider_id is 'lead provider; all of them in appointment_providers';
-comment on column appointments.duration_minutes is 'unit: min';
+comment on column appointments.duration_minutes is 'minutes between start_at and end_at; unit: min';
 comment on column appointments.local_start is 'wall time as booked, to re-resolve when zone rules change';
 comment on column appointments.rescheduled_from_id is 'a cancelled appointment is rebooked as a new row';
 select kernel.record('appointments');

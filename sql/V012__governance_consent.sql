@@ -39,7 +39,7 @@ create table consent_texts (
     version_no integer not null check (version_no >= 1),
     locale text not null default 'en' check (char_length(locale) <= 300),
     body text not null check (char_length(body) <= 20000),
-    consent_types text[] not null,
+    consent_types text[] not null check (consent_types <@ '{AI_ANALYSIS,RESEARCH,DATA_SHARING,MARKETING,TREATMENT_PLANNING,DATA_STORAGE}'),
     effective_from timestamptz not null,
     retired_at timestamptz,
     created_at timestamptz not null default now(),
@@ -99,7 +99,8 @@ create table legal_holds (
     updated_at timestamptz not null default now(),
     updated_by uuid,
     version bigint not null default 1,
-    primary key (tenant_id, id)
+    primary key (tenant_id, id),
+    constraint legal_holds_released_by_check check (released_by <> placed_by)
 );
 create index legal_holds_status_id_idx on legal_holds (tenant_id, status, id);
 create index legal_holds_placed_at_id_idx on legal_holds (tenant_id, placed_at, id);
@@ -155,6 +156,7 @@ create table break_glass_grants (
     version bigint not null default 1,
     primary key (tenant_id, id),
     check (valid_until > valid_from and valid_until <= valid_from + interval '4 hours'),
+    constraint break_glass_grants_reviewed_by_check check (reviewed_by <> user_id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
 create index break_glass_grants_status_id_idx on break_glass_grants (tenant_id, status, id);

@@ -34,6 +34,7 @@ create table consents (
     primary key (tenant_id, id),
     check ((subject_type = 'PATIENT') = (patient_id is not null)),
     check (patient_id is null or patient_id = subject_id),
+    constraint consents_expires_at_check check (expires_at > granted_at),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (consent_text_tenant_id, consent_text_id) references consent_texts (tenant_id, id),
     check (consent_text_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
@@ -49,6 +50,7 @@ create index consents_recipient_tenant_id_idx on consents (tenant_id, recipient_
 create index consents_consent_text_tenant_id_consent_text_id_idx on consents (tenant_id, consent_text_tenant_id, consent_text_id);
 create index consents_granted_by_idx on consents (tenant_id, granted_by);
 create index consents_renewed_from_id_idx on consents (tenant_id, renewed_from_id);
+create unique index consents_renewed_from_id_key on consents (tenant_id, renewed_from_id) nulls not distinct where renewed_from_id is not null;
 create index consents_document_id_idx on consents (tenant_id, document_id);
 create index consents_updated_at_id_idx on consents (tenant_id, updated_at, id);
 create index consents_subject_id_idx on consents (tenant_id, subject_id);
@@ -111,7 +113,9 @@ create table processor_agreements (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    foreign key (tenant_id, document_id) references documents (tenant_id, id)
+    foreign key (tenant_id, document_id) references documents (tenant_id, id),
+    constraint processor_agreements_signed_on_check check (signed_on is not null or status = 'DRAFT'),
+    constraint processor_agreements_expires_on_check check (expires_on > signed_on)
 );
 create index processor_agreements_processor_name_id_idx on processor_agreements (tenant_id, processor_name, id);
 create index processor_agreements_status_id_idx on processor_agreements (tenant_id, status, id);

@@ -1,8 +1,19 @@
 -- V015  Encounters, notes, conditions, medication, allergies (catalogue §9). Expands only.
 
+create extension if not exists btree_gin;
+
 -- One of the 52 codes of ISO 3950: 32 permanent, 20 primary teeth.
 create function kernel.is_fdi(value text) returns boolean language sql immutable strict parallel safe as $$
     select value ~ '^([1-4][1-8]|[5-8][1-5])$' $$;
+
+-- The surfaces that exist on a tooth, in writing order; src/charting/surface.rs holds the same (a test compares).
+create function kernel.surfaces_of(fdi text) returns text[] language sql immutable strict parallel safe as $$
+    select case when right(fdi, 1) <= '3' then array['M', 'I', 'D', 'F', 'L', 'F5', 'R']
+                else array['M', 'O', 'D', 'B', 'L', 'B5', 'R'] end $$;
+-- Surfaces of that tooth, each once, in writing order. Without a tooth there are none.
+create function kernel.are_surfaces(fdi text, surfaces text[]) returns boolean language sql immutable parallel safe as $$
+    select coalesce(surfaces, '{}') = array(
+        select known from unnest(kernel.surfaces_of(fdi)) with ordinality k(known, place) where known = any (surfaces) order by place) $$;
 
 -- A clinical visit
 create table encounters (
@@ -33,7 +44,7 @@ create table encounters (
     foreign key (tenant_id, appointment_id) references appointments (tenant_id, id),
     foreign key (tenant_id, supervising_provider_id) references providers (tenant_id, id)
 );
-create unique index encounters_appointment_id_key on encounters (tenant_id, appointment_id) nulls not distinct where appointment_id is not null and status <> 'CANCELLED';
+create unique index encounters_appointment_id_key on encounters (tenant_id, appointment_id) nulls not distinct where appointment_id is not null and status not in ('CANCELLED', 'NO_SHOW');
 create index encounters_patient_id_scheduled_start_at_idx on encounters (tenant_id, patient_id, scheduled_start_at);
 create index encounters_status_check_in_at_idx on encounters (tenant_id, status, check_in_at);
 create index encounters_scheduled_start_at_id_idx on encounters (tenant_id, scheduled_start_at, id);
@@ -120,6 +131,7 @@ create table encounter_diagnoses (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
+    constraint encounter_diagnoses_surfaces_check check (kernel.are_surfaces(fdi_tooth, surfaces)),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
@@ -161,9 +173,16 @@ create table clinical_notes (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    constraint clinical_notes_signed_check check (status in ('DRAFT', 'ENTERED_IN_ERROR')
+        or num_nulls(signed_at, signed_by, signature_hash) = 0),
+    constraint clinical_notes_cosigned_check check ((cosigned_at is null) = (cosigned_by is null)),
+    constraint clinical_notes_soap_check check (soap is null or note_type = 'SOAP' and jsonb_typeof(soap) = 'object'
+        and soap - array['subjective', 'objective', 'assessment', 'plan'] = '{}'),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
+-- Words of a tenant's notes; reached through sec.search_notes, because text search is not leakproof.
+create index clinical_notes_words_idx on clinical_notes using gin (tenant_id, to_tsvector('simple', kernel.fold(content)));
 create index clinical_notes_patient_id_created_at_idx on clinical_notes (tenant_id, patient_id, created_at);
 create index clinical_notes_status_id_idx on clinical_notes (tenant_id, status, id);
 create index clinical_notes_created_at_id_idx on clinical_notes (tenant_id, created_at, id);
@@ -218,8 +237,8 @@ create table vital_signs (
     respiratory_rate integer,
     temperature_c double precision check (temperature_c between 30 and 45),
     spo2_percent integer check (spo2_percent between 50 and 100),
-    height_cm double precision,
-    weight_kg double precision,
+    height_cm double precision check (height_cm > 0),
+    weight_kg double precision check (weight_kg > 0),
     bmi double precision generated always as (round((weight_kg / (height_cm / 100 * height_cm / 100))::numeric, 1)::double precision) stored,
     blood_glucose_mg_dl integer,
     pain_score integer check (pain_score between 0 and 10),
@@ -267,7 +286,7 @@ create table patient_conditions (
     verification_status text not null default 'CONFIRMED' check (verification_status in ('UNCONFIRMED', 'PROVISIONAL', 'CONFIRMED', 'REFUTED', 'ENTERED_IN_ERROR')),
     category text not null default 'MEDICAL' check (category in ('MEDICAL', 'DENTAL')),
     severity text check (severity in ('MILD', 'MODERATE', 'SEVERE')),
-    fdi_tooth text check (char_length(fdi_tooth) <= 300),
+    fdi_tooth text check (kernel.is_fdi(fdi_tooth)),
     surfaces text[],
     onset_date date,
     abatement_date date check (abatement_date >= onset_date),
@@ -282,6 +301,7 @@ create table patient_conditions (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
+    constraint patient_conditions_surfaces_check check (kernel.are_surfaces(fdi_tooth, surfaces)),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
 create index patient_conditions_patient_id_clinical_status_idx on patient_conditions (tenant_id, patient_id, clinical_status);
@@ -447,6 +467,7 @@ create table medical_records (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    constraint medical_records_signed_check check (status <> 'FINAL' or signed_at is not null),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, provider_id) references providers (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
@@ -496,7 +517,7 @@ create index medical_record_files_file_id_idx on medical_record_files (tenant_id
 create index medical_record_files_updated_at_id_idx on medical_record_files (tenant_id, updated_at, id);
 comment on table medical_record_files is 'Files attached to a narrative entry. Sensitivity: phi.';
 comment on column medical_record_files.is_patient_visible is 'visibility of the record, by trigger';
-select kernel.record('medical_record_files', parent => 'medical_records', parent_column => 'record_id');
+select kernel.record('medical_record_files', parent => 'medical_records', parent_column => 'medical_record_id');
 
 -- Reusable document texts
 create table templates (
@@ -518,6 +539,7 @@ create table templates (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
+    constraint templates_provider_id_check check (is_global or provider_id is not null),
     foreign key (tenant_id, provider_id) references providers (tenant_id, id)
 );
 create index templates_template_name_id_idx on templates (tenant_id, template_name, id);

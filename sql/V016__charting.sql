@@ -1,5 +1,35 @@
 -- V016  The tooth chart as events, periodontal exams (catalogue §7). Expands only.
 
+-- Universal numbers of the 52 teeth: 1 to 32 and A to T. src/charting/tooth.rs holds the same rules (a test compares).
+create function kernel.universal_of(fdi text) returns text language sql immutable strict parallel safe as $$
+    select case left(fdi, 1)
+        when '1' then (9 - n)::text when '2' then (8 + n)::text when '3' then (25 - n)::text when '4' then (24 + n)::text
+        when '5' then chr(70 - n) when '6' then chr(69 + n) when '7' then chr(80 - n) when '8' then chr(79 + n) end
+      from (select right(fdi, 1)::int as n) p where kernel.is_fdi(fdi) $$;
+-- A tooth as that system writes it; only Universal has codes for supernumerary teeth.
+create function kernel.tooth_in(system text, fdi text, is_supernumerary boolean) returns text
+language sql immutable strict parallel safe as $$
+    select case system
+        when 'FDI' then fdi
+        when 'PALMER' then (array['UR', 'UL', 'LL', 'LR'])[(quadrant - 1) % 4 + 1] || case when quadrant > 4 then chr(64 + n) else n::text end
+        when 'UNIVERSAL' then case when not is_supernumerary then u when quadrant > 4 then u || 'S' else (u::int + 50)::text end end
+      from (select left(fdi, 1)::int as quadrant, right(fdi, 1)::int as n, kernel.universal_of(fdi) as u) p where kernel.is_fdi(fdi) $$;
+-- The FDI code of what was written in that system, with '+' behind it for a supernumerary tooth; null for anything else.
+create function kernel.tooth_of(system text, entered text) returns text language sql immutable strict parallel safe as $$
+    select fdi || case when extra then '+' else '' end
+      from (select quadrant::text || n as fdi, extra from generate_series(1, 8) quadrant, generate_series(1, 8) n, (values (false), (true)) e(extra)
+             where kernel.is_fdi(quadrant::text || n) and (system = 'UNIVERSAL' or not extra)) known
+     where kernel.tooth_in(system, fdi, extra) = entered $$;
+
+-- Sites at which a furcation of the tooth is entered: upper molars buccal, mesial, distal; lower molars buccal, lingual;
+-- upper first premolars mesial and distal. Mesial and distal ones are reached from the palate.
+create function kernel.has_furcation(fdi text, site text) returns boolean language sql immutable strict parallel safe as $$
+    select case
+        when fdi ~ '^([12][678]|[56][45])$' then site in ('B', 'ML', 'DL')
+        when fdi ~ '^([34][678]|[78][45])$' then site in ('B', 'L')
+        when fdi in ('14', '24') then site in ('ML', 'DL')
+        else false end $$;
+
 -- One statement about a tooth, surface or area; the rows are the truth of the chart
 create table chart_entries (
     tenant_id uuid not null references tenants (id),
@@ -14,6 +44,7 @@ create table chart_entries (
     supernumerary_ordinal integer check (supernumerary_ordinal >= 1),
     oral_area text check (oral_area in ('00', '01', '02', '03', '04', '05', '06', '07', '08', '09', '10', '20', '30', '40')),
     surfaces text[] not null default '{}',
+    surfaces_entered text[],
     presence text check (presence in ('PRESENT', 'UNERUPTED', 'PARTIALLY_ERUPTED', 'IMPACTED', 'CONGENITALLY_MISSING', 'EXTRACTED', 'MISSING', 'PRIMARY_RETAINED', 'ROOT_REMNANT', 'IMPLANT', 'PONTIC')),
     missing_reason text check (missing_reason in ('EXTRACTED', 'CONGENITAL', 'UNERUPTED', 'OTHER')),
     finding_code_system text check (char_length(finding_code_system) <= 300),
@@ -38,8 +69,17 @@ create table chart_entries (
     created_at timestamptz not null default now(),
     created_by uuid,
     primary key (tenant_id, id),
-    check ((axis = 'PRESENCE') = (presence is not null)),
-    check ((axis = 'WORK') = (work_layer is not null)),
+    constraint chart_entries_presence_check1 check ((axis = 'PRESENCE') = (presence is not null)),
+    constraint chart_entries_work_layer_check1 check ((axis = 'WORK') = (work_layer is not null)),
+    constraint chart_entries_fdi_tooth_check1 check (num_nonnulls(fdi_tooth, oral_area) = 1 and (axis <> 'PRESENCE' or fdi_tooth is not null)),
+    constraint chart_entries_tooth_entered_check1 check (tooth_entered is null
+        or kernel.tooth_of(tooth_system, tooth_entered) in (fdi_tooth, fdi_tooth || case when is_supernumerary then '+' else '' end)),
+    constraint chart_entries_surfaces_check check (kernel.are_surfaces(fdi_tooth, surfaces)),
+    constraint chart_entries_supernumerary_ordinal_check1 check (is_supernumerary = (supernumerary_ordinal is not null)),
+    constraint chart_entries_supersede_reason_check1 check (supersedes_id is null or supersede_reason is not null),
+    constraint chart_entries_missing_reason_check1 check (missing_reason is null or axis = 'PRESENCE'),
+    constraint chart_entries_caries_depth_check1 check (num_nonnulls(caries_depth, icdas) = 0 or axis = 'FINDING'),
+    constraint chart_entries_restoration_kind_check1 check (num_nonnulls(restoration_kind, material_code) = 0 or axis = 'WORK'),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
     foreign key (tenant_id, recorded_by_provider_id) references providers (tenant_id, id),
@@ -53,9 +93,10 @@ create index chart_entries_recorded_by_provider_id_idx on chart_entries (tenant_
 create index chart_entries_ai_prediction_id_idx on chart_entries (tenant_id, ai_prediction_id);
 create index chart_entries_procedure_id_idx on chart_entries (tenant_id, procedure_id);
 create index chart_entries_plan_item_id_idx on chart_entries (tenant_id, plan_item_id);
-create index chart_entries_supersedes_id_idx on chart_entries (tenant_id, supersedes_id);
+create unique index chart_entries_supersedes_id_key on chart_entries (tenant_id, supersedes_id) where supersedes_id is not null;
 comment on table chart_entries is 'One statement about a tooth, surface or area; the rows are the truth of the chart. Sensitivity: phi.';
 comment on column chart_entries.tooth_system is 'as entered';
+comment on column chart_entries.surfaces_entered is 'as entered, where that was another way to say it';
 comment on column chart_entries.finding_display is 'sensitivity: phi';
 comment on column chart_entries.procedure_id is 'the completed procedure that wrote it';
 comment on column chart_entries.notes is 'sensitivity: phi';
@@ -113,6 +154,8 @@ create table perio_exams (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
+    constraint perio_exams_site_scheme_check1 check (site_scheme = 'SIX' or completeness <> 'FULL'),
+    constraint perio_exams_signed_check check (status = 'DRAFT' or signed_at is not null),
     foreign key (tenant_id, examiner_id) references providers (tenant_id, id),
     foreign key (tenant_id, supersedes_id) references perio_exams (tenant_id, id)
 );
@@ -121,7 +164,8 @@ create index perio_exams_status_id_idx on perio_exams (tenant_id, status, id);
 create index perio_exams_examined_at_id_idx on perio_exams (tenant_id, examined_at, id);
 create index perio_exams_encounter_id_idx on perio_exams (tenant_id, encounter_id);
 create index perio_exams_examiner_id_idx on perio_exams (tenant_id, examiner_id);
-create index perio_exams_supersedes_id_idx on perio_exams (tenant_id, supersedes_id);
+-- One correction of an exam at a time.
+create unique index perio_exams_supersedes_id_key on perio_exams (tenant_id, supersedes_id) where supersedes_id is not null;
 create index perio_exams_updated_at_id_idx on perio_exams (tenant_id, updated_at, id);
 comment on table perio_exams is 'Header of a periodontal examination. Sensitivity: phi.';
 comment on column perio_exams.site_scheme is 'FOUR only on import';
@@ -135,7 +179,7 @@ create table perio_tooth_findings (
     id uuid not null,
     exam_id uuid not null,
     patient_id uuid not null,
-    fdi_tooth text not null check (char_length(fdi_tooth) <= 300),
+    fdi_tooth text not null check (kernel.is_fdi(fdi_tooth)),
     mobility_grade integer check (mobility_grade between 0 and 3),
     mobility_suffix text check (mobility_suffix in ('', '+')),
     is_implant boolean not null default false,
@@ -179,7 +223,7 @@ create table perio_measurements (
     calculus boolean,
     furcation_involvement integer check (furcation_involvement between 0 and 4),
     furcation_scale text check (furcation_scale in ('GLICKMAN', 'HAMP')),
-    mucogingival_junction_mm integer,
+    mucogingival_junction_mm integer check (mucogingival_junction_mm between 0 and 30),
     created_at timestamptz not null default now(),
     created_by uuid,
     updated_at timestamptz not null default now(),
@@ -188,6 +232,11 @@ create table perio_measurements (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
+    constraint perio_measurements_furcation_involvement_check1 check (furcation_involvement is null or kernel.has_furcation(tooth_number, site)),
+    constraint perio_measurements_furcation_scale_check1 check ((coalesce(furcation_involvement, 0) = 0 or furcation_scale is not null)
+        and (furcation_scale is null or furcation_involvement <= case furcation_scale when 'HAMP' then 3 else 4 end)),
+    constraint perio_measurements_mucogingival_junction_mm_check1 check (mucogingival_junction_mm is null
+        or not (left(tooth_number, 1) in ('1', '2', '5', '6') and site in ('ML', 'L', 'DL'))),
     foreign key (tenant_id, exam_id) references perio_exams (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id)

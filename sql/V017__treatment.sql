@@ -50,6 +50,8 @@ create index treatment_plans_created_by_id_idx on treatment_plans (tenant_id, cr
 create index treatment_plans_provider_id_idx on treatment_plans (tenant_id, provider_id);
 create index treatment_plans_location_id_idx on treatment_plans (tenant_id, location_id);
 create index treatment_plans_supersedes_id_idx on treatment_plans (tenant_id, supersedes_id);
+-- One open revision at a time.
+create unique index treatment_plans_supersedes_id_key on treatment_plans (tenant_id, supersedes_id) where supersedes_id is not null and status <> 'CANCELLED';
 create index treatment_plans_consultation_appointment_id_idx on treatment_plans (tenant_id, consultation_appointment_id);
 comment on table treatment_plans is 'An offer of treatment to a patient, with per-item acceptance and revisions. Sensitivity: phi.';
 comment on column treatment_plans.total_estimated_cost_minor is 'sum of the items, checked; unit: minor currency unit';
@@ -82,9 +84,9 @@ create table treatment_plan_items (
     depends_on_item_id uuid,
     currency text not null check (char_length(currency) <= 300),
     estimated_fee_minor bigint not null check (estimated_fee_minor >= 0),
-    estimated_write_off_minor bigint not null default 0,
-    estimated_insurance_minor bigint not null default 0,
-    estimated_patient_portion_minor bigint not null default 0,
+    estimated_write_off_minor bigint not null default 0 check (estimated_write_off_minor >= 0),
+    estimated_insurance_minor bigint not null default 0 check (estimated_insurance_minor >= 0),
+    estimated_patient_portion_minor bigint not null default 0 check (estimated_patient_portion_minor >= 0),
     estimate_trace jsonb,
     fee_schedule_id uuid,
     provider_id uuid,
@@ -105,6 +107,8 @@ create table treatment_plan_items (
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
     check (num_nonnulls(tooth_number, oral_area) <= 1),
+    constraint treatment_plan_items_estimated_fee_minor_parts_check check (
+        estimated_write_off_minor + estimated_insurance_minor + estimated_patient_portion_minor <= estimated_fee_minor),
     foreign key (tenant_id, plan_id) references treatment_plans (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, catalog_id) references procedure_catalog (tenant_id, id),
@@ -188,9 +192,13 @@ create table quotes (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    constraint quotes_consent_id_check check (consent_id is not null or status in ('BUILDING', 'WITHDRAWN', 'EXPIRED')),
+    constraint quotes_items_check check (jsonb_typeof(items) = 'array'),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, consent_id) references consents (tenant_id, id)
 );
+-- A plan in another tenant names its quote by id alone.
+create index quotes_id_idx on quotes (id);
 create index quotes_status_id_idx on quotes (tenant_id, status, id);
 create index quotes_submitted_at_id_idx on quotes (tenant_id, submitted_at, id);
 create index quotes_patient_id_idx on quotes (tenant_id, patient_id);
@@ -406,6 +414,7 @@ create table clinical_outcomes (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
+    constraint clinical_outcomes_procedure_id_check check (num_nonnulls(procedure_id, encounter_id) >= 1),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, procedure_id) references procedures (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id)
@@ -466,7 +475,7 @@ create table payments (
     gateway text check (char_length(gateway) <= 300),
     gateway_payment_id text check (char_length(gateway_payment_id) <= 300),
     idempotency_key text not null check (char_length(idempotency_key) <= 300),
-    refunded_minor bigint not null default 0,
+    refunded_minor bigint not null default 0 check (refunded_minor >= 0),
     plan_revision_no integer,
     failure_code text check (char_length(failure_code) <= 300),
     paid_at timestamptz,
@@ -477,6 +486,7 @@ create table payments (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    constraint payments_refunded_minor_most_check check (refunded_minor <= amount_minor),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, plan_id) references treatment_plans (tenant_id, id),
     foreign key (tenant_id, booking_id) references bookings (tenant_id, id),

@@ -1,5 +1,9 @@
 -- V019  Referrals, public referral links and what comes in through them (catalogue §12). Expands only.
 
+-- Whether each of them is a tooth.
+create function kernel.are_fdi(teeth text[]) returns boolean language sql immutable strict parallel safe as $$
+    select coalesce(bool_and(kernel.is_fdi(tooth)), true) from unnest(teeth) tooth $$;
+
 -- A patient sent to or received from another practice, or a second opinion
 create table referrals (
     tenant_id uuid not null references tenants (id),
@@ -21,7 +25,7 @@ create table referrals (
     patient_phone text check (char_length(patient_phone) <= 300),
     patient_email text check (char_length(patient_email) <= 300),
     reason text not null check (char_length(reason) <= 4000),
-    fdi_teeth text[] not null default '{}',
+    fdi_teeth text[] not null default '{}' check (kernel.are_fdi(fdi_teeth)),
     specialty text check (char_length(specialty) <= 300),
     urgency text not null default 'ROUTINE' check (urgency in ('ROUTINE', 'URGENT', 'EMERGENCY')),
     status text not null default 'DRAFT' check (status in ('DRAFT', 'SENT', 'ACCEPTED', 'REJECTED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED')),
@@ -37,7 +41,7 @@ create table referrals (
     completed_at timestamptz,
     cancelled_at timestamptz,
     cancel_reason text check (char_length(cancel_reason) <= 4000),
-    outcome_report text check (char_length(outcome_report) <= 300),
+    outcome_report text check (char_length(outcome_report) <= 4000),
     outcome_document_id uuid,
     reminder_due_at timestamptz,
     created_at timestamptz not null default now(),
@@ -46,6 +50,10 @@ create table referrals (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    -- What was sent went to somebody.
+    constraint referrals_contact_id_check check (
+        referral_type <> 'OUTGOING' or status in ('DRAFT', 'CANCELLED') or num_nonnulls(contact_id, recipient_tenant_id) > 0),
+    constraint referrals_recipient_tenant_id_check check (recipient_tenant_id <> tenant_id),
     foreign key (tenant_id, contact_id) references contacts (tenant_id, id),
     foreign key (tenant_id, referring_provider_id) references providers (tenant_id, id),
     foreign key (tenant_id, assigned_provider_id) references providers (tenant_id, id),
@@ -124,7 +132,7 @@ create table referral_links (
     is_active boolean not null generated always as (status = 'ACTIVE') stored,
     intro_text text check (char_length(intro_text) <= 4000),
     allow_files boolean not null default true,
-    max_files integer not null default 10,
+    max_files integer not null default 10 check (max_files between 0 and 50),
     created_at timestamptz not null default now(),
     created_by uuid,
     updated_at timestamptz not null default now(),
@@ -207,7 +215,7 @@ create table referral_events (
     from_status text check (char_length(from_status) <= 300),
     to_status text check (char_length(to_status) <= 300),
     actor_party text not null check (actor_party in ('SENDER', 'RECEIVER', 'SYSTEM')),
-    note text check (char_length(note) <= 300),
+    note text check (char_length(note) <= 4000),
     created_at timestamptz not null default now(),
     created_by uuid,
     primary key (tenant_id, id),

@@ -191,6 +191,7 @@ create table messages (
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, reply_to_id) references messages (tenant_id, id)
 );
+create index messages_content_idx on messages using gin (to_tsvector('simple', coalesce(content, '')));
 create index messages_conversation_id_sent_at_idx on messages (tenant_id, conversation_id, sent_at);
 create index messages_sent_at_id_idx on messages (tenant_id, sent_at, id);
 create index messages_patient_id_idx on messages (tenant_id, patient_id);
@@ -320,6 +321,11 @@ create index knowledge_localizations_updated_at_id_idx on knowledge_localization
 comment on table knowledge_localizations is 'Language and regional variants of a version. Sensitivity: public.';
 comment on column knowledge_localizations.is_patient_visible is 'as on the version';
 select kernel.record('knowledge_localizations');
+
+-- Education as one requirement text names it: what is published of it
+create view educational_materials with (security_invoker = true) as
+    select d.tenant_id, d.id, d.title, d.title_key, d.content_url, d.material_type, d.publish_date, d.author_provider_id as specialist_id
+      from knowledge_documents d where d.kind = 'PATIENT_EDUCATION' and d.status = 'PUBLISHED' and d.deleted_at is null;
 
 -- Education assigned to a patient, once per material
 create table patient_material_assignments (

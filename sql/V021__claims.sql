@@ -187,9 +187,9 @@ create table claim_lines (
     code_version text check (char_length(code_version) <= 300),
     tooth_number text check (kernel.is_fdi(tooth_number)),
     surface text[] not null default '{}',
-    oral_area text check (char_length(oral_area) <= 300),
+    oral_area text,
     service_date date,
-    quantity integer not null default 1,
+    quantity integer not null default 1 check (quantity >= 1),
     diagnosis_pointers integer[] not null default '{}',
     prosthesis text check (prosthesis in ('INITIAL', 'REPLACEMENT')),
     prior_placement_date date,
@@ -206,6 +206,10 @@ create table claim_lines (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
+    -- A bill is for what was done, a pre-determination for what is planned.
+    constraint claim_lines_procedure_id_check check (num_nonnulls(procedure_id, plan_item_id) = 1),
+    constraint claim_lines_oral_area_check check (
+        oral_area in ('00', '01', '02', '03', '04', '05', '06', '07', '08', '09', '10', '20', '30', '40')),
     foreign key (tenant_id, claim_id) references claims (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, procedure_id) references procedures (tenant_id, id),

@@ -105,6 +105,7 @@ create table usage_meters (
     name text not null check (char_length(name) <= 300),
     unit text not null check (char_length(unit) <= 300),
     aggregation text not null check (aggregation in ('SUM', 'MAX', 'LAST')),
+    overage_prices jsonb not null default '{}' check (jsonb_typeof(overage_prices) = 'object'),
     created_at timestamptz not null default now(),
     created_by uuid,
     updated_at timestamptz not null default now(),
@@ -113,6 +114,7 @@ create table usage_meters (
 );
 create unique index usage_meters_code_key on usage_meters (code) nulls not distinct;
 comment on table usage_meters is 'What is measured. Sensitivity: business.';
+comment on column usage_meters.overage_prices is 'by currency, for one unit beyond what a plan includes; unit: minor currency unit';
 select kernel.record('usage_meters');
 
 -- Periodic aggregates per tenant and meter

@@ -120,6 +120,7 @@ create table workflows (
     primary key (tenant_id, id)
 );
 create unique index workflows_code_version_no_key on workflows (tenant_id, code, version_no) nulls not distinct;
+create unique index workflows_active_key on workflows (tenant_id, code) nulls not distinct where status = 'ACTIVE';
 create index workflows_code_id_idx on workflows (tenant_id, code, id);
 create index workflows_updated_at_id_idx on workflows (tenant_id, updated_at, id);
 comment on table workflows is 'A configurable process: AI-assisted review, claim appeal. Sensitivity: business.';

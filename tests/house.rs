@@ -108,3 +108,20 @@ fn what_is_generated_is_committed() {
         assert!(held == content, "openapi/{name} is not what the code says: run `make openapi`");
     }
 }
+
+/// Every name of the requirement texts leads to a property of the contract.
+#[test]
+fn the_names_of_the_texts_lead_to_fields() {
+    let files = enamel::cli::generated();
+    let (_, document) = files.iter().find(|(name, _)| *name == "enamel-v1.json").unwrap();
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    let names = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/names.md")).unwrap();
+    let lines = names.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| text"));
+    let lost: Vec<&str> = lines
+        .filter(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            !matches!(cells[..], [_, _, schema, field] if document["components"]["schemas"][schema]["properties"].get(field).is_some())
+        })
+        .collect();
+    assert!(lost.is_empty() && names.lines().count() > 800, "{lost:?}");
+}

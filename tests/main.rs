@@ -1,15 +1,25 @@
 //! Everything that is tested from outside, in one binary.
 mod audit;
+mod billing;
+mod claims;
+mod data_schema;
+mod directory;
 mod e2e;
 mod faults;
 mod fhir;
 mod fuzz;
+mod governance;
 mod house;
 mod identity;
 mod imaging;
 mod isolation;
 mod kernel;
+mod messaging;
 mod patients;
+mod referrals;
 mod rest;
+mod scheduling;
 mod tenancy;
+mod treatment;
+mod workflow;
 mod world;

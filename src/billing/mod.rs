@@ -1,6 +1,8 @@
 //! Platform billing of tenants. Catalogue §14.08 to 14.11.
 pub mod invoice;
 pub mod invoice_line_item;
+pub mod run;
+mod settle;
 pub mod tenant_billing_account;
 pub mod usage_meter;
 pub mod usage_meter_reading;
@@ -17,4 +19,4 @@ pub static TABLES: &[&Table] = &[
     &usage_meter_reading::USAGE_METER_READING,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[&settle::ISSUE, &settle::RECORD_PAYMENT, &settle::VOID, &settle::WRITE_OFF];

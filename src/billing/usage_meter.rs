@@ -25,6 +25,7 @@ pub static USAGE_METER: Table = Table {
         Field::text("name").required(),
         Field::text("unit").required(),
         Field::choice("aggregation", &["SUM", "MAX", "LAST"]).required(),
+        Field::json("overage_prices").defaulted().doc("by currency, for one unit beyond what a plan includes; unit: minor currency unit"),
     ],
     machines: &[],
 };

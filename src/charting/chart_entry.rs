@@ -21,6 +21,7 @@ pub static CHART_ENTRY: Table = Table {
     sorts: &[Sort { name: "observed_at", column: "observed_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "fdi_tooth", how: How::Equal },
+        Filter { name: "current", how: How::Elsewhere { sql: "(r.superseded_at is null) = ($value = 'true')", blind: false } },
         Filter { name: "observed_at_from", how: How::From("observed_at") },
         Filter { name: "observed_at_to", how: How::Before("observed_at") },
         Filter { name: "patient_id", how: How::Equal },
@@ -47,10 +48,16 @@ pub static CHART_ENTRY: Table = Table {
         Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]).required().doc("as entered"),
         Field::text("tooth_entered").phi(),
         Field::text("fdi_tooth").phi(),
+        Field::text("tooth_display")
+            .computed("kernel.tooth_in(coalesce((select s.tooth_system from tenant_settings s where s.tenant_id = r.tenant_id), 'FDI'), r.fdi_tooth, r.is_supernumerary)")
+            .phi()
+            .staff_only()
+            .doc("the tooth in the tenant's numbering"),
         Field::flag("is_supernumerary").defaulted(),
         Field::int("supernumerary_ordinal").at_least(1),
         Field::text("oral_area").phi(),
-        Field::texts("surfaces").defaulted(),
+        Field::texts("surfaces").defaulted().doc("stored in writing order by the names the tooth has for them"),
+        Field::texts("surfaces_entered").read_only().doc("as entered, where that was another way to say it"),
         Field::choice(
             "presence",
             &[
@@ -87,6 +94,9 @@ pub static CHART_ENTRY: Table = Table {
         Field::instant("superseded_at").read_only(),
         Field::text("supersede_reason").length(4000).phi(),
         Field::text("notes").length(4000).phi(),
+        Field::texts("warnings")
+            .computed("coalesce(kernel.chart_doubts(r), '{}')")
+            .doc("restoration_on_missing_tooth, surface_on_missing_tooth (refused where charting is strict), surfaces_mapped"),
     ],
     machines: &[],
 };

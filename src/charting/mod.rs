@@ -1,8 +1,17 @@
 //! Dental charting and periodontal charting. Catalogue §8.
 pub mod chart_entry;
+mod compare_perio_exams;
+mod patient_chart;
 pub mod perio_exam;
 pub mod perio_measurement;
 pub mod perio_tooth_finding;
+pub mod probing;
+mod rebuild_snapshot;
+mod record_perio_measurements;
+mod sign_perio_exam;
+mod supersede_chart_entry;
+pub mod surface;
+pub mod tooth;
 pub mod tooth_chart_snapshot;
 
 use crate::kernel::operation::Operation;
@@ -17,4 +26,12 @@ pub static TABLES: &[&Table] = &[
     &perio_measurement::PERIO_MEASUREMENT,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &patient_chart::PATIENT_CHART,
+    &supersede_chart_entry::SUPERSEDE,
+    &rebuild_snapshot::REBUILD_SNAPSHOT,
+    &sign_perio_exam::SIGN,
+    &sign_perio_exam::CORRECT,
+    &compare_perio_exams::COMPARE,
+    &record_perio_measurements::RECORD_MANY,
+];

@@ -3,6 +3,20 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
+/// Only probed sites count, above and below the line.
+macro_rules! share_of_probed {
+    ($finding:literal) => {
+        concat!(
+            "select round(100.0 * count(*) filter (where m.",
+            $finding,
+            ") / nullif(count(*), 0), 1)::float8 from perio_measurements m
+              where m.tenant_id = r.tenant_id and m.exam_id = r.id and m.pocket_depth_mm is not null and m.deleted_at is null"
+        )
+    };
+}
+const BOP: &str = share_of_probed!("bleeding_on_probing");
+const PLAQUE: &str = share_of_probed!("plaque");
+
 pub static PERIO_EXAM: Table = Table {
     name: "perio_exams",
     schema: "PerioExam",
@@ -44,7 +58,7 @@ pub static PERIO_EXAM: Table = Table {
         Field::choice("site_scheme", &["SIX", "FOUR"]).defaulted().doc("FOUR only on import"),
         Field::choice("status", &["DRAFT", "SIGNED", "SUPERSEDED"]).defaulted().read_only(),
         Field::instant("signed_at").read_only(),
-        Field::uuid("supersedes_id").refers(Refers::Tenant("perio_exams")),
+        Field::uuid("supersedes_id").read_only().refers(Refers::Tenant("perio_exams")),
         Field::choice("suggested_stage", &["I", "II", "III", "IV"])
             .read_only()
             .doc("suggestion from the measurements, confirmed by the clinician"),
@@ -52,6 +66,8 @@ pub static PERIO_EXAM: Table = Table {
         Field::choice("suggested_extent", &["LOCALISED", "GENERALISED", "MOLAR_INCISOR"]).read_only(),
         Field::choice("confirmed_stage", &["I", "II", "III", "IV"]),
         Field::choice("confirmed_grade", &["A", "B", "C"]),
+        Field::double("bop_percent").computed(BOP).doc("bleeding sites among probed sites; unit: %"),
+        Field::double("plaque_percent").computed(PLAQUE).doc("sites with plaque among probed sites; unit: %"),
         Field::text("notes").length(4000).phi(),
     ],
     machines: &[Machine {

@@ -1,5 +1,6 @@
 //! One probing site of one tooth (catalogue 8.03, C20, C51).
 
+use super::probing::SITES;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
@@ -36,17 +37,29 @@ pub static PERIO_MEASUREMENT: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::text("tooth_number").required().phi().doc("canonical FDI; the answer also gives the tenant's numbering"),
-        Field::choice("site", &["MB", "B", "DB", "ML", "L", "DL"])
-            .required()
-            .doc("seed shorthand M, D, B, L only on import of partial exams"),
+        Field::text("tooth_display")
+            .computed("kernel.tooth_in(coalesce((select s.tooth_system from tenant_settings s where s.tenant_id = r.tenant_id), 'FDI'), r.tooth_number, false)")
+            .phi()
+            .staff_only()
+            .doc("the tooth in the tenant's numbering"),
+        Field::choice("site", &SITES).required(),
         Field::int("pocket_depth_mm").doc("unit: mm"),
         Field::int("gingival_margin_mm").doc("distance from the cemento-enamel junction to the margin, positive = recession; unit: mm"),
         Field::int("cal_mm").read_only().doc("unit: mm"),
+        Field::int("recession_mm")
+            .computed("case when r.gingival_margin_mm < 0 then 0 else r.gingival_margin_mm end")
+            .doc("the gingival margin where it is positive; unit: mm"),
         Field::flag("bleeding_on_probing"),
         Field::flag("suppuration"),
         Field::flag("plaque"),
         Field::flag("calculus"),
-        Field::int("furcation_involvement"),
+        Field::int("mobility_grade")
+            .computed(
+                "select f.mobility_grade from perio_tooth_findings f
+                  where f.tenant_id = r.tenant_id and f.exam_id = r.exam_id and f.fdi_tooth = r.tooth_number and f.deleted_at is null",
+            )
+            .doc("of the tooth, from its finding"),
+        Field::int("furcation_involvement").doc("0 none to 3 (HAMP) or 4 (GLICKMAN), at the site where the furcation is entered"),
         Field::choice("furcation_scale", &["GLICKMAN", "HAMP"]),
         Field::int("mucogingival_junction_mm").doc("unit: mm"),
     ],

@@ -30,9 +30,10 @@ pub static TOOTH_CHART_SNAPSHOT: Table = Table {
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")).doc("null for a chart outside a visit"),
         Field::json("chart_json")
             .required()
+            .read_only()
             .phi()
             .doc("schema version, tooth system metadata, per tooth and surface conditions, restorations, prostheses, statuses"),
-        Field::int("schema_version").defaulted(),
+        Field::int("schema_version").defaulted().read_only(),
         Field::instant("as_of").required(),
         Field::text("entries_hash").required().read_only().phi().doc("the rebuild from entries must give the same hash"),
     ],

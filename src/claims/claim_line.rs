@@ -39,7 +39,7 @@ pub static CLAIM_LINE: Table = Table {
         Field::texts("surface").defaulted(),
         Field::text("oral_area").phi(),
         Field::date("service_date").phi(),
-        Field::int("quantity").defaulted(),
+        Field::int("quantity").defaulted().at_least(1),
         Field::ints("diagnosis_pointers").defaulted(),
         Field::choice("prosthesis", &["INITIAL", "REPLACEMENT"]),
         Field::date("prior_placement_date").phi(),

@@ -4,11 +4,15 @@ pub mod claim_attachment;
 pub mod claim_diagnosis;
 pub mod claim_line;
 pub mod claim_status_event;
+mod course;
 pub mod eligibility_check;
 pub mod fee_schedule;
 pub mod fee_schedule_item;
+mod import;
+mod post;
 pub mod remittance;
 pub mod remittance_line;
+mod rules;
 pub mod x12_interchange;
 
 use crate::kernel::operation::Operation;
@@ -29,4 +33,13 @@ pub static TABLES: &[&Table] = &[
     &x12_interchange::X12_INTERCHANGE,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &course::VALIDATE,
+    &course::SUBMIT,
+    &course::REOPEN,
+    &course::APPEAL,
+    &course::VOID,
+    &course::RECORD_STATUS,
+    &post::POST,
+    &import::IMPORT,
+];

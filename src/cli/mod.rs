@@ -1,5 +1,6 @@
 //! Commands. Each failure is one line and an exit code other than 0.
 mod audit;
+pub mod data_schema;
 mod demo;
 mod openapi;
 mod secrets;

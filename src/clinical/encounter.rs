@@ -49,6 +49,13 @@ pub static ENCOUNTER: Table = Table {
         Field::text("reason").length(4000).phi(),
         Field::uuid("supervising_provider_id").refers(Refers::Tenant("providers")).doc("for TEACHING"),
         Field::text("cancel_reason").length(4000).phi(),
+        Field::uuids("unsigned_note_ids")
+            .computed(
+                "select coalesce(array_agg(n.id order by n.created_at, n.id), '{}') from clinical_notes n
+                  where n.tenant_id = r.tenant_id and n.encounter_id = r.id and n.status = 'DRAFT'",
+            )
+            .staff_only()
+            .doc("notes of this visit that wait for a signature"),
     ],
     machines: &[Machine {
         column: "status",

@@ -38,6 +38,13 @@ pub static MEDICAL_RECORD: Table = Table {
         Field::date("record_date").required().phi(),
         Field::text("diagnosis").sealed().phi(),
         Field::text("treatment").sealed().phi(),
+        Field::json("attached_files")
+            .computed(
+                "select coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'file_id', f.file_id, 'caption', f.caption) order by f.id), '[]')
+                   from medical_record_files f where f.tenant_id = r.tenant_id and f.medical_record_id = r.id and f.deleted_at is null",
+            )
+            .phi()
+            .doc("id, file_id and caption of each attached file"),
         Field::uuid("template_id").refers(Refers::Tenant("templates")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::uuid("condition_id").refers(Refers::Tenant("patient_conditions")),

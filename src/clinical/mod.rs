@@ -3,13 +3,19 @@ pub mod clinical_note;
 pub mod clinical_note_amendment;
 pub mod encounter;
 pub mod encounter_diagnosis;
+mod html;
 pub mod medical_record;
 pub mod medical_record_file;
+mod note_signature;
 pub mod patient_allergy;
 pub mod patient_condition;
 pub mod patient_medication;
 pub mod patient_social_history;
+mod record_signature;
+mod render_template;
+mod search_notes;
 pub mod template;
+mod visit;
 pub mod vital_sign;
 
 use crate::kernel::operation::Operation;
@@ -31,4 +37,16 @@ pub static TABLES: &[&Table] = &[
     &template::TEMPLATE,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &visit::START,
+    &visit::CHECK_OUT,
+    &visit::CANCEL,
+    &note_signature::SIGN,
+    &note_signature::AMEND_NOTE,
+    &note_signature::COSIGN,
+    &note_signature::MARK_IN_ERROR,
+    &search_notes::SEARCH_NOTES,
+    &record_signature::SIGN,
+    &record_signature::MARK_IN_ERROR,
+    &render_template::RENDER,
+];

@@ -13,7 +13,8 @@ pub static CLINIC_REVIEW: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
+    // Written by an operation: its author does not see it before it is published.
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewTenant,
     write: Permission::ManageDirectory,
     group: true,
@@ -32,11 +33,11 @@ pub static CLINIC_REVIEW: Table = Table {
         Field::text("title").pii(),
         Field::text("body").length(20000).pii(),
         Field::text("display_name").pii(),
-        Field::text("reply").pii(),
+        Field::text("reply").read_only().pii(),
         Field::choice("status", &["PENDING", "PUBLISHED", "REJECTED", "WITHDRAWN"]).defaulted().read_only(),
         Field::uuid("moderated_by").read_only().refers(Refers::Installation("users")).staff_only(),
         Field::instant("moderated_at").read_only().staff_only(),
-        Field::text("moderation_reason").length(4000).pii().staff_only(),
+        Field::text("moderation_reason").length(4000).read_only().pii().staff_only(),
     ],
     machines: &[Machine {
         column: "status",

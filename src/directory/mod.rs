@@ -1,4 +1,5 @@
 //! Directory: the clinic's providers and contacts. Catalogue §5.
+mod certify;
 pub mod clinic_certification;
 pub mod clinic_image;
 pub mod clinic_package;
@@ -8,11 +9,14 @@ pub mod clinic_treatment;
 pub mod contact;
 pub mod fhir_practitioner;
 pub mod fhir_practitioner_role;
+mod moderate;
 pub mod provider;
 pub mod provider_identifier;
 pub mod provider_location;
+mod publish_profile;
 
 use crate::fhir::mapping::Mapping;
+use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -27,6 +31,18 @@ pub static TABLES: &[&Table] = &[
     &clinic_image::CLINIC_IMAGE,
     &clinic_certification::CLINIC_CERTIFICATION,
     &clinic_review::CLINIC_REVIEW,
+];
+
+pub static OPERATIONS: &[&Operation] = &[
+    &publish_profile::PUBLISH,
+    &publish_profile::HIDE,
+    &certify::VERIFY,
+    &moderate::WRITE,
+    &moderate::MINE,
+    &moderate::PUBLISH,
+    &moderate::REJECT,
+    &moderate::WITHDRAW,
+    &moderate::REPLY,
 ];
 
 /// The resource types of this room.

@@ -33,7 +33,7 @@ pub static DISCLOSURE: Table = Table {
         Field::instant("disclosed_at").required(),
         Field::text("recipient_name").required().phi(),
         Field::text("recipient_address").phi(),
-        Field::uuid("recipient_tenant_id").refers(Refers::Installation("tenants")),
+        Field::uuid("recipient_tenant_id"),
         Field::text("what").required().phi(),
         Field::text("purpose").required().length(2000).phi(),
         Field::choice(
@@ -45,8 +45,8 @@ pub static DISCLOSURE: Table = Table {
         Field::flag("is_accountable").defaulted().doc("false for treatment, payment, operations"),
         Field::text("resource_type").phi(),
         Field::uuid("resource_id"),
-        Field::uuid("request_id"),
-        Field::uuid("disclosed_by").refers(Refers::Installation("users")),
+        Field::uuid("request_id").read_only(),
+        Field::uuid("disclosed_by").read_only().refers(Refers::Installation("users")),
     ],
     machines: &[],
 };

@@ -35,8 +35,8 @@ pub static DSAR_REQUEST: Table = Table {
         Field::choice("status", &["RECEIVED", "VERIFYING", "IN_PROGRESS", "EXTENDED", "COMPLETED", "REFUSED", "WITHDRAWN"])
             .defaulted()
             .read_only(),
-        Field::instant("received_at").required(),
-        Field::date("due_on").required().phi().doc("one month, three when extended"),
+        Field::instant("received_at").defaulted(),
+        Field::date("due_on").defaulted().phi().doc("one month, three when extended"),
         Field::instant("identity_verified_at").read_only(),
         Field::choice("decision", &["FULFILLED", "PARTLY_FULFILLED", "REFUSED"]).read_only(),
         Field::text("decision_ground").phi().doc("legal ground of a refusal"),

@@ -9,23 +9,30 @@ pub mod change_log_entry;
 pub mod cli;
 pub mod consent;
 pub mod consent_text;
+pub mod consenting;
 pub mod data_dictionary_column;
 pub mod data_retention_policy;
 mod digester;
 pub mod disclosure;
 pub mod dsar_request;
+mod emergency;
 pub mod export;
 pub mod keys;
 mod ledger;
 pub mod legal_hold;
 pub mod legal_hold_item;
+pub(crate) mod pages;
 pub mod phi_access_log;
 pub mod processor_agreement;
 pub mod record_share;
 pub mod requests;
+pub mod retention;
 pub mod retention_item;
 pub mod retention_run;
+mod rights;
 pub mod sealer;
+mod stopping;
+mod views;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
@@ -54,4 +61,28 @@ pub static TABLES: &[&Table] = &[
     &dsar_request::DSAR_REQUEST,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[&requests::EXPORT, &requests::KEYS, &requests::SUMMARY, &requests::REVOKE];
+pub static OPERATIONS: &[&Operation] = &[
+    &requests::EXPORT,
+    &requests::KEYS,
+    &requests::SUMMARY,
+    &requests::REVOKE,
+    &consenting::GIVE,
+    &consenting::REVOKE,
+    &consenting::RENEW,
+    &stopping::REVOKE_SHARE,
+    &stopping::RELEASE_HOLD,
+    &rights::VERIFY,
+    &rights::START,
+    &rights::EXTEND,
+    &rights::COMPLETE,
+    &rights::REFUSE,
+    &rights::WITHDRAW,
+    &emergency::OPEN,
+    &emergency::CLOSE,
+    &emergency::REVIEW,
+    &retention::PREVIEW,
+    &retention::APPROVE,
+    &retention::CANCEL,
+    &views::REDACTED,
+    &views::ACCOUNTING,
+];

@@ -26,7 +26,7 @@ pub static RECORD_SHARE: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::uuid("grantee_tenant_id").required().refers(Refers::Installation("tenants")),
+        Field::uuid("grantee_tenant_id").required(),
         Field::texts("permissions").required(),
         Field::uuid("consent_id").refers(Refers::Tenant("consents")),
         Field::instant("valid_from").required(),

@@ -19,6 +19,7 @@ mod password_hash;
 pub mod permission;
 pub mod pkce;
 mod resolve;
+mod revoke_grant;
 pub mod role;
 pub mod role_permission;
 pub mod scope;
@@ -27,7 +28,8 @@ pub mod session;
 mod session_operations;
 mod sign_in;
 pub mod sign_in_pages;
-mod throttle;
+mod test_provider;
+pub mod throttle;
 pub mod token;
 pub mod user;
 pub mod user_auth_identity;
@@ -72,6 +74,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::RESTORE_MEMBER,
     &user_operations::REVOKE_ROLE,
     &accept_invitation::ACCEPT,
+    &revoke_grant::REVOKE_GRANT,
+    &test_provider::TEST,
     &client_operations::REGISTER,
     &client_operations::ROTATE,
     &client_operations::SET_SCOPES,

@@ -111,6 +111,7 @@ impl Bearer {
         context.actor = Some(row.try_get("user_id")?);
         context.session = Some(row.try_get("session_id")?);
         context.client = client;
+        context.break_glass = row.try_get("break_glass_id")?;
         context.caps = caps.and(Caps(row.try_get("scope_caps")?));
         if plane == Plane::Patient {
             context.subject = row.try_get("patient_id")?;

@@ -23,14 +23,19 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Throttle {
-        Throttle {
-            accounts: RateLimiter::keyed(Quota::per_minute(ACCOUNT_PER_MINUTE).allow_burst(ACCOUNT_BURST)),
-            addresses: RateLimiter::keyed(Quota::per_minute(ADDRESS_PER_MINUTE).allow_burst(ADDRESS_BURST)),
-        }
+        Throttle::new(Quota::per_minute(ACCOUNT_PER_MINUTE).allow_burst(ACCOUNT_BURST))
     }
 }
 
 impl Throttle {
+    /// With a limit of one's own for each account and address.
+    pub fn new(account: Quota) -> Throttle {
+        Throttle {
+            accounts: RateLimiter::keyed(account),
+            addresses: RateLimiter::keyed(Quota::per_minute(ADDRESS_PER_MINUTE).allow_burst(ADDRESS_BURST)),
+        }
+    }
+
     /// One more try at `account` (an e-mail, a client id) from `address`. RATE_LIMITED.
     pub fn admit(&self, account: &str, address: Option<IpAddr>) -> Result<()> {
         self.tidy();

@@ -3,7 +3,7 @@
 use super::file::FILE;
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
-use crate::kernel::context::{Caps, Context, Permission, Plane};
+use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Record, store};
 use crate::sql;
@@ -26,9 +26,7 @@ sql! {
 
 /// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
 pub fn server(caller: &Caller, tenant: Uuid) -> Context {
-    let mut context = caller.context.clone();
-    (context.plane, context.tenant, context.caps, context.subject) = (Plane::Jobs, Some(tenant), Caps::NONE, None);
-    context
+    caller.server(tenant)
 }
 
 /// Who writes: staff themselves; for a patient, who may only add files, the server.

@@ -1,9 +1,20 @@
 //! What may be stored, and how its first bytes give it away.
 
 /// The media types that are taken. A name or a browser's guess decides nothing: [`is`] does.
-pub const TYPES: &[&str] =
-    &["image/jpeg", "image/png", "image/tiff", "image/webp", "application/dicom", "application/pdf", "model/stl", "model/obj", "video/mp4"];
+pub const TYPES: &[&str] = &[
+    "image/jpeg",
+    "image/png",
+    "image/tiff",
+    "image/webp",
+    "application/dicom",
+    "application/pdf",
+    "model/stl",
+    "model/obj",
+    "video/mp4",
+    "text/csv",
+];
 pub const DICOM: &str = "application/dicom";
+pub const CSV: &str = "text/csv";
 /// One PUT of S3 carries no more.
 pub const SIZE_MAX: i64 = 5 * 1024 * 1024 * 1024;
 
@@ -20,6 +31,7 @@ pub fn is(media_type: &str, first: &[u8], size: u64) -> bool {
         "video/mp4" => at(4, b"ftyp"),
         "model/stl" => is_stl(first, size),
         "model/obj" => is_obj(first),
+        CSV => is_csv(first),
         _ => false,
     }
 }
@@ -42,6 +54,13 @@ fn is_obj(first: &[u8]) -> bool {
     let word = |line: &&[u8]| line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default().to_vec();
     let known = |line: &&[u8]| line.is_empty() || line.starts_with(b"#") || WORDS.contains(&word(line).as_slice());
     !first.contains(&0) && lines.iter().all(known) && lines.iter().any(|line| !line.is_empty())
+}
+
+/// Text without a mark: a first line of cells, all of it letters.
+fn is_csv(first: &[u8]) -> bool {
+    let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let letters = std::str::from_utf8(line).is_ok_and(|line| !line.trim_end().chars().any(|letter| letter.is_control() || letter == '<'));
+    letters && line.iter().any(|byte| matches!(byte, b',' | b';'))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Imaging: the file registry and the studies made of it. Catalogue §10.
-mod access;
+pub mod access;
+mod clinic_image_link;
 mod completion;
 pub mod device;
 pub mod document;
@@ -47,6 +48,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &upload::CREATE_FILE_UPLOAD_LINK,
     &completion::COMPLETE_FILE_UPLOAD,
     &download::CREATE_FILE_DOWNLOAD_LINK,
+    &clinic_image_link::GET_CLINIC_IMAGE_LINK,
     &quarantine::RELEASE_FILE,
     &quarantine::ACCEPT_MATCH,
 ];

@@ -32,6 +32,7 @@ pub fn of(context: &Context, event_type: &'static str, action: Action, outcome: 
         action,
         outcome,
         purpose_of_use: match context.plane {
+            _ if context.break_glass.is_some() => Some(PurposeOfUse::Emergency),
             Plane::Staff | Plane::Share => Some(PurposeOfUse::Treatment),
             Plane::Group => Some(PurposeOfUse::Operations),
             Plane::Patient => Some(PurposeOfUse::PatientRequest),
@@ -43,7 +44,7 @@ pub fn of(context: &Context, event_type: &'static str, action: Action, outcome: 
         session_id: context.session,
         ip_address: origin.and_then(|origin| origin.ip),
         user_agent: origin.and_then(|origin| origin.user_agent.clone()),
-        break_glass_id: None,
+        break_glass_id: context.break_glass,
         metadata: Metadata::new(),
     }
 }
@@ -55,6 +56,8 @@ pub fn of_record(context: &Context, action: Action, record: &Record, at: DateTim
         (Action::Create, "patients") => "PATIENT_CREATED",
         (Action::Update, "patients") => "PATIENT_UPDATED",
         (Action::Read, _) => "RECORD_READ",
+        (Action::Create, "consents") => "CONSENT_GRANTED",
+        (Action::Create, "break_glass_grants") => "BREAK_GLASS_OPENED",
         (Action::Create, _) => "RECORD_CREATED",
         (Action::Delete, _) => "RECORD_DELETED",
         (Action::Search, _) => "RECORD_SEARCHED",

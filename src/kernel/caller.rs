@@ -4,7 +4,7 @@
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Action, AuditEvent, Metadata, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Context, Permission, Plane};
+use crate::kernel::context::{Caps, Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Record, Table};
@@ -54,6 +54,10 @@ impl Caller {
     /// A plane that may not call an operation at all.
     pub fn on(&self, planes: &[Plane]) -> Result<()> {
         if planes.contains(&self.context.plane) { Ok(()) } else { Err(Error::new(&error::FORBIDDEN)) }
+    }
+    /// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
+    pub fn server(&self, tenant: Uuid) -> Context {
+        Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, subject: None, ..self.context.clone() }
     }
     pub fn tenant(&self) -> Result<Uuid> {
         self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))

@@ -179,6 +179,8 @@ pub struct Context {
     pub session: Option<Uuid>,
     /// For the audit trail only; not sealed.
     pub origin: Option<Arc<Origin>>,
+    /// Emergency access that is open, for the audit trail only.
+    pub break_glass: Option<Uuid>,
 }
 
 /// Where a request came from.
@@ -201,6 +203,7 @@ impl Context {
             client: None,
             session: None,
             origin: None,
+            break_glass: None,
         }
     }
 }
@@ -295,6 +298,7 @@ mod tests {
             client: None,
             session: None,
             origin: None,
+            break_glass: None,
         };
         let sealed = sealer.seal(&context, 42, DateTime::from_timestamp(1_000, 0).unwrap());
         let (mac, payload) = sealed.split_once('.').unwrap();

@@ -56,6 +56,17 @@ pub struct Operation {
     pub run: Run,
 }
 
+impl Operation {
+    /// The names in braces of its path.
+    pub fn path_names(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+    /// What it takes beside its path.
+    pub fn input(&self) -> impl Iterator<Item = &'static Field> + Clone {
+        self.takes.iter().filter(|field| self.path_names().all(|name| name != field.name))
+    }
+}
+
 /// How an operation is done.
 pub enum Run {
     /// In one transaction that the contract opens and commits, with the idempotency key's row in it.

@@ -1,9 +1,15 @@
 //! Referrals and public referral links. Catalogue §12.
+mod form;
+mod life;
+mod link;
+mod matching;
+mod proof;
 pub mod referral;
 pub mod referral_event;
 pub mod referral_file;
 pub mod referral_link;
 pub mod referral_submission;
+mod screening;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
@@ -17,4 +23,19 @@ pub static TABLES: &[&Table] = &[
     &referral_event::REFERRAL_EVENT,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &life::SEND,
+    &life::ACCEPT,
+    &life::REJECT,
+    &life::START,
+    &life::COMPLETE,
+    &life::CANCEL,
+    &life::EVENTS,
+    &matching::MATCH_PATIENT,
+    &link::REGENERATE,
+    &form::GET_FORM,
+    &form::SUBMIT,
+    &form::PUBLIC_STATUS,
+    &screening::RELEASE,
+    &screening::REFUSE,
+];

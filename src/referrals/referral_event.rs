@@ -49,7 +49,7 @@ pub static REFERRAL_EVENT: Table = Table {
         Field::text("from_status").phi(),
         Field::text("to_status").phi(),
         Field::choice("actor_party", &["SENDER", "RECEIVER", "SYSTEM"]).required(),
-        Field::text("note").phi(),
+        Field::text("note").length(4000).phi(),
     ],
     machines: &[],
 };

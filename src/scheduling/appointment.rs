@@ -3,6 +3,26 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
+/// The words of older systems for the same states (catalogue C-A, 6.04).
+pub static STATUS_WORDS: &[(&str, &str)] = &[
+    ("Pending", "PENDING"),
+    ("pending", "PENDING"),
+    ("Scheduled", "SCHEDULED"),
+    ("scheduled", "SCHEDULED"),
+    ("Confirmed", "CONFIRMED"),
+    ("confirmed", "CONFIRMED"),
+    ("Completed", "COMPLETED"),
+    ("completed", "COMPLETED"),
+    ("Canceled", "CANCELLED"),
+    ("canceled", "CANCELLED"),
+    ("CANCELED", "CANCELLED"),
+    ("Cancelled", "CANCELLED"),
+    ("cancelled", "CANCELLED"),
+    ("NoShow", "NO_SHOW"),
+    ("no_show", "NO_SHOW"),
+    ("no-show", "NO_SHOW"),
+];
+
 pub static APPOINTMENT: Table = Table {
     name: "appointments",
     schema: "Appointment",
@@ -49,8 +69,8 @@ pub static APPOINTMENT: Table = Table {
         Field::uuid("operatory_id").refers(Refers::Tenant("operatories")),
         Field::uuid("appointment_type_id").refers(Refers::Tenant("appointment_types")),
         Field::instant("start_at").required(),
-        Field::instant("end_at").required(),
-        Field::int("duration_minutes").read_only().doc("unit: min"),
+        Field::instant("end_at").defaulted().doc("start and duration will do; without both, the usual length of the kind of visit"),
+        Field::int("duration_minutes").defaulted().at_least(1).at_most(1_440).doc("minutes between start_at and end_at; unit: min"),
         Field::text("local_start").required().read_only().phi().doc("wall time as booked, to re-resolve when zone rules change"),
         Field::text("time_zone").required().read_only().form(Form::TimeZone).phi(),
         Field::choice(
@@ -58,7 +78,8 @@ pub static APPOINTMENT: Table = Table {
             &["HELD", "PENDING", "SCHEDULED", "CONFIRMED", "ARRIVED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW"],
         )
         .defaulted()
-        .read_only(),
+        .read_only()
+        .aliases(STATUS_WORDS),
         Field::choice("source", &["STAFF", "PORTAL", "IMPORT", "RECALL", "WAITLIST", "REFERRAL", "API"]).defaulted(),
         Field::text("notes").length(4000).phi().staff_only(),
         Field::text("patient_note").phi(),
@@ -68,7 +89,7 @@ pub static APPOINTMENT: Table = Table {
         Field::uuid("recall_id").refers(Refers::Tenant("recalls")),
         Field::uuid("referral_id").refers(Refers::Tenant("referrals")),
         Field::uuid("rescheduled_from_id").refers(Refers::Tenant("appointments")).doc("a cancelled appointment is rebooked as a new row"),
-        Field::instant("held_until"),
+        Field::instant("held_until").fixed().doc("makes it HELD: a time that is kept free for nobody yet"),
         Field::instant("confirmed_at").read_only(),
         Field::choice("confirmed_via", &["PORTAL", "SMS", "EMAIL", "PHONE", "STAFF"]).read_only(),
         Field::instant("arrived_at").read_only(),
@@ -103,6 +124,8 @@ pub static APPOINTMENT: Table = Table {
             Move { from: "ARRIVED", to: "IN_PROGRESS", by: "start" },
             Move { from: "IN_PROGRESS", to: "COMPLETED", by: "complete" },
             Move { from: "NO_SHOW", to: "SCHEDULED", by: "undo-no-show" },
+            // What was confirmed was the old time.
+            Move { from: "CONFIRMED", to: "SCHEDULED", by: "reschedule" },
         ],
     }],
 };

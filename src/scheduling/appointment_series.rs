@@ -31,7 +31,10 @@ pub static APPOINTMENT_SERIES: Table = Table {
         Field::uuid("appointment_type_id").required().refers(Refers::Tenant("appointment_types")),
         Field::uuid("provider_id").required().refers(Refers::Tenant("providers")),
         Field::uuid("location_id").required().refers(Refers::Tenant("locations")),
-        Field::text("recurrence_rule").required().phi(),
+        Field::text("recurrence_rule")
+            .required()
+            .phi()
+            .doc("RFC 5545: FREQ=DAILY, WEEKLY or MONTHLY, then INTERVAL, BYDAY (weekly) and COUNT or UNTIL; at most two years"),
         Field::date("starts_on").required().phi(),
         Field::date("ends_on").required().phi(),
         Field::time("local_start_time").required(),

@@ -6,10 +6,18 @@ pub mod appointment_provider;
 pub mod appointment_series;
 pub mod appointment_type;
 pub mod availability_block;
+mod book;
+mod calendar_feed;
+mod find_slots;
+mod history;
+mod moves;
 pub mod recall;
+mod recall_status;
 pub mod recall_type;
 pub mod schedule_closure;
+mod series;
 pub mod slot_hold;
+mod waiting;
 pub mod waitlist_entry;
 
 use crate::kernel::operation::Operation;
@@ -31,4 +39,26 @@ pub static TABLES: &[&Table] = &[
     &recall::RECALL,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &find_slots::FIND_SLOTS,
+    &find_slots::FREE_SLOTS,
+    &book::BOOK,
+    &moves::SCHEDULE,
+    &moves::CONFIRM,
+    &moves::CHECK_IN,
+    &moves::START,
+    &moves::COMPLETE,
+    &moves::CANCEL,
+    &moves::MARK_NO_SHOW,
+    &moves::UNDO_NO_SHOW,
+    &moves::RESCHEDULE,
+    &history::HISTORY,
+    &calendar_feed::CALENDAR_FEED,
+    &series::END,
+    &waiting::RELEASE,
+    &waiting::OFFER,
+    &waiting::DECLINE,
+    &waiting::REMOVE,
+    &recall_status::DISABLE,
+    &recall_status::ENABLE,
+];

@@ -36,7 +36,7 @@ pub static SLOT_HOLD: Table = Table {
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::instant("start_at").required(),
         Field::instant("end_at").required(),
-        Field::instant("held_until").required(),
+        Field::instant("held_until").defaulted().doc("as long as the clinic holds a time when left out; never longer for patients"),
         Field::choice("status", &["HELD", "USED", "EXPIRED", "RELEASED"]).defaulted().read_only(),
         Field::uuid("appointment_id")
             .read_only()
@@ -50,6 +50,7 @@ pub static SLOT_HOLD: Table = Table {
             Move { from: "HELD", to: "USED", by: "system" },
             Move { from: "HELD", to: "EXPIRED", by: "system" },
             Move { from: "HELD", to: "RELEASED", by: "release" },
+            Move { from: "HELD", to: "RELEASED", by: "delete" },
         ],
     }],
 };

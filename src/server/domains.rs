@@ -38,6 +38,7 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         tenancy::OPERATIONS,
         identity::OPERATIONS,
         reference::OPERATIONS,
+        directory::OPERATIONS,
         patients::OPERATIONS,
         scheduling::OPERATIONS,
         governance::OPERATIONS,

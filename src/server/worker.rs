@@ -1,5 +1,7 @@
-//! Work beside the requests: expired rows are swept. Several servers may do it at once; each sweep takes what is there.
+//! Work beside the requests: expired rows are swept, retention runs are carried on, and once a day the month before is billed.
+//! Several servers may do it at once; each takes what is there.
 
+use crate::governance::retention;
 use crate::kernel::Kernel;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
@@ -27,6 +29,7 @@ impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
+            let mut billed = None;
             loop {
                 tokio::select! {
                     // A sender that is gone ends the worker too.
@@ -36,6 +39,17 @@ impl Worker {
                 match sweep(&kernel).await {
                     Ok(swept) => tracing::debug!(rows = swept, "Swept expired rows"),
                     Err(failure) => tracing::warn!(error = %failure, "Could not sweep expired rows"),
+                }
+                match retention::carry_on(&kernel).await {
+                    Ok(runs) => tracing::debug!(runs, "Carried retention on"),
+                    Err(failure) => tracing::warn!(error = %failure, "Could not carry retention on"),
+                }
+                let now = chrono::Utc::now();
+                if billed != Some(now.date_naive()) {
+                    match crate::billing::run::month_before(&kernel, now).await {
+                        Ok(()) => billed = Some(now.date_naive()),
+                        Err(failure) => tracing::warn!(error = %failure, "Could not bill the month before"),
+                    }
                 }
             }
         });

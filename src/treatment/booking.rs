@@ -31,7 +31,7 @@ pub static BOOKING: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("plan_id").refers(Refers::Tenant("treatment_plans")),
         Field::uuid("appointment_id").refers(Refers::Tenant("appointments")),
-        Field::uuid("operator_tenant_id").refers(Refers::Installation("tenants")).doc("marketplace operator, when the quote came from one"),
+        Field::uuid("operator_tenant_id").read_only().doc("marketplace operator, when the quote came from one"),
         Field::uuid("source_quote_id"),
         Field::choice("deposit_status", &["NOT_REQUIRED", "PENDING", "PAID", "REFUNDED", "FAILED"]).defaulted().read_only(),
         Field::big("deposit_amount_minor").doc("unit: minor currency unit"),

@@ -1,14 +1,24 @@
 //! Treatment plans, procedures, quotes, bookings and patient payments. Catalogue §9.
+mod answered;
 pub mod booking;
 pub mod clinical_outcome;
+mod commitment;
+mod decision;
+mod details;
+mod estimate;
+mod money;
+mod past;
 pub mod payment;
 pub mod payment_event;
 pub mod payment_method;
+mod plan;
 pub mod plan_item_procedure;
 pub mod procedure;
 pub mod procedure_material;
 pub mod quote;
 pub mod quote_event;
+mod quoting;
+mod service;
 pub mod treatment_plan;
 pub mod treatment_plan_item;
 pub mod treatment_plan_revision;
@@ -33,4 +43,26 @@ pub static TABLES: &[&Table] = &[
     &payment_event::PAYMENT_EVENT,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &plan::PRESENT,
+    &decision::ACCEPT,
+    &decision::DECLINE,
+    &plan::REVISE,
+    &plan::CANCEL,
+    &estimate::ESTIMATE,
+    &past::HISTORY,
+    &past::REVISIONS,
+    &plan::CANCEL_ITEM,
+    &quoting::SUBMIT,
+    &quoting::WITHDRAW,
+    &commitment::CONFIRM,
+    &commitment::CANCEL,
+    &service::SCHEDULE,
+    &service::START,
+    &service::COMPLETE,
+    &service::CANCEL,
+    &service::VOID,
+    &money::RECORD_MANUAL,
+    &money::CANCEL,
+    &money::REFUND,
+];

@@ -27,10 +27,7 @@ pub static QUOTE: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::uuid("clinic_tenant_id")
-            .required()
-            .refers(Refers::Installation("tenants"))
-            .doc("the chosen clinic; may be this tenant itself"),
+        Field::uuid("clinic_tenant_id").required().doc("the chosen clinic, which is published; may be this tenant itself"),
         Field::json("items").defaulted().phi().doc("selected treatments and packages"),
         Field::text("patient_notes").length(4000).phi(),
         Field::text("currency").required().form(Form::Currency).phi(),

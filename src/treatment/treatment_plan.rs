@@ -1,5 +1,6 @@
 //! An offer of treatment to a patient, with per-item acceptance and revisions (catalogue 9.01, 9.02, 9.03, 9.05, 9.06, 9.09, B1, C-T).
 
+use super::details;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
@@ -37,21 +38,30 @@ pub static TREATMENT_PLAN: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("clinic_id").computed("r.tenant_id").doc("the clinic whose plan it is"),
         Field::uuid("created_by_id").read_only().refers(Refers::Installation("users")),
-        Field::choice("created_by_party", &["PATIENT", "CLINIC"]).required().read_only(),
+        Field::choice("created_by_party", &["PATIENT", "CLINIC"])
+            .required()
+            .read_only()
+            .aliases(&[("Patient", "PATIENT"), ("Clinic", "CLINIC")]),
         Field::text("title").phi(),
         Field::choice(
             "status",
             &["DRAFT", "PRESENTED", "ACCEPTED", "DECLINED", "PARTIALLY_ACCEPTED", "IN_TREATMENT", "COMPLETED", "CANCELLED", "SUPERSEDED"],
         )
         .defaulted()
-        .read_only(),
+        .read_only()
+        .aliases(&[("Draft", "DRAFT"), ("Finalised", "PRESENTED"), ("In Treatment", "IN_TREATMENT"), ("Completed", "COMPLETED")]),
         Field::uuid("provider_id").refers(Refers::Tenant("providers")),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
         Field::text("currency").required().form(Form::Currency).phi(),
         Field::big("total_estimated_cost_minor").defaulted().read_only().doc("sum of the items, checked; unit: minor currency unit"),
         Field::big("estimated_insurance_coverage_minor").defaulted().read_only().doc("unit: minor currency unit"),
         Field::big("estimated_patient_portion_minor").defaulted().read_only().doc("unit: minor currency unit"),
+        Field::json("treatment_details")
+            .projected(details::SHOWN, details::write)
+            .phi()
+            .doc("the items as a list of selected treatments; given as a whole: an item that is not in it is cancelled"),
         Field::text("notes").length(4000).phi().doc("visibility PATIENT"),
         Field::text("internal_notes").length(4000).phi().staff_only().doc("notes with visibility STAFF"),
         Field::flag("visible_to_patient").read_only(),

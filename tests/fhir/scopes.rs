@@ -136,6 +136,9 @@ fn rest_opens_no_way_around() {
         assert_eq!(mixed.post("/api/v1/patient-addresses", address.clone()).await, 403);
         assert_eq!(mixed.ask(Method::PATCH, &format!("/api/v1/patients/{ada}"), Some(&json!({"last_name": "X"}))).await.0, 403);
         assert_eq!(mixed.ask(Method::DELETE, &format!("/api/v1/patients/{ada}"), None).await.0, 403);
+        let steps = json!([{"method": "POST", "path": "/patients", "body": {"first_name": "B", "last_name": "C"}}]);
+        assert_eq!(mixed.post("/api/v1/batch", json!({"operations": steps})).await, 403);
+        assert_eq!(mixed.get(&format!("/api/v1/patient-relationships/{ada}/history")).await, 403);
         assert_eq!(mixed.get("/api/v1/patient-insurance-policies").await, 200);
         // A part's row is a change of the whole.
         let updating = holder(&clinic, "system/Patient.ru").await;

@@ -182,3 +182,30 @@ fn a_certified_provider_signs_people_in_through_our_server() {
         assert!(page.body.contains("Signed in"), "{} {}", page.status, page.body);
     });
 }
+
+#[test]
+fn an_administrator_tests_a_provider_before_people_depend_on_it() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let issuer = issuer(world, &[]).await;
+        let there = register(&clinic, issuer.issuer_url(), "enamel", SECRET, json!({})).await;
+        let away = register(&clinic, "http://127.0.0.1:9/nobody", "enamel", SECRET, json!({})).await;
+        let saml = register(&clinic, "https://saml.example", "enamel", SECRET, json!({"kind": "SAML"})).await;
+        let admin = clinic.token("TENANT_ADMIN").await;
+        let test = async |token: &str, id: &str| world.post(Some(token), &format!("/identity-providers/{id}/test"), json!({})).await;
+        let (status, found) = test(&admin, &there).await;
+        assert_eq!((status, &found["reachable"]), (200, &json!(true)), "{found}");
+        assert!(
+            found["authorization_endpoint"].as_str().unwrap().starts_with(issuer.issuer_url()) && found["keys"].as_i64().unwrap() > 0,
+            "{found}"
+        );
+        let (status, found) = test(&admin, &away).await;
+        assert_eq!((status, &found["reachable"], &found["keys"]), (200, &json!(false), &Json::Null), "{found}");
+        assert_eq!(test(&admin, &saml).await.1["code"], "not_supported");
+        let stranger = world.tenant("SOLO_PRACTICE", None).await.token("TENANT_ADMIN").await;
+        for id in [there.clone(), Uuid::now_v7().to_string()] {
+            assert_eq!(test(&stranger, &id).await.0, 404);
+        }
+        assert_eq!(test(&clinic.token("CLINICIAN").await, &there).await.0, 403);
+    });
+}

@@ -355,3 +355,47 @@ fn a_token_is_described_to_clients_of_its_own_tenant_only() {
         assert_eq!(ask(&near, "en_at_nonsense").await, json!({"active": false}));
     });
 }
+
+#[test]
+fn a_person_takes_back_what_they_allowed_an_app() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (person, other) = (clinic.employee("CLINICIAN").await, clinic.employee("CLINICIAN").await);
+        let (client, _) = app(&clinic, "PUBLIC").await;
+        let url = authorize(world, &client, &[("scope", "user/Patient.rs offline_access")]);
+        let mut browser = Browser::new();
+        let landed = through(&mut browser, &person, &url, &[("decision", "allow")]).await;
+        let (code, made) = redeem(world, &client, &part(&landed, "code"), &[]).await;
+        assert_eq!(code, 200, "{made}");
+        let (access, refresh) = (text(&made, "access_token"), text(&made, "refresh_token"));
+        assert_eq!(status(world, &access, "/patients").await, 200);
+        let own = text(&world.sign_in(&person, None).await, "access_token");
+        let (_, grants) = world.get(Some(&own), "/oauth-authorizations").await;
+        let path = format!("/oauth-authorizations/{}/revoke", text(&grants["items"][0], "id"));
+        // Somebody else's grant is none, and an application does not decide about its own.
+        let stranger = text(&world.sign_in(&other, None).await, "access_token");
+        let random = format!("/oauth-authorizations/{}/revoke", Uuid::now_v7());
+        let told = |(status, mut body): (u16, Json)| {
+            body.as_object_mut().unwrap().remove("request_id");
+            (status, body)
+        };
+        let foreign = told(world.post(Some(&stranger), &path, json!({})).await);
+        assert_eq!(foreign, told(world.post(Some(&stranger), &random, json!({})).await));
+        assert_eq!(foreign.0, 404);
+        assert_eq!(world.post(Some(&access), &path, json!({})).await.0, 403);
+        assert_eq!(status(world, &access, "/patients").await, 200);
+        let (code, revoked) = world.post(Some(&own), &path, json!({})).await;
+        assert!(code == 200 && revoked["revoked_at"].is_string(), "{code} {revoked}");
+        ends(world, &access, "/patients").await;
+        let renewal = [("grant_type", "refresh_token"), ("client_id", client.as_str()), ("refresh_token", &refresh)];
+        assert_eq!(world.exchange(None, &renewal).await.0, 400);
+        assert_eq!(world.post(Some(&own), &path, json!({})).await.1["revoked_at"], revoked["revoked_at"], "once is enough");
+        // A code that was not redeemed yet is worth nothing afterwards.
+        let landed = through(&mut browser, &person, &url, &[("decision", "allow")]).await;
+        let (_, grants) = world.get(Some(&own), "/oauth-authorizations").await;
+        let open = grants["items"].as_array().unwrap().iter().find(|grant| grant["revoked_at"].is_null()).unwrap();
+        assert_eq!(world.post(Some(&own), &format!("/oauth-authorizations/{}/revoke", text(open, "id")), json!({})).await.0, 200);
+        assert_eq!(redeem(world, &client, &part(&landed, "code"), &[]).await.0, 400);
+        assert_eq!(status(world, &own, "/patients").await, 200, "the person's own session stays");
+    });
+}

@@ -142,7 +142,8 @@ fn yes(answer: &str) -> String {
     match answer {
         "42501" => "n".into(),
         "0A000" => "n".into(),
-        code if code.starts_with("23") || code == "55000" || code.starts_with('=') => "y".into(),
+        // A rule of the domain speaks only to those whom the policies let in.
+        code if code.starts_with("23") || code.starts_with("EN4") || code == "55000" || code.starts_with('=') => "y".into(),
         other => other.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 /// Table (or `*`), column and literal; `{tenant}`, `{id}`, `{hex}`, `{digits}` and `{patient}` are the row's.
 pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ("*", "storage_key", "'{tenant}/none/none/{id}'"),
+    ("appointment_series", "recurrence_rule", "'FREQ=WEEKLY'"),
     ("api_clients", "client_type", "'BACKEND'"),
     ("break_glass_grants", "valid_from", "'2098-12-31 22:00+00'"),
     ("break_glass_grants", "valid_until", "'2099-01-01'"),

@@ -34,14 +34,20 @@ fn upload(patient: Uuid) -> Json {
 }
 
 /// The scope each change of a chart needs, and how it is asked for over HTTP.
-fn changes(patient: Uuid) -> Vec<(&'static str, Method, String, Json)> {
+fn changes(clinic: Uuid, patient: Uuid) -> Vec<(&'static str, Method, String, Json)> {
     let cover = json!({"patient_id": patient, "policy_number": Uuid::now_v7().to_string(), "currency": "EUR"});
+    let request = json!({"patient_id": patient, "requester_name": "Jane Roe", "request_type": "ACCESS", "received_at": "2026-11-01T00:00:00Z", "due_on": "2026-12-01"});
     vec![
         ("messages", Method::PATCH, format!("/patients/{patient}"), json!({"phone_home": "+4930123456"})),
         ("messages", Method::POST, "/patient-addresses".into(), json!({"patient_id": patient, "line1": "1 Dorset Street"})),
         ("manage_consents", Method::POST, "/external-contacts".into(), json!({"patient_id": patient, "full_name": "Jane Roe"})),
         ("billing", Method::POST, "/patient-insurance-policies".into(), cover),
         ("documents", Method::POST, "/files".into(), upload(patient)),
+        ("messages", Method::POST, "/conversations".into(), json!({"patient_id": patient, "kind": "PATIENT_MESSAGING"})),
+        ("appointments", Method::POST, "/waitlist-entries".into(), json!({"patient_id": patient})),
+        ("plans", Method::POST, "/quotes".into(), json!({"patient_id": patient, "clinic_tenant_id": clinic, "currency": "EUR"})),
+        ("billing", Method::POST, "/payment-methods".into(), json!({"patient_id": patient, "gateway": "x", "gateway_method_token": "t"})),
+        ("manage_consents", Method::POST, "/dsar-requests".into(), request),
     ]
 }
 
@@ -53,7 +59,7 @@ fn a_proxy_changes_what_its_scopes_name_and_the_patient_everything_theirs() {
             let patient = clinic.patient("Chart").await.unwrap().id;
             let (_, proxy) = clinic.proxy(patient, &[scope]).await;
             assert_eq!(world.get(Some(&proxy), &format!("/patients/{patient}")).await.0, 200, "demographics come with {scope}");
-            for (needed, method, path, body) in changes(patient) {
+            for (needed, method, path, body) in changes(clinic.id, patient) {
                 let (status, told) = world.ask(&proxy, method.clone(), &format!("/api/v1{path}"), Some(&body)).await;
                 assert_eq!(status < 300, needed == scope, "{method} {path} with {scope}: {status} {told}");
                 assert!(status < 300 || [403, 404, 422].contains(&status), "{method} {path} with {scope}: {status} {told}");
@@ -61,7 +67,7 @@ fn a_proxy_changes_what_its_scopes_name_and_the_patient_everything_theirs() {
         }
         let patient = clinic.patient("Chart").await.unwrap().id;
         let own = world.session(portal_login(world, clinic.id, patient).await, Some(clinic.id)).await;
-        for (_, method, path, body) in changes(patient) {
+        for (_, method, path, body) in changes(clinic.id, patient) {
             let (status, told) = world.ask(&own, method.clone(), &format!("/api/v1{path}"), Some(&body)).await;
             assert!(status < 300, "{method} {path}: {status} {told}");
         }

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 pub mod dice;
+pub mod files;
 pub mod logins;
 pub mod operations;
 pub mod people;
@@ -143,6 +144,11 @@ impl World {
     /// Connected as superuser: forced row-level security does not bind it.
     pub async fn truth(&self) -> tokio_postgres::Client {
         Connector { config: self.superuser.clone(), tls: None }.connect().await.unwrap()
+    }
+    /// Superuser of a new, empty database.
+    pub async fn empty_database(&self, name: &str) -> tokio_postgres::Client {
+        database(&self.cluster, name).await;
+        Connector { config: self.cluster.superuser_config(name), tls: None }.connect().await.unwrap()
     }
     /// A caller made by hand, for tests below HTTP.
     pub fn caller(&self, plane: Plane, tenant: Uuid, actor: Option<Uuid>, permissions: &[Permission]) -> Caller {

@@ -28,7 +28,12 @@ impl From<tokio_postgres::Error> for Error {
             }
             // Raised by kernel.refuse_move and sec.within_quota in policies/kernel.sql.
             c if *c == SqlState::CHECK_VIOLATION && db.constraint().is_some_and(|name| name.ends_with("_move")) => {
-                Error::new(&error::MOVE_REFUSED)
+                // kernel.refuse: the hint is a constant of the policies, here and below.
+                let refused = Error::new(&error::MOVE_REFUSED);
+                match db.hint() {
+                    Some(why) => refused.detail(why),
+                    None => refused,
+                }
             }
             c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && db.constraint().is_some_and(|name| name.starts_with("max_")) => {
                 Error::new(&error::QUOTA_EXCEEDED).fault(
@@ -38,7 +43,7 @@ impl From<tokio_postgres::Error> for Error {
                 )
             }
             c if *c == SqlState::CHECK_VIOLATION => {
-                Error::new(&error::INVALID).fault(field(), "check", "The value breaks the rule of the field.")
+                Error::new(&error::INVALID).fault(field(), "check", db.hint().unwrap_or("The value breaks the rule of the field."))
             }
             c if *c == SqlState::NOT_NULL_VIOLATION => {
                 Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "required", "The field is needed.")
@@ -58,6 +63,18 @@ impl From<tokio_postgres::Error> for Error {
             {
                 Error::new(&error::CONFLICT).detail("Another change of the same records was under way; try again.")
             }
+            // Two that want the same time: `appointments_operatory_busy` is about the operatory.
+            c if *c == SqlState::EXCLUSION_VIOLATION => {
+                let what = field().trim_end_matches("_busy").to_owned();
+                Error::new(&error::CONFLICT).detail("The time is taken.").fault(what, "busy", "It is taken at that time.")
+            }
+            // kernel.refuse: rule, field and sentence are constants of the policies.
+            c if matches!(c.code(), "EN409" | "EN422") => {
+                let (status, text) = if c.code() == "EN409" { (&error::MOVE_REFUSED, db.hint()) } else { (&error::INVALID, db.hint()) };
+                let rule = GUARDS.iter().find(|word| db.constraint() == Some(**word)).copied().unwrap_or("rule");
+                let text = text.unwrap_or(status.title);
+                Error::new(status).detail(text).fault(db.column().unwrap_or_default(), rule, text)
+            }
             c if c.code() == "EN001" => Error::new(&error::LAST_ADMINISTRATOR),
             c if *c == SqlState::QUERY_CANCELED => Error::new(&error::DEADLINE),
             c if c.code().starts_with("22") => {
@@ -70,9 +87,33 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// `patients_dob_check` on `patients` is about `dob`; `…_tenant_id_payer_id_fkey` about `payer_id`.
+/// The rules that guards of the policies name.
+const GUARDS: &[&str] = &[
+    "complete",
+    "day",
+    "document",
+    "empty",
+    "exclusive",
+    "grace",
+    "held",
+    "offered",
+    "place",
+    "provider_type",
+    "range",
+    "reference",
+    "required",
+    "state",
+    "visit",
+];
+
+/// `patients_dob_check` on `patients` is about `dob`, as is its second rule `patients_dob_check1`;
+/// `…_tenant_id_payer_id_fkey` about `payer_id`.
 fn field_of(table: Option<&str>, constraint: &str) -> String {
     let inner = constraint.strip_prefix(table.unwrap_or_default()).unwrap_or(constraint);
+    let inner = match inner.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        numbered if numbered.ends_with("_check") => numbered,
+        _ => inner,
+    };
     let inner = inner.trim_start_matches('_').trim_end_matches("_check").trim_end_matches("_fkey");
     inner.strip_prefix("tenant_id_").unwrap_or(inner).to_owned()
 }
@@ -90,6 +131,8 @@ mod tests {
     #[test]
     fn a_constraint_names_its_field() {
         assert_eq!(field_of(Some("patients"), "patients_dob_check"), "dob");
+        assert_eq!(field_of(Some("patients"), "patients_dob_check1"), "dob");
+        assert_eq!(field_of(Some("locations"), "locations_address_line1_check"), "address_line1");
         assert_eq!(field_of(Some("patients"), "patients_tenant_id_primary_location_id_fkey"), "primary_location_id");
         assert_eq!(key_of(Some("patients"), "patients_external_ref_key"), "external_ref");
     }

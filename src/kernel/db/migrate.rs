@@ -21,6 +21,8 @@ static AFTER: &[(&str, &str)] = &[
     ("directory", include_str!("../../../policies/directory.sql")),
     ("patients", include_str!("../../../policies/patients.sql")),
     ("scheduling", include_str!("../../../policies/scheduling.sql")),
+    ("scheduling_times", include_str!("../../../policies/scheduling_times.sql")),
+    ("scheduling_flow", include_str!("../../../policies/scheduling_flow.sql")),
     ("governance", include_str!("../../../policies/governance.sql")),
     ("imaging", include_str!("../../../policies/imaging.sql")),
     ("clinical", include_str!("../../../policies/clinical.sql")),

@@ -103,7 +103,7 @@ impl Draft {
     ) -> Result<Vec<(String, Value, tokio_postgres::types::Type)>> {
         use tokio_postgres::types::Type;
         let mut out = Vec::with_capacity(self.values.len() + 1);
-        for (field, value) in &self.values {
+        for (field, value) in self.values.iter().filter(|(field, _)| field.unfolds.is_none()) {
             if field.sealing == Sealing::Plain {
                 out.push((field.name.to_owned(), value.clone(), field.ty.pg()));
                 continue;

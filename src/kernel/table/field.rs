@@ -4,7 +4,12 @@
 //! OpenAPI schemas and the FHIR mapping's ground. Behaviour never lives here; it is a plain function of its domain.
 
 pub use super::machine::{Machine, Move};
+use super::{Record, Value};
 use crate::kernel::context::Permission;
+use crate::kernel::crypto::Keyring;
+use crate::kernel::db::Scope;
+use crate::kernel::error::Result;
+use futures_util::future::BoxFuture;
 use tokio_postgres::types::Type;
 
 /// What a value is, in JSON and in PostgreSQL.
@@ -119,6 +124,9 @@ pub enum Refers {
     Shared(&'static str, &'static str),
 }
 
+/// Writes what a field says into rows of their own, after its record is written.
+pub type Unfold = for<'a> fn(&'a mut Scope, &'a Record, &'a Value, &'a Keyring) -> BoxFuture<'a, Result<()>>;
+
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     pub name: &'static str,
@@ -142,6 +150,10 @@ pub struct Field {
     pub computed: Option<&'static str>,
     /// A look elsewhere under policies of its own: readers that have no use for it leave it out.
     pub costly: bool,
+    /// Other spellings of an enum's words.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// Not stored either, and taken all the same.
+    pub unfolds: Option<Unfold>,
     pub doc: &'static str,
 }
 
@@ -163,6 +175,8 @@ impl Field {
             staff_only: false,
             computed: None,
             costly: false,
+            aliases: &[],
+            unfolds: None,
             doc: "",
         }
     }
@@ -290,6 +304,15 @@ impl Field {
     }
     pub const fn costly(mut self) -> Field {
         self.costly = true;
+        self
+    }
+    pub const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Field {
+        Field { aliases, ..self }
+    }
+    /// Shown by the SQL, like [`Self::computed`]; what is given for it is written by the function.
+    pub const fn projected(mut self, sql: &'static str, write: Unfold) -> Field {
+        self.computed = Some(sql);
+        self.unfolds = Some(write);
         self
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {

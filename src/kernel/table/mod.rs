@@ -1,4 +1,5 @@
 //! Records: field tables, and the one way to read and write them.
+pub mod clock;
 pub mod draft;
 pub mod field;
 pub mod form;
@@ -8,8 +9,9 @@ pub mod record;
 pub mod store;
 pub mod value;
 
+pub use clock::Clock;
 pub use draft::Draft;
-pub use field::{Access, Field, Filter, Form, Home, How, Machine, Move, Refers, Sealing, Sort, Stamps, Table, Ty, Verb};
+pub use field::{Access, Field, Filter, Form, Home, How, Machine, Move, Refers, Sealing, Sensitivity, Sort, Stamps, Table, Ty, Verb};
 pub use list::{Cursor, List};
 pub use record::{Record, Width};
 pub use value::Value;

@@ -112,8 +112,34 @@ pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, key
     let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
     let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
     let record = one(table, plane, &rows, keys).await?;
+    let record = unfold(scope, record, draft, keys).await?;
     scope.did(Action::Create, &record);
     Ok(record)
+}
+
+/// Writes what the draft says about rows of their own; the record is read again when there was any.
+async fn unfold(scope: &mut Scope, record: Record, draft: &Draft, keys: &Keyring) -> Result<Record> {
+    let mut unfolded = false;
+    for (field, value) in &draft.values {
+        if let Some(write) = field.unfolds {
+            write(scope, &record, value, keys).await?;
+            unfolded = true;
+        }
+    }
+    if unfolded { again(scope, &record, keys).await } else { Ok(record) }
+}
+
+/// The record as it is now, in this transaction: triggers may have changed it after it was written.
+pub async fn again(scope: &mut Scope, record: &Record, keys: &Keyring) -> Result<Record> {
+    seen(scope, record.table, record.id, keys).await
+}
+
+/// Reads one record inside the transaction, without locking it.
+pub async fn seen(scope: &mut Scope, table: &'static Table, id: Uuid, keys: &Keyring) -> Result<Record> {
+    let plane = scope.context().plane;
+    let built = get_query(table, plane, scope.context().tenant, id, false)?;
+    let rows = scope.rows(built.query.clone(), &built.params()).await?;
+    one(table, plane, &rows, keys).await
 }
 
 /// A client-made id that is taken answers like any other key, by its field.
@@ -154,10 +180,8 @@ pub async fn update(scope: &mut Scope, was: &Record, draft: &Draft, by: &str, ke
     let tenant_keys = keys.of(if table.name == "tenants" { was.id } else { was.tenant }).await?;
     let mut columns = draft.stored(table, was.id, &tenant_keys)?;
     columns.extend(shared);
-    if columns.is_empty() {
-        return Ok(was.clone());
-    }
-    write(scope, was, columns, Action::Update, keys).await
+    let record = if columns.is_empty() { was.clone() } else { write(scope, was, columns, Action::Update, keys).await? };
+    unfold(scope, record, draft, keys).await
 }
 
 pub fn refuse_move(machine: &super::field::Machine, from: &str) -> Error {
@@ -171,7 +195,15 @@ pub fn refuse_move(machine: &super::field::Machine, from: &str) -> Error {
 }
 
 /// Retires a record: it stays, leaves the lists and can be read by those who ask for deleted rows.
+/// One that is never deleted makes the move `delete` of its machine instead.
 pub async fn retire(scope: &mut Scope, was: &Record, reason: Option<&str>, keys: &Keyring) -> Result<Record> {
+    if !was.table.soft_delete {
+        let machine = was.table.machines.first().ok_or_else(|| Error::new(&error::NOT_SUPPORTED))?;
+        let from = was.text(machine.column).unwrap_or_default();
+        let to = machine.allowed(from, "delete").first().copied().ok_or_else(|| refuse_move(machine, from))?;
+        let draft = Draft::default().set(was.table, machine.column, Value::Text(to.to_owned()))?;
+        return update(scope, was, &draft, "delete", keys).await;
+    }
     let mut columns = vec![("deleted_at".to_owned(), Value::Instant(scope.now()), Type::TIMESTAMPTZ)];
     if let Some(reason) = reason {
         columns.push(("delete_reason".to_owned(), Value::Text(reason.to_owned()), Type::TEXT));
@@ -209,8 +241,11 @@ async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Val
         let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
         match field.refers {
             Refers::Shared(target, column) => {
+                // Where the target has no such column, `deleted_at` is that of the row outside.
                 let sql = format!(
-                    "select tenant_id from {target} where tenant_id = any ((select sec.shared(0))::uuid[]) and id = $1 and deleted_at is null"
+                    "select x.tenant_id from (select null::timestamptz as deleted_at) o cross join lateral (
+                         select t.tenant_id from {target} t
+                          where t.tenant_id = any ((select sec.shared(0))::uuid[]) and t.id = $1 and deleted_at is null) x"
                 );
                 let rows = scope.rows_once(&sql, &[(id, Type::UUID)]).await?;
                 let owner: Uuid = rows.first().ok_or_else(unknown)?.try_get(0)?;

@@ -1,8 +1,9 @@
 //! Values on their way between JSON and PostgreSQL, by the type the field table names.
 
+use super::clock::Clock;
 use super::field::{Field, Ty};
 use bytes::BytesMut;
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::{Number, Value as Json};
 use std::error::Error as StdError;
 use tokio_postgres::Row;
@@ -20,7 +21,7 @@ pub enum Value {
     BigInt(i64),
     Double(f64),
     Date(NaiveDate),
-    Time(NaiveTime),
+    Time(Clock),
     Instant(DateTime<Utc>),
     Json(Json),
     Texts(Vec<String>),
@@ -75,7 +76,7 @@ pub fn read(row: &Row, place: usize, ty: Ty) -> Result<Json, tokio_postgres::Err
         Ty::BigInt => get::<i64>(row, place, |value| Json::Number(value.into())),
         Ty::Double => get::<f64>(row, place, |value| Number::from_f64(value).map_or(Json::Null, Json::Number)),
         Ty::Date => get::<NaiveDate>(row, place, |value| Json::String(value.to_string())),
-        Ty::Time => get::<NaiveTime>(row, place, |value| Json::String(value.format("%H:%M:%S").to_string())),
+        Ty::Time => get::<Clock>(row, place, |value| Json::String(value.to_string())),
         Ty::Instant => get::<DateTime<Utc>>(row, place, |value| Json::String(instant_text(value))),
         Ty::Json => get::<Json>(row, place, |value| value),
         Ty::TextArray => get::<Vec<String>>(row, place, |value| value.into()),
@@ -95,7 +96,8 @@ pub fn parse(field: &Field, json: &Json) -> Result<Value, (&'static str, String)
         Ty::Uuid => text()?.parse().map(Value::Uuid).map_err(|_| wrong("a UUID")),
         Ty::Text => super::form::checked(field, text()?).map(Value::Text),
         Ty::Enum(words) => {
-            let word = text()?;
+            let said = text()?;
+            let word = field.aliases.iter().find(|(alias, _)| *alias == said).map_or(said, |(_, word)| word);
             match words.contains(&word) {
                 true => Ok(Value::Text(word.to_owned())),
                 false => Err(("value", format!("It must be one of {}.", words.join(", ")))),
@@ -112,10 +114,9 @@ pub fn parse(field: &Field, json: &Json) -> Result<Value, (&'static str, String)
             _ => Err(wrong("a number")),
         },
         Ty::Date => date(text()?),
-        Ty::Time => NaiveTime::parse_from_str(text()?, "%H:%M:%S")
-            .or_else(|_| NaiveTime::parse_from_str(text().unwrap_or_default(), "%H:%M"))
+        Ty::Time => Clock::parse(text()?)
             .map(Value::Time)
-            .map_err(|_| ("format", "It must be a time of day, HH:MM or HH:MM:SS.".to_owned())),
+            .ok_or_else(|| ("format", "It must be a time of day, HH:MM or HH:MM:SS, up to 24:00.".to_owned())),
         Ty::Instant => instant(text()?),
         Ty::Json => match json {
             Json::Object(_) | Json::Array(_) => super::form::bounded(json).map(|()| Value::Json(json.clone())),

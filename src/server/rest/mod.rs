@@ -161,8 +161,8 @@ impl OpenApi for Rest {
             }
         }
         for operation in all_operations() {
-            if !operation.takes.is_empty() {
-                registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.takes));
+            if operation.input().next().is_some() {
+                registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.input()));
             }
             match operation.gives {
                 Gives::Object(name, fields) => {
@@ -178,7 +178,7 @@ impl OpenApi for Rest {
 
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Http, BoxEndpoint<'static>>>) {
         let mut add = |path: &str, method: Http, route: Route| {
-            routes.entry(path.replace("{id}", ":id")).or_default().insert(method, route.boxed());
+            routes.entry(path.replace('{', ":").replace('}', "")).or_default().insert(method, route.boxed());
         };
         for table in tables() {
             for verb in table.verbs {

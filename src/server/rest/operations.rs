@@ -14,7 +14,8 @@ pub async fn run(caller: Caller, operation: &'static Operation, mut request: Req
     caller.needs(operation.permission)?;
     let id = if operation.path.contains("{id}") { Some(query::path_id(&request)?) } else { None };
     let version = query::version(&request)?;
-    let (body, bytes) = input(operation, &mut request).await?;
+    let (mut body, bytes) = input(operation, &mut request).await?;
+    body.extend(named(operation, &request));
     let input = checked(operation, &body)?;
     let call = Call { operation, caller: caller.clone(), id, input, body, version };
     let inside = match operation.run {
@@ -45,6 +46,12 @@ async fn input(operation: &Operation, request: &mut Request) -> Result<(Map<Stri
     let bytes = body_bytes(request).await?;
     let body = if bytes.is_empty() { Map::new() } else { object(request, &bytes)? };
     Ok((body, bytes))
+}
+
+/// What the path names beside an id; a body that says otherwise is not heard.
+fn named(operation: &Operation, request: &Request) -> Vec<(String, Json)> {
+    let names = operation.path_names().filter(|name| *name != "id");
+    names.filter_map(|name| Some((name.to_owned(), request.raw_path_param(name)?.into()))).collect()
 }
 
 /// Query texts stand for numbers and flags where the field is one.

@@ -157,11 +157,12 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
 }
 
 /// The schema of an operation's body or answer.
-pub fn of_fields(doc: &'static str, fields: &'static [Field]) -> MetaSchema {
+pub fn of_fields(doc: &'static str, fields: impl IntoIterator<Item = &'static Field, IntoIter: Clone>) -> MetaSchema {
+    let fields = fields.into_iter();
     MetaSchema {
         description: Some(doc),
-        properties: fields.iter().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),
-        required: fields.iter().filter(|field| field.required).map(|field| field.name).collect(),
+        properties: fields.clone().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),
+        required: fields.filter(|field| field.required).map(|field| field.name).collect(),
         ..MetaSchema::new("object")
     }
 }
@@ -411,17 +412,20 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
     if operation.path.contains("{id}") {
         params.push(path_id());
     }
-    if operation.method == Method::Get {
-        params.extend(
-            operation.takes.iter().map(|field| parameter(field.name, MetaParamIn::Query, base(field.ty), field.required, field.doc)),
-        );
-    } else {
+    for field in operation.takes {
+        let in_path = operation.path_names().any(|name| name == field.name);
+        if in_path || operation.method == Method::Get {
+            let place = if in_path { MetaParamIn::Path } else { MetaParamIn::Query };
+            params.push(parameter(field.name, place, base(field.ty), field.required, field.doc));
+        }
+    }
+    if operation.method == Method::Post {
         params.push(idempotency_key());
         if operation.path.contains("{id}") {
             params.push(if_match(false));
         }
     }
-    let request = (operation.method == Method::Post && !operation.takes.is_empty()).then(|| body(input_name(operation))).flatten();
+    let request = (operation.method == Method::Post && operation.input().next().is_some()).then(|| body(input_name(operation))).flatten();
     let mut responses = vec![match operation.gives {
         Gives::Record(table) => answer(200, "As it is now.", Some(table.schema.to_owned()), true),
         Gives::Created(table) => answer(201, "Stored.", Some(table.schema.to_owned()), true),

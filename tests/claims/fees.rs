@@ -1,0 +1,69 @@
+//! A fee schedule from a file.
+
+use crate::referrals::count;
+use crate::world;
+use crate::world::operations::{create, run};
+use crate::world::tenants::Clinic;
+use enamel::claims::fee_schedule::FEE_SCHEDULE;
+use enamel::kernel::operation::Answer;
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+async fn upload(clinic: &Clinic, text: &str) -> Uuid {
+    let token = clinic.token("TENANT_ADMIN").await;
+    let hash = enamel::kernel::storage::hex(&Sha256::digest(text));
+    let body = json!({"kind": "DOCUMENT", "file_name": "fees.csv", "file_type": "text/csv", "file_size": text.len(), "sha256": hash});
+    let (status, ticket) = clinic.world.post(Some(&token), "/files", body).await;
+    assert_eq!(status, 200, "{ticket}");
+    let mut put = clinic.world.http.put(ticket["url"].as_str().unwrap()).body(text.to_owned());
+    for (name, value) in ticket["headers"].as_object().unwrap() {
+        put = put.header(name, value.as_str().unwrap());
+    }
+    assert!(put.send().await.unwrap().status().is_success());
+    let id: Uuid = ticket["file"]["id"].as_str().unwrap().parse().unwrap();
+    let (status, done) = clinic.world.post(Some(&token), &format!("/files/{id}/complete-upload"), json!({})).await;
+    assert_eq!((status, done["status"].as_str()), (200, Some("READY")), "{done}");
+    id
+}
+
+async fn import(clinic: &Clinic, schedule: Uuid, file: Uuid) -> enamel::kernel::error::Result<Map<String, Json>> {
+    match run(&clinic.staff(), "importFeeSchedule", Some(schedule), json!({"file_id": file})).await? {
+        Answer::Object(report) => Ok(report),
+        _ => panic!("no report"),
+    }
+}
+
+#[test]
+fn a_schedule_is_what_its_file_says() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let body = json!({"name": "Fees", "scope": "TENANT", "currency": "EUR", "effective_from": "2026-01-01"});
+        let schedule = create(&clinic.staff(), &FEE_SCHEDULE, body).await.unwrap();
+        let first = upload(&clinic, "code,fee,allowed\nT1000,85.50,80\nT2000,10,\nT3000,abc,\n").await;
+        let report = import(&clinic, schedule.id, first).await.unwrap();
+        assert_eq!(
+            (&report["added"], &report["retired"], &report["refused"]),
+            (&json!(2), &json!(0), &json!([{"line": 4, "rule": "fee"}]))
+        );
+        assert_eq!(
+            count(&clinic, "fee_schedule_items", "code = 'T1000' and fee_minor = 8550 and allowed_minor = 8000 and currency = 'EUR'").await,
+            1
+        );
+        let second = upload(&clinic, "code,fee\nT1000,90\nT4000,1\n").await;
+        let report = import(&clinic, schedule.id, second).await.unwrap();
+        assert_eq!((&report["added"], &report["changed"], &report["retired"]), (&json!(1), &json!(1), &json!(1)));
+        assert_eq!(count(&clinic, "fee_schedule_items", "deleted_at is null").await, 2);
+        assert_eq!(count(&clinic, "fee_schedule_items", "code = 'T2000' and deleted_at is not null").await, 1);
+        // A file without its columns, a picture, another clinic's file: nothing changes.
+        let bad = upload(&clinic, "a,b\n1,2\n").await;
+        assert_eq!(import(&clinic, schedule.id, bad).await.unwrap_err().faults[0].rule, "csv");
+        let picture = crate::world::files::ready(&clinic).await;
+        assert_eq!(import(&clinic, schedule.id, picture).await.unwrap_err().faults[0].rule, "csv");
+        let other = world.tenant("SOLO_PRACTICE", None).await;
+        let theirs = upload(&other, "code,fee\nT1,1\n").await;
+        assert_eq!(import(&clinic, schedule.id, theirs).await.unwrap_err().code.code, "reference.unknown");
+        assert_eq!(import(&other, schedule.id, theirs).await.unwrap_err().code.status, 404);
+        assert_eq!(count(&clinic, "fee_schedule_items", "deleted_at is null").await, 2);
+    });
+}

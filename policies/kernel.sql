@@ -478,6 +478,11 @@ begin
             select count(*) from enamel.user_tenants m where m.tenant_id = tenant and m.deleted_at is null and m.status <> 'DISABLED');
         when 'max_storage_bytes' then return (
             select coalesce(sum(f.file_size), 0) from enamel.files f where f.tenant_id = tenant and f.deleted_at is null);
+        when 'max_webhook_subscriptions' then return (
+            select count(*) from enamel.webhook_subscriptions w where w.tenant_id = tenant and w.deleted_at is null);
+        when 'max_ai_inferences_per_month' then return (
+            select count(*) from enamel.ai_inference_jobs j
+             where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
         else return null;
     end case;
 end $$;
@@ -487,13 +492,13 @@ create or replace function sec.within_quota() returns trigger language plpgsql s
 set search_path = pg_catalog, pg_temp as $$
 declare most bigint; c sec.claims;
 begin
-    select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
+    select (to_jsonb(q) ->> tg_argv[0])::bigint
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit;
     if most is null then return new; end if;
     -- A row for another tenant is refused by the policies after this trigger; until then nothing tells about its limits.
     c := sec.claims();
     if c.tenant is distinct from new.tenant_id then return new; end if;
-    select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
+    select (to_jsonb(q) ->> tg_argv[0])::bigint
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit for no key update;
     if sec.in_use(tg_argv[0], new.tenant_id) >= most then
         raise exception 'the limit % of the tenant is reached', tg_argv[0]

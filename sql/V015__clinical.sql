@@ -102,6 +102,7 @@ create index image_annotations_imaging_object_id_idx on image_annotations (tenan
 create index image_annotations_patient_id_idx on image_annotations (tenant_id, patient_id);
 create index image_annotations_author_user_id_idx on image_annotations (tenant_id, author_user_id);
 create index image_annotations_model_version_id_idx on image_annotations (tenant_id, model_version_id);
+create unique index image_annotations_supersedes_id_key on image_annotations (tenant_id, supersedes_id) where supersedes_id is not null and deleted_at is null;
 create index image_annotations_supersedes_id_idx on image_annotations (tenant_id, supersedes_id);
 create index image_annotations_updated_at_id_idx on image_annotations (tenant_id, updated_at, id);
 comment on table image_annotations is 'A mark on an image by a person or a model. Sensitivity: phi.';

@@ -80,7 +80,8 @@ create table ai_model_deployments (
     updated_at timestamptz not null default now(),
     updated_by uuid,
     version bigint not null default 1,
-    primary key (tenant_id, id)
+    primary key (tenant_id, id),
+    check (percentage is null or rollout_strategy = 'PERCENTAGE')
 );
 create unique index ai_model_deployments_model_id_key on ai_model_deployments (tenant_id, model_id) nulls not distinct where status = 'ROLLED_OUT' and rollout_strategy <> 'LOCATION_GROUP';
 create index ai_model_deployments_model_id_idx on ai_model_deployments (tenant_id, model_id);
@@ -255,6 +256,7 @@ create table ai_outcome_links (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    check ((encounter_id is null) <> (procedure_id is null)),
     foreign key (tenant_id, prediction_id) references ai_predictions (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),

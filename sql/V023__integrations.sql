@@ -65,6 +65,8 @@ create table integration_credentials (
     endpoint text check (char_length(endpoint) <= 300),
     secret_enc bytea not null,
     refresh_secret_enc bytea,
+    previous_secret_enc bytea,
+    previous_secret_expires_at timestamptz,
     key_id uuid,
     expires_at timestamptz,
     rotated_at timestamptz,
@@ -145,6 +147,7 @@ create table sync_jobs (
 create index sync_jobs_status_created_at_idx on sync_jobs (tenant_id, status, created_at);
 create index sync_jobs_created_at_id_idx on sync_jobs (tenant_id, created_at, id);
 create index sync_jobs_integration_id_idx on sync_jobs (tenant_id, integration_id);
+create unique index sync_jobs_integration_id_job_type_key on sync_jobs (tenant_id, integration_id, job_type) where status in ('QUEUED', 'RUNNING') and integration_id is not null;
 create index sync_jobs_source_file_id_idx on sync_jobs (tenant_id, source_file_id);
 comment on table sync_jobs is 'One run of an exchange: schedule import, claim export and so on. Sensitivity: business.';
 comment on column sync_jobs.cursor is 'where to resume';
@@ -331,6 +334,7 @@ create table webhook_subscriptions (
     event_types text[] not null,
     secret_enc bytea,
     previous_secret_enc bytea,
+    previous_secret_expires_at timestamptz,
     api_client_id uuid,
     description text check (char_length(description) <= 4000),
     status text not null default 'ACTIVE' check (status in ('ACTIVE', 'PAUSED', 'DISABLED')),

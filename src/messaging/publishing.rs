@@ -70,9 +70,11 @@ async fn current(scope: &mut Scope, document: &Record) -> Result<Option<Option<S
 }
 
 async fn written(scope: &mut Scope, call: &Call, document: &Record, body: Option<String>) -> Result<Record> {
-    let draft = Draft::default()
-        .set(&KNOWLEDGE_VERSION, "document_id", Value::Uuid(document.id))?
-        .set(&KNOWLEDGE_VERSION, "body", body.map_or(Value::Null, Value::Text))?;
+    let draft = Draft::default().set(&KNOWLEDGE_VERSION, "document_id", Value::Uuid(document.id))?.set(
+        &KNOWLEDGE_VERSION,
+        "body",
+        body.map_or(Value::Null, Value::Text),
+    )?;
     store::insert(scope, &KNOWLEDGE_VERSION, &draft, &call.caller.kernel.keys).await
 }
 

@@ -51,7 +51,9 @@ const WORD_CHARACTERS_MAX: usize = 300;
 /// What is wrong with a definition, told without its words.
 pub fn faults(definition: &Json) -> Vec<&'static str> {
     let Ok(definition) = serde_json::from_value::<Definition>(definition.clone()) else {
-        return vec!["It needs initial, states (tasks, final) and transitions (name, from, to, permission, when_tasks_done), and nothing else."];
+        return vec![
+            "It needs initial, states (tasks, final) and transitions (name, from, to, permission, when_tasks_done), and nothing else.",
+        ];
     };
     let mut faults = Vec::new();
     let known = |state: &str| definition.states.contains_key(state);
@@ -97,7 +99,8 @@ impl Definition {
     fn reached(&self) -> BTreeSet<&str> {
         let mut reached = BTreeSet::from([self.initial.as_str()]);
         loop {
-            let next: Vec<&str> = self.transitions.iter().filter(|step| reached.contains(step.from.as_str())).map(|step| step.to.as_str()).collect();
+            let next: Vec<&str> =
+                self.transitions.iter().filter(|step| reached.contains(step.from.as_str())).map(|step| step.to.as_str()).collect();
             let before = reached.len();
             reached.extend(next);
             if reached.len() == before {

@@ -109,7 +109,7 @@ impl List {
             (Some(self.sort.column), format!("r.sort_key {direction} nulls last, r.id {direction}"))
         };
         let with_key = |columns: String| key.map_or(columns.clone(), |key| format!("{columns}, r.{key} as sort_key"));
-        let whole = record::columns(self.table, plane, self.width);
+        let whole = record::columns_of(self.table, plane, self.width);
         let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
         // A patient's rows are walked chart by chart: among a clinic's rows, few are theirs.
         let patient = self.table.patient.filter(|_| many && matches!(plane, Plane::Patient | Plane::Share));

@@ -22,7 +22,7 @@ pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: 
 }
 
 pub fn get_query_of(table: &'static Table, plane: Plane, width: Width, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
-    let columns = record::columns(table, plane, width);
+    let columns = record::columns_of(table, plane, width);
     let mut values = vec![Value::Uuid(id)];
     let mut types = vec![Type::UUID];
     let own = match table.home {
@@ -42,7 +42,7 @@ pub fn get_query_of(table: &'static Table, plane: Plane, width: Width, tenant: O
 
 pub async fn one(table: &'static Table, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Record> {
     let row = rows.first().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-    record::decode(table, plane, Width::Full, row, keys).await
+    record::decode(table, plane, row, keys).await
 }
 
 /// A page in one round trip.
@@ -63,7 +63,7 @@ pub async fn page(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Re
 pub async fn keyed(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Vec<(Record, Option<String>)>> {
     let mut records = Vec::with_capacity(rows.len());
     for row in rows {
-        records.push((record::decode(list.table, plane, list.width, row, keys).await?, sort_value(list, row)?));
+        records.push((record::decode_of(list.table, plane, list.width, row, keys).await?, sort_value(list, row)?));
     }
     Ok(records)
 }
@@ -107,7 +107,7 @@ pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, key
         table.name,
         names.join(", "),
         places.join(", "),
-        record::columns(table, plane, Width::Full)
+        record::columns(table, plane)
     );
     let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
     let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
@@ -222,12 +222,11 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         params.push((&was.tenant, Type::UUID));
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
-    let sql =
-        format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane, Width::Full));
+    let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
     let rows = scope.rows_once(&sql, &params).await?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let record = record::decode(table, plane, Width::Full, row, keys).await?;
+    let record = record::decode(table, plane, row, keys).await?;
     scope.did(action, &record);
     Ok(record)
 }

@@ -136,6 +136,8 @@ create index ai_inference_jobs_patient_id_idx on ai_inference_jobs (tenant_id, p
 create index ai_inference_jobs_requested_by_user_id_idx on ai_inference_jobs (tenant_id, requested_by_user_id);
 create index ai_inference_jobs_consent_id_idx on ai_inference_jobs (tenant_id, consent_id);
 create index ai_inference_jobs_updated_at_id_idx on ai_inference_jobs (tenant_id, updated_at, id);
+create index ai_inference_jobs_input_ref_id_idx on ai_inference_jobs (tenant_id, input_ref_id);
+create index ai_inference_jobs_deployment_id_idx on ai_inference_jobs (tenant_id, deployment_id);
 comment on table ai_inference_jobs is 'One run of a model version. Sensitivity: phi.';
 comment on column ai_inference_jobs.deployment_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 comment on column ai_inference_jobs.error_details is 'without patient data';
@@ -173,6 +175,7 @@ create index ai_predictions_created_at_id_idx on ai_predictions (tenant_id, crea
 create index ai_predictions_job_id_idx on ai_predictions (tenant_id, job_id);
 create index ai_predictions_imaging_object_id_idx on ai_predictions (tenant_id, imaging_object_id);
 create index ai_predictions_roi_ref_idx on ai_predictions (tenant_id, roi_ref);
+create index ai_predictions_code_idx on ai_predictions (tenant_id, code);
 comment on table ai_predictions is 'One predicted finding. Sensitivity: phi.';
 select kernel.record('ai_predictions');
 

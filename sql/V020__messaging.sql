@@ -357,6 +357,7 @@ create index patient_material_assignments_patient_id_idx on patient_material_ass
 create index patient_material_assignments_material_tenant_id_mate_idx on patient_material_assignments (tenant_id, material_tenant_id, material_id);
 create index patient_material_assignments_assigned_by_idx on patient_material_assignments (tenant_id, assigned_by);
 create index patient_material_assignments_updated_at_id_idx on patient_material_assignments (tenant_id, updated_at, id);
+create index patient_material_assignments_material_id_idx on patient_material_assignments (tenant_id, material_id);
 comment on table patient_material_assignments is 'Education assigned to a patient, once per material. Sensitivity: phi.';
 comment on column patient_material_assignments.material_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 select kernel.record('patient_material_assignments');

@@ -113,6 +113,8 @@ create table external_ids (
 create unique index external_ids_system_resource_type_value_key on external_ids (tenant_id, system, resource_type, value) nulls not distinct where deleted_at is null;
 create index external_ids_resource_type_resource_id_idx on external_ids (tenant_id, resource_type, resource_id);
 create index external_ids_integration_id_idx on external_ids (tenant_id, integration_id);
+create index external_ids_resource_id_idx on external_ids (tenant_id, resource_id);
+create index external_ids_value_idx on external_ids (tenant_id, value);
 comment on table external_ids is 'Identifier of one of our rows in another system. Sensitivity: phi.';
 select kernel.record('external_ids');
 

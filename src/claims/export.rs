@@ -115,7 +115,8 @@ async fn facts(scope: &mut Scope, keys: &Keyring, whole: &Whole) -> Result<x12::
         sequence: claim.text("coverage_order").and_then(|order| order.chars().next()).unwrap_or('P'),
         group: text(policy, "group_number"),
         member: text(policy, "policy_number").unwrap_or_default(),
-        subscriber: relation.map(|relation| (text(policy, "subscriber_name").unwrap_or_default(), date(policy, "subscriber_dob"), relation)),
+        subscriber: relation
+            .map(|relation| (text(policy, "subscriber_name").unwrap_or_default(), date(policy, "subscriber_dob"), relation)),
         patient: (text(patient.as_ref(), "last_name").unwrap_or_default(), text(patient.as_ref(), "first_name").unwrap_or_default()),
         born: date(patient.as_ref(), "dob"),
         sex: match patient.as_ref().and_then(|patient| patient.text("administrative_gender")) {

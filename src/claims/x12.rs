@@ -85,7 +85,8 @@ pub fn render(claim: &Claim, at: DateTime<Utc>) -> Result<String, Vec<Fault>> {
     );
     let count = out.count + 1;
     // A String takes whatever is written.
-    let _ = write!(text, "GS*HC*{sender:.15}*{receiver:.15}*{day}*{time}*1*X*005010X224A2~{}SE*{count}*0001~GE*1*1~IEA*1*000000001~", out.text);
+    let _ =
+        write!(text, "GS*HC*{sender:.15}*{receiver:.15}*{day}*{time}*1*X*005010X224A2~{}SE*{count}*0001~GE*1*1~IEA*1*000000001~", out.text);
     Ok(text)
 }
 
@@ -307,8 +308,16 @@ mod tests {
         let all = segments(&text);
         let (st, se) = (all.iter().position(|s| s.starts_with("ST*")).unwrap(), all.iter().position(|s| s.starts_with("SE*")).unwrap());
         assert_eq!(all[se], format!("SE*{}*0001", se - st + 1));
-        for wanted in ["CLM*C260601-ABCDEF1234*100***11:B:1*Y*A*Y*Y", "SV3*AD:T1234*100****1*****1:2", "TOO*JP*19*M:O", "DTP*472*D8*20260301",
-            "HI*ABK:K02*ABF:K04", "NM1*IL*1*SILVA*ANA****MI*P-1", "DMG*D8*19800229*F", "PER*IC*ZAHN & SOHNE*TE*49421123"] {
+        for wanted in [
+            "CLM*C260601-ABCDEF1234*100***11:B:1*Y*A*Y*Y",
+            "SV3*AD:T1234*100****1*****1:2",
+            "TOO*JP*19*M:O",
+            "DTP*472*D8*20260301",
+            "HI*ABK:K02*ABF:K04",
+            "NM1*IL*1*SILVA*ANA****MI*P-1",
+            "DMG*D8*19800229*F",
+            "PER*IC*ZAHN & SOHNE*TE*49421123",
+        ] {
             assert!(all.contains(&wanted), "{wanted} in {all:#?}");
         }
     }

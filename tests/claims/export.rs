@@ -47,8 +47,18 @@ fn a_checked_claim_is_a_file_and_what_it_lacks_is_named() {
         let bytes: Vec<u8> = parts.map(|part| part.unwrap().to_vec()).collect::<Vec<_>>().await.concat();
         let text = String::from_utf8(bytes).unwrap();
         // Teeth 31 and 32 are 24 and 23 to the payer; the policy's number was sealed.
-        for wanted in ["*005010X224A2~", "NM1*85*1*BILLER*BEN****XX*1234567893~", "****MI*P-1~", "REF*EI*12-345~", "DMG*D8*19800229*U~", "*100***11:B:1*",
-            "SV3*AD:T1234*50****1*****1~", "TOO*JP*24~", "TOO*JP*23~", "HI*ABK:K02~"] {
+        for wanted in [
+            "*005010X224A2~",
+            "NM1*85*1*BILLER*BEN****XX*1234567893~",
+            "****MI*P-1~",
+            "REF*EI*12-345~",
+            "DMG*D8*19800229*U~",
+            "*100***11:B:1*",
+            "SV3*AD:T1234*50****1*****1~",
+            "TOO*JP*24~",
+            "TOO*JP*23~",
+            "HI*ABK:K02~",
+        ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
         let stranger = world.tenant("SOLO_PRACTICE", None).await.staff();

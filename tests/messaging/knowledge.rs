@@ -29,12 +29,18 @@ fn a_document_is_published_by_another_than_its_author() {
         let nothing = refused(&author, "submitKnowledgeDocumentReview", Some(empty), json!({})).await;
         assert_eq!((nothing.code.status, nothing.faults[0].rule), (409, "content_present"));
         let (document, version) = draft(&author, "PATIENT_EDUCATION").await;
-        let words = create(&author, &KNOWLEDGE_LOCALIZATION, json!({"version_id": version, "locale": "de", "title": "Nach dem Ziehen"})).await.unwrap().id;
+        let words = create(&author, &KNOWLEDGE_LOCALIZATION, json!({"version_id": version, "locale": "de", "title": "Nach dem Ziehen"}))
+            .await
+            .unwrap()
+            .id;
         assert_eq!(refused(&reviewer, "approveKnowledgeDocument", Some(document), json!({})).await.code.status, 409);
         let waiting = record(run(&author, "submitKnowledgeDocumentReview", Some(document), json!({})).await.unwrap());
         let changed = patch(&author, &KNOWLEDGE_DOCUMENT, document, waiting.version, json!({"title": "Other"})).await.unwrap_err();
         assert_eq!(changed.code.code, "record.append_only");
-        assert_eq!(create(&author, &KNOWLEDGE_VERSION, json!({"document_id": document, "body": "Rinse."})).await.unwrap_err().code.status, 409);
+        assert_eq!(
+            create(&author, &KNOWLEDGE_VERSION, json!({"document_id": document, "body": "Rinse."})).await.unwrap_err().code.status,
+            409
+        );
         assert_eq!(refused(&author, "approveKnowledgeDocument", Some(document), json!({})).await.code.status, 409);
         run(&reviewer, "rejectKnowledgeDocument", Some(document), json!({"reason": "say when"})).await.unwrap();
         run(&author, "submitKnowledgeDocumentReview", Some(document), json!({})).await.unwrap();
@@ -57,7 +63,10 @@ fn a_document_is_published_by_another_than_its_author() {
         run(&reviewer, "approveKnowledgeDocument", Some(document), json!({})).await.unwrap();
         assert_eq!(read(&me, &KNOWLEDGE_VERSION, version).await.unwrap_err().code.status, 404, "the one before is no longer shown");
         assert_eq!(read(&me, &KNOWLEDGE_LOCALIZATION, words).await.unwrap_err().code.status, 404);
-        assert_eq!(record(run(&reviewer, "retireKnowledgeDocument", Some(document), json!({})).await.unwrap()).text("status"), Some("RETIRED"));
+        assert_eq!(
+            record(run(&reviewer, "retireKnowledgeDocument", Some(document), json!({})).await.unwrap()).text("status"),
+            Some("RETIRED")
+        );
     });
 }
 
@@ -88,7 +97,10 @@ fn a_material_is_assigned_once_and_the_patient_says_what_they_saw() {
         assert_eq!((early.code.status, early.faults[0].field.as_str()), (422, "material_id"));
         run(&author, "submitKnowledgeDocumentReview", Some(document), json!({})).await.unwrap();
         run(&reviewer, "approveKnowledgeDocument", Some(document), json!({})).await.unwrap();
-        let (one, two) = tokio::join!(create(&author, &PATIENT_MATERIAL_ASSIGNMENT, body.clone()), create(&reviewer, &PATIENT_MATERIAL_ASSIGNMENT, body.clone()));
+        let (one, two) = tokio::join!(
+            create(&author, &PATIENT_MATERIAL_ASSIGNMENT, body.clone()),
+            create(&reviewer, &PATIENT_MATERIAL_ASSIGNMENT, body.clone())
+        );
         let (given, refusal) = match (one, two) {
             (Ok(given), Err(refusal)) | (Err(refusal), Ok(given)) => (given, refusal),
             _ => panic!("one of two"),

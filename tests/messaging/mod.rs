@@ -20,7 +20,8 @@ pub async fn colleague(clinic: &Clinic, role: &str) -> Caller {
 /// The login of a patient, with what the role of patients allows.
 pub async fn portal(clinic: &Clinic, patient: Uuid) -> Caller {
     let login = portal_login(clinic.world, clinic.id, patient).await;
-    let caps = [Permission::ViewPatient, Permission::ViewClinical, Permission::ViewTenant, Permission::ViewMessages, Permission::SendMessages];
+    let caps =
+        [Permission::ViewPatient, Permission::ViewClinical, Permission::ViewTenant, Permission::ViewMessages, Permission::SendMessages];
     clinic.world.caller(Plane::Patient, clinic.id, Some(login), &caps)
 }
 

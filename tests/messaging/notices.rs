@@ -18,8 +18,14 @@ fn each_audience_reads_for_itself() {
         let truth = world.truth().await;
         let tell = async |audience: &str, user: Option<Uuid>, role: Option<&str>, patient: Option<Uuid>| {
             let id = Uuid::now_v7();
-            truth.execute("insert into enamel.notifications (tenant_id, id, audience, user_id, role_code, patient_id, type, title, message)
-                values ($1, $2, $3, $4, $5, $6, 'SYSTEM_MESSAGE', 'A', 'B')", &[&clinic.id, &id, &audience, &user, &role, &patient]).await.unwrap();
+            truth
+                .execute(
+                    "insert into enamel.notifications (tenant_id, id, audience, user_id, role_code, patient_id, type, title, message)
+                values ($1, $2, $3, $4, $5, $6, 'SYSTEM_MESSAGE', 'A', 'B')",
+                    &[&clinic.id, &id, &audience, &user, &role, &patient],
+                )
+                .await
+                .unwrap();
             id
         };
         let all = tell("TENANT", None, None, None).await;
@@ -50,8 +56,16 @@ fn the_list_can_be_asked_for_what_is_unread() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let token = clinic.token("TENANT_ADMIN").await;
-        world.truth().await.execute("insert into enamel.notifications (tenant_id, id, audience, type, title, message)
-            values ($1, gen_random_uuid(), 'TENANT', 'SYSTEM_MESSAGE', 'A', 'B')", &[&clinic.id]).await.unwrap();
+        world
+            .truth()
+            .await
+            .execute(
+                "insert into enamel.notifications (tenant_id, id, audience, type, title, message)
+            values ($1, gen_random_uuid(), 'TENANT', 'SYSTEM_MESSAGE', 'A', 'B')",
+                &[&clinic.id],
+            )
+            .await
+            .unwrap();
         let unread = async || world.get(Some(&token), "/notifications?is_read=false").await.1["items"].as_array().map(Vec::len);
         assert_eq!(unread().await, Some(1));
         let (status, body) = world.post(Some(&token), "/notifications/mark-all-read", json!({})).await;

@@ -28,21 +28,33 @@ fn a_patient_and_the_clinic_write_to_each_other() {
         let thread = create(&me, &CONVERSATION, json!({"kind": "PATIENT_MESSAGING", "patient_id": patient})).await.unwrap().id;
         assert_eq!(create(&me, &CONVERSATION, json!({"kind": "TEAM_CHAT", "patient_id": patient})).await.unwrap_err().code.status, 403);
         let said = create(&me, &MESSAGE, json!({"conversation_id": thread, "content": "My crown is loose"})).await.unwrap();
-        assert_eq!((said.text("sender_type"), said.uuid("sender_user_id"), said.patient), (Some("PATIENT"), me.context.actor, Some(patient)));
+        assert_eq!(
+            (said.text("sender_type"), said.uuid("sender_user_id"), said.patient),
+            (Some("PATIENT"), me.context.actor, Some(patient))
+        );
         assert_eq!(said.text("delivery_state"), Some("SENT"));
-        let answer = create(&staff, &MESSAGE, json!({"conversation_id": thread, "content": "Come at noon", "reply_to_id": said.id})).await.unwrap();
+        let answer =
+            create(&staff, &MESSAGE, json!({"conversation_id": thread, "content": "Come at noon", "reply_to_id": said.id})).await.unwrap();
         assert_eq!(answer.text("sender_type"), Some("USER"));
         assert!(read(&staff, &CONVERSATION, thread).await.unwrap().text("last_message_at").is_some());
-        let told: i64 = world.truth().await
+        let told: i64 = world
+            .truth()
+            .await
             .query_one("select count(*) from enamel.notifications where user_id = $1 and type = 'MESSAGE_RECEIVED'", &[&me.context.actor])
-            .await.unwrap().get(0);
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(told, 1);
 
         // Only a participant reads for the thread; then it is read, once and for all.
         assert_eq!(refused(&staff, "markMessageRead", Some(said.id), json!({})).await.code.status, 403);
         create(&staff, &CONVERSATION_PARTICIPANT, json!({"conversation_id": thread, "user_id": staff.context.actor})).await.unwrap();
         assert_eq!(record(run(&staff, "markMessageRead", Some(said.id), json!({})).await.unwrap()).text("delivery_state"), Some("READ"));
-        assert_eq!(record(run(&staff, "markMessageRead", Some(answer.id), json!({})).await.unwrap()).text("delivery_state"), Some("SENT"), "one's own");
+        assert_eq!(
+            record(run(&staff, "markMessageRead", Some(answer.id), json!({})).await.unwrap()).text("delivery_state"),
+            Some("SENT"),
+            "one's own"
+        );
         assert_eq!(record(run(&me, "markMessageRead", Some(answer.id), json!({})).await.unwrap()).text("delivery_state"), Some("READ"));
 
         // Nobody rewrites what was said.

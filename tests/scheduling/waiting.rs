@@ -194,7 +194,11 @@ fn everybody_is_recalled_until_they_leave_and_the_dead_are_expected_no_more() {
             create(&practice.staff, &RECALL_TYPE, kind).await.unwrap();
         }
         let (patient, _) = practice.patient_login("New").await;
-        assert_eq!(practice.count("recalls where tenant_id = $1 and status = 'DUE' and due_on > current_date + 150").await, 1, "one of the group");
+        assert_eq!(
+            practice.count("recalls where tenant_id = $1 and status = 'DUE' and due_on > current_date + 150").await,
+            1,
+            "one of the group"
+        );
         run(&practice.staff, "deactivatePatient", Some(patient), json!({})).await.unwrap();
         assert_eq!(practice.count("recalls where tenant_id = $1 and status = 'DISABLED'").await, 1);
         let ahead = practice.book(ahead(3)).await.id;

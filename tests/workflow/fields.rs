@@ -26,8 +26,11 @@ fn a_value_is_of_its_fields_type() {
         let text = field(&staff, "TEXT", json!({"max_length": 3})).await.unwrap();
         let number = field(&staff, "NUMBER", json!({"min": 1, "max": 5})).await.unwrap();
         let choice = field(&staff, "CHOICE", json!({"choices": ["RED", "BLUE"]})).await.unwrap();
-        let (day, flag, free) =
-            (field(&staff, "DATE", json!({})).await.unwrap(), field(&staff, "BOOLEAN", json!({})).await.unwrap(), field(&staff, "JSON", json!({})).await.unwrap());
+        let (day, flag, free) = (
+            field(&staff, "DATE", json!({})).await.unwrap(),
+            field(&staff, "BOOLEAN", json!({})).await.unwrap(),
+            field(&staff, "JSON", json!({})).await.unwrap(),
+        );
         let tried = [
             (text, json!({"value_text": "abc"}), None),
             (text, json!({"value_text": "abcd"}), Some("value_text")),
@@ -75,7 +78,8 @@ fn a_field_is_one_thing_and_has_one_value() {
         drop(scope);
         retire(&staff, &CUSTOM_FIELD_DEFINITION, text, 1).await.unwrap();
         let other = clinic.patient("Later").await.unwrap().id;
-        let late = create(&staff, &CUSTOM_FIELD_VALUE, json!({"definition_id": text, "entity_id": other, "value_text": "x"})).await.unwrap_err();
+        let late =
+            create(&staff, &CUSTOM_FIELD_VALUE, json!({"definition_id": text, "entity_id": other, "value_text": "x"})).await.unwrap_err();
         assert_eq!((late.code.status, late.faults[0].field.as_str()), (422, "definition_id"));
     });
 }

@@ -60,7 +60,10 @@ fn the_last_task_lets_the_workflow_go_on() {
         let started = record(run(&staff, "startTask", Some(tasks[0].0), json!({})).await.unwrap());
         assert_eq!((started.text("status"), started.uuid("assigned_user_id")), (Some("IN_PROGRESS"), staff.context.actor));
         // Both at once: neither may take the other for open.
-        let (one, two) = tokio::join!(run(&staff, "completeTask", Some(tasks[0].0), json!({})), run(&staff, "completeTask", Some(tasks[1].0), json!({})));
+        let (one, two) = tokio::join!(
+            run(&staff, "completeTask", Some(tasks[0].0), json!({})),
+            run(&staff, "completeTask", Some(tasks[1].0), json!({}))
+        );
         assert!(one.is_ok() && two.is_ok());
         assert_eq!(read(&staff, &WORKFLOW_INSTANCE, instance).await.unwrap().text("state"), Some("DECIDE"));
         assert_eq!(open_tasks(&clinic, instance).await[0].1, "Decide");
@@ -69,10 +72,18 @@ fn the_last_task_lets_the_workflow_go_on() {
         assert_eq!(refused(&modest, "transitionWorkflowInstance", instance, json!({"transition": "decide"})).await.code.status, 403);
         let wrong = refused(&staff, "transitionWorkflowInstance", instance, json!({"transition": "looked"})).await;
         assert_eq!((wrong.code.status, wrong.faults[0].field.as_str()), (422, "transition"));
-        let done = record(run(&staff, "transitionWorkflowInstance", Some(instance), json!({"transition": "decide", "comment": "fine"})).await.unwrap());
+        let done = record(
+            run(&staff, "transitionWorkflowInstance", Some(instance), json!({"transition": "decide", "comment": "fine"})).await.unwrap(),
+        );
         assert_eq!((done.text("state"), done.text("status")), (Some("DONE"), Some("COMPLETED")));
         assert!(open_tasks(&clinic, instance).await.is_empty());
-        let steps: i64 = world.truth().await.query_one("select count(*) from enamel.workflow_transitions where instance_id = $1", &[&instance]).await.unwrap().get(0);
+        let steps: i64 = world
+            .truth()
+            .await
+            .query_one("select count(*) from enamel.workflow_transitions where instance_id = $1", &[&instance])
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(steps, 2);
         assert_eq!(refused(&staff, "transitionWorkflowInstance", instance, json!({"transition": "decide"})).await.code.status, 409);
         assert_eq!(refused(&staff, "cancelWorkflowInstance", instance, json!({"reason": "late"})).await.code.status, 409);
@@ -128,16 +139,23 @@ fn a_task_ends_and_is_reopened_and_a_patient_sees_what_is_shown() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let (staff, patient) = (worker(&clinic).await, clinic.patient("Tasked").await.unwrap().id);
-        let shown = create(&staff, &TASK, json!({"title": "Bring your card", "patient_id": patient, "visible_to_patient": true})).await.unwrap().id;
+        let shown =
+            create(&staff, &TASK, json!({"title": "Bring your card", "patient_id": patient, "visible_to_patient": true})).await.unwrap().id;
         let hidden = create(&staff, &TASK, json!({"title": "Check the debt", "patient_id": patient})).await.unwrap().id;
         let done = record(run(&staff, "completeTask", Some(hidden), json!({})).await.unwrap());
         assert!(done.text("completed_at").is_some());
-        assert_eq!(patch(&staff, &TASK, hidden, done.version, json!({"title": "Other"})).await.unwrap_err().code.code, "record.append_only");
+        assert_eq!(
+            patch(&staff, &TASK, hidden, done.version, json!({"title": "Other"})).await.unwrap_err().code.code,
+            "record.append_only"
+        );
         assert_eq!(refused(&staff, "startTask", hidden, json!({})).await.code.status, 409);
         let again = record(run(&staff, "reopenTask", Some(hidden), json!({})).await.unwrap());
         assert_eq!((again.text("status"), again.text("completed_at")), (Some("OPEN"), None));
         assert_eq!(refused(&staff, "cancelTask", hidden, json!({})).await.code.status, 422);
-        assert_eq!(record(run(&staff, "cancelTask", Some(hidden), json!({"reason": "paid"})).await.unwrap()).text("status"), Some("CANCELLED"));
+        assert_eq!(
+            record(run(&staff, "cancelTask", Some(hidden), json!({"reason": "paid"})).await.unwrap()).text("status"),
+            Some("CANCELLED")
+        );
         let login = portal_login(world, clinic.id, patient).await;
         let me = world.caller(Plane::Patient, clinic.id, Some(login), &[Permission::ViewPatient, Permission::ViewTenant]);
         assert!(read(&me, &TASK, shown).await.is_ok());

@@ -107,6 +107,11 @@ impl Table {
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+    /// What a list can be filtered by: a field, or one of the stamps.
+    pub fn filtered(&self, name: &str) -> Option<&'static Field> {
+        static STAMPS: [Field; 2] = [Field::instant("created_at"), Field::instant("updated_at")];
+        self.field(name).or_else(|| STAMPS.iter().find(|field| field.name == name))
+    }
     pub fn offers(&self, verb: Verb) -> bool {
         self.verbs.contains(&verb)
     }

@@ -276,7 +276,7 @@ pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) ->
         How::From(name) | How::Before(name) => name,
         _ => return plain(filter.name, text),
     };
-    let Some(field) = table.field(name) else { return plain(filter.name, text) };
+    let Some(field) = table.filtered(name) else { return plain(filter.name, text) };
     let json = match field.ty {
         Ty::Bool => match text {
             "true" => Json::Bool(true),

@@ -82,6 +82,7 @@ pub fn allow(table: AllowTable) -> AllowTable {
         let one = takes(&[(Interaction::Read, Method::GET), (Interaction::Update, Method::PUT), (Interaction::Delete, Method::DELETE)]);
         table
             .path(&path(&format!("/{}", def.name)), &takes(&[(Interaction::SearchType, Method::GET), (Interaction::Create, Method::POST)]))
+            .path(&path(&format!("/{}/_search", def.name)), &takes(&[(Interaction::SearchType, Method::POST)]))
             .path(&path(&format!("/{}/:id", def.name)), &one)
     })
 }

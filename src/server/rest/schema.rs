@@ -248,7 +248,7 @@ fn of_filter(table: &'static Table, filter: &Filter) -> MetaSchema {
         How::From(name) | How::Before(name) => name,
         _ => return base(Ty::Text),
     };
-    table.field(name).filter(|field| field.sealing == Sealing::Plain).map_or_else(|| base(Ty::Text), |field| base(field.ty))
+    table.filtered(name).filter(|field| field.sealing == Sealing::Plain).map_or_else(|| base(Ty::Text), |field| base(field.ty))
 }
 
 fn doc_of(filter: &Filter) -> &'static str {

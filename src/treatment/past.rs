@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::value::instant_text;
-use crate::kernel::table::{Field, Width, record, store};
+use crate::kernel::table::{Field, record, store};
 use crate::sql;
 use serde_json::{Value as Json, json};
 use tokio_postgres::types::Type;
@@ -39,7 +39,7 @@ async fn revisions(call: Call) -> Result<Answer> {
     let context = caller.reading(&TREATMENT_PLAN)?;
     let mut scope = caller.kernel.door.open(&context).await?;
     let plan = store::seen(&mut scope, &TREATMENT_PLAN, call.id()?, keys).await?;
-    let columns = record::columns(&TREATMENT_PLAN_REVISION, context.plane, Width::Full);
+    let columns = record::columns(&TREATMENT_PLAN_REVISION, context.plane);
     let sql = format!(
         "{LINKED} select {columns} from treatment_plan_revisions r join linked l on r.tenant_id = l.tenant_id and r.plan_id = l.id \
          order by r.revision_no desc limit 200"
@@ -48,7 +48,7 @@ async fn revisions(call: Call) -> Result<Answer> {
     scope.commit().await?;
     let mut records = Vec::with_capacity(rows.len());
     for row in &rows {
-        records.push(record::decode(&TREATMENT_PLAN_REVISION, context.plane, Width::Full, row, keys).await?);
+        records.push(record::decode(&TREATMENT_PLAN_REVISION, context.plane, row, keys).await?);
     }
     caller.searched(&context, &TREATMENT_PLAN_REVISION, &records).await?;
     Ok(Answer::Page(records, None))

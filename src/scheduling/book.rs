@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Refers, Width, record, store};
+use crate::kernel::table::{Field, Refers, record, store};
 use crate::sql;
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
@@ -54,7 +54,7 @@ async fn book(scope: &mut Scope, call: &Call) -> Result<Answer> {
         input.insert("patient_id".into(), patient.to_string().into());
     }
     let plane = scope.context().plane;
-    let sql = format!("select {} from sec.book_appointment($1, $2) r", record::columns(&APPOINTMENT, plane, Width::Full));
+    let sql = format!("select {} from sec.book_appointment($1, $2) r", record::columns(&APPOINTMENT, plane));
     let rows = scope.rows_once(&sql, &[(&tenant, Type::UUID), (&Json::Object(input), Type::JSONB)]).await?;
     let booked = store::one(&APPOINTMENT, plane, &rows, &call.caller.kernel.keys).await?;
     scope.did(Action::Create, &booked);

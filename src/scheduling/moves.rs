@@ -9,7 +9,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Record, Refers, Width, record, store};
+use crate::kernel::table::{Field, Record, Refers, record, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 
@@ -132,7 +132,7 @@ async fn make_move(scope: &mut Scope, call: &Call) -> Result<Answer> {
         return Err(store::refuse_move(machine, from));
     }
     let plane = scope.context().plane;
-    let sql = format!("select {} from sec.move_appointment($1, $2, $3, $4, $5) r", record::columns(&APPOINTMENT, plane, Width::Full));
+    let sql = format!("select {} from sec.move_appointment($1, $2, $3, $4, $5) r", record::columns(&APPOINTMENT, plane));
     let input = Json::Object(call.body.clone());
     let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 5] =
         [(&was.tenant, Type::UUID), (&was.id, Type::UUID), (&was.version, Type::INT8), (&verb, Type::TEXT), (&input, Type::JSONB)];

@@ -7,7 +7,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Field, Width, record};
+use crate::kernel::table::{Field, record};
 use tokio_postgres::types::Type;
 
 pub static END: Operation = Operation {
@@ -31,10 +31,10 @@ async fn end(scope: &mut Scope, call: &Call) -> Result<Answer> {
         "update appointments r set status = 'CANCELLED', cancel_reason = $3
           where r.tenant_id = $1 and r.series_id = $2 and r.start_at > now() and r.status in ('PENDING', 'SCHEDULED', 'CONFIRMED')
          returning {}",
-        record::columns(&APPOINTMENT, plane, Width::Full)
+        record::columns(&APPOINTMENT, plane)
     );
     for row in scope.rows_once(&sql, &[(&tenant, Type::UUID), (&series, Type::UUID), (&reason, Type::TEXT)]).await? {
-        let cancelled = record::decode(&APPOINTMENT, plane, Width::Full, &row, &call.caller.kernel.keys).await?;
+        let cancelled = record::decode(&APPOINTMENT, plane, &row, &call.caller.kernel.keys).await?;
         scope.did(Action::Update, &cancelled);
     }
     Ok(answer)

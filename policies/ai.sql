@@ -3,15 +3,15 @@ select kernel.protect('ai_models', 'staff=all/none group=all/none jobs=all/all p
     home => 'catalogue', read => 'view_tenant', write => 'manage_platform');
 select kernel.protect('ai_model_versions', 'staff=all/none group=all/none jobs=all/all platform=all/all',
     home => 'catalogue', read => 'view_tenant', write => 'manage_platform',
-    secret => '{artifact_uri,artifact_signature}');
+    secret => '{artifact_uri,artifact_signature}', sec => 'rw');
 select kernel.protect('ai_model_deployments',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all', home => 'shared',
-    read => 'view_tenant', write => 'manage_platform');
+    read => 'view_tenant', write => 'manage_platform', sec => 'r');
 select kernel.protect('ai_inference_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id', sec => 'rw');
 select kernel.protect('ai_predictions', 'staff=all/create group=all/none audit=all/none jobs=all/create',
-    read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id');
-select kernel.protect('ai_review_events', 'staff=all/none group=all/none audit=all/none jobs=all/create',
+    read => 'view_imaging', write => 'run_ai_analysis', patient => 'patient_id', sec => 'rw');
+select kernel.protect('ai_review_events', 'staff=all/create group=all/none audit=all/none jobs=all/create',
     read => 'view_imaging', write => 'review_ai', patient => 'patient_id');
 select kernel.protect('ai_ground_truth', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'review_ai', patient => 'patient_id');
@@ -34,3 +34,157 @@ select kernel.moves('ai_inference_jobs', 'status', '{
     QUEUED>RUNNING,RUNNING>SUCCEEDED,RUNNING>FAILED,RUNNING>QUEUED,QUEUED>FAILED,FAILED>QUEUED,QUEUED>CANCELLED}');
 select kernel.moves('research_datasets', 'status', '{
     DRAFT>BUILDING,BUILDING>PUBLISHED,BUILDING>DRAFT,PUBLISHED>WITHDRAWN}');
+
+-- ── Who may run what, and where a version is in force ─────────────────────────────────────────────────────────────
+-- What an analysis of a patient needs: the feature, and the consent where the tenant asks for one.
+create or replace function sec.ai_gate(patient uuid) returns table (feature boolean, consent_needed boolean, consent uuid)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if not coalesce(c.plane = 'staff' and c.caps & kernel.bit('run_ai_analysis') <> 0, false) then
+        raise exception 'analysing needs run_ai_analysis' using errcode = '42501';
+    end if;
+    return query select
+        exists (select from enamel.tenant_features f
+                 where f.tenant_id = c.tenant and f.feature_code = 'AI_DIAGNOSTICS' and f.is_enabled and f.deleted_at is null
+                   and coalesce(f.valid_from <= now(), true) and coalesce(f.valid_until > now(), true)),
+        coalesce((select bool_or(s.require_ai_consent) from enamel.tenant_settings s where s.tenant_id = c.tenant), true),
+        (select k.id from enamel.consents k
+          where k.tenant_id = c.tenant and k.patient_id = ai_gate.patient and k.consent_type = 'AI_ANALYSIS' and k.status = 'ACTIVE'
+            and coalesce(k.expires_at > now(), true) order by k.granted_at desc limit 1);
+end $$;
+grant execute on function sec.ai_gate(uuid) to enamel_staff;
+
+-- The wall behind the operation: however a job is made, who asked, what it reads and whether it may be run is ours to say.
+create or replace function sec.admit_inference() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); gate record; broken text;
+begin
+    if c.tenant is distinct from new.tenant_id then return new; end if;
+    new.requested_by_user_id := coalesce(c.actor, new.requested_by_user_id);
+    new.queued_at := now();
+    if new.input_type = 'IMAGING_STUDY' then
+        -- The same images under the same version are one job.
+        select s.patient_id, encode(sha256(convert_to(string_agg(o.hash, ',' order by o.hash), 'UTF8')), 'hex')
+          into new.patient_id, new.input_hash
+          from enamel.imaging_studies s join enamel.imaging_objects o on o.tenant_id = s.tenant_id and o.study_id = s.id
+         where s.tenant_id = new.tenant_id and s.id = new.input_ref_id and s.status = 'AVAILABLE' and s.deleted_at is null
+         group by s.patient_id;
+    else
+        new.input_hash := encode(sha256(convert_to(concat_ws(':', new.input_type, new.input_ref_id, now()), 'UTF8')), 'hex');
+    end if;
+    if c.plane = 'staff' then
+        select * into gate from sec.ai_gate(new.patient_id);
+        new.consent_id := gate.consent;
+        broken := case
+            when new.input_hash is null then 'input_ref_id'
+            when not exists (select from enamel.ai_model_versions v where v.id = new.model_version_id and v.status = 'RELEASED')
+                then 'model_version_id'
+            when not gate.feature then 'feature'
+            when gate.consent_needed and gate.consent is null then 'consent_id' end;
+        if broken is not null then
+            raise exception 'the analysis may not run: %', broken using errcode = '23514', table = 'ai_inference_jobs',
+                constraint = 'ai_inference_jobs_' || broken || '_check';
+        end if;
+    end if;
+    return new;
+end $$;
+create or replace trigger admit_inference before insert on enamel.ai_inference_jobs for each row execute function sec.admit_inference();
+create or replace trigger within_quota before insert on enamel.ai_inference_jobs for each row when (not new.is_shadow)
+    execute function sec.within_quota('max_ai_inferences_per_month');
+
+-- Only a released version of the same model is in force; the version waits with its retirement for who puts it there.
+create or replace function sec.guard_deployment() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); v record;
+begin
+    if tg_op = 'INSERT' then
+        new.bucket_salt := replace(gen_random_uuid()::text, '-', '');
+        new.created_by_id := coalesce(c.actor, new.created_by_id);
+    end if;
+    if c.tenant is distinct from new.tenant_id or new.status = 'DISABLED' then return new; end if;
+    select x.status, x.model_id into v from enamel.ai_model_versions x where x.id = new.model_version_id for share;
+    if found and (v.status <> 'RELEASED' or v.model_id <> new.model_id) then
+        raise exception 'not a released version of the model' using errcode = '23514', table = 'ai_model_deployments',
+            constraint = 'ai_model_deployments_model_version_id_check';
+    end if;
+    return new;
+end $$;
+create or replace trigger guard_deployment before insert or update on enamel.ai_model_deployments for each row
+    execute function sec.guard_deployment();
+select kernel.freeze('ai_model_versions', $$old.status <> 'DRAFT'$$, 'Add a new version.',
+    '{status,validated_on,sbom_uri,change_plan_reference,release_notes}');
+
+-- Is the version in force in any tenant?
+create or replace function sec.version_deployed(version uuid) returns boolean language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'platform' then raise exception 'the platform asks this' using errcode = '42501'; end if;
+    return exists (select from enamel.ai_model_deployments d
+                    where d.model_version_id = version_deployed.version and d.status in ('ROLLED_OUT', 'CANARY'));
+end $$;
+grant execute on function sec.version_deployed(uuid) to enamel_platform;
+
+-- How a deployment of the caller's has done, in counts over every tenant it serves.
+create or replace function sec.deployment_health(deployment uuid)
+returns table (succeeded bigint, failed bigint, mean_ms double precision, reviewed bigint, overridden bigint)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if not coalesce(c.plane = 'platform' or c.plane = 'staff' and c.caps & kernel.bit('manage_platform') <> 0, false) then
+        raise exception 'the health of a deployment needs manage_platform' using errcode = '42501';
+    end if;
+    return query with jobs as (
+        select j.tenant_id, j.id, j.status, j.started_at, j.completed_at from enamel.ai_inference_jobs j
+         where j.deployment_tenant_id = c.tenant and j.deployment_id = deployment_health.deployment),
+    seen as (
+        select p.review_status from jobs j join enamel.ai_predictions p on p.tenant_id = j.tenant_id and p.job_id = j.id
+         where p.review_status <> 'UNREVIEWED')
+    select (select count(*) from jobs j where j.status = 'SUCCEEDED'), (select count(*) from jobs j where j.status = 'FAILED'),
+        (select (avg(extract(epoch from j.completed_at - j.started_at)) * 1000)::double precision from jobs j where j.status = 'SUCCEEDED'),
+        (select count(*) from seen), (select count(*) from seen s where s.review_status in ('REJECTED', 'EDITED'));
+end $$;
+grant execute on function sec.deployment_health(uuid) to enamel_staff, enamel_platform;
+
+-- ── Review ────────────────────────────────────────────────────────────────────────────────────────────────────────
+-- A verdict is its writer's, about the prediction's patient; teaching with it needs the tenant's word and the patient's.
+create or replace function sec.verdict() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); patient uuid;
+begin
+    if c.tenant is distinct from new.tenant_id then return new; end if;
+    select p.patient_id into patient from enamel.ai_predictions p where p.tenant_id = new.tenant_id and p.id = new.prediction_id;
+    new.patient_id := coalesce(patient, new.patient_id);
+    if c.plane = 'staff' then new.reviewer_id := coalesce(c.actor, new.reviewer_id); end if;
+    if new.use_for_training and not (
+            coalesce((select bool_and(s.allow_training_use) from enamel.tenant_settings s where s.tenant_id = new.tenant_id), false)
+            and exists (select from enamel.consents k
+                         where k.tenant_id = new.tenant_id and k.patient_id = new.patient_id and k.consent_type = 'RESEARCH'
+                           and k.status = 'ACTIVE' and coalesce(k.expires_at > now(), true))) then
+        raise exception 'not to be used for training' using errcode = '23514', table = 'ai_review_events',
+            constraint = 'ai_review_events_use_for_training_check';
+    end if;
+    return new;
+end $$;
+create or replace trigger verdict before insert on enamel.ai_review_events for each row execute function sec.verdict();
+create or replace function sec.reviewed() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.ai_predictions set review_status = new.review_action where tenant_id = new.tenant_id and id = new.prediction_id;
+    return null;
+end $$;
+create or replace trigger reviewed after insert on enamel.ai_review_events for each row execute function sec.reviewed();
+
+-- ── Research ──────────────────────────────────────────────────────────────────────────────────────────────────────
+select kernel.freeze('research_datasets', $$old.status in ('PUBLISHED', 'WITHDRAWN')$$, 'Make a new version of the data set.', '{status}');
+-- What is withdrawn gives nobody's data any more.
+create or replace function sec.withdraw_members() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.research_dataset_members set valid_until = now()
+     where tenant_id = new.tenant_id and dataset_id = new.id and (valid_until is null or valid_until > now());
+    return null;
+end $$;
+create or replace trigger withdraw_members after update on enamel.research_datasets for each row
+    when (old.status <> 'WITHDRAWN' and new.status = 'WITHDRAWN') execute function sec.withdraw_members();

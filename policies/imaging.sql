@@ -1,4 +1,12 @@
 -- Who may see and change what in imaging; planes and permissions as the model lists them.
+-- Studies of which nobody has said yet whose images they hold: their patient sees no row of them.
+create or replace function sec.withheld_studies() returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce((select array_agg(s.id) from sec.charts(0, sec.claims(), null) h
+                       join enamel.imaging_studies s on s.tenant_id = h.tenant_id and s.patient_id = h.patient_id
+                      where s.status = 'QUARANTINED'), '{}');
+end $$;
 select kernel.protect('files',
     'staff=all/all group=all/none patient=own/create share=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
@@ -6,13 +14,32 @@ select kernel.protect('files',
     proxy => 'any/documents');
 select kernel.protect('imaging_studies',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id');
+    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id', rows => 'status <> ''QUARANTINED''', sec => 'r');
 select kernel.protect('imaging_series',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id');
+    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
+    rows => 'study_id <> all ((select sec.withheld_studies())::uuid[])');
 select kernel.protect('imaging_objects',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id');
+    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
+    rows => 'study_id <> all ((select sec.withheld_studies())::uuid[])', sec => 'r');
+
+-- Announced bytes count: uploads of a tenant take turns where its plan limits them.
+create or replace trigger within_quota before insert on enamel.files for each row execute function sec.within_quota('max_storage_bytes');
+
+-- Tenants with uploads that were announced before that moment and never ended, or with objects to remove.
+create or replace function sec.tenants_to_sweep(announced_before timestamptz, most bigint) returns setof uuid language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'only jobs sweep' using errcode = '42501'; end if;
+    -- In no order: a tenant whose turn fails must not keep the others from theirs.
+    return query select t.id from enamel.tenants t
+         where exists (select from enamel.files f where f.tenant_id = t.id and f.status = 'PENDING' and f.deleted_at is null
+                          and f.created_at < announced_before)
+            or exists (select from enamel.files f where f.tenant_id = t.id and f.status = 'DELETED' and f.purge_after <= current_date)
+         order by random() limit most;
+end $$;
 
 -- An object is the bytes of its file: hash and size are copied from the registry, never said by a caller.
 create or replace function kernel.object_of_file() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -44,7 +71,7 @@ select kernel.protect('devices', 'staff=all/all group=all/none audit=all/none jo
 select kernel.protect('documents',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id',
-    rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''');
+    rows => 'visibility = ''PATIENT'' and status <> ''DRAFT''', sec => 'r');
 select kernel.protect('document_grants', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('image_annotations',
@@ -57,3 +84,79 @@ select kernel.moves('devices', 'status', '{
     ACTIVE>MAINTENANCE,MAINTENANCE>ACTIVE,ACTIVE>RETIRED,MAINTENANCE>RETIRED}');
 select kernel.moves('documents', 'status', '{
     DRAFT>FINAL,DRAFT>SIGNED,FINAL>SIGNED,DRAFT>ENTERED_IN_ERROR,FINAL>ENTERED_IN_ERROR,SIGNED>ENTERED_IN_ERROR}');
+
+-- ── Rules of documents and grants ─────────────────────────────────────────────────────────────────────────────────
+-- A document is its file: the hash is the registry's, the patient the file's; it becomes final when the file can be opened.
+create or replace function sec.document_of_file() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); f record;
+begin
+    -- Before-triggers run ahead of policies: a row of another tenant is left to them, so that its refusal stays theirs.
+    if c.tenant is distinct from new.tenant_id then return new; end if;
+    select sha256, status, patient_id into f from enamel.files
+     where tenant_id = new.tenant_id and id = new.file_id and deleted_at is null;
+    if not found or f.patient_id <> new.patient_id then
+        raise exception 'no file of the patient' using errcode = '23503', table = 'documents', constraint = 'documents_tenant_id_file_id_fkey';
+    end if;
+    if new.status in ('FINAL', 'SIGNED') and (f.status <> 'READY' or f.sha256 is null) then
+        raise exception 'the file cannot be opened' using errcode = '23514', table = 'documents', constraint = 'documents_file_id_check';
+    end if;
+    if new.status <> 'ENTERED_IN_ERROR' then new.hash := coalesce(f.sha256, ''); end if;
+    return new;
+end $$;
+create or replace trigger document_of_file before insert or update of file_id, patient_id, status on enamel.documents for each row
+    execute function sec.document_of_file();
+select kernel.freeze('documents', $$old.status in ('SIGNED', 'ENTERED_IN_ERROR')$$,
+    'Mark the document as entered in error and make a new one.', '{status,retain_until}');
+create or replace trigger frozen_final before update on enamel.documents for each row when (old.status = 'FINAL')
+    execute function kernel.refuse_frozen('Mark the document as entered in error and make a new one.',
+        '{status,signed_at,signer_id,signer_name,signature_method,visibility,retain_until}');
+
+-- Only a patient's own file goes to another clinic; what was revoked stays so, here and there, in one transaction.
+create or replace function sec.grant_of_file() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.tenant is distinct from new.tenant_id then return new; end if;
+    if not exists (select from enamel.files f where f.tenant_id = new.tenant_id and f.id = new.file_id
+                      and f.patient_id = new.patient_id and f.deleted_at is null) then
+        raise exception 'no file of the patient' using errcode = '23503', table = 'document_grants',
+            constraint = 'document_grants_tenant_id_file_id_fkey';
+    end if;
+    return new;
+end $$;
+create or replace trigger grant_of_file before insert on enamel.document_grants for each row execute function sec.grant_of_file();
+select kernel.freeze('document_grants', 'old.revoked_at is not null', 'Give a new grant.');
+create or replace function sec.revoke_received() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.received_documents set revoked_at = new.revoked_at
+     where tenant_id = new.grantee_tenant_id and source_tenant_id = new.tenant_id and grant_id = new.id and revoked_at is null;
+    return null;
+end $$;
+create or replace trigger revoke_received after update on enamel.document_grants for each row
+    when (old.revoked_at is null and new.revoked_at is not null) execute function sec.revoke_received();
+
+-- An edited annotation is a new version; the one before it stays and is current no more.
+create or replace function kernel.next_annotation() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare former record;
+begin
+    select version_no, imaging_object_id into former from enamel.image_annotations
+     where tenant_id = new.tenant_id and id = new.supersedes_id;
+    if not found and new.tenant_id is distinct from sec.tenant(0) then return new; end if;
+    if not found or former.imaging_object_id <> new.imaging_object_id then
+        raise exception 'no annotation of the same image' using errcode = '23503', table = 'image_annotations',
+            constraint = 'image_annotations_tenant_id_supersedes_id_fkey';
+    end if;
+    new.version_no := former.version_no + 1; new.is_current := true;
+    return new;
+end $$;
+create or replace trigger next_annotation before insert on enamel.image_annotations for each row when (new.supersedes_id is not null)
+    execute function kernel.next_annotation();
+create or replace function kernel.former_annotation() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.image_annotations set is_current = false where tenant_id = new.tenant_id and id = new.supersedes_id and is_current;
+    return null;
+end $$;
+create or replace trigger former_annotation after insert on enamel.image_annotations for each row when (new.supersedes_id is not null)
+    execute function kernel.former_annotation();

@@ -4,7 +4,7 @@ select kernel.protect('external_systems', 'staff=all/none group=all/none jobs=al
 select kernel.protect('tenant_integrations', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('integration_credentials', 'staff=all/all audit=all/none jobs=all/all',
-    read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,refresh_secret_enc}');
+    read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,refresh_secret_enc,previous_secret_enc}');
 select kernel.protect('external_ids', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_integrations');
 select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
@@ -21,7 +21,7 @@ select kernel.protect('dicom_nodes', 'staff=all/all group=all/none audit=all/non
 select kernel.protect('dicom_transactions', 'staff=all/none audit=all/none jobs=all/create',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('webhook_subscriptions', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,previous_secret_enc}');
+    read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,previous_secret_enc}', sec => 'r');
 select kernel.protect('webhook_events', 'staff=all/none audit=all/none jobs=all/create',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('webhook_deliveries', 'staff=all/none audit=all/none jobs=all/all',
@@ -42,3 +42,53 @@ select kernel.moves('webhook_subscriptions', 'status', '{
     ACTIVE>PAUSED,PAUSED>ACTIVE,ACTIVE>DISABLED,DISABLED>ACTIVE}');
 select kernel.moves('webhook_deliveries', 'status', '{
     PENDING>SUCCEEDED,PENDING>FAILED,FAILED>SUCCEEDED,FAILED>DEAD_LETTER,DEAD_LETTER>PENDING,FAILED>PENDING}');
+
+-- ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+select kernel.freeze('integration_credentials', $$old.status <> 'ACTIVE'$$, 'Add a new credential.', '{deleted_at,delete_reason}');
+select kernel.freeze_with('integration_credentials', 'integration_id', 'tenant_integrations', $$p.status = 'DISABLED'$$,
+    'Connect the system anew.', '{status,deleted_at,delete_reason}');
+
+-- Who asked for an export is the caller, whatever they send.
+create or replace function kernel.requested_by_caller() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    new.requested_by := coalesce(sec.actor(0), new.requested_by);
+    return new;
+end $$;
+create or replace trigger requested_by_caller before insert on enamel.export_jobs for each row
+    execute function kernel.requested_by_caller();
+
+-- What a cancelled export has written is removed by the sweep of files.
+create or replace function sec.drop_export() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.files set status = 'DELETED', scan_result = 'EXPORT_CANCELLED', purge_after = current_date
+     where tenant_id = new.tenant_id and id = new.file_id and status in ('PENDING', 'READY', 'QUARANTINED');
+    return null;
+end $$;
+create or replace trigger drop_export after update on enamel.export_jobs for each row
+    when (old.status <> 'CANCELLED' and new.status = 'CANCELLED' and new.file_id is not null) execute function sec.drop_export();
+
+-- Events go to public addresses only: no name of this machine or network, no address of a private one, no credentials.
+create or replace function kernel.webhook_address() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    host text := (regexp_match(lower(new.url), '^https://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?([/?].*)?$'))[1];
+    private boolean := true; address inet;
+begin
+    if host ~ '^\[' or host ~ '^[0-9.]+$' then
+        address := trim(both '[]' from host)::inet;
+        private := exists (select from unnest('{0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,
+            192.0.0.0/24,192.168.0.0/16,198.18.0.0/15,224.0.0.0/3,::/127,::ffff:0:0/96,64:ff9b::/96,fc00::/7,fe80::/10,
+            ff00::/8}'::cidr[]) net where address <<= net);
+    elsif host is not null then
+        private := host !~ '[.][a-z]' or host ~ '(^|[.])(localhost|local|internal|home[.]arpa)[.]?$';
+    end if;
+    if private then
+        raise exception 'no public address' using errcode = '23514', table = 'webhook_subscriptions',
+            constraint = 'webhook_subscriptions_url_check';
+    end if;
+    return new;
+end $$;
+create or replace trigger webhook_address before insert or update of url on enamel.webhook_subscriptions for each row
+    execute function kernel.webhook_address();
+create or replace trigger within_quota before insert on enamel.webhook_subscriptions for each row when (new.deleted_at is null)
+    execute function sec.within_quota('max_webhook_subscriptions');

@@ -477,7 +477,13 @@ begin
         when 'max_users' then return (
             select count(*) from enamel.user_tenants m where m.tenant_id = tenant and m.deleted_at is null and m.status <> 'DISABLED');
         when 'max_storage_bytes' then return (
-            select coalesce(sum(f.file_size), 0) from enamel.files f where f.tenant_id = tenant and f.deleted_at is null);
+            select coalesce(sum(f.file_size), 0) from enamel.files f
+             where f.tenant_id = tenant and f.status <> 'DELETED' and f.deleted_at is null);
+        when 'max_webhook_subscriptions' then return (
+            select count(*) from enamel.webhook_subscriptions w where w.tenant_id = tenant and w.deleted_at is null);
+        when 'max_ai_inferences_per_month' then return (
+            select count(*) from enamel.ai_inference_jobs j
+              where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
         else return null;
     end case;
 end $$;
@@ -485,17 +491,18 @@ end $$;
 -- each counts after the one before it, so two can never both be the last.
 create or replace function sec.within_quota() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare most bigint; c sec.claims;
+declare most bigint; c sec.claims; more bigint := 1;
 begin
-    select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
+    select (to_jsonb(q) ->> tg_argv[0])::bigint
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit;
     if most is null then return new; end if;
     -- A row for another tenant is refused by the policies after this trigger; until then nothing tells about its limits.
     c := sec.claims();
     if c.tenant is distinct from new.tenant_id then return new; end if;
-    select case tg_argv[0] when 'max_patients' then q.max_patients when 'max_locations' then q.max_locations else q.max_users end
+    select (to_jsonb(q) ->> tg_argv[0])::bigint
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit for no key update;
-    if sec.in_use(tg_argv[0], new.tenant_id) >= most then
+    if tg_argv[0] = 'max_storage_bytes' then more := (to_jsonb(new) ->> 'file_size')::bigint; end if;
+    if sec.in_use(tg_argv[0], new.tenant_id) + more > most then
         raise exception 'the limit % of the tenant is reached', tg_argv[0]
             using errcode = '53400', table = 'tenant_quotas', constraint = tg_argv[0];
     end if;
@@ -545,11 +552,9 @@ begin
            and proxy_writes is null then
             raise exception 'which scope does a proxy need to change %?', rel;
         end if;
-        -- Consents, shares and requests are a person's own affair, whatever the clinic's people need for them.
-        w := case when plane in ('auth', 'jobs', 'platform') or plane = 'patient' and proxy_writes is null then 0
-                  when plane = 'patient' and (proxy_writes = 'manage_consents' or write like 'manage\_%')
-                      then kernel.bit('edit_patient')
-                  else kernel.bit(write) end;
+        -- What managers decide about others, a patient asks for themselves by right.
+        w := case when plane in ('auth', 'jobs', 'platform')
+                    or plane = 'patient' and (proxy_writes is null or write like 'manage\_%') then 0 else kernel.bit(write) end;
         see := kernel.policy_form(home, plane, can_read, r, patient, rows, proxy_reads);
         -- What is published to all linked patients is still written by each for their own chart only.
         change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,

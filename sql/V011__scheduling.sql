@@ -73,6 +73,7 @@ create index availability_blocks_provider_id_exception_date_idx on availability_
 create index availability_blocks_location_id_idx on availability_blocks (tenant_id, location_id);
 create index availability_blocks_operatory_id_idx on availability_blocks (tenant_id, operatory_id);
 create index availability_blocks_updated_at_id_idx on availability_blocks (tenant_id, updated_at, id);
+create index availability_blocks_exception_date_idx on availability_blocks (tenant_id, exception_date);
 comment on table availability_blocks is 'When a provider works or is away: weekly, extra or blocked. Sensitivity: business.';
 comment on column availability_blocks.time_pattern is 'provider busy or waiting marks per 5 to 15 minutes';
 select kernel.record('availability_blocks');

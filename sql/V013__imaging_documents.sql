@@ -33,6 +33,7 @@ create index devices_name_id_idx on devices (tenant_id, name, id);
 create index devices_location_id_idx on devices (tenant_id, location_id);
 create index devices_equipment_tenant_id_equipment_id_idx on devices (tenant_id, equipment_tenant_id, equipment_id);
 create index devices_updated_at_id_idx on devices (tenant_id, updated_at, id);
+create index devices_equipment_id_idx on devices (tenant_id, equipment_id);
 comment on table devices is 'An imaging or other device of a location. Sensitivity: business.';
 comment on column devices.equipment_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 select kernel.record('devices');
@@ -73,6 +74,7 @@ create index documents_patient_id_idx on documents (tenant_id, patient_id);
 create index documents_file_id_idx on documents (tenant_id, file_id);
 create index documents_signer_id_idx on documents (tenant_id, signer_id);
 create index documents_updated_at_id_idx on documents (tenant_id, updated_at, id);
+create index documents_owner_id_idx on documents (tenant_id, owner_id);
 comment on table documents is 'A consent form, report or other document with its owner and signature. Sensitivity: phi.';
 select kernel.record('documents');
 

@@ -53,6 +53,8 @@ create index consents_renewed_from_id_idx on consents (tenant_id, renewed_from_i
 create unique index consents_renewed_from_id_key on consents (tenant_id, renewed_from_id) nulls not distinct where renewed_from_id is not null;
 create index consents_document_id_idx on consents (tenant_id, document_id);
 create index consents_updated_at_id_idx on consents (tenant_id, updated_at, id);
+create index consents_subject_id_idx on consents (tenant_id, subject_id);
+create index consents_consent_text_id_idx on consents (tenant_id, consent_text_id);
 comment on table consents is 'A consent or agreement of a patient, provider or tenant. Sensitivity: phi.';
 comment on column consents.scope is 'entities covered';
 comment on column consents.recipient_tenant_id is 'chosen clinic of a sharing consent';

@@ -54,6 +54,7 @@ create index encounters_provider_id_idx on encounters (tenant_id, provider_id);
 create index encounters_appointment_id_idx on encounters (tenant_id, appointment_id);
 create index encounters_supervising_provider_id_idx on encounters (tenant_id, supervising_provider_id);
 create index encounters_updated_at_id_idx on encounters (tenant_id, updated_at, id);
+create index encounters_check_in_at_idx on encounters (tenant_id, check_in_at);
 comment on table encounters is 'A clinical visit. Sensitivity: phi.';
 comment on column encounters.appointment_id is 'null for a walk-in or emergency';
 comment on column encounters.chief_complaint is 'sensitivity: phi';
@@ -101,6 +102,7 @@ create index image_annotations_imaging_object_id_idx on image_annotations (tenan
 create index image_annotations_patient_id_idx on image_annotations (tenant_id, patient_id);
 create index image_annotations_author_user_id_idx on image_annotations (tenant_id, author_user_id);
 create index image_annotations_model_version_id_idx on image_annotations (tenant_id, model_version_id);
+create unique index image_annotations_supersedes_id_key on image_annotations (tenant_id, supersedes_id) where supersedes_id is not null and deleted_at is null;
 create index image_annotations_supersedes_id_idx on image_annotations (tenant_id, supersedes_id);
 create index image_annotations_updated_at_id_idx on image_annotations (tenant_id, updated_at, id);
 comment on table image_annotations is 'A mark on an image by a person or a model. Sensitivity: phi.';
@@ -140,6 +142,7 @@ create index encounter_diagnoses_encounter_id_idx on encounter_diagnoses (tenant
 create index encounter_diagnoses_patient_id_idx on encounter_diagnoses (tenant_id, patient_id);
 create index encounter_diagnoses_condition_id_idx on encounter_diagnoses (tenant_id, condition_id);
 create index encounter_diagnoses_updated_at_id_idx on encounter_diagnoses (tenant_id, updated_at, id);
+create index encounter_diagnoses_code_idx on encounter_diagnoses (tenant_id, code);
 comment on table encounter_diagnoses is 'Diagnosis codes of a visit. Sensitivity: phi.';
 comment on column encounter_diagnoses.notes is 'sensitivity: phi';
 select kernel.record('encounter_diagnoses', parent => 'encounters', parent_column => 'encounter_id');
@@ -306,6 +309,7 @@ create index patient_conditions_patient_id_clinical_status_idx on patient_condit
 create index patient_conditions_onset_date_id_idx on patient_conditions (tenant_id, onset_date, id);
 create index patient_conditions_recorder_id_idx on patient_conditions (tenant_id, recorder_id);
 create index patient_conditions_updated_at_id_idx on patient_conditions (tenant_id, updated_at, id);
+create index patient_conditions_code_idx on patient_conditions (tenant_id, code);
 comment on table patient_conditions is 'Active and past diagnoses of a patient. Sensitivity: phi.';
 comment on column patient_conditions.display is 'sensitivity: phi';
 comment on column patient_conditions.is_alert is 'shown on every chart screen';
@@ -353,6 +357,7 @@ create index patient_medications_drug_tenant_id_drug_id_idx on patient_medicatio
 create index patient_medications_prescriber_id_idx on patient_medications (tenant_id, prescriber_id);
 create index patient_medications_encounter_id_idx on patient_medications (tenant_id, encounter_id);
 create index patient_medications_updated_at_id_idx on patient_medications (tenant_id, updated_at, id);
+create index patient_medications_drug_id_idx on patient_medications (tenant_id, drug_id);
 comment on table patient_medications is 'Current and past medication. Sensitivity: phi.';
 comment on column patient_medications.drug_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 comment on column patient_medications.name is 'sensitivity: phi';
@@ -398,6 +403,8 @@ create index patient_allergies_patient_id_clinical_status_idx on patient_allergi
 create index patient_allergies_drug_tenant_id_drug_id_idx on patient_allergies (tenant_id, drug_tenant_id, drug_id);
 create index patient_allergies_material_tenant_id_material_id_idx on patient_allergies (tenant_id, material_tenant_id, material_id);
 create index patient_allergies_updated_at_id_idx on patient_allergies (tenant_id, updated_at, id);
+create index patient_allergies_drug_id_idx on patient_allergies (tenant_id, drug_id);
+create index patient_allergies_material_id_idx on patient_allergies (tenant_id, material_id);
 comment on table patient_allergies is 'Allergies and adverse reactions. Sensitivity: phi.';
 comment on column patient_allergies.substance is 'sensitivity: phi';
 comment on column patient_allergies.drug_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';

@@ -132,6 +132,7 @@ create index treatment_plan_items_accepted_by_idx on treatment_plan_items (tenan
 create index treatment_plan_items_signature_document_id_idx on treatment_plan_items (tenant_id, signature_document_id);
 create index treatment_plan_items_clinic_treatment_id_idx on treatment_plan_items (tenant_id, clinic_treatment_id);
 create index treatment_plan_items_updated_at_id_idx on treatment_plan_items (tenant_id, updated_at, id);
+create index treatment_plan_items_cdt_code_idx on treatment_plan_items (tenant_id, cdt_code);
 comment on table treatment_plan_items is 'A planned procedure of a plan. Sensitivity: phi.';
 comment on column treatment_plan_items.cdt_code is 'procedure code; the name is kept from the source text, any code system is allowed';
 comment on column treatment_plan_items.surface is 'sorted surfaces';
@@ -385,6 +386,7 @@ create index procedure_materials_procedure_id_idx on procedure_materials (tenant
 create index procedure_materials_patient_id_idx on procedure_materials (tenant_id, patient_id);
 create index procedure_materials_material_tenant_id_material_id_idx on procedure_materials (tenant_id, material_tenant_id, material_id);
 create index procedure_materials_updated_at_id_idx on procedure_materials (tenant_id, updated_at, id);
+create index procedure_materials_material_id_idx on procedure_materials (tenant_id, material_id);
 comment on table procedure_materials is 'Materials used in a procedure. Sensitivity: phi.';
 comment on column procedure_materials.material_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 select kernel.record('procedure_materials');

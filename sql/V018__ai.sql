@@ -80,7 +80,8 @@ create table ai_model_deployments (
     updated_at timestamptz not null default now(),
     updated_by uuid,
     version bigint not null default 1,
-    primary key (tenant_id, id)
+    primary key (tenant_id, id),
+    check (percentage is null or rollout_strategy = 'PERCENTAGE')
 );
 create unique index ai_model_deployments_model_id_key on ai_model_deployments (tenant_id, model_id) nulls not distinct where status = 'ROLLED_OUT' and rollout_strategy <> 'LOCATION_GROUP';
 create index ai_model_deployments_model_id_idx on ai_model_deployments (tenant_id, model_id);
@@ -135,6 +136,8 @@ create index ai_inference_jobs_patient_id_idx on ai_inference_jobs (tenant_id, p
 create index ai_inference_jobs_requested_by_user_id_idx on ai_inference_jobs (tenant_id, requested_by_user_id);
 create index ai_inference_jobs_consent_id_idx on ai_inference_jobs (tenant_id, consent_id);
 create index ai_inference_jobs_updated_at_id_idx on ai_inference_jobs (tenant_id, updated_at, id);
+create index ai_inference_jobs_input_ref_id_idx on ai_inference_jobs (tenant_id, input_ref_id);
+create index ai_inference_jobs_deployment_id_idx on ai_inference_jobs (tenant_id, deployment_id);
 comment on table ai_inference_jobs is 'One run of a model version. Sensitivity: phi.';
 comment on column ai_inference_jobs.deployment_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 comment on column ai_inference_jobs.error_details is 'without patient data';
@@ -172,6 +175,7 @@ create index ai_predictions_created_at_id_idx on ai_predictions (tenant_id, crea
 create index ai_predictions_job_id_idx on ai_predictions (tenant_id, job_id);
 create index ai_predictions_imaging_object_id_idx on ai_predictions (tenant_id, imaging_object_id);
 create index ai_predictions_roi_ref_idx on ai_predictions (tenant_id, roi_ref);
+create index ai_predictions_code_idx on ai_predictions (tenant_id, code);
 comment on table ai_predictions is 'One predicted finding. Sensitivity: phi.';
 select kernel.record('ai_predictions');
 
@@ -252,6 +256,7 @@ create table ai_outcome_links (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
+    check ((encounter_id is null) <> (procedure_id is null)),
     foreign key (tenant_id, prediction_id) references ai_predictions (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),

@@ -197,6 +197,7 @@ create index referral_submissions_referral_link_id_idx on referral_submissions (
 create index referral_submissions_referral_id_idx on referral_submissions (tenant_id, referral_id);
 create index referral_submissions_consent_text_tenant_id_consent__idx on referral_submissions (tenant_id, consent_text_tenant_id, consent_text_id);
 create index referral_submissions_updated_at_id_idx on referral_submissions (tenant_id, updated_at, id);
+create index referral_submissions_consent_text_id_idx on referral_submissions (tenant_id, consent_text_id);
 comment on table referral_submissions is 'What came through the public form, before staff see it. Sensitivity: phi.';
 comment on column referral_submissions.payload_enc is 'sensitivity: phi; encrypted with the tenant''s column key';
 comment on column referral_submissions.consent_text_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';

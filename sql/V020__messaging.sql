@@ -191,6 +191,7 @@ create table messages (
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, reply_to_id) references messages (tenant_id, id)
 );
+create index messages_content_idx on messages using gin (to_tsvector('simple', coalesce(content, '')));
 create index messages_conversation_id_sent_at_idx on messages (tenant_id, conversation_id, sent_at);
 create index messages_sent_at_id_idx on messages (tenant_id, sent_at, id);
 create index messages_patient_id_idx on messages (tenant_id, patient_id);
@@ -321,6 +322,11 @@ comment on table knowledge_localizations is 'Language and regional variants of a
 comment on column knowledge_localizations.is_patient_visible is 'as on the version';
 select kernel.record('knowledge_localizations');
 
+-- Education as one requirement text names it: what is published of it
+create view educational_materials with (security_invoker = true) as
+    select d.tenant_id, d.id, d.title, d.title_key, d.content_url, d.material_type, d.publish_date, d.author_provider_id as specialist_id
+      from knowledge_documents d where d.kind = 'PATIENT_EDUCATION' and d.status = 'PUBLISHED' and d.deleted_at is null;
+
 -- Education assigned to a patient, once per material
 create table patient_material_assignments (
     tenant_id uuid not null references tenants (id),
@@ -351,6 +357,7 @@ create index patient_material_assignments_patient_id_idx on patient_material_ass
 create index patient_material_assignments_material_tenant_id_mate_idx on patient_material_assignments (tenant_id, material_tenant_id, material_id);
 create index patient_material_assignments_assigned_by_idx on patient_material_assignments (tenant_id, assigned_by);
 create index patient_material_assignments_updated_at_id_idx on patient_material_assignments (tenant_id, updated_at, id);
+create index patient_material_assignments_material_id_idx on patient_material_assignments (tenant_id, material_id);
 comment on table patient_material_assignments is 'Education assigned to a patient, once per material. Sensitivity: phi.';
 comment on column patient_material_assignments.material_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 select kernel.record('patient_material_assignments');

@@ -65,6 +65,8 @@ create table integration_credentials (
     endpoint text check (char_length(endpoint) <= 300),
     secret_enc bytea not null,
     refresh_secret_enc bytea,
+    previous_secret_enc bytea,
+    previous_secret_expires_at timestamptz,
     key_id uuid,
     expires_at timestamptz,
     rotated_at timestamptz,
@@ -111,6 +113,8 @@ create table external_ids (
 create unique index external_ids_system_resource_type_value_key on external_ids (tenant_id, system, resource_type, value) nulls not distinct where deleted_at is null;
 create index external_ids_resource_type_resource_id_idx on external_ids (tenant_id, resource_type, resource_id);
 create index external_ids_integration_id_idx on external_ids (tenant_id, integration_id);
+create index external_ids_resource_id_idx on external_ids (tenant_id, resource_id);
+create index external_ids_value_idx on external_ids (tenant_id, value);
 comment on table external_ids is 'Identifier of one of our rows in another system. Sensitivity: phi.';
 select kernel.record('external_ids');
 
@@ -143,6 +147,7 @@ create table sync_jobs (
 create index sync_jobs_status_created_at_idx on sync_jobs (tenant_id, status, created_at);
 create index sync_jobs_created_at_id_idx on sync_jobs (tenant_id, created_at, id);
 create index sync_jobs_integration_id_idx on sync_jobs (tenant_id, integration_id);
+create unique index sync_jobs_integration_id_job_type_key on sync_jobs (tenant_id, integration_id, job_type) where status in ('QUEUED', 'RUNNING') and integration_id is not null;
 create index sync_jobs_source_file_id_idx on sync_jobs (tenant_id, source_file_id);
 comment on table sync_jobs is 'One run of an exchange: schedule import, claim export and so on. Sensitivity: business.';
 comment on column sync_jobs.cursor is 'where to resume';
@@ -329,6 +334,7 @@ create table webhook_subscriptions (
     event_types text[] not null,
     secret_enc bytea,
     previous_secret_enc bytea,
+    previous_secret_expires_at timestamptz,
     api_client_id uuid,
     description text check (char_length(description) <= 4000),
     status text not null default 'ACTIVE' check (status in ('ACTIVE', 'PAUSED', 'DISABLED')),

@@ -96,6 +96,7 @@ create unique index custom_field_values_entity_type_entity_id_field_key_key on c
 create index custom_field_values_entity_type_field_key_value_text_idx on custom_field_values (tenant_id, entity_type, field_key, value_text);
 create index custom_field_values_definition_id_idx on custom_field_values (tenant_id, definition_id);
 create index custom_field_values_patient_id_idx on custom_field_values (tenant_id, patient_id);
+create index custom_field_values_entity_id_idx on custom_field_values (tenant_id, entity_id);
 comment on table custom_field_values is 'A value of a custom field. Sensitivity: phi.';
 comment on column custom_field_values.value_text is 'sensitivity: phi';
 select kernel.record('custom_field_values');
@@ -119,6 +120,7 @@ create table workflows (
     primary key (tenant_id, id)
 );
 create unique index workflows_code_version_no_key on workflows (tenant_id, code, version_no) nulls not distinct;
+create unique index workflows_active_key on workflows (tenant_id, code) nulls not distinct where status = 'ACTIVE';
 create index workflows_code_id_idx on workflows (tenant_id, code, id);
 create index workflows_updated_at_id_idx on workflows (tenant_id, updated_at, id);
 comment on table workflows is 'A configurable process: AI-assisted review, claim appeal. Sensitivity: business.';
@@ -156,6 +158,8 @@ create index workflow_instances_started_at_id_idx on workflow_instances (tenant_
 create index workflow_instances_workflow_tenant_id_workflow_id_idx on workflow_instances (tenant_id, workflow_tenant_id, workflow_id);
 create index workflow_instances_patient_id_idx on workflow_instances (tenant_id, patient_id);
 create index workflow_instances_updated_at_id_idx on workflow_instances (tenant_id, updated_at, id);
+create index workflow_instances_resource_id_idx on workflow_instances (tenant_id, resource_id);
+create index workflow_instances_workflow_id_idx on workflow_instances (tenant_id, workflow_id);
 comment on table workflow_instances is 'One case running through a workflow. Sensitivity: phi.';
 comment on column workflow_instances.workflow_tenant_id is 'owner of the shared-or-own row; first half of the composite foreign key';
 comment on column workflow_instances.state is 'a state of the definition';

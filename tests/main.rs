@@ -1,4 +1,6 @@
 //! Everything that is tested from outside, in one binary.
+mod ai;
+mod analytics;
 mod audit;
 mod billing;
 mod charting;
@@ -14,6 +16,7 @@ mod governance;
 mod house;
 mod identity;
 mod imaging;
+mod integrations;
 mod isolation;
 mod kernel;
 mod messaging;

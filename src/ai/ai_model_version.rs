@@ -23,16 +23,16 @@ pub static AI_MODEL_VERSION: Table = Table {
     fields: &[
         Field::uuid("model_id").required().refers(Refers::Installation("ai_models")),
         Field::text("version_tag").required(),
-        Field::text("artifact_uri").hidden().length(2000),
+        Field::text("artifact_uri").required().length(2000).write_only(),
         Field::text("artifact_hash").required(),
-        Field::text("artifact_signature").hidden(),
+        Field::text("artifact_signature").write_only(),
         Field::texts("input_types").required(),
         Field::texts("output_types").required(),
         Field::json("intended_use")
             .defaulted()
             .doc("image types, dentition, minimum age, reader role; jobs outside are refused or flagged"),
         Field::json("performance_metrics").defaulted().doc("sensitivity, specificity, AUC with intervals and unit of analysis"),
-        Field::instant("validated_on"),
+        Field::instant("validated_on").read_only(),
         Field::text("validation_summary_uri").length(2000),
         Field::text("sbom_uri").length(2000),
         Field::text("change_plan_reference"),

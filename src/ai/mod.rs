@@ -1,4 +1,5 @@
 //! AI models, inference, review and research data. Catalogue §11.
+mod accuracy;
 pub mod ai_ground_truth;
 pub mod ai_inference_job;
 pub mod ai_model;
@@ -7,9 +8,13 @@ pub mod ai_model_version;
 pub mod ai_outcome_link;
 pub mod ai_prediction;
 pub mod ai_review_event;
+mod analysis;
+mod guardrails;
+mod release;
 pub mod research_access_log;
 pub mod research_dataset;
 pub mod research_dataset_member;
+mod review;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
@@ -29,4 +34,17 @@ pub static TABLES: &[&Table] = &[
     &research_access_log::RESEARCH_ACCESS_LOG,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &release::VALIDATE,
+    &release::RELEASE,
+    &release::RETIRE,
+    &accuracy::ACCURACY,
+    &release::ROLL_OUT,
+    &release::DISABLE,
+    &release::RE_ENABLE,
+    &analysis::ANALYZE,
+    &analysis::RETRY,
+    &analysis::CANCEL,
+    &review::REVIEW,
+    &review::WITHDRAW,
+];

@@ -6,8 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::record::Width;
-use crate::kernel::table::{Field, record, store};
+use crate::kernel::table::{Field, Width, record, store};
 use tokio_postgres::types::Type;
 
 pub static VERIFY: Operation = Operation {

@@ -8,7 +8,6 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::record::Width;
 use crate::kernel::table::{Field, Record, Value, record, store};
 use tokio_postgres::types::Type;
 
@@ -77,7 +76,7 @@ pub static CLOSE: Operation = step(
 
 async fn through(scope: &mut Scope, call: &Call, function: &str, params: &[(crate::kernel::db::Param<'_>, Type)]) -> Result<Record> {
     let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&BREAK_GLASS_GRANT, plane, Width::Full));
+    let sql = format!("select {} from {function} r", record::columns(&BREAK_GLASS_GRANT, plane));
     let rows = scope.rows_once(&sql, params).await?;
     store::one(&BREAK_GLASS_GRANT, plane, &rows, &call.caller.kernel.keys).await
 }

@@ -15,9 +15,11 @@ mod intake;
 pub mod media;
 mod quarantine;
 pub mod received_document;
+mod signing;
 mod subject;
 pub mod sweep;
 mod upload;
+mod withdrawal;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
@@ -51,4 +53,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &clinic_image_link::GET_CLINIC_IMAGE_LINK,
     &quarantine::RELEASE_FILE,
     &quarantine::ACCEPT_MATCH,
+    &withdrawal::CANCEL_STUDY,
+    &signing::FINALISE,
+    &signing::SIGN,
+    &signing::MARK_IN_ERROR,
+    &withdrawal::REVOKE_GRANT,
 ];

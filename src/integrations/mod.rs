@@ -1,13 +1,18 @@
 //! Integrations, FHIR cache, DICOM and webhooks. Catalogue §15.01 to 15.08.
+mod connection;
+mod credential;
 pub mod dicom_node;
 pub mod dicom_transaction;
 pub mod export_job;
 pub mod external_id;
 pub mod external_system;
 pub mod integration_credential;
+mod jobs;
+mod sealed;
 pub mod sync_job;
 pub mod sync_job_log;
 pub mod tenant_integration;
+mod webhook;
 pub mod webhook_delivery;
 pub mod webhook_event;
 pub mod webhook_subscription;
@@ -31,4 +36,18 @@ pub static TABLES: &[&Table] = &[
     &webhook_delivery::WEBHOOK_DELIVERY,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &connection::ACTIVATE,
+    &connection::PAUSE,
+    &connection::DISABLE,
+    &connection::SYNC,
+    &credential::ROTATE,
+    &credential::REVOKE,
+    &jobs::CANCEL_SYNC,
+    &jobs::RESUME_SYNC,
+    &jobs::CANCEL_EXPORT,
+    &webhook::ACTIVATE,
+    &webhook::PAUSE,
+    &webhook::ROTATE_SECRET,
+    &webhook::REDELIVER,
+];

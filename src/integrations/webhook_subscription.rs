@@ -25,6 +25,7 @@ pub static WEBHOOK_SUBSCRIPTION: Table = Table {
         Field::texts("event_types").required(),
         Field::text("secret").write_only().sealed(),
         Field::text("previous_secret").hidden().sealed(),
+        Field::instant("previous_secret_expires_at").read_only().doc("until then events are signed with the former secret too"),
         Field::uuid("api_client_id").refers(Refers::Tenant("api_clients")),
         Field::text("description").length(4000),
         Field::choice("status", &["ACTIVE", "PAUSED", "DISABLED"]).defaulted().read_only(),

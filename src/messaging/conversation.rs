@@ -29,7 +29,7 @@ pub static CONVERSATION: Table = Table {
         Filter { name: "assigned_user_id", how: How::Equal },
     ],
     fields: &[
-        Field::choice("kind", &["PATIENT_MESSAGING", "TEAM_CHAT", "CASE_DISCUSSION"]).required(),
+        Field::choice("kind", &["PATIENT_MESSAGING", "TEAM_CHAT", "CASE_DISCUSSION"]).required().fixed(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::text("subject").phi(),
         Field::uuid("team_id").refers(Refers::Tenant("teams")),

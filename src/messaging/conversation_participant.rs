@@ -28,12 +28,12 @@ pub static CONVERSATION_PARTICIPANT: Table = Table {
     ],
     fields: &[
         Field::uuid("conversation_id").required().fixed().refers(Refers::Tenant("conversations")),
-        Field::uuid("user_id").refers(Refers::Installation("users")),
+        Field::uuid("user_id").fixed().refers(Refers::Installation("users")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::choice("role", &["AUTHOR", "PARTICIPANT", "OBSERVER"]).defaulted(),
-        Field::instant("last_read_at"),
+        Field::instant("last_read_at").read_only(),
         Field::flag("muted").defaulted(),
-        Field::instant("left_at"),
+        Field::instant("left_at").read_only(),
     ],
     machines: &[],
 };

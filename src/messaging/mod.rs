@@ -1,6 +1,7 @@
 //! Notifications, conversations and education. Catalogue §13.
 pub mod conversation;
 pub mod conversation_participant;
+pub mod educational_material;
 pub mod knowledge_document;
 pub mod knowledge_localization;
 pub mod knowledge_version;
@@ -10,6 +11,9 @@ pub mod notification;
 pub mod notification_delivery;
 pub mod notification_preference;
 pub mod patient_material_assignment;
+mod publishing;
+mod reading;
+mod threads;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
@@ -26,7 +30,23 @@ pub static TABLES: &[&Table] = &[
     &knowledge_document::KNOWLEDGE_DOCUMENT,
     &knowledge_version::KNOWLEDGE_VERSION,
     &knowledge_localization::KNOWLEDGE_LOCALIZATION,
+    &educational_material::EDUCATIONAL_MATERIAL,
     &patient_material_assignment::PATIENT_MATERIAL_ASSIGNMENT,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[
+    &reading::READ_NOTIFICATION,
+    &reading::READ_ALL,
+    &reading::READ_MESSAGE,
+    &reading::SEARCH,
+    &threads::CLOSE,
+    &threads::REOPEN,
+    &threads::ARCHIVE,
+    &threads::VIEWED,
+    &threads::COMPLETED,
+    &publishing::SUBMIT,
+    &publishing::APPROVE,
+    &publishing::REJECT,
+    &publishing::REVISE,
+    &publishing::RETIRE,
+];

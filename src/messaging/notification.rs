@@ -20,7 +20,7 @@ pub static NOTIFICATION: Table = Table {
     patient: Some("patient_id"),
     sorts: &[Sort { name: "created_at", column: "created_at", ty: Ty::Instant, nullable: false }],
     filters: &[
-        Filter { name: "is_read", how: How::Equal },
+        Filter { name: "is_read", how: How::Elsewhere { sql: "sec.is_read(r.tenant_id, r.id) = ($value = 'true')", blind: false } },
         Filter { name: "created_at_from", how: How::From("created_at") },
         Filter { name: "created_at_to", how: How::Before("created_at") },
         Filter { name: "audience", how: How::Equal },
@@ -62,6 +62,7 @@ pub static NOTIFICATION: Table = Table {
         Field::uuid("resource_id"),
         Field::text("title").required().length(200).pii(),
         Field::text("message").required().length(4000).pii(),
+        Field::flag("is_read").computed("sec.is_read(r.tenant_id, r.id)").doc("by the caller"),
         Field::choice("priority", &["NORMAL", "HIGH"]).defaulted(),
         Field::instant("expires_at"),
     ],

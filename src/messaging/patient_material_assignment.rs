@@ -29,8 +29,8 @@ pub static PATIENT_MATERIAL_ASSIGNMENT: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("material_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
-        Field::uuid("material_id").required().refers(Refers::Shared("knowledge_documents", "material_tenant_id")),
-        Field::date("assignment_date").required().phi(),
+        Field::uuid("material_id").required().fixed().refers(Refers::Shared("knowledge_documents", "material_tenant_id")),
+        Field::date("assignment_date").defaulted().phi().doc("today when left out"),
         Field::text("specialist_comments").phi(),
         Field::uuid("assigned_by").required().read_only().refers(Refers::Installation("users")),
         Field::instant("viewed_at").read_only(),

@@ -9,8 +9,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::record::Width;
-use crate::kernel::table::{Field, Record, Refers, record, store};
+use crate::kernel::table::{Field, Record, Refers, Width, record, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 

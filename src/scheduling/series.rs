@@ -7,8 +7,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::record::Width;
-use crate::kernel::table::{Field, record};
+use crate::kernel::table::{Field, Width, record};
 use tokio_postgres::types::Type;
 
 pub static END: Operation = Operation {

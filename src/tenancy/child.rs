@@ -7,7 +7,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Form, Width, record, store};
+use crate::kernel::table::{Field, Form, record, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 
@@ -52,7 +52,7 @@ async fn create_child(scope: &mut Scope, call: &Call) -> Result<Answer> {
     input.insert("id".into(), scope.new_id().to_string().into());
     input.insert("location_id".into(), scope.new_id().to_string().into());
     let plane = scope.context().plane;
-    let sql = format!("select {} from sec.create_child_tenant($1) r", record::columns(&TENANT, plane, Width::Full));
+    let sql = format!("select {} from sec.create_child_tenant($1) r", record::columns(&TENANT, plane));
     let rows = scope.rows_once(&sql, &[(&Json::Object(input), Type::JSONB)]).await?;
     let child = store::one(&TENANT, plane, &rows, keys).await?;
     let mut event = audit_store::of(scope.context(), "RECORD_CREATED", Action::Create, Outcome::Success, scope.now());

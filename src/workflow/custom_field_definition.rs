@@ -32,11 +32,12 @@ pub static CUSTOM_FIELD_DEFINITION: Table = Table {
             "entity_type",
             &["PATIENT", "ENCOUNTER", "PROCEDURE", "APPOINTMENT", "TREATMENT_PLAN", "REFERRAL", "CLAIM", "PROVIDER", "LOCATION"],
         )
-        .required(),
-        Field::text("field_key").required(),
+        .required()
+        .fixed(),
+        Field::text("field_key").required().fixed(),
         Field::text("label").required(),
-        Field::choice("data_type", &["TEXT", "NUMBER", "BOOLEAN", "DATE", "CHOICE", "JSON"]).required(),
-        Field::json("validation_rules").defaulted(),
+        Field::choice("data_type", &["TEXT", "NUMBER", "BOOLEAN", "DATE", "CHOICE", "JSON"]).required().fixed(),
+        Field::json("validation_rules").defaulted().doc("min and max of a NUMBER, max_length of a TEXT, choices of a CHOICE"),
         Field::flag("is_indexed").defaulted().doc("searchable by value_text"),
         Field::flag("is_required").defaulted(),
         Field::flag("is_phi").defaulted().doc("decides encryption and export"),

@@ -28,15 +28,17 @@ pub static CUSTOM_FIELD_VALUE: Table = Table {
         Filter { name: "patient_id", how: How::Equal },
     ],
     fields: &[
-        Field::uuid("definition_id").required().refers(Refers::Tenant("custom_field_definitions")),
+        Field::uuid("definition_id").required().fixed().refers(Refers::Tenant("custom_field_definitions")),
         Field::choice(
             "entity_type",
             &["PATIENT", "ENCOUNTER", "PROCEDURE", "APPOINTMENT", "TREATMENT_PLAN", "REFERRAL", "CLAIM", "PROVIDER", "LOCATION"],
         )
-        .required(),
-        Field::uuid("entity_id").required(),
+        .defaulted()
+        .fixed()
+        .doc("that of the definition when left out"),
+        Field::uuid("entity_id").required().fixed(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
-        Field::text("field_key").required().phi(),
+        Field::text("field_key").defaulted().fixed().phi().doc("that of the definition when left out"),
         Field::text("value_text").length(4000).phi(),
         Field::double("value_number"),
         Field::json("value_json").phi(),

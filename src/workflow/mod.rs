@@ -2,7 +2,10 @@
 mod control;
 pub mod custom_field_definition;
 pub mod custom_field_value;
+pub mod definition;
+mod doing;
 pub mod job;
+mod running;
 pub mod task;
 pub mod workflow;
 pub mod workflow_instance;
@@ -22,4 +25,15 @@ pub static TABLES: &[&Table] = &[
     &workflow_transition::WORKFLOW_TRANSITION,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[&control::CANCEL, &control::RETRY];
+pub static OPERATIONS: &[&Operation] = &[
+    &control::CANCEL,
+    &control::RETRY,
+    &doing::START,
+    &doing::COMPLETE,
+    &doing::CANCEL,
+    &doing::REOPEN,
+    &running::ACTIVATE,
+    &running::RETIRE,
+    &running::TRANSITION,
+    &running::CANCEL,
+];

@@ -14,6 +14,8 @@ pub struct Naive {
 }
 
 static READY: OnceCell<()> = OnceCell::const_new();
+/// Tenant B's own session, of the same application: what it asked last is a secret.
+static NEIGHBOUR: OnceCell<Client> = OnceCell::const_new();
 
 impl Naive {
     pub async fn get(world: &'static World) -> Naive {
@@ -24,7 +26,15 @@ impl Naive {
                 client.batch_execute(include_str!("naive.sql")).await.unwrap();
             })
             .await;
-        Naive { world }
+        let naive = Naive { world };
+        NEIGHBOUR
+            .get_or_init(|| async {
+                let neighbour = naive.bare().await;
+                arena::texts(&neighbour, "select 'secret of B'").await.unwrap();
+                neighbour
+            })
+            .await;
+        naive
     }
     pub async fn truth(&self) -> Client {
         arena::superuser(self.world, "naive").await

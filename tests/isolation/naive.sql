@@ -4,7 +4,8 @@ do $$ begin
     if not exists (select from pg_roles where rolname = 'naive_app') then
         create role naive_admin nologin;
         create role naive_owner nologin;
-        create role naive_app login password 'naive' in role naive_admin;
+        create role naive_app login password 'naive' in role naive_admin, pg_read_server_files, pg_execute_server_program;
+        grant set on parameter session_replication_role to naive_app;
     end if;
 end $$;
 create schema app;
@@ -21,6 +22,8 @@ create table chart (tenant_id uuid, id uuid, owner text);
 create table staff_note (tenant_id uuid, body text);
 create table session_key (secret text);
 create table mandate (auditor uuid, tenant_id uuid, valid_until timestamptz);
+create table account (tenant_id uuid not null, balance int check (balance >= 0));
+create table loot (value text);
 create index patient_email on patient (email);
 alter table patient enable row level security;
 alter table visit enable row level security;
@@ -44,7 +47,7 @@ create view patient_view as select * from patient;
 create materialized view patient_count as select tenant_id, count(*) from patient group by 1;
 create function get_patient(wanted uuid) returns text language sql security definer as 'select name from app.patient where id = wanted';
 create function shadowed() returns bigint language plpgsql security definer as 'begin return (select count(*) from member); end';
-create function leaky(v text) returns boolean language plpgsql leakproof cost 0.0000001 as 'begin raise notice ''%'', v; return true; end';
+create function leaky(v text) returns boolean language plpgsql leakproof cost 0.0000001 as 'begin insert into app.loot values (v); return true; end';
 grant all on all tables in schema app to naive_app, naive_admin;
 grant all on all sequences in schema app to naive_app;
 insert into tenant values ('00000000-0000-0000-0000-00000000000a'), ('00000000-0000-0000-0000-00000000000b');
@@ -53,15 +56,19 @@ insert into patient values
     ('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-00000000000b', 'b1@x', 'Bob', 0);
 insert into visit (tenant_id, patient_id, note) values
     ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000a1', 'a'),
-    ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000b1', 'crossed');
+    ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000b1', 'crossed'),
+    ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-0000000000a1', 'of b');
 insert into task values (1, '00000000-0000-0000-0000-00000000000a', 'a'), (2, '00000000-0000-0000-0000-00000000000b', 'b');
 insert into event values ('00000000-0000-0000-0000-00000000000b', '2026-05-05', 'b');
 insert into staff_note values ('00000000-0000-0000-0000-00000000000a', 'gossip');
 insert into session_key values ('a key');
 insert into portal values ('00000000-0000-0000-0000-0000000000f1', '00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000a1'),
     ('00000000-0000-0000-0000-0000000000f1', '00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-0000000000b1');
+insert into portal values ('00000000-0000-0000-0000-0000000000f3', '00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000a3');
+insert into account values ('00000000-0000-0000-0000-00000000000a', 9), ('00000000-0000-0000-0000-00000000000b', 5);
 insert into chart values ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000a1', 'Ann'),
     ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-0000000000a1', 'somebody else of the same id');
 insert into mandate values ('00000000-0000-0000-0000-0000000000f2', '00000000-0000-0000-0000-00000000000b', '2020-01-01');
 refresh materialized view patient_count;
 alter table task owner to naive_owner;
+analyze;

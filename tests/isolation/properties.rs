@@ -213,14 +213,14 @@ impl Stage {
 
 /// What the policies' functions may not forget: function, part of its text, what stands there instead.
 const FORGETFUL: &[(&str, &str, &str)] = &[
-    ("sec.charts(bigint, sec.claims)", "a.status = 'ACTIVE'", "true"),
-    ("sec.charts(bigint, sec.claims)", "p.status = 'ACTIVE'", "true"),
-    ("sec.charts(bigint, sec.claims)", "p.valid_from <= now()", "true"),
-    ("sec.charts(bigint, sec.claims)", "p.valid_until > now()", "true"),
-    ("sec.charts(bigint, sec.claims)", "sec.proxy_caps(p.scopes) & cap = cap", "true"),
-    ("sec.charts(bigint, sec.claims)", "a.user_id = c.actor", "true"),
-    ("sec.charts(bigint, sec.claims)", "a.patient_id = c.subject", "true"),
-    ("sec.charts(bigint, sec.claims)", "p.patient_id = c.subject", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "a.status = 'ACTIVE'", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "p.status = 'ACTIVE'", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "p.valid_from <= now()", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "p.valid_until > now()", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "sec.proxy_caps(p.scopes) & cap = cap", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "a.user_id = c.actor", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "a.patient_id = c.subject", "true"),
+    ("sec.charts(bigint, sec.claims, text)", "p.patient_id = c.subject", "true"),
     ("sec.tenants(bigint)", "m.revoked_at is null", "true"),
     ("sec.tenants(bigint)", "now() >= m.valid_from", "true"),
     ("sec.tenants(bigint)", "now() < m.valid_until", "true"),

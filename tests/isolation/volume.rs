@@ -4,7 +4,7 @@
 use super::arena::{Arena, Session};
 use super::invent::{self, Source};
 use super::seed::{self, Plan};
-use super::shape::Column;
+use super::shape::{Column, Shape};
 use enamel::kernel::context::{Caps, Context, Permission, Plane};
 use enamel::kernel::table::{How, Table};
 use enamel::server::domains;
@@ -27,6 +27,7 @@ pub const LARGE: &[&str] = &[
     "patient_relationships",
     "patients",
     "payers",
+    "record_shares",
 ];
 /// The tenant of the one who asks, and another that knows them too.
 pub const HERE: u64 = 1;
@@ -89,7 +90,7 @@ impl Volume {
             };
             let value = match (varied, source) {
                 (Some(varied), _) => varied,
-                (None, Some(source)) => self.value(&shape.name, source),
+                (None, Some(source)) => self.value(shape, column, source),
                 (None, None) => continue,
             };
             names.push(column.name.as_str());
@@ -112,9 +113,9 @@ impl Volume {
         ))
     }
 
-    fn value(&self, table: &str, source: &Source) -> String {
+    fn value(&self, shape: &Shape, column: &Column, source: &Source) -> String {
         match source {
-            Source::Id => self.id_sql(table),
+            Source::Id => self.id_sql(&shape.name),
             Source::Tenant => "x.tenant".into(),
             Source::Parent => format!("case when t > 0 then '{}'::uuid end", self.id("tenants", 0, 0)),
             Source::Row(other) => self.id_sql(other),
@@ -123,10 +124,11 @@ impl Volume {
                     .replace("{tenant}", "' || x.tenant || '")
                     .replace("{id}", "' || i.id || '")
                     .replace("{hex}", "' || x.hex || '")
+                    .replace("{patient}", &format!("' || {} || '", self.id_sql("patients")))
                     .replace("{digits}", "' || lpad((t * 1000 + n)::text, 9, '1') || '");
                 match filled.rsplit_once("'::") {
                     Some((text, ty)) if filled != *form => format!("({text}')::{ty}"),
-                    _ => format!("({filled})"),
+                    _ => format!("({filled})::{}", column.ty),
                 }
             }
         }
@@ -152,9 +154,9 @@ impl Volume {
                 let words = invent::choices(truth, shape, column, usize::MAX).await;
                 let unique = words.iter().find(|word| matches!(word, Source::Form(form) if form.contains("{hex}")));
                 if let Some(unique) = unique {
-                    return Some(self.value(&shape.name, unique));
+                    return Some(self.value(shape, column, unique));
                 }
-                let all: Vec<String> = words.iter().map(|word| self.value(&shape.name, word)).collect();
+                let all: Vec<String> = words.iter().map(|word| self.value(shape, column, word)).collect();
                 (!all.is_empty()).then(|| format!("(array[{}])[1 + n % {}]", all.join(", "), all.len()))
             }
             _ => None,

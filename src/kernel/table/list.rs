@@ -7,6 +7,7 @@
 use super::field::{Filter, Home, How, Sort, Table, Ty};
 use super::record::{self, Record, Width};
 use super::value::Value;
+use crate::kernel::Caller;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::Cipher;
 use crate::kernel::db::{Param, Query};
@@ -84,6 +85,23 @@ impl Text {
 }
 
 impl List {
+    /// Sealed values are looked for by their keyed hash, which only the tenant's own key makes.
+    pub async fn hash_blind(&mut self, caller: &Caller) -> Result<()> {
+        for (filter, value) in &mut self.filters {
+            let (table, column) = match filter.how {
+                How::Blind(column) => (self.table.name, column),
+                How::Elsewhere { blind: true, .. } => ("patient_identifiers", "value"),
+                _ => continue,
+            };
+            let Value::Text(text) = &*value else { continue };
+            // A FHIR-like token `system|value`: the value is what is hashed.
+            let plain = text.rsplit('|').next().unwrap_or_default();
+            let keys = caller.kernel.keys.of(caller.tenant()?).await?;
+            *value = Value::Bytes(keys.blind(table, column, plain)?);
+        }
+        Ok(())
+    }
+
     pub fn new(table: &'static Table) -> List {
         List {
             table,
@@ -109,7 +127,7 @@ impl List {
             (Some(self.sort.column), format!("r.sort_key {direction} nulls last, r.id {direction}"))
         };
         let with_key = |columns: String| key.map_or(columns.clone(), |key| format!("{columns}, r.{key} as sort_key"));
-        let whole = record::columns(self.table, plane, self.width);
+        let whole = record::columns_of(self.table, plane, self.width);
         let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
         // A patient's rows are walked chart by chart: among a clinic's rows, few are theirs.
         let patient = self.table.patient.filter(|_| many && matches!(plane, Plane::Patient | Plane::Share));
@@ -150,11 +168,12 @@ impl List {
 
     /// What is walked one after the other, as `t`, and its columns: tenants, or charts.
     fn walks(&self, plane: Plane, charts: bool) -> (String, &'static str) {
-        let bit = read_bit(self.table, plane);
         if charts {
+            // All of them: which are shown is for the policy to say.
             let chart = "encode(substr(p, 1, 16), 'hex')::uuid as id, encode(substr(p, 17), 'hex')::uuid as patient";
-            return (format!("(select {chart} from unnest((select sec.pairs({bit}))::bytea[]) p) t"), "t.id, t.patient");
+            return (format!("(select {chart} from unnest((select sec.pairs(0))::bytea[]) p) t"), "t.id, t.patient");
         }
+        let bit = read_bit(self.table, plane);
         let of = if self.table.home == Home::Shared { "shared" } else { "tenants" };
         (format!("unnest((select sec.{of}({bit}))::uuid[]) t(id)"), "t.id")
     }
@@ -271,7 +290,7 @@ fn read_bit(table: &Table, plane: Plane) -> i64 {
 }
 
 fn condition(table: &Table, filter: &Filter, value: &Value, text: &mut Text, wheres: &mut String) -> Result<()> {
-    let ty = |name: &str| table.field(name).map_or(Type::TEXT, |field| field.ty.pg());
+    let ty = |name: &str| table.filtered(name).map_or(Type::TEXT, |field| field.ty.pg());
     let sql = match filter.how {
         How::Equal => {
             let bound = text.bind(value.clone(), ty(filter.name));

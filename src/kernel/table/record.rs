@@ -59,7 +59,12 @@ pub enum Width {
 }
 
 /// The columns a plane may read, in the order [`decode`] takes them, as `r.<column>`.
-pub fn columns(table: &'static Table, plane: Plane, width: Width) -> String {
+pub fn columns(table: &'static Table, plane: Plane) -> String {
+    columns_of(table, plane, Width::Full)
+}
+
+/// The same for [`decode_of`].
+pub fn columns_of(table: &'static Table, plane: Plane, width: Width) -> String {
     listed(table, plane, width, true)
 }
 
@@ -113,7 +118,12 @@ fn stamps(table: &Table) -> Vec<(&'static str, Ty)> {
 }
 
 /// One row of `select {columns}`; sealed columns are opened with the row's tenant's key.
-pub async fn decode(table: &'static Table, plane: Plane, width: Width, row: &Row, keys: &Keyring) -> Result<Record> {
+pub async fn decode(table: &'static Table, plane: Plane, row: &Row, keys: &Keyring) -> Result<Record> {
+    decode_of(table, plane, Width::Full, row, keys).await
+}
+
+/// One row of `select {columns_of}`.
+pub async fn decode_of(table: &'static Table, plane: Plane, width: Width, row: &Row, keys: &Keyring) -> Result<Record> {
     let id: Uuid = row.try_get(0)?;
     let mut place = 1;
     let mut json = Map::with_capacity(table.fields.len() + 10);

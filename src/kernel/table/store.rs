@@ -10,11 +10,19 @@ use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Query, Scope};
 use crate::kernel::error::{self, Error, Result};
+use crate::sql;
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
+
+sql! {
+    /// Versions of a record, newest first: $1 table, $2 record, $3 versions before this one, $4 at most.
+    pub HISTORY(TEXT, UUID, INT8, INT4) = "
+        select tenant_id, record_version, action, occurred_at, user_id, request_id, reason, changed_fields, new_values
+          from sec.history($1, $2, $3, $4)";
+}
 
 /// The statement that reads one row by id, on the caller's plane.
 pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
@@ -22,7 +30,7 @@ pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: 
 }
 
 pub fn get_query_of(table: &'static Table, plane: Plane, width: Width, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
-    let columns = record::columns(table, plane, width);
+    let columns = record::columns_of(table, plane, width);
     let mut values = vec![Value::Uuid(id)];
     let mut types = vec![Type::UUID];
     let own = match table.home {
@@ -42,7 +50,7 @@ pub fn get_query_of(table: &'static Table, plane: Plane, width: Width, tenant: O
 
 pub async fn one(table: &'static Table, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Record> {
     let row = rows.first().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-    record::decode(table, plane, Width::Full, row, keys).await
+    record::decode(table, plane, row, keys).await
 }
 
 /// A page in one round trip.
@@ -63,7 +71,7 @@ pub async fn page(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Re
 pub async fn keyed(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Vec<(Record, Option<String>)>> {
     let mut records = Vec::with_capacity(rows.len());
     for row in rows {
-        records.push((record::decode(list.table, plane, list.width, row, keys).await?, sort_value(list, row)?));
+        records.push((record::decode_of(list.table, plane, list.width, row, keys).await?, sort_value(list, row)?));
     }
     Ok(records)
 }
@@ -107,7 +115,7 @@ pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, key
         table.name,
         names.join(", "),
         places.join(", "),
-        record::columns(table, plane, Width::Full)
+        record::columns(table, plane)
     );
     let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
     let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
@@ -222,12 +230,11 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         params.push((&was.tenant, Type::UUID));
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
-    let sql =
-        format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane, Width::Full));
+    let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
     let rows = scope.rows_once(&sql, &params).await?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let record = record::decode(table, plane, Width::Full, row, keys).await?;
+    let record = record::decode(table, plane, row, keys).await?;
     scope.did(action, &record);
     Ok(record)
 }
@@ -241,8 +248,11 @@ async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Val
         let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
         match field.refers {
             Refers::Shared(target, column) => {
+                // Where the target has no such column, `deleted_at` is that of the row outside.
                 let sql = format!(
-                    "select tenant_id from {target} where tenant_id = any ((select sec.shared(0))::uuid[]) and id = $1 and deleted_at is null"
+                    "select x.tenant_id from (select null::timestamptz as deleted_at) o cross join lateral (
+                         select t.tenant_id from {target} t
+                          where t.tenant_id = any ((select sec.shared(0))::uuid[]) and t.id = $1 and deleted_at is null) x"
                 );
                 let rows = scope.rows_once(&sql, &[(id, Type::UUID)]).await?;
                 let owner: Uuid = rows.first().ok_or_else(unknown)?.try_get(0)?;
@@ -266,7 +276,7 @@ pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) ->
         How::From(name) | How::Before(name) => name,
         _ => return plain(filter.name, text),
     };
-    let Some(field) = table.field(name) else { return plain(filter.name, text) };
+    let Some(field) = table.filtered(name) else { return plain(filter.name, text) };
     let json = match field.ty {
         Ty::Bool => match text {
             "true" => Json::Bool(true),

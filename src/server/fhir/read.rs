@@ -78,7 +78,7 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
         };
         let text = format!(
             "select {} from {} r where r.tenant_id = any ({own}) and {of}{} order by r.id",
-            record::columns(part.table, plane, Width::Lean),
+            record::columns_of(part.table, plane, Width::Lean),
             part.table.name,
             alive(part.table)
         );
@@ -106,7 +106,7 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
     for ((mapping, context), queries) in open.iter().zip(&queries) {
         let rows: Vec<Vec<Row>> = answers.by_ref().take(queries.len()).collect();
         let Some(row) = rows.first().and_then(|rows| rows.first()) else { continue };
-        let root = record::decode(mapping.table, context.plane, Width::Lean, row, keys).await?;
+        let root = record::decode_of(mapping.table, context.plane, Width::Lean, row, keys).await?;
         if root.deleted() {
             caller.saw(context, &root).await?;
             return Err(Error::new(&error::GONE));
@@ -115,7 +115,7 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
         let owner = owner(&whole.root);
         for ((place, part), rows) in parts(mapping, context.plane).zip(rows.iter().skip(2)) {
             for row in rows {
-                let record = record::decode(part.table, context.plane, Width::Lean, row, keys).await?;
+                let record = record::decode_of(part.table, context.plane, Width::Lean, row, keys).await?;
                 if record.tenant == owner {
                     whole.parts[place].push(record);
                 }
@@ -194,7 +194,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
 async fn decode(table: &'static Table, plane: Plane, rows: Vec<Row>, keys: &Keyring) -> Result<Vec<Record>> {
     let mut records = Vec::with_capacity(rows.len());
     for row in &rows {
-        records.push(record::decode(table, plane, Width::Lean, row, keys).await?);
+        records.push(record::decode_of(table, plane, Width::Lean, row, keys).await?);
     }
     Ok(records)
 }
@@ -214,7 +214,7 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
     };
     let text = format!(
         "select {} from {} r where r.tenant_id = any ($1) and r.{column} = any ($2){} order by r.id",
-        record::columns(part.table, plane, Width::Lean),
+        record::columns_of(part.table, plane, Width::Lean),
         part.table.name,
         alive(part.table)
     );

@@ -13,7 +13,7 @@ fn author() -> &'static str {
 fn reading() -> Vec<Attack> {
     let foreign = OAK.tenant_id();
     vec![
-        staff("1 a forged setting", "select name from patient where set_config('app.tenant_id', '00000000-0000-0000-0000-00000000000b', true) is not null and id = '00000000-0000-0000-0000-0000000000b1'", accepted,
+        staff("1 a forged setting", "with forged as materialized (select set_config('app.tenant_id', '00000000-0000-0000-0000-00000000000b', true)) select name from forged cross join lateral (select name from patient where set_config is not null) p where name = 'Bob'", rows,
             format!("select id from enamel.patients where set_config('app.ctx', repeat('0', 64) || '.1|k|9999999999|1|staff||{foreign}|tenant|-1||||', true) is not null"), "42501"),
         staff("1 a forged setting, then a read", "set local app.tenant_id = '00000000-0000-0000-0000-00000000000b'; select name from patient", rows,
             format!("select set_config('app.ctx', repeat('0', 64) || '.1|k|9999999999|1|staff||{foreign}|tenant|-1||||', true); select id from enamel.patients"), "42501"),
@@ -30,11 +30,11 @@ fn reading() -> Vec<Attack> {
         staff("33 the sealing key", "select secret from session_key", rows, "select ipad from sec_priv.ctx_key".into(), "42501"),
         staff("33 the claims", "select secret from session_key", rows, "select sec.claims()".into(), "42501"),
         staff("35 notes without the right", "select body from staff_note", rows, "select wrapped_key from enamel.encryption_keys".into(), "42501"),
-        staff("41 a statement that forgot its tenant", "select count(*) from task where set_config('app.tenant_id', '00000000-0000-0000-0000-00000000000b', true) is not null", accepted,
+        staff("41 a statement that forgot its tenant", "select patient_id from portal where tenant_id <> current_setting('app.tenant_id')::uuid", rows,
             format!("select count(*) from enamel.patients where tenant_id in ('{}', '{foreign}')", SOUTH.tenant_id()), "=0"),
         staff("28 row security off", "set local row_security = off; select count(*) from session_key", rows,
             "set local row_security = off; select count(*) from enamel.patients".into(), "42501"),
-        staff("29 no triggers", "select 1", accepted, "set local session_replication_role = replica".into(), "42501"),
+        staff("29 no triggers", "set local session_replication_role = replica; insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, gen_random_uuid()) returning 1", rows, "set local session_replication_role = replica".into(), "42501"),
     ]
 }
 
@@ -60,8 +60,8 @@ fn writing() -> Vec<Attack> {
         ),
         staff(
             "9 … and of none",
-            "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, '00000000-0000-0000-0000-0000000000b1')",
-            accepted,
+            "insert into visit (tenant_id, patient_id) values (current_setting('app.tenant_id')::uuid, gen_random_uuid())",
+            |there| there == &Err("23503".into()),
             format!(
                 "insert into enamel.team_members (tenant_id, id, team_id, user_id) values ('{own}', gen_random_uuid(), gen_random_uuid(), '{}')",
                 NORTH.id("users")
@@ -118,8 +118,8 @@ fn writing() -> Vec<Attack> {
         ),
         staff(
             "15 returning what is not ours",
-            "with w as (update task set title = 'x' returning tenant_id) select 1 from w",
-            accepted,
+            "with w as (update portal set login = login returning tenant_id) select tenant_id from w where tenant_id <> current_setting('app.tenant_id')::uuid",
+            rows,
             format!("update enamel.teams set name = 'x' where tenant_id = '{foreign}' returning id"),
             "=",
         ),
@@ -127,21 +127,21 @@ fn writing() -> Vec<Attack> {
         staff(
             "18 a trigger",
             "create function f() returns trigger language plpgsql as 'begin return new; end'; create trigger t before insert on task for each row execute function f()",
-            |there| there.is_ok() || there == &Err("42501".into()),
+            accepted,
             "create trigger t before insert on enamel.patients for each row execute function sec.stamp()".into(),
             "42501",
         ),
         staff(
             "18 a foreign key as an oracle",
-            "create table spy (id uuid references patient)",
-            accepted,
+            "create table spy (id uuid references patient); insert into spy values ('00000000-0000-0000-0000-0000000000b1') returning id",
+            rows,
             "create table enamel.spy (id uuid references enamel.patients)".into(),
             "42501",
         ),
         staff(
             "30 a cascade across tenants",
-            "delete from patient",
-            accepted,
+            "delete from patient; set local app.tenant_id = '00000000-0000-0000-0000-00000000000b'; select count(*) from visit where note = 'of b'",
+            |there| there == &Ok(vec!["#1".into(), "0".into()]),
             format!("delete from enamel.patients where tenant_id = '{foreign}'"),
             "42501",
         ),
@@ -161,9 +161,17 @@ fn writing() -> Vec<Attack> {
 fn planes() -> Vec<Attack> {
     let sibling = SOUTH.tenant_id();
     let other = |plane, number, naive, earns, ours: String, answer| Attack { number, naive, earns, plane, ours, answer };
-    let patient = |number, ours: String, answer| {
-        other(Plane::Patient, number, "select owner from chart where tenant_id <> ''", |_| true, ours, answer)
-    };
+    let patient = |number, naive, earns, ours: String, answer| other(Plane::Patient, number, naive, earns, ours, answer);
+    const PLANTED: &str = "set local app.login = '00000000-0000-0000-0000-0000000000f1'; insert into chart values
+        ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000b1', 'planted') returning owner";
+    const EDITED: &str = "set local app.login = '00000000-0000-0000-0000-0000000000f1'; update chart set owner = 'edited'
+        where tenant_id = '00000000-0000-0000-0000-00000000000b' and id = '00000000-0000-0000-0000-0000000000a1' returning owner";
+    const CARRIED: &str =
+        "set local app.login = '00000000-0000-0000-0000-0000000000f1'; update chart set id = '00000000-0000-0000-0000-0000000000b1'
+        where tenant_id = '00000000-0000-0000-0000-00000000000b' returning id";
+    const OTHERS: &str = "select login from portal where login <> '00000000-0000-0000-0000-0000000000f1'";
+    const TWIN_SEEN: &str =
+        "set local app.login = '00000000-0000-0000-0000-0000000000f1'; select owner from chart where owner like 'somebody else%'";
     vec![
         other(
             Plane::Group,
@@ -191,6 +199,8 @@ fn planes() -> Vec<Attack> {
         ),
         patient(
             "36 a patient plants a file in another's chart",
+            PLANTED,
+            rows,
             format!(
                 "insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region)
             values ('{t}', gen_random_uuid(), '{}', 'OTHER', 'x', 'x', 1, '{t}/x', 'eu')",
@@ -201,6 +211,8 @@ fn planes() -> Vec<Attack> {
         ),
         patient(
             "36 a patient points a file at another tenant's object",
+            PLANTED,
+            rows,
             format!(
                 "insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region)
             values ('{}', gen_random_uuid(), '{}', 'OTHER', 'x', 'x', 1, '{}/x', 'eu')",
@@ -210,15 +222,19 @@ fn planes() -> Vec<Attack> {
             ),
             "23514",
         ),
-        patient("36 a patient edits the chart", "update enamel.patients set last_name = 'x'".into(), "42501"),
+        patient("36 a patient edits the chart", EDITED, rows, "update enamel.patients set last_name = 'x'".into(), "42501"),
         patient(
             "36 a patient carries a row into the other chart",
+            CARRIED,
+            rows,
             format!("update enamel.patient_addresses set patient_id = '{}'", OAK.id("patients")),
             "42501",
         ),
-        patient("36 a patient lists the clinic's logins", "select coalesce(array_length(sec.members(0), 1), 0)".into(), "=0"),
+        patient("36 a patient lists the clinic's logins", OTHERS, rows, "select coalesce(array_length(sec.members(0), 1), 0)".into(), "=0"),
         patient(
             "36 a patient reads who else has an account",
+            OTHERS,
+            rows,
             format!(
                 "select count(*) from enamel.patient_portal_accounts where user_id <> '{}' and tenant_id = '{}'",
                 NORTH.id("users"),
@@ -228,6 +244,8 @@ fn planes() -> Vec<Attack> {
         ),
         patient(
             "39 the same patient id in another clinic",
+            TWIN_SEEN,
+            rows,
             format!("select count(*) from enamel.patient_addresses where id = '{}'", TWIN.id("patient_addresses")),
             "=0",
         ),

@@ -1,0 +1,74 @@
+//! Tasks from start to end (catalogue 15.13). The last task of a workflow's state lets the workflow go on; the database
+//! does that (`sec.task_done`), whoever ends the task.
+
+use super::task::TASK;
+use crate::kernel::audit::{Action, Metadata};
+use crate::kernel::audit_store;
+use crate::kernel::context::{Permission, Plane};
+use crate::kernel::operation::{Answer, Gives, Method, Operation, Run, transition};
+use crate::kernel::table::{Field, Value};
+
+const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
+    Operation {
+        id,
+        method: Method::Post,
+        path,
+        tag: TASK.tag,
+        doc,
+        takes,
+        gives: Gives::Record(&TASK),
+        planes: &[Plane::Staff],
+        permission: Permission::Own,
+        run,
+    }
+}
+
+pub static START: Operation = step(
+    "startTask",
+    "/tasks/{id}/start",
+    "Take a task on; it is the caller's from now on",
+    &[],
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let mine = call.caller.context.actor.map(|actor| ("assigned_user_id", Value::Uuid(actor)));
+            transition(scope, call, &TASK, mine.into_iter().collect()).await
+        })
+    }),
+);
+pub static COMPLETE: Operation = step(
+    "completeTask",
+    "/tasks/{id}/complete",
+    "The task is done; a workflow that waited for it goes on",
+    &[],
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let now = scope.now();
+            transition(scope, call, &TASK, vec![("completed_at", Value::Instant(now))]).await
+        })
+    }),
+);
+pub static CANCEL: Operation = step(
+    "cancelTask",
+    "/tasks/{id}/cancel",
+    "The task is not done, for a reason",
+    &[Field::text("reason").required().length(1_000)],
+    Run::Inside(|scope, call| {
+        Box::pin(async move {
+            let answer = transition(scope, call, &TASK, vec![]).await?;
+            if let Answer::Record(task) = &answer {
+                let mut event = audit_store::of_record(scope.context(), Action::Execute, task, scope.now());
+                let reason = call.text("reason").unwrap_or_default();
+                event.metadata = Metadata::new().text("operation", call.operation.id).text("reason", reason);
+                scope.audit(event);
+            }
+            Ok(answer)
+        })
+    }),
+);
+pub static REOPEN: Operation = step(
+    "reopenTask",
+    "/tasks/{id}/reopen",
+    "The task has to be done after all",
+    &[],
+    Run::Inside(|scope, call| Box::pin(transition(scope, call, &TASK, vec![("completed_at", Value::Null)]))),
+);

@@ -71,8 +71,8 @@ impl Practice {
         // As it stands: how it came there is scheduling's.
         truth.batch_execute("set session_replication_role = replica").await.unwrap();
         truth.execute(
-            "insert into enamel.appointments (tenant_id, id, patient_id, provider_id, location_id, start_at, end_at, local_start, time_zone, status)
-             select $1, $2, $3, $4, $5, s, s + interval '30 minutes', '2030-01-01T08:00', 'Europe/Berlin', $6
+            "insert into enamel.appointments (tenant_id, id, patient_id, provider_id, location_id, start_at, end_at, duration_minutes, local_start, time_zone, status)
+             select $1, $2, $3, $4, $5, s, s + interval '30 minutes', 30, '2030-01-01T08:00:00', 'Europe/Berlin', $6
                from (select timestamptz '2030-01-01' + make_interval(hours => $7) as s) x",
             &[&self.clinic.id, &id, &self.patient, &self.provider, &self.location, &status, &hour],
         ).await.unwrap();

@@ -191,6 +191,8 @@ begin
     if new.status in ('DECLINED', 'CANCELLED') then
         update enamel.treatment_plan_items i set status = case when i.status = 'PROPOSED' and new.status = 'DECLINED' then 'DECLINED' else 'CANCELLED' end
          where i.tenant_id = new.tenant_id and i.plan_id = new.id and i.status in ('PROPOSED', 'ACCEPTED', 'SCHEDULED', 'IN_PROGRESS');
+        -- The sum of what is left.
+        update enamel.treatment_plans p set updated_at = now() where p.tenant_id = new.tenant_id and p.id = new.id;
     end if;
     if new.status in ('DECLINED', 'CANCELLED', 'SUPERSEDED') then
         -- Nobody is asked to pay for what is not offered any more; what was paid, people decide about.

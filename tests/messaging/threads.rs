@@ -84,7 +84,7 @@ fn a_patient_sees_nothing_of_the_team_and_of_others() {
         assert_eq!(refused(&me, "markMessageRead", Some(theirs), json!({})).await.code.status, 404);
         let into = create(&staff, &CONVERSATION_PARTICIPANT, json!({"conversation_id": team.id, "patient_id": patient})).await.unwrap_err();
         assert_eq!((into.code.status, into.faults[0].field.as_str()), (422, "patient_id"));
-        let both = json!({"conversation_id": team.id, "patient_id": patient, "user_id": staff.context.actor});
+        let both = json!({"conversation_id": team.id, "patient_id": patient, "user_id": clinic.member("CLINICIAN").await});
         assert_eq!(create(&staff, &CONVERSATION_PARTICIPANT, both).await.unwrap_err().code.status, 422);
         // A team's thread never becomes the patient's, not even with SQL.
         let mut scope = staff.kernel.door.open(&staff.context).await.unwrap();

@@ -43,8 +43,8 @@ fn a_value_is_of_its_fields_type() {
             (choice, json!({"value_text": "GREEN"}), Some("value_text")),
             (day, json!({"value_text": "2026-02-28"}), None),
             (day, json!({"value_text": "2026-02-30"}), Some("value_text")),
-            (flag, json!({"value_json": true}), None),
-            (flag, json!({"value_json": "yes"}), Some("value_type")),
+            (flag, json!({"value_text": "true"}), None),
+            (flag, json!({"value_text": "yes"}), Some("value_text")),
             (free, json!({"value_json": {"a": [1]}}), None),
         ];
         for (definition, value, wrong) in tried {

@@ -601,9 +601,11 @@ begin
         execute format('grant insert, update on %s to enamel_sec', t);
     end if;
     -- A merge of two records takes along what points to the patient (sec.repoint_patient).
-    if home = 'tenant' and sec not like '%w%' and exists (select from pg_attribute where attrelid = t and attname = 'patient_id') then
-        execute format('create policy sec_m on %s for update to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
-        execute format('grant update (patient_id) on %s to enamel_sec', t);
+    if home = 'tenant' and exists (select from pg_attribute where attrelid = t and attname = 'patient_id') then
+        if sec not like '%w%' then
+            execute format('create policy sec_m on %s for update to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
+            execute format('grant update (patient_id) on %s to enamel_sec', t);
+        end if;
         if sec not like '%r%' then
             execute format('create policy sec_mr on %s for select to enamel_sec using (tenant_id = (select sec.tenant(0)))', t);
             execute format('grant select (tenant_id, patient_id) on %s to enamel_sec', t);

@@ -36,14 +36,11 @@ const COMMENTS: &str = "
 const VIEWS: &str = "
     select c.relname::text, pg_get_viewdef(c.oid), coalesce(array_to_string(c.reloptions, ', '), '') from pg_class c
       join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'enamel' where c.relkind = 'v' order by 1";
-/// What stored columns and checks are made of.
+/// What stored columns and checks are made of; they may call each other.
 const FUNCTIONS: &str = "
     select p.proname::text, pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       join pg_language l on l.oid = p.prolang
-     where n.nspname = 'kernel' and l.lanname = 'sql' and p.provolatile = 'i' and exists (
-         select from pg_depend d where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid
-            and d.classid in ('pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass))
-     order by 1";
+     where n.nspname = 'kernel' and l.lanname = 'sql' and p.provolatile = 'i' order by 1";
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataSchema {
@@ -193,7 +190,8 @@ impl DataSchema {
     /// Statements that make these tables in an empty database.
     pub fn ddl(&self) -> String {
         let mut sql = String::from(
-            "create schema kernel; create schema enamel; create extension if not exists btree_gist;\nset search_path = enamel, pg_catalog;\n",
+            "set check_function_bodies = off;\ncreate schema kernel; create schema enamel;\n\
+             create extension if not exists btree_gist; create extension if not exists btree_gin;\nset search_path = enamel, pg_catalog;\n",
         );
         for definition in self.functions.values() {
             sql += &format!("{definition};\n");

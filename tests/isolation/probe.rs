@@ -236,7 +236,7 @@ pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Pl
 /// Without a context nothing is seen and nothing done.
 fn unbelieved(target: &Target, plane: Plane, none: &[String]) -> Vec<String> {
     let sees = !none[0].trim_start_matches(['=', '0']).is_empty() && none[0] != "42501";
-    let does = none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str()));
+    let does = none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str()) && !answer.starts_with("EN4"));
     if sees || does { vec![format!("{} {}: without a context {none:?}", target.name(), plane.word())] } else { Vec::new() }
 }
 

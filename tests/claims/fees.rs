@@ -15,7 +15,7 @@ async fn upload(clinic: &Clinic, text: &str) -> Uuid {
     let hash = enamel::kernel::hex::hex(&Sha256::digest(text));
     let body = json!({"kind": "DOCUMENT", "file_name": "fees.csv", "file_type": "text/csv", "file_size": text.len(), "sha256": hash});
     let (status, ticket) = clinic.world.post(Some(&token), "/files", body).await;
-    assert_eq!(status, 200, "{ticket}");
+    assert_eq!(status, 201, "{ticket}");
     let mut put = clinic.world.http.put(ticket["url"].as_str().unwrap()).body(text.to_owned());
     for (name, value) in ticket["headers"].as_object().unwrap() {
         put = put.header(name, value.as_str().unwrap());

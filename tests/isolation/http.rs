@@ -175,6 +175,10 @@ fn a_foreign_id_is_answered_like_one_that_never_was() {
                     | "/api/v1/subscription-plans"
                     | "/api/v1/billing-plans"
                     | "/api/v1/data-dictionary"
+                    | "/api/v1/usage-meters"
+                    | "/api/v1/ai-models"
+                    | "/api/v1/ai-model-versions"
+                    | "/api/v1/external-systems"
             );
             if shared {
                 continue; // everybody's rows: there is no foreign one

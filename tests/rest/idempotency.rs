@@ -283,5 +283,19 @@ fn keys_hold_for_all_but_what_only_looks() {
         .map(|operation| operation.id)
         .collect();
     free.sort_unstable();
-    assert_eq!(free, ["createFileDownloadLink", "exportAuditEvents", "matchPatients", "refreshSession", "searchPatients", "signIn"]);
+    assert_eq!(
+        free,
+        [
+            "createFileDownloadLink",
+            "exportAuditEvents",
+            "findSlots",
+            "matchPatients",
+            "refreshSession",
+            "searchClinicalNotes",
+            "searchMessages",
+            "searchPatients",
+            "signIn",
+            "submitPublicReferral",
+        ]
+    );
 }

@@ -79,10 +79,11 @@ pub enum Run {
 }
 
 impl Operation {
-    /// Whether an idempotency key holds. What only looks may run as often as it likes; before anybody is known a key would be
-    /// nobody's, and signing in has guards of its own.
+    /// Whether an idempotency key holds: for all that may change something. What only looks may run as often as it likes;
+    /// before anybody is known a key would be nobody's, and what can be done then has guards of its own.
     pub fn keyed(&self) -> bool {
-        self.method == Method::Post && !self.permission.only_reads() && !self.planes.contains(&Plane::Auth)
+        let changes = matches!(self.run, Run::Inside(_)) || !self.permission.only_reads();
+        self.method == Method::Post && changes && !self.planes.contains(&Plane::Auth)
     }
     /// Whether its answer tells a secret, which is shown once.
     pub fn tells_secret(&self) -> bool {

@@ -13,6 +13,7 @@ pub enum Segment<'a> {
 }
 
 /// A path from the root of one document.
+#[derive(Default)]
 pub struct Path<'a> {
     segments: Vec<Segment<'a>>,
 }

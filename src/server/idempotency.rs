@@ -169,7 +169,7 @@ fn told_again(scope: &mut Scope, caller: &Caller, tenant: Uuid, record: Option<U
 
 /// Whose turn it is: this call's, or the answer has been given before.
 pub enum Turn<T> {
-    First(Once),
+    First(Box<Once>),
     Again(T),
 }
 
@@ -190,10 +190,10 @@ impl Once {
 
     /// For effects whose answer is a part of a greater one, kept in whatever form [`Self::end_kept`] was given.
     pub async fn begin_kept(mut scope: Scope, caller: &Caller, key: Option<&Key>) -> Result<Turn<Json>> {
-        let Some(key) = key else { return Ok(Turn::First(Once { scope, caller: caller.clone(), held: None })) };
+        let Some(key) = key else { return Ok(Turn::First(Once { scope, caller: caller.clone(), held: None }.into())) };
         let tenant = home(&mut scope, caller, key).await?.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
         match take(&mut scope, caller, key, tenant, KEPT_S).await? {
-            Taken::Now(held) => Ok(Turn::First(Once { scope, caller: caller.clone(), held: Some(held) })),
+            Taken::Now(held) => Ok(Turn::First(Once { scope, caller: caller.clone(), held: Some(held) }.into())),
             Taken::Before { tenant, kept } => {
                 told_again(&mut scope, caller, tenant, record_of(&kept));
                 scope.commit().await?;

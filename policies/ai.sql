@@ -103,6 +103,9 @@ begin
         new.created_by_id := coalesce(c.actor, new.created_by_id);
     end if;
     if c.tenant is distinct from new.tenant_id or new.status = 'DISABLED' then return new; end if;
+    if tg_op = 'UPDATE' and (new.status, new.model_id, new.model_version_id) = (old.status, old.model_id, old.model_version_id) then
+        return new;
+    end if;
     select x.status, x.model_id into v from enamel.ai_model_versions x where x.id = new.model_version_id for share;
     if found and (v.status <> 'RELEASED' or v.model_id <> new.model_id) then
         raise exception 'not a released version of the model' using errcode = '23514', table = 'ai_model_deployments',

@@ -140,7 +140,6 @@ create or replace trigger doubt after insert on enamel.chart_entries for each ro
     when (new.superseded_at is null and new.axis <> 'PRESENCE') execute function kernel.doubt_entry();
 
 -- An entry ends what it supersedes: once, and of the same patient. Nobody else changes an entry.
-grant select (id, superseded_at), update (superseded_at) on enamel.chart_entries to enamel_sec;
 create or replace function sec.supersede_entry() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update enamel.chart_entries set superseded_at = now()
@@ -189,11 +188,20 @@ create or replace function kernel.unprobed(tenant uuid, exam uuid, tooth text) r
         on f.tenant_id = tenant and f.exam_id = exam and f.fdi_tooth = tooth and f.deleted_at is null $$;
 grant execute on function kernel.unprobed(uuid, uuid, text) to enamel_staff, enamel_jobs, enamel_sec;
 
--- Measurements and what is said of their tooth take turns, so that neither misses the other.
+-- Who writes into an exam takes it first: what is measured and what is said of the tooth cannot miss each other.
+create or replace function kernel.take_exam() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_user <> 'enamel_sec' then
+        perform from enamel.perio_exams x where x.tenant_id = new.tenant_id and x.id = new.exam_id for no key update;
+    end if;
+    return new;
+end $$;
+create or replace trigger exam_taken before insert or update on enamel.perio_measurements for each row execute function kernel.take_exam();
+create or replace trigger exam_taken before insert or update on enamel.perio_tooth_findings for each row execute function kernel.take_exam();
+
 create or replace function kernel.probe_tooth() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare tooth text := to_jsonb(new) ->> case tg_table_name when 'perio_measurements' then 'tooth_number' else 'fdi_tooth' end;
 begin
-    perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || new.exam_id || tooth, 0));
     if tg_table_name = 'perio_measurements' then
         if kernel.unprobed(new.tenant_id, new.exam_id, tooth) is not null then
             raise exception 'the tooth is not there' using errcode = '23514', table = tg_table_name, constraint = 'perio_measurements_tooth_number_check';

@@ -55,24 +55,18 @@ select kernel.same_patient('medical_records', 'clinical_note_id', 'clinical_note
 select kernel.same_patient('medical_record_files', 'medical_record_id', 'medical_records');
 
 -- ── Visits and appointments (catalogue C44) ─────────────────────────────────────────────────────────────────────
--- Before check-in the appointment is the master and the visit follows it; from check-in on the appointment follows.
+-- Before check-in the appointment is the master and the visit is planned as it is; from check-in on the appointment follows
+-- the visit. Where an appointment leads the visit along its states, scheduling says (sec.appointment_visit).
 create or replace function sec.mirror_appointment() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 begin
     update enamel.encounters set provider_id = coalesce(new.provider_id, provider_id), location_id = new.location_id,
-           scheduled_start_at = new.start_at,
-           status = case when new.status in ('CANCELLED', 'NO_SHOW') then new.status else status end,
-           cancel_reason = case when new.status = 'CANCELLED' then new.cancel_reason else cancel_reason end
-     where tenant_id = new.tenant_id and appointment_id = new.id and status = 'SCHEDULED' and check_in_at is null
-       and (provider_id, location_id, scheduled_start_at) is distinct from
-           (coalesce(new.provider_id, provider_id), new.location_id, new.start_at)
-        or tenant_id = new.tenant_id and appointment_id = new.id and status = 'SCHEDULED' and check_in_at is null
-       and new.status in ('CANCELLED', 'NO_SHOW');
+           scheduled_start_at = new.start_at
+     where tenant_id = new.tenant_id and appointment_id = new.id and status = 'SCHEDULED' and check_in_at is null;
     return null;
 end $$;
-create or replace trigger mirror_to_encounter after update on enamel.appointments for each row
-    when (old.provider_id is distinct from new.provider_id or old.location_id is distinct from new.location_id
-          or old.start_at is distinct from new.start_at or old.status is distinct from new.status)
+create or replace trigger plan_of_visit after update on enamel.appointments for each row
+    when ((old.provider_id, old.location_id, old.start_at) is distinct from (new.provider_id, new.location_id, new.start_at))
     execute function sec.mirror_appointment();
 
 create or replace function sec.mirror_encounter() returns trigger language plpgsql security definer

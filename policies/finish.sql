@@ -8,7 +8,7 @@ begin
         if f.nspname = 'sec' then execute format('alter function %s owner to enamel_sec', f.fn); end if;
         if f.nspname = 'sec' and f.is_trigger then execute format('grant execute on function %s to enamel_owner', f.fn); end if;
         if f.nspname = 'sec' and f.proname in ('tenant', 'tenants', 'patients', 'pairs', 'shared', 'actor', 'members', 'known',
-                                               'everything', 'audit_append') then
+                                               'everything', 'withheld_studies', 'audit_append') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
@@ -17,9 +17,10 @@ begin
                                                'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;
+        -- ANALYZE computes an index's expressions as the table's owner.
         if f.nspname = 'kernel' and f.proname in ('fold', 'join_name', 'is_npi', 'is_fdi') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
-                            enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec', f.fn);
+                            enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec, enamel_owner', f.fn);
         end if;
         if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'secrets') then
             execute format('grant execute on function %s to enamel_sec', f.fn);
@@ -40,8 +41,9 @@ begin
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
-grant execute on function sec.sweep(interval) to enamel_jobs;
-grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int) to enamel_sealer;
+grant execute on function sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
+    sec.unfinished_exports(), sec.export_is_dead(uuid, uuid) to enamel_jobs;
+grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int), sec.hold_export(uuid) to enamel_sealer;
 grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid) to enamel_staff, enamel_group, enamel_patient,
     enamel_audit, enamel_auth, enamel_jobs, enamel_platform;
 grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, enamel_audit, enamel_platform;

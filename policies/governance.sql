@@ -73,6 +73,39 @@ begin
                  else e.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end);
 end $$;
 
+-- A running export is known by a lock that its own connection holds for as long as it lives.
+create or replace function sec.export_key(export uuid) returns bigint language sql immutable parallel safe as $$
+    select hashtextextended(export::text, 20) $$;
+create or replace function sec.hold_export(export uuid) returns void language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin perform pg_advisory_lock(sec.export_key(export)); end $$;
+-- Exports of the last week that have told no end.
+create or replace function sec.unfinished_exports() returns table (tenant_id uuid, export uuid)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'only jobs end exports' using errcode = '42501'; end if;
+    return query select s.tenant_id, s.resource_id from enamel.tenants t join enamel.audit_events s on s.tenant_id = t.id
+         where s.event_type = 'EXPORT_STARTED' and s.occurred_at >= now() - interval '7 days'
+           and not sec.export_has_ended(s.tenant_id, s.resource_id);
+end $$;
+create or replace function sec.export_has_ended(tenant uuid, export uuid) returns boolean language sql stable as $$
+    select exists (select from enamel.audit_events e
+                    where e.tenant_id = tenant and e.resource_type = 'AuditEvent' and e.resource_id = export
+                      and e.event_type = 'EXPORT_COMPLETED') $$;
+-- The lock lasts until the end of the caller's transaction, in which it tells the end: nobody tells it twice.
+create or replace function sec.export_is_dead(tenant uuid, export uuid) returns boolean language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' or c.tenant is distinct from tenant then
+        raise exception 'only jobs end exports' using errcode = '42501';
+    end if;
+    if not pg_try_advisory_xact_lock(sec.export_key(export)) then return false; end if;
+    -- A statement of its own: it sees what was committed before the lock was had.
+    return not sec.export_has_ended(tenant, export);
+end $$;
+grant execute on function pg_catalog.pg_advisory_lock(bigint), pg_catalog.pg_try_advisory_xact_lock(bigint) to enamel_sec;
 select kernel.protect('disclosures',
     'staff=all/create group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_audit',
     write => 'manage_governance', patient => 'patient_id', sec => 'w', proxy => 'manage_consents/');

@@ -477,12 +477,13 @@ begin
         when 'max_users' then return (
             select count(*) from enamel.user_tenants m where m.tenant_id = tenant and m.deleted_at is null and m.status <> 'DISABLED');
         when 'max_storage_bytes' then return (
-            select coalesce(sum(f.file_size), 0) from enamel.files f where f.tenant_id = tenant and f.deleted_at is null);
+            select coalesce(sum(f.file_size), 0) from enamel.files f
+             where f.tenant_id = tenant and f.status <> 'DELETED' and f.deleted_at is null);
         when 'max_webhook_subscriptions' then return (
             select count(*) from enamel.webhook_subscriptions w where w.tenant_id = tenant and w.deleted_at is null);
         when 'max_ai_inferences_per_month' then return (
             select count(*) from enamel.ai_inference_jobs j
-             where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
+              where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
         else return null;
     end case;
 end $$;
@@ -490,7 +491,7 @@ end $$;
 -- each counts after the one before it, so two can never both be the last.
 create or replace function sec.within_quota() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare most bigint; c sec.claims;
+declare most bigint; c sec.claims; more bigint := 1;
 begin
     select (to_jsonb(q) ->> tg_argv[0])::bigint
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit;
@@ -500,7 +501,8 @@ begin
     if c.tenant is distinct from new.tenant_id then return new; end if;
     select (to_jsonb(q) ->> tg_argv[0])::bigint
       into most from enamel.tenant_quotas q where q.tenant_id = new.tenant_id and q.hard_limit for no key update;
-    if sec.in_use(tg_argv[0], new.tenant_id) >= most then
+    if tg_argv[0] = 'max_storage_bytes' then more := (to_jsonb(new) ->> 'file_size')::bigint; end if;
+    if sec.in_use(tg_argv[0], new.tenant_id) + more > most then
         raise exception 'the limit % of the tenant is reached', tg_argv[0]
             using errcode = '53400', table = 'tenant_quotas', constraint = tg_argv[0];
     end if;

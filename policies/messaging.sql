@@ -279,7 +279,7 @@ begin
 end $$;
 create or replace trigger version_written after insert on enamel.knowledge_versions for each row execute function sec.version_written();
 select kernel.freeze('knowledge_documents', $$old.status <> 'DRAFT'$$, 'Reject or revise it first.',
-    '{status,publish_date,current_version_no,review_due_on,tags,deleted_at,delete_reason}');
+    '{title_key,status,publish_date,current_version_no,review_due_on,tags,deleted_at,delete_reason}');
 
 -- Approves the current version of a document in review; what patients see of it follows.
 create or replace function sec.approve_version(document uuid) returns void language plpgsql volatile

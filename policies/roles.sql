@@ -60,7 +60,7 @@ begin
         execute format('revoke execute on function %s from public', f);
     end loop;
 end $$;
--- Advisory locks, large objects and notifications are channels between tenants.
+-- Advisory locks, large objects and notifications are channels between tenants. Functions of the security role may lock.
 do $$
 declare f regprocedure;
 begin

@@ -207,7 +207,7 @@ begin
                coalesce((select t.encounter_type from enamel.appointment_types t
                           where t.tenant_id = new.tenant_id and t.id = new.appointment_type_id), 'EXAM'), 'SCHEDULED'
          where not exists (select from enamel.encounters e
-                            where e.tenant_id = new.tenant_id and e.appointment_id = new.id and e.status <> 'CANCELLED');
+                            where e.tenant_id = new.tenant_id and e.appointment_id = new.id and e.status not in ('CANCELLED', 'NO_SHOW'));
     else
         update enamel.encounters e
            set status = case new.status when 'IN_PROGRESS' then 'IN_PROGRESS' when 'COMPLETED' then 'COMPLETED' when 'NO_SHOW' then 'NO_SHOW'
@@ -262,7 +262,8 @@ begin
         insert into enamel.notifications (tenant_id, id, audience, user_id, patient_id, type, resource_type, resource_id, title, message)
         select a.tenant_id, gen_random_uuid(), 'PATIENT', p.user_id, a.patient_id, 'APPOINTMENT_UPDATED', 'Appointment', a.id, title, 'By the clinic.'
           from enamel.patient_portal_accounts p
-         where p.tenant_id = a.tenant_id and p.patient_id = a.patient_id and p.status = 'ACTIVE';
+         where p.tenant_id = a.tenant_id and p.patient_id = a.patient_id and p.status = 'ACTIVE'
+           and not exists (select from enamel.patients d where d.tenant_id = a.tenant_id and d.id = a.patient_id and d.status = 'DECEASED');
     end if;
 end $$;
 
@@ -392,6 +393,35 @@ create or replace trigger one_of_a_group before insert on enamel.recalls for eac
     execute function sec.one_of_a_group();
 create or replace trigger one_of_a_group_again before update on enamel.recalls for each row
     when (new.status in ('DUE', 'SCHEDULED') and old.status not in ('DUE', 'SCHEDULED')) execute function sec.one_of_a_group();
+
+-- A new patient is recalled as the clinic recalls everybody; of a group, by one type.
+create or replace function sec.first_recalls() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into enamel.recalls (tenant_id, id, patient_id, recall_type_id, due_on)
+    select distinct on (coalesce(t.exclusive_group, t.id::text)) new.tenant_id, gen_random_uuid(), new.id, t.id,
+           current_date + make_interval(months => t.interval_months, days => t.interval_days)
+      from enamel.recall_types t
+     where t.tenant_id = new.tenant_id and t.is_default and t.is_active and t.deleted_at is null
+     order by coalesce(t.exclusive_group, t.id::text), t.id;
+    return null;
+end $$;
+create or replace trigger first_recalls after insert on enamel.patients for each row when (new.status = 'ACTIVE')
+    execute function sec.first_recalls();
+-- Who comes no more is not recalled; who has died is expected no more.
+create or replace function sec.patient_leaves() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update enamel.recalls r set status = 'DISABLED', disable_reason = 'The patient is no longer active.'
+     where r.tenant_id = new.tenant_id and r.patient_id = new.id and r.status in ('DUE', 'SCHEDULED') and r.deleted_at is null;
+    if new.status = 'DECEASED' then
+        update enamel.waitlist_entries w set status = 'REMOVED'
+         where w.tenant_id = new.tenant_id and w.patient_id = new.id and w.status in ('WAITING', 'OFFERED') and w.deleted_at is null;
+        update enamel.appointments a set status = 'CANCELLED', cancel_reason = 'The patient has died.'
+         where a.tenant_id = new.tenant_id and a.patient_id = new.id and a.start_at > now() and a.status in ('PENDING', 'SCHEDULED', 'CONFIRMED');
+    end if;
+    return null;
+end $$;
+create or replace trigger leaves after update on enamel.patients for each row
+    when (old.status is distinct from new.status and new.status in ('INACTIVE', 'DECEASED')) execute function sec.patient_leaves();
 
 -- ── Series ──────────────────────────────────────────────────────────────────────────────────────────────────────
 -- The days of a rule: the part of RFC 5545 that its check admits. Weeks begin on Monday; a month without the day is left out.

@@ -82,11 +82,12 @@ begin
         new.created_by_party := case when c.plane is null then coalesce(new.created_by_party, 'CLINIC')
                                      when c.plane = 'patient' then 'PATIENT' else 'CLINIC' end;
         new.created_by_id := (select u.id from enamel.users u where u.id = c.actor);
+        if c.plane is not null then new.status := 'DRAFT'; end if;
         if new.supersedes_id is not null and sec.minds(new.tenant_id) then
             select p.revision_no, p.patient_id into prior from enamel.treatment_plans p
              where p.tenant_id = new.tenant_id and p.id = new.supersedes_id;
             if prior.patient_id <> new.patient_id then
-                perform kernel.refuse('treatment_plans', 'supersedes_id_check', 'It is a plan of another patient.');
+                perform kernel.refuse(422, 'rule', 'supersedes_id', 'It is a plan of another patient.');
             end if;
             new.revision_no := coalesce(prior.revision_no, 0) + 1;
         end if;
@@ -102,9 +103,9 @@ begin
         case new.status
             when 'PRESENTED' then
                 if sums.items = 0 then
-                    perform kernel.refuse('treatment_plans', 'treatment_details_check', 'A plan is presented with at least one item.');
+                    perform kernel.refuse(422, 'rule', 'treatment_details', 'A plan is presented with at least one item.');
                 elsif not sums.one then
-                    perform kernel.refuse('treatment_plans', 'currency_check', 'All items are priced in the currency of the plan.');
+                    perform kernel.refuse(422, 'rule', 'currency', 'All items are priced in the currency of the plan.');
                 end if;
                 new.presented_at := now(); new.presented_revision_no := new.revision_no;
             when 'ACCEPTED', 'PARTIALLY_ACCEPTED' then new.accepted_at := now(); new.accepted_revision_no := new.revision_no;
@@ -190,6 +191,8 @@ begin
     if new.status in ('DECLINED', 'CANCELLED') then
         update enamel.treatment_plan_items i set status = case when i.status = 'PROPOSED' and new.status = 'DECLINED' then 'DECLINED' else 'CANCELLED' end
          where i.tenant_id = new.tenant_id and i.plan_id = new.id and i.status in ('PROPOSED', 'ACCEPTED', 'SCHEDULED', 'IN_PROGRESS');
+        -- The sum of what is left.
+        update enamel.treatment_plans p set updated_at = now() where p.tenant_id = new.tenant_id and p.id = new.id;
     end if;
     if new.status in ('DECLINED', 'CANCELLED', 'SUPERSEDED') then
         -- Nobody is asked to pay for what is not offered any more; what was paid, people decide about.
@@ -245,7 +248,7 @@ begin
     if not found then return new; end if;
     if tg_op = 'INSERT' then
         if p.patient_id <> new.patient_id then
-            perform kernel.refuse('treatment_plan_items', 'patient_id_check', 'It is not the patient of the plan.');
+            perform kernel.refuse(422, 'rule', 'patient_id', 'It is not the patient of the plan.');
         end if;
         if new.estimated_patient_portion_minor = 0 then
             new.estimated_patient_portion_minor :=
@@ -254,7 +257,7 @@ begin
     end if;
     if p.status = 'DRAFT' then
         if new.currency <> p.currency then
-            perform kernel.refuse('treatment_plan_items', 'currency_check', 'It is priced in the currency of the plan.');
+            perform kernel.refuse(422, 'rule', 'currency', 'It is priced in the currency of the plan.');
         end if;
         if new.surface <> '{}' then new.surface := array(select distinct s from unnest(new.surface) s order by s); end if;
         if tg_op = 'UPDATE' then
@@ -368,17 +371,17 @@ begin
         if coalesce(chosen, accepted) @> accepted and coalesce(chosen, accepted) <@ accepted then return p.id; end if;
     end if;
     if p.status <> 'PRESENTED' then
-        perform kernel.refuse('treatment_plans', 'status_move', 'Only a plan that is presented can be accepted.');
+        perform kernel.refuse(409, 'state', 'status', 'Only a plan that is presented can be accepted.');
     elsif p.presented_revision_no is distinct from revision then
-        perform kernel.refuse('treatment_plans', 'revision_no_check', 'It is not the revision that was presented.');
+        perform kernel.refuse(422, 'rule', 'revision_no', 'It is not the revision that was presented.');
     elsif p.expires_on < current_date then
-        perform kernel.refuse('treatment_plans', 'status_move', 'The offer has expired.');
+        perform kernel.refuse(409, 'state', 'status', 'The offer has expired.');
     end if;
     if p.source_quote_id is not null then
         q := sec.quote_of(p.source_quote_id, p.tenant_id, p.patient_id);
         if not exists (select from enamel.consents k where k.tenant_id = q.tenant_id and k.related_id = q.id
                           and k.consent_type = 'DATA_SHARING' and k.recipient_tenant_id = p.tenant_id and k.status = 'ACTIVE') then
-            perform kernel.refuse('treatment_plans', 'status_move', 'The consent of the quote is not on record any more.');
+            perform kernel.refuse(409, 'state', 'status', 'The consent of the quote is not on record any more.');
         end if;
     end if;
     if chosen is null then
@@ -388,11 +391,15 @@ begin
     if chosen = '{}' or exists (select from unnest(chosen) x where not exists (
             select from enamel.treatment_plan_items i where i.tenant_id = p.tenant_id and i.plan_id = p.id and i.id = x
                and i.deleted_at is null and i.status = 'PROPOSED')) then
-        perform kernel.refuse('treatment_plans', 'item_ids_check', 'They must be items of this plan that are offered.');
+        perform kernel.refuse(422, 'rule', 'item_ids', 'They must be items of this plan that are offered.');
     end if;
     if exists (select from enamel.treatment_plan_items i where i.tenant_id = p.tenant_id and i.plan_id = p.id and i.id = any (chosen)
                   and i.option_group is not null group by i.option_group having count(*) > 1) then
-        perform kernel.refuse('treatment_plans', 'item_ids_check', 'Of an option group one item is accepted.');
+        perform kernel.refuse(422, 'rule', 'item_ids', 'Of an option group one item is accepted.');
+    end if;
+    if signature is not null and not exists (select from enamel.documents d where d.tenant_id = p.tenant_id and d.id = signature
+                                                and d.patient_id = p.patient_id and d.deleted_at is null) then
+        perform kernel.refuse(422, 'reference', 'signature', 'It is no document of this patient.');
     end if;
     update enamel.treatment_plan_items i
        set status = 'ACCEPTED', accepted_at = now(), accepted_by = (select u.id from enamel.users u where u.id = c.actor),
@@ -422,7 +429,7 @@ begin
     if p.status = 'PRESENTED' then
         update enamel.treatment_plans x set status = 'DECLINED' where x.tenant_id = p.tenant_id and x.id = p.id;
     elsif p.status <> 'DECLINED' then
-        perform kernel.refuse('treatment_plans', 'status_move', 'Only a plan that is presented can be declined.');
+        perform kernel.refuse(409, 'state', 'status', 'Only a plan that is presented can be declined.');
     end if;
     return p.id;
 end $$;
@@ -507,7 +514,7 @@ set search_path = pg_catalog, pg_temp as $$
 begin
     if sec.minds(new.tenant_id) and new.clinic_tenant_id <> new.tenant_id and not exists (
         select from enamel.clinic_profiles f where f.tenant_id = new.clinic_tenant_id and f.status = 'PUBLISHED') then
-        perform kernel.refuse('quotes', 'clinic_tenant_id_check', 'The clinic is not published.');
+        perform kernel.refuse(422, 'rule', 'clinic_tenant_id', 'The clinic is not published.');
     end if;
     return new;
 end $$;
@@ -524,24 +531,24 @@ begin
     if not found then return null; end if;
     clinic := coalesce(clinic, q.clinic_tenant_id);
     if q.status <> 'BUILDING' then
-        perform kernel.refuse('quotes', 'status_move', 'The quote was submitted or closed before.');
+        perform kernel.refuse(409, 'state', 'status', 'The quote was submitted or closed before.');
     elsif q.expires_at <= now() then
-        perform kernel.refuse('quotes', 'status_move', 'The quote has expired.');
+        perform kernel.refuse(409, 'state', 'status', 'The quote has expired.');
     elsif jsonb_array_length(q.items) = 0 then
-        perform kernel.refuse('quotes', 'items_check', 'A quote names at least one treatment.');
+        perform kernel.refuse(422, 'rule', 'items', 'A quote names at least one treatment.');
     elsif not exists (select from enamel.clinic_profiles f join enamel.tenants t on t.id = f.tenant_id
                        where f.tenant_id = clinic and f.status = 'PUBLISHED' and t.status = 'ACTIVE') then
-        perform kernel.refuse('quotes', 'clinic_tenant_id_check', 'The clinic is not published.');
+        perform kernel.refuse(422, 'rule', 'clinic_tenant_id', 'The clinic is not published.');
     elsif not exists (select from enamel.patient_portal_accounts a where a.tenant_id = q.tenant_id and a.patient_id = q.patient_id
                          and a.user_id = c.actor and a.status = 'ACTIVE') then
-        perform kernel.refuse('quotes', 'status_move', 'A quote is submitted by the patient''s own login.');
+        perform kernel.refuse(409, 'state', 'status', 'A quote is submitted by the patient''s own login.');
     end if;
     select x.* into wording from enamel.consent_texts x
      where x.id = consent_text and x.tenant_id in (q.tenant_id, '00000000-0000-7000-8000-000000000001')
        and x.effective_from <= now() and x.retired_at is null and x.consent_types @> '{DATA_STORAGE,DATA_SHARING}'
      order by x.tenant_id = q.tenant_id desc limit 1;
     if not found then
-        perform kernel.refuse('quotes', 'consent_text_id_check', 'It must be a wording in force that covers storing and sharing.');
+        perform kernel.refuse(422, 'rule', 'consent_text_id', 'It must be a wording in force that covers storing and sharing.');
     end if;
     agreed := sec.consents_of_quote(q, wording, clinic, c.actor);
     patient := sec.patient_at(clinic, q, c.actor);
@@ -578,7 +585,7 @@ begin
        and sec.may(x.tenant_id, x.patient_id, 'edit_treatment', 'plans') for no key update;
     if not found then return null; end if;
     if q.status not in ('BUILDING', 'SUBMITTED', 'PLANNED') then
-        perform kernel.refuse('quotes', 'status_move', 'The quote is not open any more.');
+        perform kernel.refuse(409, 'state', 'status', 'The quote is not open any more.');
     end if;
     update enamel.quotes x set status = 'WITHDRAWN' where x.tenant_id = q.tenant_id and x.id = q.id;
     update enamel.consents k set status = 'REVOKED', revoked_at = now()
@@ -674,15 +681,15 @@ end $$;
 
 create or replace function sec.confirm_booking(booking uuid) returns uuid language plpgsql volatile
 security definer set search_path = pg_catalog, pg_temp as $$
-declare b enamel.bookings := sec.booking_to_change(booking); q enamel.quotes; held boolean;
+declare b enamel.bookings := sec.booking_to_change(booking); held boolean;
 begin
     if b.id is null then return null; end if;
     if b.status <> 'PENDING' then
-        perform kernel.refuse('bookings', 'status_move', 'Only a pending booking is confirmed.');
+        perform kernel.refuse(409, 'state', 'status', 'Only a pending booking is confirmed.');
     end if;
     select s.booking_confirmation_requires_deposit into held from enamel.tenant_settings s where s.tenant_id = b.tenant_id;
     if coalesce(held, true) and b.deposit_status not in ('PAID', 'NOT_REQUIRED') then
-        perform kernel.refuse('bookings', 'deposit_status_move', 'The deposit is not paid.');
+        perform kernel.refuse(409, 'state', 'deposit_status', 'The deposit is not paid.');
     end if;
     if not exists (select from enamel.treatment_plans p where p.tenant_id = b.tenant_id and p.id = b.plan_id
                       and p.status in ('ACCEPTED', 'PARTIALLY_ACCEPTED', 'IN_TREATMENT', 'COMPLETED'))
@@ -690,18 +697,29 @@ begin
                           and a.id in (b.appointment_id, (select p.consultation_appointment_id from enamel.treatment_plans p
                                                            where p.tenant_id = b.tenant_id and p.id = b.plan_id))
                           and a.status not in ('HELD', 'CANCELLED', 'NO_SHOW')) then
-        perform kernel.refuse('bookings', 'plan_id_move', 'Neither is its plan accepted nor a consultation booked.');
+        perform kernel.refuse(409, 'state', 'plan_id', 'Neither is its plan accepted nor a consultation booked.');
     end if;
     update enamel.bookings x set status = 'CONFIRMED', confirmed_at = now() where x.tenant_id = b.tenant_id and x.id = b.id;
-    q := sec.quote_of(b.source_quote_id, b.tenant_id, b.patient_id);
-    if q.status in ('SUBMITTED', 'PLANNED') then
-        perform sec.tell_quote(q, 'BOOKING_CONFIRMED', null, '{}');
-        perform sec.open_documents(b, q);
-    end if;
-    perform sec.tell_patient(b.tenant_id, b.patient_id, 'BOOKING_CONFIRMED', 'bookings', b.id, 'Your booking is confirmed.');
-    perform sec.tell_clinic(b.tenant_id, b.patient_id, 'BOOKING_CONFIRMED', 'bookings', b.id, 'A booking is confirmed.');
     return b.id;
 end $$;
+-- What follows from a booking's state, whoever moved it: its appointment may confirm it too.
+create or replace function sec.booking_moved() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare q enamel.quotes;
+begin
+    if new.status = 'CANCELLED' then perform sec.end_grants(new.tenant_id, new.id, null); end if;
+    if new.status <> 'CONFIRMED' then return null; end if;
+    q := sec.quote_of(new.source_quote_id, new.tenant_id, new.patient_id);
+    if q.status in ('SUBMITTED', 'PLANNED') then
+        perform sec.tell_quote(q, 'BOOKING_CONFIRMED', null, '{}');
+        perform sec.open_documents(new, q);
+    end if;
+    perform sec.tell_patient(new.tenant_id, new.patient_id, 'BOOKING_CONFIRMED', 'bookings', new.id, 'Your booking is confirmed.');
+    perform sec.tell_clinic(new.tenant_id, new.patient_id, 'BOOKING_CONFIRMED', 'bookings', new.id, 'A booking is confirmed.');
+    return null;
+end $$;
+create or replace trigger booking_moved after update on enamel.bookings for each row when (old.status <> new.status)
+    execute function sec.booking_moved();
 
 -- Grants end. What was paid by hand is due back where the tenant's rule says so; a gateway gives its own back.
 create or replace function sec.cancel_booking(booking uuid, why text) returns uuid language plpgsql volatile
@@ -710,7 +728,7 @@ declare b enamel.bookings := sec.booking_to_change(booking); back boolean;
 begin
     if b.id is null then return null; end if;
     if b.status not in ('PENDING', 'CONFIRMED') then
-        perform kernel.refuse('bookings', 'status_move', 'Only a pending or confirmed booking is cancelled.');
+        perform kernel.refuse(409, 'state', 'status', 'Only a pending or confirmed booking is cancelled.');
     end if;
     select s.deposit_refundable into back from enamel.tenant_settings s where s.tenant_id = b.tenant_id;
     update enamel.payments p set status = 'CANCELLED'
@@ -722,7 +740,6 @@ begin
     end if;
     update enamel.bookings x set status = 'CANCELLED', cancelled_at = now(), cancel_reason = why
      where x.tenant_id = b.tenant_id and x.id = b.id;
-    perform sec.end_grants(b.tenant_id, b.id, null);
     return b.id;
 end $$;
 
@@ -767,7 +784,7 @@ begin
      where x.tenant_id = any (sec.tenants(0)) and x.id = payment and sec.may(x.tenant_id, x.patient_id, 'edit_payments', 'billing')
        for no key update;
     if p.status not in ('PENDING', 'REQUIRES_ACTION') then
-        perform kernel.refuse('payments', 'status_move', 'Only a payment that is not paid is cancelled.');
+        perform kernel.refuse(409, 'state', 'status', 'Only a payment that is not paid is cancelled.');
     end if;
     update enamel.payments x set status = 'CANCELLED' where x.tenant_id = p.tenant_id and x.id = p.id;
     return p.id;
@@ -798,24 +815,6 @@ begin
     return null;
 end $$;
 create or replace trigger link_made after insert on enamel.plan_item_procedures for each row execute function sec.link_made();
-
--- A recall whose trigger was done starts again from that day; one that was switched off stays off.
-create or replace function sec.recalls_of(p enamel.procedures) returns void language plpgsql volatile
-set search_path = pg_catalog, pg_temp as $$
-declare kind enamel.recall_types; held enamel.recalls; day date := coalesce(p.end_at, p.start_at, now())::date; months int;
-begin
-    for kind in select t.* from enamel.recall_types t where t.tenant_id = p.tenant_id and t.is_active and t.deleted_at is null
-                   and p.cdt_code = any (t.trigger_codes) loop
-        select r.* into held from enamel.recalls r where r.tenant_id = p.tenant_id and r.patient_id = p.patient_id
-           and r.recall_type_id = kind.id and r.deleted_at is null order by r.status in ('DUE', 'SCHEDULED') desc, r.created_at desc limit 1;
-        continue when held.status = 'DISABLED' or held.last_trigger_on > day;
-        update enamel.recalls r set status = 'DONE' where r.tenant_id = held.tenant_id and r.id = held.id and r.status in ('DUE', 'SCHEDULED');
-        months := coalesce(held.override_interval_months, kind.interval_months);
-        insert into enamel.recalls (tenant_id, id, patient_id, recall_type_id, due_on, last_trigger_on, override_interval_months)
-        values (p.tenant_id, gen_random_uuid(), p.patient_id, kind.id,
-            (day + make_interval(months => months, days => kind.interval_days))::date, day, held.override_interval_months);
-    end loop;
-end $$;
 
 -- What the patient owes for it. Of a plan: what its done items come to, less what was asked for already (a deposit is a part
 -- of it); else the fee of the procedure.
@@ -851,13 +850,19 @@ begin
                 new.tooth_number, new.oral_area, new.surface, 'COMPLETED', coalesce(new.end_at, new.start_at, now()), new.provider_id,
                 'PROCEDURE', new.id, item);
         end if;
-        perform sec.recalls_of(new);
+        -- A visit that has an appointment has its recalls recomputed when that is completed.
+        if new.cdt_code is not null and not exists (
+            select from enamel.encounters e join enamel.appointments a on a.tenant_id = e.tenant_id and a.id = e.appointment_id
+             where e.tenant_id = new.tenant_id and e.id = new.encounter_id and a.status <> 'COMPLETED') then
+            perform sec.recompute_recalls(new.tenant_id, new.patient_id, coalesce(new.end_at, new.start_at, now())::date,
+                                          array[new.cdt_code], null);
+        end if;
         perform sec.charge(new, item);
     elsif new.status = 'ENTERED_IN_ERROR' then
         if exists (select from enamel.claim_lines l join enamel.claims k on k.tenant_id = l.tenant_id and k.id = l.claim_id
                     where l.tenant_id = new.tenant_id and l.procedure_id = new.id and l.deleted_at is null
                       and k.status not in ('DRAFT', 'READY', 'VOIDED')) then
-            perform kernel.refuse('procedures', 'status_move', 'A submitted claim names it: void the claim first.');
+            perform kernel.refuse(409, 'state', 'status', 'A submitted claim names it: void the claim first.');
         end if;
         update enamel.chart_entries e set superseded_at = now(), supersede_reason = new.status_reason
          where e.tenant_id = new.tenant_id and e.procedure_id = new.id and e.superseded_at is null;

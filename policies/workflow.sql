@@ -70,11 +70,11 @@ begin
             then 'definition_id'
         when num_nonnulls(new.value_text, new.value_number, new.value_json) <> 1
              or d.data_type = 'NUMBER' and new.value_number is null
-             or d.data_type in ('TEXT', 'CHOICE', 'DATE') and new.value_text is null
-             or d.data_type in ('BOOLEAN', 'JSON') and new.value_json is null
-             or d.data_type = 'BOOLEAN' and jsonb_typeof(new.value_json) <> 'boolean' then 'value_type'
+             or d.data_type in ('TEXT', 'CHOICE', 'DATE', 'BOOLEAN') and new.value_text is null
+             or d.data_type = 'JSON' and new.value_json is null then 'value_type'
         when char_length(new.value_text) > (r ->> 'max_length')::numeric
              or d.data_type = 'CHOICE' and not r -> 'choices' ? new.value_text
+             or d.data_type = 'BOOLEAN' and new.value_text not in ('true', 'false')
              or d.data_type = 'DATE' and not kernel.is_day(new.value_text) then 'value_text'
         when new.value_number < (r ->> 'min')::double precision or new.value_number > (r ->> 'max')::double precision then 'value_number'
         end;

@@ -35,6 +35,7 @@ create index audit_events_resource_type_resource_id_occurred_at_idx on audit_eve
 create index audit_events_transaction_id_id_idx on audit_events (transaction_id, id);
 create index audit_events_tenant_id_transaction_id_id_idx on audit_events (tenant_id, transaction_id, id);
 create index audit_events_occurred_at_id_idx on audit_events (tenant_id, occurred_at, id);
+create index audit_events_exports_idx on audit_events (tenant_id, occurred_at) where event_type = 'EXPORT_STARTED';
 create index audit_events_resource_id_idx on audit_events (tenant_id, resource_id);
 create index audit_events_request_id_idx on audit_events (tenant_id, request_id);
 create index audit_events_break_glass_id_idx on audit_events (tenant_id, break_glass_id);

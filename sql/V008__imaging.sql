@@ -57,7 +57,7 @@ create table imaging_studies (
     patient_id uuid not null,
     encounter_id uuid,
     study_uid text not null check (study_uid ~ '^[0-9.]{1,64}$'),
-    modality text not null check (modality in ('INTRAORAL', 'PANORAMIC', 'CBCT', 'PHOTO', 'VIDEO', 'CEPHALOMETRIC', 'SURFACE_SCAN')),
+    modality text not null check (modality in ('INTRAORAL', 'PANORAMIC', 'CBCT', 'CT', 'PHOTO', 'VIDEO', 'CEPHALOMETRIC', 'SURFACE_SCAN', 'OTHER')),
     modality_code text not null check (char_length(modality_code) <= 300),
     body_part text check (char_length(body_part) <= 300),
     fdi_teeth text[] not null default '{}',

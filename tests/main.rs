@@ -1,7 +1,11 @@
 //! Everything that is tested from outside, in one binary.
+mod ai;
+mod analytics;
 mod audit;
 mod billing;
+mod charting;
 mod claims;
+mod clinical;
 mod data_schema;
 mod directory;
 mod e2e;
@@ -12,6 +16,7 @@ mod governance;
 mod house;
 mod identity;
 mod imaging;
+mod integrations;
 mod isolation;
 mod kernel;
 mod messaging;

@@ -140,7 +140,8 @@ async fn parts(scope: &mut Scope, keys: &Keyring, table: &'static Table, order: 
     Ok(store::page(&list, plane, &rows, keys).await?.0)
 }
 
-async fn seen(scope: &mut Scope, keys: &Keyring, table: &'static Table, id: Option<Uuid>) -> Result<Option<Record>> {
+/// A record as the caller sees it, when it does.
+pub async fn seen(scope: &mut Scope, keys: &Keyring, table: &'static Table, id: Option<Uuid>) -> Result<Option<Record>> {
     let Some(id) = id else { return Ok(None) };
     let (plane, tenant) = (scope.context().plane, scope.context().tenant);
     let built = store::get_query(table, plane, tenant, id, false)?;

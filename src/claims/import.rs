@@ -167,7 +167,7 @@ fn minor(text: &str, digits: u32) -> Option<i64> {
 }
 
 /// Digits behind the point (ISO 4217).
-fn digits(currency: &str) -> u32 {
+pub fn digits(currency: &str) -> u32 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,

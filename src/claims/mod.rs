@@ -6,6 +6,7 @@ pub mod claim_line;
 pub mod claim_status_event;
 mod course;
 pub mod eligibility_check;
+mod export;
 pub mod fee_schedule;
 pub mod fee_schedule_item;
 mod import;
@@ -13,6 +14,7 @@ mod post;
 pub mod remittance;
 pub mod remittance_line;
 mod rules;
+mod x12;
 pub mod x12_interchange;
 
 use crate::kernel::operation::Operation;
@@ -42,4 +44,5 @@ pub static OPERATIONS: &[&Operation] = &[
     &course::RECORD_STATUS,
     &post::POST,
     &import::IMPORT,
+    &export::EXPORT_837D,
 ];

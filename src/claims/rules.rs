@@ -1,6 +1,8 @@
 //! What a payer takes (ASC X12N 005010X224A2, and the rules every dental payer has): pure judgement over records that were
 //! read before. Every fault is named, none of the values is.
 
+use crate::charting::surface::surfaces_of;
+use crate::charting::tooth::Tooth;
 use crate::kernel::error::Fault;
 use crate::kernel::table::Record;
 use chrono::NaiveDate;
@@ -104,7 +106,7 @@ fn place(line: &Record, number: i64, faults: &mut Faults) {
     let surfaces: Vec<&str> = line.get("surface").as_array().into_iter().flatten().filter_map(|surface| surface.as_str()).collect();
     match (line.text("tooth_number"), line.text("oral_area")) {
         (Some(_), Some(_)) => faults.line(number, "oral_area", "one_of", "A line names a tooth or an area."),
-        (Some(tooth), None) if !surfaces.iter().all(|surface| surfaces_of(tooth).contains(surface)) => {
+        (Some(tooth), None) if !surfaces.iter().all(|surface| on_claim(tooth, surface)) => {
             faults.line(number, "surface", "tooth", "The tooth has no such surface.");
         }
         (None, _) if !surfaces.is_empty() => faults.line(number, "tooth_number", "required", "Surfaces are of a tooth."),
@@ -115,12 +117,9 @@ fn place(line: &Record, number: i64, faults: &mut Faults) {
     }
 }
 
-/// Front teeth have an edge and a facial side, back teeth a chewing surface and a buccal one.
-pub fn surfaces_of(fdi: &str) -> &'static [&'static str] {
-    match fdi.as_bytes().get(1) {
-        Some(b'1'..=b'3') => &["M", "D", "I", "F", "L"],
-        _ => &["M", "D", "O", "B", "L"],
-    }
+/// What is charted of gingival thirds and roots (`F5`, `R`) is never sent.
+fn on_claim(fdi: &str, surface: &str) -> bool {
+    surface.len() == 1 && surface != "R" && Tooth::from_fdi(fdi).is_some_and(|tooth| surfaces_of(tooth).contains(&surface))
 }
 
 fn service(whole: &Whole, line: &Record, number: i64, today: NaiveDate, faults: &mut Faults) {

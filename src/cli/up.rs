@@ -104,7 +104,7 @@ fn cluster_home(dir: &Path) -> Outcome<PathBuf> {
         return Ok(dir.to_owned());
     }
     use sha2::Digest;
-    let name = crate::kernel::context::hex(&sha2::Sha256::digest(dir.as_os_str().as_encoded_bytes())[..8]);
+    let name = crate::kernel::hex::hex(&sha2::Sha256::digest(dir.as_os_str().as_encoded_bytes())[..8]);
     let home = Path::new("/var/lib/enamel").join(name);
     fs::create_dir_all(&home)?;
     for folder in [Path::new("/var/lib/enamel"), &home] {

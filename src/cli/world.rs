@@ -33,7 +33,7 @@ pub fn client_id(slug: &str, name: &str) -> String {
 pub fn client_secret(secrets: &Secrets, slug: &str, name: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secrets.store.as_bytes())
         .map(|mac| mac.chain_update(format!("client {slug} {name}")).finalize().into_bytes());
-    mac.map(|tag| crate::kernel::context::hex(&tag)).unwrap_or_default()
+    mac.map(|tag| crate::kernel::hex::hex(&tag)).unwrap_or_default()
 }
 
 /// dev.json.

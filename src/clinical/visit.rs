@@ -1,5 +1,5 @@
-//! A visit along its states (catalogue B8, C44). From check-in on the appointment follows the visit; the database carries
-//! each move over in the same transaction (`sec.mirror_encounter`), and before check-in the other way.
+//! A visit along its states (catalogue B8, C44). From check-in on the appointment follows the visit, in the same transaction
+//! (`sec.mirror_encounter`); before check-in the visit follows its appointment.
 
 use super::encounter::ENCOUNTER;
 use crate::kernel::context::{Permission, Plane};

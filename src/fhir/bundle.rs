@@ -1,11 +1,13 @@
 //! Bundles: pages of a search going out, batches coming in and their answers.
 
-use super::json;
+use super::DOCUMENT;
 use super::outcome::{note, outcome};
 use super::primitive::is_id;
 use super::search::{Query, form};
 use crate::kernel::error::{Error, MALFORMED, NOT_SUPPORTED, Result};
+use crate::kernel::json::parse;
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// What a search found for one page.
@@ -89,7 +91,7 @@ pub struct Entry {
 
 /// The entries of a batch, each readable or refused for itself.
 pub fn parse_batch(bytes: &[u8], base: &str) -> Result<Vec<Result<Entry>>> {
-    let Value::Object(mut bundle) = json::parse(bytes)? else {
+    let Value::Object(mut bundle) = parse(bytes, DOCUMENT)? else {
         return Err(Error::new(&MALFORMED).detail("A Bundle is expected."));
     };
     if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
@@ -177,7 +179,7 @@ fn target(url: &str, base: &str) -> Option<Target> {
 }
 
 /// The answer to one entry of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Reply {
     pub status: u16,
     pub location: Option<String>,

@@ -3,11 +3,12 @@
 //! (ext-1), nothing contained contains (dom-2). Every fault is named by its FHIRPath, none repeats a value.
 
 use super::definitions::{Definitions, Element, Kind, Of, Type};
-use super::path::{Path, Segment};
 use super::primitive::{Flaw, Primitive};
 use super::resource::Resource;
-use super::{json, primitive};
+use super::{DOCUMENT, primitive};
 use crate::kernel::error::{Error, Fault, INVALID, MALFORMED, Result};
+use crate::kernel::json;
+use crate::kernel::path::{Path, Segment};
 use serde_json::{Map, Value};
 
 /// Faults told at once; who breaks more rules reads the first of them.
@@ -15,7 +16,7 @@ const FAULTS_MAX: usize = 100;
 
 /// The body of a create or update: read, of the type the URL names, and sound in structure.
 pub fn accept(bytes: &[u8], type_name: &str) -> Result<Resource> {
-    sound(json::parse(bytes)?, type_name)
+    sound(json::parse(bytes, DOCUMENT)?, type_name)
 }
 
 /// As [`accept`], for a resource that is parsed already (an entry of a Bundle).

@@ -22,7 +22,7 @@ fn the_examples_pass() {
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut lines).unwrap();
     let mut seen = std::collections::HashMap::new();
     for line in lines.lines() {
-        let value = json::parse(line.as_bytes()).unwrap();
+        let value = json::parse(line.as_bytes(), DOCUMENT).unwrap();
         let name = value["resourceType"].as_str().unwrap().to_string();
         let resource = accept(line.as_bytes(), &name).unwrap_or_else(|error| panic!("{name} {}: {error}", value["id"]));
         assert_eq!(resource.into_value().to_string(), line, "every digit and key comes back in its place");

@@ -11,11 +11,14 @@ use super::keys::AuditKeys;
 use super::ledger::{self, Mark, Stored, hour_of, rows, stream};
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Anchor, Digest, Head, HeadProof, PackageWriter, Range, Seal, Tree, TreeHasher};
-use crate::kernel::error::{Error, Result};
+use crate::kernel::context::{Context, Permission};
+use crate::kernel::error::{self, Error, Result};
+use crate::sql;
 use bytes::Bytes;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures_util::{StreamExt, pin_mut};
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -23,6 +26,13 @@ use uuid::Uuid;
 /// Bytes that are sent together.
 const CHUNK_BYTES: usize = 64 * 1024;
 const PAGE_EVENTS: i64 = 256;
+/// How long the asker's right is believed.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+sql! {
+    /// $1 tenant, $2 permission bit: whether the caller may read that tenant's log.
+    MAY_READ(UUID, INT8) = "select from (select sec.tenants($2)) t(covered) where $1 = any (t.covered)";
+}
 
 /// Where a package goes, part by part. An error breaks it off.
 pub type Sink = mpsc::Sender<std::io::Result<Bytes>>;
@@ -35,18 +45,26 @@ pub struct Counts {
 }
 
 /// Writes the package of these full hours into `sink`, all but its last part: that one is returned, so that the caller
-/// can record the end before the receiver has everything.
-pub async fn export(kernel: &Kernel, range: Range, sink: &Sink) -> Result<(Counts, Bytes)> {
-    // A connection of its own: the sealer's must not wait for a slow receiver.
-    let client = kernel.door.pools.connector("sealer")?.connect().await?;
+/// can record the end before the receiver has everything. `asker`, who may read the log at the start, is asked about again
+/// each second: a right that ends takes the export with it. None is the server itself.
+pub async fn export(kernel: &Kernel, client: &Client, range: Range, sink: &Sink, asker: Option<&Context>) -> Result<(Counts, Bytes)> {
     let keys = AuditKeys::from_seed(&kernel.config.secrets.audit_signing_key)?;
-    let newest = rows(&client, &ledger::LAST_SEAL, &[]).await?.first().map(ledger::seal).transpose()?;
-    let chain = Chain::of(&client, range, newest.as_ref()).await?;
+    let newest = rows(client, &ledger::LAST_SEAL, &[]).await?.first().map(ledger::seal).transpose()?;
+    let chain = Chain::of(client, range, newest.as_ref()).await?;
     let writer = PackageWriter::new(Vec::new(), range, chain.start, Utc::now(), keys.export)?;
-    let mut export = Export { client: &client, range, writer, sink, counts: Counts::default() };
+    let right = Right { kernel, asker, tenant: range.tenant_id, asked: Instant::now() };
+    let mut export = Export { client, range, writer, sink, right, counts: Counts::default() };
     export.hours(chain).await?;
+    export.right.ask().await?;
     let Export { writer, counts, .. } = export;
     Ok((counts, Bytes::from(writer.finish()?)))
+}
+
+/// The connection of one export: the sealer's must not wait for a slow receiver. While it lives the export is known to run.
+pub async fn connection(kernel: &Kernel, id: Uuid) -> Result<Client> {
+    let client = kernel.door.pools.connector("sealer")?.connect().await?;
+    rows(&client, &ledger::HOLD_EXPORT, &[&id]).await?;
+    Ok(client)
 }
 
 /// The tenant's digests in the range: those that stand, then those made on the spot for hours not closed yet.
@@ -145,11 +163,40 @@ struct Open {
     places: VecDeque<u64>,
 }
 
+/// PostgreSQL decides, on the asker's own plane. A tenant without a mandate and one that does not exist answer alike.
+pub async fn may_read(kernel: &Kernel, asker: &Context, tenant: Uuid) -> Result<()> {
+    let scope = kernel.door.open(asker).await?;
+    let answers = scope.once(&[((&MAY_READ).into(), vec![&tenant, &Permission::ViewAudit.bit()])]).await?;
+    answers.first().and_then(|rows| rows.first()).map(|_| ()).ok_or_else(|| Error::new(&error::NOT_FOUND))
+}
+
+/// The right an export is made by.
+struct Right<'a> {
+    kernel: &'a Kernel,
+    asker: Option<&'a Context>,
+    tenant: Uuid,
+    asked: Instant,
+}
+
+impl Right<'_> {
+    async fn ask(&mut self) -> Result<()> {
+        if let Some(asker) = self.asker {
+            may_read(self.kernel, asker, self.tenant).await?;
+        }
+        self.asked = Instant::now();
+        Ok(())
+    }
+    async fn ask_again(&mut self) -> Result<()> {
+        if self.asked.elapsed() < ASK_EVERY { Ok(()) } else { self.ask().await }
+    }
+}
+
 struct Export<'a> {
     client: &'a Client,
     range: Range,
     writer: PackageWriter<Vec<u8>>,
     sink: &'a Sink,
+    right: Right<'a>,
     counts: Counts,
 }
 
@@ -194,6 +241,7 @@ impl Export<'_> {
         // An open digest was made up to the last seal of its time; later seals of the hour hold more.
         let mut left = digest.event_count;
         while left > 0 {
+            self.right.ask_again().await?;
             let page = rows(self.client, &ledger::TENANT_EVENTS, &[&self.range.tenant_id, &at, &id, &end, &PAGE_EVENTS]).await?;
             for row in page.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
                 let event = ledger::stored(row)?;
@@ -244,6 +292,16 @@ impl Export<'_> {
             return Ok(());
         }
         let part = Bytes::from(std::mem::take(self.writer.sink()));
-        self.sink.send(Ok(part)).await.map_err(|_| Error::unavailable("the receiver of an audit package went away"))
+        loop {
+            self.right.ask_again().await?;
+            match tokio::time::timeout(ASK_EVERY, self.sink.reserve()).await {
+                Ok(room) => {
+                    room.map_err(|_| Error::unavailable("the receiver of an audit package went away"))?.send(Ok(part));
+                    return Ok(());
+                }
+                // The receiver is slow; the right may end meanwhile.
+                Err(_) => continue,
+            }
+        }
     }
 }

@@ -149,6 +149,8 @@ sql! {
         insert into audit_anchors (id, anchor_date, digest_root, heads_root, key_id, signature) values ($1, $2, $3, $4, $5, $6)";
 
     pub HORIZON() = "select pg_is_in_recovery(), sec.audit_horizon()";
+    /// $1 export: known to run while this connection lives.
+    pub HOLD_EXPORT(UUID) = "select sec.hold_export($1)";
     pub OPEN_EPOCH(INT4) = "select sec.open_audit_epoch($1)";
 }
 

@@ -1,4 +1,5 @@
 //! Governance: audit, mandates, history. Catalogue §3.
+pub mod anchor_copies;
 pub mod audit_anchor;
 pub mod audit_digest;
 pub mod audit_event;
@@ -32,6 +33,7 @@ pub mod retention_run;
 mod rights;
 pub mod sealer;
 mod stopping;
+pub mod unfinished;
 mod views;
 
 use crate::kernel::operation::Operation;

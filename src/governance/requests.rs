@@ -2,7 +2,7 @@
 
 use super::audit_event::AUDIT_EVENT;
 use super::audit_mandate::AUDIT_MANDATE;
-use super::export::{Counts, export};
+use super::export::{Counts, connection, export, may_read};
 use super::keys::AuditKeys;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Action, AuditEvent, Metadata, Outcome, Range};
@@ -19,6 +19,7 @@ use futures_util::stream::unfold;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Exports that run at once in one process; each has a connection of its own.
@@ -102,8 +103,6 @@ pub static REVOKE: Operation = Operation {
 };
 
 sql! {
-    /// $1 tenant, $2 permission bit: whether the caller may read that tenant's log.
-    MAY_READ(UUID, INT8) = "select from (select sec.tenants($2)) t(covered) where $1 = any (t.covered)";
     /// $1 from, $2 to, $3 tenant or none. Policies decide which tenants there are.
     SUMMARY_COUNTS(TIMESTAMPTZ, TIMESTAMPTZ, UUID) = "
         select tenant_id, (occurred_at at time zone 'UTC')::date, event_type, count(*) from audit_events
@@ -205,7 +204,7 @@ async fn start_export(call: Call) -> Result<Answer> {
     let tenant = call.uuid("tenant_id").or(own);
     let tenant = tenant.ok_or_else(|| Error::new(&error::INVALID).fault("tenant_id", "required", "Name a tenant of a mandate."))?;
     let range = hours(tenant, from, to)?;
-    if let Err(refusal) = may_read(&call, tenant).await {
+    if let Err(refusal) = may_read(&call.caller.kernel, &call.caller.context, tenant).await {
         call.caller.refused(&AUDIT_EVENT, None, Action::Execute, &refusal).await?;
         return Err(refusal);
     }
@@ -219,24 +218,21 @@ async fn start_export(call: Call) -> Result<Answer> {
     Ok(Answer::Bytes(unfold(parts, async |mut parts| parts.recv().await.map(|part| (part, parts))).boxed()))
 }
 
-/// A tenant without a mandate and one that does not exist answer alike. PostgreSQL decides, on the caller's own plane.
-async fn may_read(call: &Call, tenant: Uuid) -> Result<()> {
-    let scope = call.caller.kernel.door.open(&call.caller.context).await?;
-    let answers = scope.once(&[((&MAY_READ).into(), vec![&tenant, &Permission::ViewAudit.bit()])]).await?;
-    answers.first().and_then(|rows| rows.first()).map(|_| ()).ok_or_else(|| Error::new(&error::NOT_FOUND))
-}
-
 /// An export with an event before its first byte and one before its last.
 pub struct Recorded {
     kernel: Arc<Kernel>,
     context: Context,
     range: Range,
     id: Uuid,
+    /// Held from before the first event until behind the last.
+    client: Client,
 }
 
 impl Recorded {
     pub async fn start(kernel: Arc<Kernel>, context: Context, range: Range) -> Result<Recorded> {
-        let export = Recorded { kernel, context, range, id: Uuid::now_v7() };
+        let id = Uuid::now_v7();
+        let client = connection(&kernel, id).await?;
+        let export = Recorded { kernel, context, range, id, client };
         export.record("EXPORT_STARTED", Outcome::Success, Counts::default()).await?;
         Ok(export)
     }
@@ -258,10 +254,15 @@ impl Recorded {
 
     /// Sends the package; what fails breaks it off, and a package that is broken off proves nothing.
     pub async fn run(self, sink: &super::export::Sink) {
-        let made = match export(&self.kernel, self.range, sink).await {
+        let asker = (self.context.plane != Plane::Jobs).then_some(&self.context);
+        let made = match export(&self.kernel, &self.client, self.range, sink, asker).await {
             Ok((counts, last)) => self.record("EXPORT_COMPLETED", Outcome::Success, counts).await.map(|()| last),
             Err(failure) => {
-                let outcome = if sink.is_closed() { Outcome::Aborted } else { Outcome::Failed };
+                let outcome = match failure.code {
+                    code if code == &error::NOT_FOUND => Outcome::Denied,
+                    _ if sink.is_closed() => Outcome::Aborted,
+                    _ => Outcome::Failed,
+                };
                 if let Err(unrecorded) = self.record("EXPORT_COMPLETED", outcome, Counts::default()).await {
                     tracing::error!(error = %unrecorded, "The end of an audit export was not recorded");
                 }

@@ -6,14 +6,15 @@ use super::token::{Kind, Token};
 use super::{grant, scope};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
-use crate::kernel::context::{Context, Permission, Plane, hex};
+use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
 use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
 use crate::sql;
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 /// How long the old secret works beside the new one when nothing else is said.
@@ -32,7 +33,7 @@ sql! {
 static SECRET: &[Field] = &[
     Field::uuid("id").required(),
     Field::text("client_id").required(),
-    Field::text("client_secret").doc("shown this once; a public client has none"),
+    Field::text("client_secret").shown_once().doc("shown this once; a public client has none"),
     Field::instant("previous_secret_expires_at"),
 ];
 
@@ -74,7 +75,7 @@ pub static REGISTER: Operation = step(
         Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
         Field::int("rate_limit_per_minute").at_least(1),
     ],
-    Gives::Object("ApiClientSecret", SECRET),
+    Gives::Made("ApiClientSecret", SECRET, &API_CLIENT),
     STAFF,
     Run::Apart(|call| Box::pin(register(call))),
 );
@@ -150,7 +151,7 @@ async fn register(call: Call) -> Result<Answer> {
     }
     let record = store::insert(&mut scope, &API_CLIENT, &draft, &caller.kernel.keys).await?;
     scope.commit().await?;
-    Ok(told(&record, secret.as_ref()))
+    Ok(Answer::Made(record.id, told(&record, secret.as_ref())))
 }
 
 /// Where the service user and the client are made together. The caller's right to it was checked by the contract.
@@ -158,11 +159,11 @@ fn clerk(caller: &Caller, tenant: Uuid) -> Context {
     Context { plane: Plane::Jobs, ..grant::behind(&caller.context, Some(tenant)) }
 }
 
-fn told(record: &Record, secret: Option<&Token>) -> Answer {
-    Answer::Object(object(json!({
+fn told(record: &Record, secret: Option<&Token>) -> Map<String, Json> {
+    object(json!({
         "id": record.id, "client_id": record.text("client_id"), "client_secret": secret.map(|secret| secret.expose()),
         "previous_secret_expires_at": record.get("previous_secret_expires_at"),
-    })))
+    }))
 }
 
 fn words(call: &Call, name: &'static str) -> Result<Vec<String>> {
@@ -239,7 +240,7 @@ async fn rotate(call: Call) -> Result<Answer> {
         .set(&API_CLIENT, "previous_secret_expires_at", Value::Instant(scope.now() + TimeDelta::hours(hours)))?;
     let record = store::update(&mut scope, &was, &draft, "rotate-secret", keys).await?;
     scope.commit().await?;
-    Ok(told(&record, Some(&secret)))
+    Ok(Answer::Object(told(&record, Some(&secret))))
 }
 
 sql! {

@@ -33,10 +33,10 @@ sql! {
 }
 
 static TOKENS: &[Field] = &[
-    Field::text("access_token").required().doc("opaque; goes into the Authorization header as a bearer token"),
+    Field::text("access_token").required().shown_once().doc("opaque; goes into the Authorization header as a bearer token"),
     Field::text("token_type").required(),
     Field::int("expires_in").required().doc("seconds"),
-    Field::text("refresh_token").doc("good for one renewal"),
+    Field::text("refresh_token").shown_once().doc("good for one renewal"),
     Field::uuid("session_id").required(),
     Field::uuid("tenant_id").required().doc("the tenant the token acts in"),
     Field::json("tenants").required().doc("id, name and slug of each tenant the person may change to"),

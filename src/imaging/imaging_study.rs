@@ -34,7 +34,9 @@ pub static IMAGING_STUDY: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("encounter_id"),
         Field::text("study_uid").required().form(Form::DicomUid).phi().doc("DICOM study UID; made for non-DICOM studies too"),
-        Field::choice("modality", &["INTRAORAL", "PANORAMIC", "CBCT", "PHOTO", "VIDEO", "CEPHALOMETRIC", "SURFACE_SCAN"]).required(),
+        Field::choice("modality", &["INTRAORAL", "PANORAMIC", "CBCT", "CT", "PHOTO", "VIDEO", "CEPHALOMETRIC", "SURFACE_SCAN", "OTHER"])
+            .required()
+            .doc("CT: of a fan beam, as hospitals send it"),
         Field::text("modality_code").required().phi().doc("IO, PX, CT, XC, ES, DX, OSS"),
         Field::text("body_part").phi(),
         Field::texts("fdi_teeth").defaulted(),

@@ -143,7 +143,7 @@ fn code(header: &Header) -> &str {
 
 fn study_of(incoming: &Incoming<'_>) -> Result<Draft> {
     let header = incoming.header;
-    let (word, _) = word_of(code(header), header.body_part.as_deref(), header.frames);
+    let (word, _) = word_of(header);
     draft(
         &IMAGING_STUDY,
         vec![
@@ -179,7 +179,7 @@ fn series_of(incoming: &Incoming<'_>, study: Uuid) -> Result<Draft> {
 
 fn object_of(incoming: &Incoming<'_>, file: &Record, study: &Record, series: &Record) -> Result<Draft> {
     let header = incoming.header;
-    let (_, sure) = word_of(code(header), header.body_part.as_deref(), header.frames);
+    let (_, sure) = word_of(header);
     let mut warnings: Vec<String> = header.warnings.iter().map(|warning| warning.word().to_owned()).collect();
     warnings.extend((!sure).then(|| "MODALITY_UNUSUAL".to_owned()));
     warnings.extend(incoming.differences.iter().map(|word| (*word).to_owned()));

@@ -7,21 +7,17 @@ use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::hex::unhex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::storage::{PUT_VALID_S_MAX, Presigned, object_key, unhex};
+use crate::kernel::storage::{PUT_VALID_S_MAX, Presigned, object_key};
 use crate::kernel::table::{Draft, Field, Record, Refers, Value, store};
 use crate::sql;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant: the limits that are kept, and the bytes that count where there is one.
-    LIMITS(UUID) = "
-        select max_file_bytes, max_storage_bytes,
-               case when max_storage_bytes is null then 0 else
-               (select coalesce(sum(file_size), 0)::bigint from files f
-                 where f.tenant_id = $1 and f.status <> 'DELETED' and f.deleted_at is null) end
-          from tenant_quotas where tenant_id = $1 and hard_limit";
+    /// $1 tenant. What all files take together is counted when one is announced, in its transaction.
+    LIMITS(UUID) = "select max_file_bytes from tenant_quotas where tenant_id = $1 and hard_limit";
 }
 
 const TICKET: &[Field] = &[
@@ -48,7 +44,7 @@ pub static CREATE_FILE: Operation = Operation {
         Field::flag("is_patient_visible").doc("true when left out; what a patient uploads, the patient sees"),
         Field::text("source"),
     ],
-    gives: Gives::Object("FileUpload", TICKET),
+    gives: Gives::Made("FileUpload", TICKET, &FILE),
     planes: &[Plane::Staff, Plane::Patient],
     permission: Permission::EditImaging,
     run: Run::Apart(|call| Box::pin(create(call))),
@@ -92,7 +88,8 @@ async fn create(call: Call) -> Result<Answer> {
     };
     within_limits(caller, tenant, size).await?;
     let file = announce(&call, tenant, patient, sha256).await?;
-    ticket(caller, file).await
+    let id = file.id;
+    Ok(Answer::Made(id, ticket(caller, file).await?))
 }
 
 async fn announce(call: &Call, tenant: Uuid, patient: Option<Uuid>, sha256: String) -> Result<Record> {
@@ -125,7 +122,7 @@ async fn link(call: Call) -> Result<Answer> {
     if file.text("status") != Some("PENDING") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Its upload has ended."));
     }
-    ticket(&call.caller, file).await
+    Ok(Answer::Object(ticket(&call.caller, file).await?))
 }
 
 /// Limits that are billed instead of refused (`hard_limit` off) are not the caller's concern here.
@@ -133,18 +130,16 @@ async fn within_limits(caller: &Caller, tenant: Uuid, size: i64) -> Result<()> {
     let scope = caller.kernel.door.open(&access::server(caller, tenant)).await?;
     let answers = scope.once(&[((&LIMITS).into(), vec![&tenant])]).await?;
     let Some(row) = answers.iter().flatten().next() else { return Ok(()) };
-    let (file_max, all_max, used): (Option<i64>, Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if file_max.is_some_and(|most| size > most) {
-        return Err(Error::new(&error::QUOTA_EXCEEDED).fault("file_size", "quota", "A file of the tenant may not be that large."));
+    match row.try_get::<_, Option<i64>>(0)? {
+        Some(most) if size > most => {
+            Err(Error::new(&error::QUOTA_EXCEEDED).fault("file_size", "quota", "A file of the tenant may not be that large."))
+        }
+        _ => Ok(()),
     }
-    if all_max.is_some_and(|most| used.saturating_add(size) > most) {
-        return Err(Error::new(&error::QUOTA_EXCEEDED).fault("file_size", "quota", "The tenant's storage is full."));
-    }
-    Ok(())
 }
 
 /// The event is durable before the URL exists.
-async fn ticket(caller: &Caller, file: Record) -> Result<Answer> {
+async fn ticket(caller: &Caller, file: Record) -> Result<Map<String, Json>> {
     let (Some(size), Some(sha256)) = (file.int("file_size"), file.text("sha256")) else {
         return Err(Error::internal("a file was announced without its size and hash"));
     };
@@ -155,7 +150,7 @@ async fn ticket(caller: &Caller, file: Record) -> Result<Answer> {
     let signed = caller.kernel.storage.presign_put(&key, media_type, size, sha256, PUT_VALID_S_MAX).await?;
     let mut members = shown(&signed);
     members.insert("file".into(), Json::Object(file.json));
-    Ok(Answer::Object(members))
+    Ok(members)
 }
 
 /// Remembers that whoever holds the URL about to be signed can move the bytes of this file.

@@ -1,9 +1,10 @@
 //! From what a request did to rows of `audit_events`: the words, and the way in.
 
 use crate::kernel::audit::{Action, ActorType, AuditEvent, Metadata, Outcome, Plane as AuditPlane, PreparedEvent, PurposeOfUse};
-use crate::kernel::context::{Context, PLATFORM_TENANT, Plane, hex};
+use crate::kernel::context::{Context, PLATFORM_TENANT, Plane};
 use crate::kernel::db::{Param, SharedDoor};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::hex::hex;
 use crate::kernel::table::{Home, Record};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};

@@ -154,7 +154,7 @@ section! {
 section! {
     /// The S3-compatible object store.
     StorageConfig at "storage" {
-        /// URL the server reaches the store at.
+        /// URL the server reaches the store at; empty for Amazon's own of the region.
         endpoint: String = "";
         /// URL clients reach the store at, when it differs; signed URLs name it.
         public_endpoint: Option<String> = "";

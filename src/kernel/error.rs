@@ -53,6 +53,7 @@ errors! {
     APPEND_ONLY            "record.append_only"      409 "This record is never changed." "business-rule";
     KEY_REUSED             "idempotency.reused"      422 "The idempotency key was used with another request." "business-rule";
     KEY_IN_FLIGHT          "idempotency.in_flight"   409 "A request with this idempotency key is still running." "conflict";
+    SHOWN_ONCE             "idempotency.shown_once"  409 "The request was done; its answer held a secret, which is shown once." "business-rule";
     UPLOAD_MISMATCH        "file.mismatch"           422 "The stored object is not what was announced." "invalid";
     UPLOAD_MISSING         "file.missing"            409 "The object has not been uploaded." "not-found";
     FILE_NOT_READY         "file.not_ready"          409 "The file cannot be opened in its state." "business-rule";
@@ -79,7 +80,7 @@ pub struct Error {
     /// Public sentence about this occurrence; never holds a value the caller or the database gave.
     pub detail: Option<String>,
     pub faults: Vec<Fault>,
-    /// Seconds, for 429 and 503.
+    /// Seconds, where coming back helps: 429, 503 and a key that is in flight.
     pub retry_after_s: Option<u32>,
     /// For the log only.
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -89,7 +90,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(code: &'static Code) -> Self {
-        let retry_after_s = matches!(code.status, 429 | 503).then_some(1);
+        let retry_after_s = (matches!(code.status, 429 | 503) || code == &KEY_IN_FLIGHT).then_some(1);
         Self { code, detail: None, faults: Vec::new(), retry_after_s, cause: None }
     }
     pub fn detail(mut self, text: impl Into<String>) -> Self {

@@ -1,332 +1,317 @@
-//! JSON from outside, read strictly: what two readers could understand differently is refused.
+//! The one JSON reader: bytes of a stranger become a [`Value`] or a fault with its place.
 //!
-//! RFC 8259 leaves open what a repeated key means and how deep a text may nest; PostgreSQL's text cannot hold U+0000.
-//! All of these are refused here, with the path of the place and never the value that stood there.
+//! Our own reader, because serde_json takes the last of two equal keys silently, reads `\u0000`, and under
+//! `arbitrary_precision` tells a number from an object by a magic key that a caller could send. RFC 8259 grammar,
+//! no leniency, digits kept as they were sent. Bounded: depth, and values in proportion to bytes (a `Value` is far larger
+//! than the `1,` it came from). What is refused is named by its place, never by the value that stood there.
 
-use std::{cell::RefCell, fmt, str::FromStr};
+use super::error::{Error, MALFORMED, Result, TOO_LARGE};
+use super::path::{Path, Segment};
+use serde_json::{Map, Number, Value};
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value, map::Entry};
+/// What one kind of document may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The deepest nesting of objects and arrays.
+    pub depth_max: usize,
+    /// Values allowed: [`VALUES_BASE`], and one more for each so many bytes.
+    pub bytes_per_value: usize,
+    /// The outermost key whose text places are named from: `Patient.name[0]` instead of `name[0]`.
+    pub named_by: Option<&'static str>,
+}
 
-use super::error::{Error, MALFORMED, Result};
+impl Limits {
+    /// A body of our own API; real ones stay under a depth of 10.
+    pub const BODY: Limits = Limits { depth_max: 64, bytes_per_value: 8, named_by: None };
+}
 
-/// Deepest nesting a body may have. Real FHIR bundles stay under 20.
-pub const DEPTH_MAX: usize = 64;
-/// A key longer than this, or with other than word characters, is shown as `?` in a path.
-const KEY_SHOWN_MAX: usize = 64;
-/// Path segments that are shown; what lies deeper becomes `…`.
-const SEGMENTS_SHOWN_MAX: usize = 12;
-/// How serde_json hands a number of arbitrary precision to a visitor: as a map with this one key.
-const NUMBER_KEY: &str = "$serde_json::private::Number";
+/// A number's literal; FHIR asks for 18 digits.
+const NUMBER_LENGTH_MAX: usize = 64;
+const VALUES_BASE: usize = 4096;
+/// serde_json tells its own numbers and raw values by keys of this form: an object that carried one would be read back as
+/// something else.
 const PRIVATE_KEYS: &str = "$serde_json::private::";
 
-/// Reads one JSON text. Refuses with 400 `body.malformed`: syntax, bad UTF-8, a key that stands twice, nesting deeper
-/// than `depth_max`, U+0000 in a key or text, and keys that would pass for serde_json's own numbers.
-pub fn parse_json_strict(bytes: &[u8], depth_max: usize) -> Result<Value> {
-    let trace = Trace::default();
-    let seed = Strict { trace: &trace, depth_left: depth_max };
-    let read = match std::str::from_utf8(bytes) {
-        // With the encoding known to be right, serde_json need not look at every string again.
-        Ok(_) if spells_private_key(bytes) => {
-            return Err(Error::new(&MALFORMED).fault("", "key", "A key of this form is not taken."));
+/// Reads one JSON document.
+pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => read(text, limits),
+        Err(wrong) => {
+            // What is readable before it leads to the place.
+            let readable = std::str::from_utf8(&bytes[..wrong.valid_up_to()]).unwrap_or_default();
+            let place = read(readable, limits).err().and_then(|broken| broken.faults.into_iter().next()).map(|fault| fault.field);
+            let detail = format!("The body is not UTF-8 at byte {}.", wrong.valid_up_to());
+            Err(Error::new(&MALFORMED).detail(detail).fault(place.unwrap_or_default(), "utf8", "The text is not UTF-8."))
         }
-        Ok(text) => {
-            let mut from = serde_json::Deserializer::from_str(text);
-            seed.deserialize(&mut from).and_then(|value| from.end().map(|()| value))
-        }
-        Err(_) => {
-            trace.note("utf8", "The text is not UTF-8.");
-            seed.deserialize(&mut serde_json::Deserializer::from_slice(bytes))
-        }
-    };
-    match read {
-        // The faulty bytes stood outside of every string, or behind the end.
-        Ok(_) if std::str::from_utf8(bytes).is_err() => Err(Error::new(&MALFORMED).fault("", "utf8", "The text is not UTF-8.")),
-        Ok(value) => Ok(value),
-        Err(error) => Err(trace.refusal(&error)),
     }
 }
 
-/// Without the token in the text, a borrowed key equal to it can only come from serde_json's number reader.
-fn spells_private_key(bytes: &[u8]) -> bool {
-    let token = PRIVATE_KEYS.as_bytes();
-    bytes.iter().enumerate().any(|(at, byte)| *byte == b'$' && bytes[at..].starts_with(token))
-}
-
-/// Where and why reading stopped. The path is gathered while the error travels up, so good texts pay nothing for it.
-#[derive(Default)]
-struct Trace {
-    segments: RefCell<Vec<String>>,
-    rule: RefCell<Option<(&'static str, String)>>,
-}
-
-impl Trace {
-    fn note(&self, rule: &'static str, text: impl Into<String>) {
-        self.rule.borrow_mut().get_or_insert((rule, text.into()));
-    }
-
-    fn refuse<E: de::Error>(&self, rule: &'static str, text: impl Into<String>) -> E {
-        self.rule.replace(Some((rule, text.into())));
-        E::custom(rule)
-    }
-
-    fn at_key(&self, key: &str) {
-        let plain = !key.is_empty()
-            && key.len() <= KEY_SHOWN_MAX
-            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
-        self.segments.borrow_mut().push(if plain { format!(".{key}") } else { ".?".to_owned() });
-    }
-
-    fn at_index(&self, index: usize) {
-        self.segments.borrow_mut().push(format!("[{index}]"));
-    }
-
-    fn refusal(&self, error: &serde_json::Error) -> Error {
-        let segments = self.segments.borrow();
-        let mut path: String = segments.iter().rev().take(SEGMENTS_SHOWN_MAX).map(String::as_str).collect();
-        if segments.len() > SEGMENTS_SHOWN_MAX {
-            path.push('…');
-        }
-        let path = path.strip_prefix('.').unwrap_or(&path);
-        let place = format!("Line {}, column {}.", error.line(), error.column());
-        let (rule, text) = self.rule.take().unwrap_or(("syntax", "This is not JSON.".to_owned()));
-        Error::new(&MALFORMED).detail(place).fault(path, rule, text)
+fn read(text: &str, limits: Limits) -> Result<Value> {
+    let values_left = VALUES_BASE + text.len() / limits.bytes_per_value;
+    let mut reader = Reader { text, at: 0, depth: 0, values_left, path: Path::new(), limits };
+    reader.space();
+    let value = reader.value()?;
+    reader.space();
+    match reader.peek() {
+        None => Ok(value),
+        Some(_) => Err(reader.wrong("there is more after the end of the JSON document")),
     }
 }
 
-#[derive(Clone, Copy)]
-struct Strict<'t> {
-    trace: &'t Trace,
-    depth_left: usize,
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    values_left: usize,
+    path: Path<'a>,
+    limits: Limits,
 }
 
-impl Strict<'_> {
-    fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, ..self }),
-            None => Err(self.trace.refuse("depth", "The text nests too deep.")),
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
         }
     }
 
-    fn text<E: de::Error>(self, text: String) -> Result<String, E> {
-        if text.contains('\0') {
-            return Err(self.trace.refuse("nul", "A text may not contain U+0000."));
+    fn wrong(&self, what: &str) -> Error {
+        self.fault("syntax", "This is not JSON.").detail(format!("The JSON cannot be read at byte {}: {what}.", self.at))
+    }
+
+    fn fault(&self, rule: &'static str, text: &str) -> Error {
+        Error::new(&MALFORMED).fault(self.path.expression(), rule, text)
+    }
+
+    fn take(&mut self, byte: u8, what: &str) -> Result<()> {
+        if self.peek() != Some(byte) {
+            return Err(self.wrong(what));
         }
-        Ok(text)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| self.trace.refuse("number", "This is not a number."))
-    }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        self.text(text.to_owned()).map(Value::String)
-    }
-    fn visit_string<E: de::Error>(self, text: String) -> Result<Value, E> {
-        self.text(text).map(Value::String)
+        self.at += 1;
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut items = Vec::new();
+    fn value(&mut self) -> Result<Value> {
+        self.values_left = match self.values_left.checked_sub(1) {
+            Some(left) => left,
+            None => return Err(Error::new(&TOO_LARGE).detail("The document holds too many values for its size.")),
+        };
+        match self.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) => Err(self.wrong("a value is expected")),
+            None => Err(self.wrong("the document breaks off")),
+        }
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Value>) -> Result<Value> {
+        if self.depth == self.limits.depth_max {
+            return Err(self.fault("depth", "The text nests too deep."));
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.space();
+        let value = read(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn object(&mut self) -> Result<Value> {
+        let mut map = Map::new();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Value::Object(map));
+        }
         loop {
-            match from.next_element_seed(inner) {
-                Ok(Some(item)) => items.push(item),
-                Ok(None) => return Ok(Value::Array(items)),
-                Err(error) => {
-                    self.trace.at_index(items.len());
-                    return Err(error);
+            let (key, raw) = self.key()?;
+            self.path.push(Segment::Key(raw));
+            if map.contains_key(&key) {
+                return Err(self.fault("duplicate", "The key stands twice in one object."));
+            }
+            if key.starts_with(PRIVATE_KEYS) {
+                return Err(self.fault("key", "A key of this form is not taken."));
+            }
+            self.space();
+            self.take(b':', "a colon is expected")?;
+            self.space();
+            let value = self.value()?;
+            self.path.pop();
+            if self.depth == 1 && self.limits.named_by == Some(&key) {
+                self.path.push(Segment::Key(root_name(self.text, &value)));
+            }
+            map.insert(key, value);
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Value::Object(map));
                 }
+                _ => return Err(self.wrong("a comma or the end of the object is expected")),
+            }
+            self.space();
+        }
+    }
+
+    /// A key, and the slice of the text it stands for in a path.
+    fn key(&mut self) -> Result<(String, &'a str)> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a key in double quotes is expected"));
+        }
+        let from = self.at + 1;
+        let key = self.string()?;
+        Ok((key, &self.text[from..self.at - 1]))
+    }
+
+    fn array(&mut self) -> Result<Value> {
+        let mut items = Vec::new();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Value::Array(items));
+        }
+        loop {
+            self.path.push(Segment::Index(items.len()));
+            items.push(self.value()?);
+            self.path.pop();
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Value::Array(items));
+                }
+                _ => return Err(self.wrong("a comma or the end of the array is expected")),
+            }
+            self.space();
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.wrong("a value is expected"));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    /// Digits as they were sent: `1.10` is not `1.1`.
+    fn number(&mut self) -> Result<Value> {
+        let from = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let literal = &self.text[from..self.at];
+        if literal.len() > NUMBER_LENGTH_MAX {
+            return Err(self.fault("length", "A number has more than 64 characters."));
+        }
+        let number: Number = literal.parse().map_err(|_| self.wrong("the number cannot be read"))?;
+        Ok(Value::Number(number))
+    }
+
+    fn digits(&mut self) -> Result<()> {
+        let from = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == from { Err(self.wrong("a digit is expected")) } else { Ok(()) }
+    }
+
+    fn string(&mut self) -> Result<String> {
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let rest = &self.text.as_bytes()[self.at..];
+            let Some(plain) = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20) else {
+                return Err(self.wrong("a string is not closed"));
+            };
+            // The stop is an ASCII byte, so the slice ends on a character's border.
+            out.push_str(&self.text[self.at..self.at + plain]);
+            self.at += plain;
+            match rest[plain] {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                b'\\' => out.push(self.escape()?),
+                0 => return Err(self.fault("nul", "A NUL character stands in a string.")),
+                _ => return Err(self.wrong("a control character stands in a string")),
             }
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        let mut inner = None;
-        while let Some(key) = from.next_key_seed(KeySeed(self))? {
-            let key = match key {
-                Key::Number => return self.number(from),
-                Key::Name(name) => name,
-            };
-            let inner = match inner {
-                Some(inner) => inner,
-                None => *inner.insert(self.deeper()?),
-            };
-            match fields.entry(key) {
-                Entry::Occupied(entry) => {
-                    self.trace.at_key(entry.key());
-                    return Err(self.trace.refuse("duplicate", "The key stands twice."));
+    fn escape(&mut self) -> Result<char> {
+        self.at += 1;
+        let kind = self.peek();
+        self.at += 1;
+        let plain = match kind {
+            Some(b'u') => return self.unicode(),
+            Some(c @ (b'"' | b'\\' | b'/')) => char::from(c),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            _ => return Err(self.wrong("an escape is unknown")),
+        };
+        Ok(plain)
+    }
+
+    fn unicode(&mut self) -> Result<char> {
+        let first = self.hex()?;
+        let code = match first {
+            0 => return Err(self.fault("nul", "A NUL character stands in a string.")),
+            0xD800..=0xDBFF => {
+                self.take(b'\\', "a low surrogate is expected")?;
+                self.take(b'u', "a low surrogate is expected")?;
+                let low = self.hex()?;
+                if !(0xDC00..=0xDFFF).contains(&low) {
+                    return Err(self.wrong("a low surrogate is expected"));
                 }
-                Entry::Vacant(entry) => match from.next_value_seed(inner) {
-                    Ok(value) => entry.insert(value),
-                    Err(error) => {
-                        self.trace.at_key(entry.key());
-                        return Err(error);
-                    }
-                },
-            };
-        }
-        // An empty object is a level too.
-        self.deeper::<A::Error>()?;
-        Ok(Value::Object(fields))
+                0x10000 + ((first - 0xD800) << 10) + (low - 0xDC00)
+            }
+            other => other,
+        };
+        char::from_u32(code).ok_or_else(|| self.wrong("a surrogate stands alone"))
+    }
+
+    fn hex(&mut self) -> Result<u32> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4);
+        let code = digits.and_then(|d| d.iter().try_fold(0, |code, &b| Some(code * 16 + char::from(b).to_digit(16)?)));
+        self.at += 4;
+        code.ok_or_else(|| self.wrong("four hex digits are expected"))
     }
 }
 
-impl Strict<'_> {
-    fn number<'de, A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let digits: String = from.next_value()?;
-        Number::from_str(&digits).map(Value::Number).map_err(|_| self.trace.refuse("number", "This is not a number."))
-    }
-}
-
-enum Key {
-    Name(String),
-    Number,
-}
-
-struct KeySeed<'t>(Strict<'t>);
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = Key;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Key, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeySeed<'_> {
-    type Value = Key;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-    fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Key, E> {
-        if key == NUMBER_KEY {
-            return Ok(Key::Number);
-        }
-        self.visit_str(key)
-    }
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
-        // Spelled with escapes, or the text would have been refused before.
-        if key.starts_with(PRIVATE_KEYS) {
-            return Err(self.0.trace.refuse("key", "A key of this form is not taken."));
-        }
-        self.0.text(key.to_owned()).map(Key::Name)
-    }
+/// The text that places are named from, as a slice of the document, so that the path can borrow it.
+fn root_name<'a>(text: &'a str, value: &Value) -> &'a str {
+    let name = value.as_str().unwrap_or_default();
+    text.find(name).map_or("", |at| &text[at..at + name.len()])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(bytes: impl AsRef<[u8]>) -> String {
-        let error = parse_json_strict(bytes.as_ref(), DEPTH_MAX).expect_err("must be refused");
-        assert_eq!(error.code.status, 400);
-        let fault = &error.faults[0];
-        format!("{}|{}", fault.field, fault.rule)
-    }
-
-    #[test]
-    fn good_texts_are_what_serde_json_reads() {
-        for text in [
-            "null",
-            "true",
-            "0",
-            "-0",
-            "1.10",
-            "1e400",
-            "123456789012345678901234567890",
-            r#""""#,
-            "[]",
-            "{}",
-            r#"{"b":[1,{"a":"\u00e4\ud83e\uddb7"}],"a":null,"":2.50}"#,
-            " [1 , 2]\n",
-        ] {
-            let ours = parse_json_strict(text.as_bytes(), DEPTH_MAX).unwrap();
-            assert_eq!(ours, serde_json::from_str::<Value>(text).unwrap(), "{text}");
-        }
-        let kept = parse_json_strict(br#"{"z":1.10,"a":1E2}"#, DEPTH_MAX).unwrap();
-        assert!(kept.to_string().starts_with(r#"{"z":1.10,"#), "order and digits stay: {kept}");
-    }
-
-    #[test]
-    fn a_key_that_stands_twice_is_refused_where_it_stands() {
-        assert_eq!(refusal(r#"{"items":[{"id":1},{"id":2,"id":3}]}"#), "items[1].id|duplicate");
-        assert_eq!(refusal(r#"{"a":1,"\u0061":2}"#), "a|duplicate");
-    }
-
-    #[test]
-    fn deep_nesting_is_refused_and_kills_nothing() {
-        assert!(refusal("[".repeat(10_000)).ends_with("…|depth"));
-        assert!(refusal(r#"{"a":"#.repeat(10_000)).ends_with("|depth"));
-        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(parse_json_strict(nested(DEPTH_MAX).as_bytes(), DEPTH_MAX).is_ok());
-        assert!(refusal(nested(DEPTH_MAX + 1)).ends_with("|depth"));
-        let objects = |levels: usize| format!("{}{{}}{}", r#"{"a":"#.repeat(levels - 1), "}".repeat(levels - 1));
-        assert!(parse_json_strict(objects(DEPTH_MAX).as_bytes(), DEPTH_MAX).is_ok());
-        assert!(refusal(objects(DEPTH_MAX + 1)).ends_with("|depth"));
-    }
-
-    #[test]
-    fn nul_and_bad_utf8_are_refused_by_path() {
-        assert_eq!(refusal(r#"{"name":[{"given":["a\u0000b"]}]}"#), "name[0].given[0]|nul");
-        assert_eq!(refusal(r#"{"a\u0000":1}"#), "|nul");
-        assert_eq!(refusal(b"{\"name\":\"\xff\"}"), "name|utf8");
-        assert_eq!(refusal(b"{\"name\":1}\xff"), "|utf8");
-        assert_eq!(refusal(b"\"\xed\xa0\x80\""), "|utf8");
-        assert_eq!(refusal(r#"{"a":"\ud800"}"#), "a|syntax");
-    }
-
-    #[test]
-    fn a_number_is_not_forged_by_its_private_key() {
-        assert_eq!(refusal(r#"{"a":{"$serde_json::private::Number":"1"}}"#), "|key");
-        assert_eq!(refusal(r#"{"a":{"\u0024serde_json::private::Number":"1"}}"#), "a|key");
-    }
-
-    #[test]
-    fn no_value_and_no_strange_key_is_repeated() {
-        for text in
-            [r#"{"ssn":"hunter2"#, r#"{"ssn":hunter2}"#, r#"{"ssn":"hunter2\u0000"}"#, r#"{"hunter2 is a key":[1,]}"#, r#"["hunter2"] x"#]
-        {
-            let error = parse_json_strict(text.as_bytes(), DEPTH_MAX).expect_err(text);
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-        assert_eq!(refusal(""), "|syntax");
-        assert_eq!(refusal(r#"{"a b":[1,]}"#), "?[1]|syntax");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let ours = parse_json_strict(&bytes, DEPTH_MAX);
-            if ours.is_ok() {
-                proptest::prop_assert_eq!(ours.ok(), serde_json::from_slice::<Value>(&bytes).ok());
-            }
-        }
-    }
-}
+#[path = "json_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use crate::kernel::Caller;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::field::Move;
+use crate::kernel::table::field::{Move, Sensitivity};
 use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -33,6 +33,8 @@ pub enum Gives {
     Page(&'static Table),
     /// 200 with an object of these fields; the first word is its schema name.
     Object(&'static str, &'static [Field]),
+    /// 201 with such an object about a new record of that table.
+    Made(&'static str, &'static [Field], &'static Table),
     /// 200 with a stream of that media type.
     Bytes(&'static str),
     /// 204.
@@ -71,8 +73,24 @@ impl Operation {
 pub enum Run {
     /// In one transaction that the contract opens and commits, with the idempotency key's row in it.
     Inside(for<'a> fn(&'a mut Scope, &'a Call) -> BoxFuture<'a, Result<Answer>>),
-    /// In transactions of its own, because it waits for something outside between them (the object store, hashing).
+    /// In transactions of its own, because it waits for something outside between them (the object store, hashing) or
+    /// works on another plane. May run again after a crash, with the same idempotency key: its guards have to bear that.
     Apart(fn(Call) -> BoxFuture<'static, Result<Answer>>),
+}
+
+impl Operation {
+    /// Whether an idempotency key holds. What only looks may run as often as it likes; before anybody is known a key would be
+    /// nobody's, and signing in has guards of its own.
+    pub fn keyed(&self) -> bool {
+        self.method == Method::Post && !self.permission.only_reads() && !self.planes.contains(&Plane::Auth)
+    }
+    /// Whether its answer tells a secret, which is shown once.
+    pub fn tells_secret(&self) -> bool {
+        match self.gives {
+            Gives::Object(_, fields) | Gives::Made(_, fields, _) => fields.iter().any(|field| field.sensitivity == Sensitivity::Secret),
+            _ => false,
+        }
+    }
 }
 
 /// One call, checked against the table.
@@ -91,6 +109,8 @@ pub enum Answer {
     Record(Record),
     Page(Vec<Record>, Option<String>),
     Object(Map<String, Json>),
+    /// About the new record of that id.
+    Made(Uuid, Map<String, Json>),
     /// Sent as it is made; an error breaks the body off.
     Bytes(BoxStream<'static, std::io::Result<Bytes>>),
     Nothing,

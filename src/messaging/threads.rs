@@ -8,7 +8,8 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Table, record, store};
+use crate::kernel::table::record;
+use crate::kernel::table::{Table, store};
 use tokio_postgres::types::Type;
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, table: &'static Table, run: Run) -> Operation {

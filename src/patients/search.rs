@@ -53,7 +53,7 @@ async fn search(call: Call) -> Result<Answer> {
         let sort = sort_of(&PATIENT, name).ok_or_else(|| Error::new(&error::INVALID).fault("sort", "value", "There is no such order."))?;
         (list.sort, list.descending) = (sort, descending);
     }
-    blind_identifier(&call, &mut list).await?;
+    list.hash_blind(caller).await?;
     if let Some(cursor) = call.text("cursor") {
         list.after = Some(Cursor::open(cursor, &list, keys.own())?);
     }
@@ -63,18 +63,6 @@ async fn search(call: Call) -> Result<Answer> {
     let next = next.map(|cursor| cursor.seal(&list, keys.own())).transpose()?;
     caller.searched(&context, &PATIENT, &records).await?;
     Ok(Answer::Page(records, next))
-}
-
-/// Identifiers are found by their keyed hash, made with the tenant's own key.
-async fn blind_identifier(call: &Call, list: &mut List) -> Result<()> {
-    for (filter, value) in &mut list.filters {
-        if let (true, Value::Text(text)) = (filter.name == "identifier", &*value) {
-            let plain = text.rsplit('|').next().unwrap_or_default();
-            let keys = call.caller.kernel.keys.of(call.caller.tenant()?).await?;
-            *value = Value::Bytes(keys.blind("patient_identifiers", "value", plain)?);
-        }
-    }
-    Ok(())
 }
 
 static CANDIDATES: &[Field] = &[Field::json("candidates").required().doc("id, score from 0 to 100, and what agreed; best first")];
@@ -114,7 +102,7 @@ async fn find_candidates(call: Call) -> Result<Answer> {
         let mut list = List::new(&PATIENT);
         list.limit = 50;
         list.filters.push((filter, value.clone()));
-        blind_identifier(&call, &mut list).await?;
+        list.hash_blind(caller).await?;
         let scope = caller.kernel.door.open(&context).await?;
         let (records, _) = store::list(scope, &list, &caller.kernel.keys).await?;
         for mut record in records {

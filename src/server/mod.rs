@@ -5,6 +5,7 @@ mod authenticate;
 mod database_tls;
 pub mod domains;
 pub mod fhir;
+pub mod idempotency;
 pub mod listener;
 pub mod middleware;
 pub mod problem;

@@ -79,7 +79,7 @@ pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
         (false, false) => 'c',
     };
     let gives = match operation.gives {
-        Gives::Created(table) => Some((table, 'c')),
+        Gives::Created(table) | Gives::Made(_, _, table) => Some((table, 'c')),
         Gives::Page(table) => Some((table, 's')),
         Gives::Record(table) => Some((table, letter)),
         Gives::Object(..) | Gives::Bytes(_) | Gives::Nothing => None,

@@ -10,7 +10,7 @@ use crate::kernel::context::{Plane, Sealer};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Connector, Door, Pools, SharedDoor, check, migrate};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::storage::{StorageConfig, Store};
+use crate::kernel::storage::Store;
 use crate::kernel::{audit_store, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
@@ -101,14 +101,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let keys = Keyring::new(config.secrets.envelope_key.expose(), door.clone())?;
     let sink_door = door.clone();
     let (audit, audit_writer) = AuditLog::start(Limits::default(), move |events| audit_store::append(sink_door.clone(), events));
-    let storage = Store::new(&StorageConfig {
-        endpoint: (!config.storage.endpoint.is_empty()).then(|| config.storage.endpoint.clone()),
-        region: config.storage.region.clone(),
-        bucket: config.storage.bucket.clone(),
-        access_key: config.storage.access_key.clone(),
-        secret_key: config.storage.secret_key.clone(),
-        public_endpoint: config.storage.public_endpoint.clone(),
-    });
+    let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
     services.insert(crate::identity::service::Service::start(&config)?);
     let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });

@@ -1,23 +1,34 @@
-//! Work beside the requests: expired rows are swept, retention runs are carried on, and once a day the month before is billed.
-//! Several servers may do it at once; each takes what is there.
+//! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed, exports
+//! whose server died are ended, audit anchors are copied out of the database, retention runs are carried on, and once a day
+//! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
-use crate::governance::retention;
+use crate::governance::unfinished::tell_aborted;
+use crate::governance::{anchor_copies, retention};
+use crate::imaging::sweep::abandoned_uploads;
 use crate::kernel::Kernel;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::sql;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// Days that expired tokens stay for the security log to be read beside them.
 const KEPT_DAYS: f64 = 7.0;
+/// How long an announced upload may take to be completed; its links can be renewed as often as needed until then.
+const UPLOAD_OPEN_FOR: TimeDelta = TimeDelta::hours(24);
+/// Tenants whose uploads one round looks at.
+const TENANTS_MAX: i64 = 200;
 
 sql! {
     /// $1 days.
     SWEEP(FLOAT8) = "select sec.sweep(make_interval(days => $1::int))";
+    /// $1 oldest moment that stays, $2 how many.
+    TENANTS_TO_SWEEP(TIMESTAMPTZ, INT8) = "select sec.tenants_to_sweep($1, $2)";
 }
 
 pub struct Worker {
@@ -31,14 +42,14 @@ impl Worker {
         let task = tokio::spawn(async move {
             let mut billed = None;
             loop {
+                let round = async {
+                    tokio::time::sleep(SWEEP_EVERY).await;
+                    round(&kernel, Utc::now()).await;
+                };
                 tokio::select! {
-                    // A sender that is gone ends the worker too.
+                    // A sender that is gone ends the worker too. What a round had begun is rolled back or begun again.
                     _ = stopped.wait_for(|stop| *stop) => return,
-                    () = tokio::time::sleep(SWEEP_EVERY) => {}
-                }
-                match sweep(&kernel).await {
-                    Ok(swept) => tracing::debug!(rows = swept, "Swept expired rows"),
-                    Err(failure) => tracing::warn!(error = %failure, "Could not sweep expired rows"),
+                    () = round => {}
                 }
                 match retention::carry_on(&kernel).await {
                     Ok(runs) => tracing::debug!(runs, "Carried retention on"),
@@ -62,6 +73,41 @@ impl Worker {
             tracing::error!(error = %failure, "The worker failed");
         }
     }
+}
+
+/// Everything that is due, each part whatever became of the others.
+pub async fn round(kernel: &Kernel, now: DateTime<Utc>) {
+    match sweep(kernel).await {
+        Ok(swept) => tracing::debug!(rows = swept, "Swept expired rows"),
+        Err(failure) => tracing::warn!(error = %failure, "Could not sweep expired rows"),
+    }
+    if let Err(failure) = uploads(kernel, now).await {
+        tracing::warn!(error = %failure, "Could not sweep abandoned uploads");
+    }
+    match tell_aborted(kernel).await {
+        Ok(0) => {}
+        Ok(exports) => tracing::info!(exports, "Told the end of audit exports whose server died"),
+        Err(failure) => tracing::warn!(error = %failure, "Could not look for audit exports whose server died"),
+    }
+    match anchor_copies::keep(kernel).await {
+        Ok(0) => {}
+        Ok(anchors) => tracing::info!(anchors, "Copied audit anchors to the object store"),
+        Err(failure) => tracing::error!(error = %failure, "Audit anchors were not copied to the object store"),
+    }
+}
+
+async fn uploads(kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
+    let before = now - UPLOAD_OPEN_FOR;
+    let scope = kernel.door.open(&Context::system(Plane::Jobs, None)).await?;
+    let answers = scope.once(&[((&TENANTS_TO_SWEEP).into(), vec![&before, &TENANTS_MAX])]).await?;
+    for row in answers.iter().flatten() {
+        let tenant: Uuid = row.try_get(0)?;
+        match abandoned_uploads(kernel, tenant, before).await {
+            Ok(swept) => tracing::info!(tenant.id = %tenant, closed = swept.closed, removed = swept.removed, "Swept abandoned uploads"),
+            Err(failure) => tracing::warn!(tenant.id = %tenant, error = %failure, "Could not sweep the uploads of a tenant"),
+        }
+    }
+    Ok(())
 }
 
 /// Rows removed.

@@ -2,7 +2,7 @@
 
 use crate::world::{self, World};
 use chrono::{DateTime, Utc};
-use enamel::governance::export::export;
+use enamel::governance::export::{connection, export};
 use enamel::governance::keys::AuditKeys;
 use enamel::governance::sealer::Work;
 use enamel::kernel::Kernel;
@@ -91,7 +91,10 @@ impl House {
     pub async fn package(&self, tenant_id: Uuid, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<u8>> {
         let (sink, mut parts) = mpsc::channel(2);
         let kernel = self.kernel.clone();
-        let making = tokio::spawn(async move { export(&kernel, Range { tenant_id, from, to }, &sink).await });
+        let making = tokio::spawn(async move {
+            let client = connection(&kernel, Uuid::now_v7()).await?;
+            export(&kernel, &client, Range { tenant_id, from, to }, &sink, None).await
+        });
         let mut package = Vec::new();
         while let Some(part) = parts.recv().await {
             package.extend_from_slice(&part.unwrap());

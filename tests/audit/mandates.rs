@@ -4,7 +4,7 @@ use crate::world::{self, World};
 use chrono::{TimeDelta, Utc};
 use enamel::governance::audit_event::AUDIT_EVENT;
 use enamel::governance::audit_mandate::AUDIT_MANDATE;
-use enamel::governance::requests::{EXPORT, KEYS, REVOKE, SUMMARY};
+use enamel::governance::requests::{EXPORT, KEYS, REVOKE, Recorded, SUMMARY};
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::{self, Result};
@@ -194,5 +194,83 @@ fn packages_go_to_the_tenant_and_its_regulator_and_to_nobody_else() {
         let Answer::Object(summary) = call(&SUMMARY, caller.clone(), None, &today()).await.unwrap() else { panic!("no summary") };
         let of_day = summary["days"].as_object().unwrap().values().next().unwrap();
         assert_eq!((&of_day["PATIENT_CREATED"], &of_day["EXPORT_COMPLETED"]), (&json!(1), &json!(2)));
+    });
+}
+
+/// A regulator who reads slowly, and a clinic that ends the mandate meanwhile.
+#[test]
+fn a_mandate_that_ends_takes_the_running_export_with_it() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let auditor = user(world).await;
+        let caller = world.caller(Plane::Audit, clinic.id, Some(auditor), &[Permission::ViewAudit]);
+        let held = create(&clinic.staff(), &mandate(auditor, None, (-1, 1), &["view_audit"])).await.unwrap();
+        // More than waits between the exporter and its receiver.
+        for _ in 0..16 {
+            let events = (0..500).map(|_| world.kernel.audit.record(super::house::event(clinic.id)));
+            futures_util::future::try_join_all(events).await.unwrap();
+        }
+        let truth = world.truth().await;
+        let unsealed = "select count(*) from enamel.audit_events where tenant_id = $1
+             and transaction_id >= coalesce((select max(to_transaction) from enamel.audit_seals), '')";
+        for _ in 0..400 {
+            if truth.query_one(unsealed, &[&clinic.id]).await.unwrap().get::<_, i64>(0) == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let mut asked = today();
+        asked["tenant_id"] = json!(clinic.id);
+        let Answer::Bytes(mut parts) = call(&EXPORT, caller, None, &asked).await.unwrap() else { panic!("no stream") };
+        assert!(parts.try_next().await.unwrap().is_some(), "it runs");
+        call(&REVOKE, clinic.staff(), Some(held.id), &json!({})).await.unwrap();
+        let ended = "select outcome from enamel.audit_events where tenant_id = $1 and event_type = 'EXPORT_COMPLETED'";
+        let mut outcome = None;
+        for _ in 0..100 {
+            outcome = truth.query_opt(ended, &[&clinic.id]).await.unwrap().map(|row| row.get::<_, String>(0));
+            if outcome.is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(outcome.as_deref(), Some("DENIED"), "while the receiver still waits");
+        assert!(parts.try_collect::<Vec<_>>().await.is_err(), "a package that is broken off is no package");
+    });
+}
+
+/// What a server that died leaves is told once, by whichever server comes first; what still runs is left alone.
+#[test]
+fn exports_of_a_dead_server_are_told_aborted() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let day = Utc::now().date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+        let range = enamel::governance::requests::hours(clinic.id, day, day + TimeDelta::hours(24)).unwrap();
+        let begin = || Recorded::start(world.kernel.clone(), clinic.staff().context, range);
+        let (dead, alive) = (begin().await.unwrap(), begin().await.unwrap());
+        let truth = world.truth().await;
+        let told = async || {
+            let sql = "select count(*) filter (where outcome = 'ABORTED' and user_id is null), count(*) from enamel.audit_events
+                where tenant_id = $1 and event_type = 'EXPORT_COMPLETED'";
+            let row = truth.query_one(sql, &[&clinic.id]).await.unwrap();
+            (row.get::<_, i64>(0), row.get::<_, i64>(1))
+        };
+        let round = || enamel::server::worker::round(&world.kernel, Utc::now());
+        round().await;
+        assert_eq!(told().await, (0, 0), "both run");
+        drop(dead);
+        for _ in 0..100 {
+            tokio::join!(round(), round());
+            if told().await != (0, 0) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(told().await, (1, 1));
+        let (sink, mut parts) = tokio::sync::mpsc::channel(64);
+        alive.run(&sink).await;
+        drop(sink);
+        while parts.recv().await.is_some() {}
+        round().await;
+        assert_eq!(told().await, (1, 2));
     });
 }

@@ -1,4 +1,5 @@
 //! The audit log from commit to package: nothing is missed, nothing can be changed unseen, nobody sees another's.
+mod anchor_copies;
 mod horizon;
 mod house;
 mod mandates;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 async fn upload(clinic: &Clinic, text: &str) -> Uuid {
     let token = clinic.token("TENANT_ADMIN").await;
-    let hash = enamel::kernel::storage::hex(&Sha256::digest(text));
+    let hash = enamel::kernel::hex::hex(&Sha256::digest(text));
     let body = json!({"kind": "DOCUMENT", "file_name": "fees.csv", "file_type": "text/csv", "file_size": text.len(), "sha256": hash});
     let (status, ticket) = clinic.world.post(Some(&token), "/files", body).await;
     assert_eq!(status, 200, "{ticket}");

@@ -1,4 +1,5 @@
 mod course;
+mod export;
 mod fees;
 mod remittance;
 

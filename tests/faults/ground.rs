@@ -4,11 +4,11 @@ use super::people::Staff;
 use super::process::{Process, command, free_ports};
 use crate::world;
 use base64::Engine;
-use enamel::kernel::config::Config;
+use enamel::kernel::config::{Config, StorageConfig};
 use enamel::kernel::db::Connector;
 use enamel::kernel::embedded::object_store::ObjectStore;
 use enamel::kernel::embedded::postgres::{Cluster, Options};
-use enamel::kernel::storage::{StorageConfig, Store};
+use enamel::kernel::storage::Store;
 use enamel::server::start;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -191,7 +191,7 @@ impl House {
     pub async fn store(&self) -> ObjectStore {
         let store = ObjectStore::start(&self.dir.join("objects"), self.store_address, "enamel", &STORE_SECRET.into()).await.unwrap();
         let of = StorageConfig {
-            endpoint: Some(store.endpoint()),
+            endpoint: store.endpoint(),
             region: "us-east-1".to_owned(),
             bucket: "enamel".to_owned(),
             access_key: "enamel".to_owned(),

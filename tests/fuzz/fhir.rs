@@ -6,7 +6,7 @@ use enamel::fhir::negotiate::Handling;
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
 use enamel::fhir::{accept, bundle};
-use enamel::kernel::json::{DEPTH_MAX, parse_json_strict};
+use enamel::kernel::json::{self, Limits};
 use serde_json::Value;
 use std::io::Read;
 
@@ -66,13 +66,13 @@ fn has_nul(value: &Value) -> bool {
 
 #[test]
 fn fuzz_json_is_read_strictly_and_reads_back() {
-    let run = |bytes: &[u8]| match parse_json_strict(bytes, DEPTH_MAX) {
+    let run = |bytes: &[u8]| match json::parse(bytes, Limits::BODY) {
         Err(error) => refusal(&error),
         Ok(value) => {
-            assert!(depth(&value) <= DEPTH_MAX, "too deep");
+            assert!(depth(&value) <= Limits::BODY.depth_max, "too deep");
             let written = serde_json::to_vec(&value).unwrap();
             assert!(!has_nul(&value), "a NUL was taken");
-            assert_eq!(parse_json_strict(&written, DEPTH_MAX).unwrap(), value, "it does not read back");
+            assert_eq!(json::parse(&written, Limits::BODY).unwrap(), value, "it does not read back");
             format!("depth {}", depth(&value).min(8))
         }
     };

@@ -8,7 +8,8 @@ use enamel::kernel::config::Config;
 use enamel::kernel::crypto::Cipher;
 use enamel::kernel::table::{Cursor, List};
 use enamel::patients::patient::PATIENT;
-use enamel::server::rest::{idempotency, query};
+use enamel::server::idempotency;
+use enamel::server::rest::query;
 use std::io::Read;
 use uuid::Uuid;
 

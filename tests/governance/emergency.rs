@@ -44,7 +44,7 @@ fn emergency_access_is_short_told_and_reviewed_by_another() {
         let nobody = clinic.staff();
         assert_eq!(run(&nobody, "createBreakGlassGrant", None, json!({"reason": REASON})).await.err().unwrap().code.status, 403);
 
-        let watcher = somebody(&clinic, &[Permission::ViewAudit]).await;
+        let watcher = somebody(&clinic, &[Permission::ViewTenant, Permission::ViewAudit]).await;
         assert_eq!(rule(&watcher, "reviewBreakGlassGrant", grant.id, json!({"review_note": "fine"})).await, (409, "state"));
         let stranger = somebody(&clinic, &[Permission::ViewTenant]).await;
         assert_eq!(rule(&stranger, "closeBreakGlassGrant", grant.id, json!({})).await, (404, "not_found"));
@@ -63,7 +63,7 @@ fn emergency_access_is_short_told_and_reviewed_by_another() {
 fn sql_opens_no_longer_grant_and_none_for_another() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let watcher = somebody(&clinic, &[Permission::ViewAudit]).await;
+        let watcher = somebody(&clinic, &[Permission::ViewTenant, Permission::ViewAudit]).await;
         let other = clinic.member("CLINICIAN").await;
         let insert = |until: &str| {
             format!("insert into break_glass_grants (tenant_id, id, user_id, reason, valid_from, valid_until)

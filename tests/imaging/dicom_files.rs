@@ -64,7 +64,7 @@ fn a_header_makes_study_series_and_object_as_dcmtk_reads_them() {
         assert_eq!(object.text("sop_instance_uid").unwrap(), dcmdump("CT_small.dcm", "0008,0018"));
         assert_eq!(
             (study.text("status"), study.text("modality"), study.text("modality_code")),
-            (Some("AVAILABLE"), Some("CBCT"), Some("CT"))
+            (Some("AVAILABLE"), Some("CT"), Some("CT"))
         );
         assert_eq!((study.int("series_count"), study.int("object_count"), series.int("object_count")), (Some(1), Some(1), Some(1)));
         assert_eq!((object.int("width"), object.int("height"), object.uuid("file_id")), (Some(128), Some(128), Some(id)));
@@ -73,6 +73,23 @@ fn a_header_makes_study_series_and_object_as_dcmtk_reads_them() {
         assert_eq!(study.text("acquisition_datetime"), Some("1997-04-30T16:29:36.000000Z"));
         assert!(rows(&super::clinic(world).await.staff(), &IMAGING_STUDY).await.is_empty());
     });
+}
+
+#[test]
+fn a_ct_is_a_cone_beam_only_where_something_says_so() {
+    let bytes = fixture("CT_small.dcm");
+    let of = |bytes: &[u8]| {
+        let header = enamel::dicom::read(bytes, bytes.len() as u64).unwrap();
+        enamel::dicom::word_of(&header)
+    };
+    // A GE HiSpeed that turned around a chest, helically.
+    assert_eq!(of(&bytes), ("CT", true));
+    assert_eq!(of(&replaced(&bytes, "RHAPSODE", "CBCT 3D ")), ("CBCT", true));
+    let dental = replaced(&bytes, "GE MEDICAL SYSTEMS", "Planmeca          ");
+    assert_eq!(of(&dental), ("CT", true), "how it was scanned weighs more than who made the scanner");
+    assert_eq!(of(&replaced(&dental, "HELICAL MODE", "            ")), ("CBCT", true));
+    assert_eq!(of(&replaced(&bytes, "HELICAL MODE", "            ")), ("CT", true), "nothing says cone beam");
+    assert_eq!(of(&fixture("MR_small.dcm")), ("OTHER", true));
 }
 
 #[test]
@@ -155,6 +172,13 @@ fn a_header_that_names_somebody_else_waits_for_a_person() {
         assert_eq!(refusal(link(&by_chosen).await), "not_found", "hidden from the one it was filed under");
         assert!(link(&staff).await.is_ok(), "a person can look before deciding");
 
+        for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT] {
+            assert_eq!(rows(&staff, table).await.len(), 1, "staff see {}", table.name);
+            for patient in [&by_chosen, &by_right] {
+                assert!(rows(patient, table).await.is_empty(), "{} of a quarantined study", table.name);
+            }
+        }
+
         let foreign = super::clinic(world).await.patient("X").await.unwrap().id;
         let refused = record(&staff, "acceptImagingStudyMatch", study.id, json!({"patient_id": foreign})).await;
         assert_eq!(refusal(refused), "reference.unknown");
@@ -164,6 +188,10 @@ fn a_header_that_names_somebody_else_waits_for_a_person() {
             assert_eq!(rows(&staff, table).await[0].patient, Some(right), "{}", table.name);
         }
         assert!(link(&by_right).await.is_ok());
+        for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT] {
+            assert_eq!(rows(&by_right, table).await.len(), 1, "{} that was settled", table.name);
+            assert!(rows(&by_chosen, table).await.is_empty(), "{} of somebody else", table.name);
+        }
         assert_eq!(refusal(link(&by_chosen).await), "not_found");
         let again = record(&staff, "acceptImagingStudyMatch", study.id, json!({"patient_id": right})).await;
         assert_eq!(refusal(again), "state.move_refused");

@@ -1,5 +1,6 @@
 //! Files and images: announced, uploaded over real HTTP, verified, read back through signed URLs.
 mod dicom_files;
+pub mod documents;
 mod downloads;
 mod headers;
 mod uploads;
@@ -9,8 +10,8 @@ use crate::world::tenants::Clinic;
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::Result;
+use enamel::kernel::hex::hex;
 use enamel::kernel::operation::{Answer, Call, Run, checked};
-use enamel::kernel::storage::hex;
 use enamel::kernel::table::Record;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -52,7 +53,7 @@ pub async fn call(caller: &Caller, operation: &str, id: Option<Uuid>, body: Json
 
 pub async fn object(caller: &Caller, operation: &str, id: Option<Uuid>, body: Json) -> Result<Map<String, Json>> {
     match call(caller, operation, id, body).await? {
-        Answer::Object(members) => Ok(members),
+        Answer::Object(members) | Answer::Made(_, members) => Ok(members),
         _ => panic!("{operation} gave no object"),
     }
 }

@@ -153,6 +153,30 @@ fn limits_of_the_tenant_hold() {
 }
 
 #[test]
+fn storage_is_never_more_than_the_plan_allows() {
+    world::with(async |world| {
+        let clinic = clinic(world).await;
+        let truth = world.truth().await;
+        let size = PNG.len() as i64;
+        truth
+            .execute(
+                "insert into enamel.tenant_quotas (tenant_id, id, max_storage_bytes) values ($1, $2, $3)",
+                &[&clinic.id, &Uuid::now_v7(), &(size * 5 + size - 1)],
+            )
+            .await
+            .unwrap();
+        let announce = async || object(&clinic.staff(), "createFile", None, announcement(None, "image/png", PNG)).await;
+        let all = futures_util::future::join_all((0..20).map(|_| announce())).await;
+        assert_eq!(all.iter().filter(|made| made.is_ok()).count(), 5);
+        let refusals: Vec<_> = all.iter().filter_map(|made| made.as_ref().err()).collect();
+        assert!(refusals.iter().all(|refusal| refusal.code.code == "quota.exceeded" && refusal.faults[0].field == "max_storage_bytes"));
+        // What was swept away takes no room.
+        enamel::imaging::sweep::abandoned_uploads(&world.kernel, clinic.id, chrono::Utc::now()).await.unwrap();
+        announce().await.unwrap();
+    });
+}
+
+#[test]
 fn abandoned_uploads_are_swept() {
     world::with(async |world| {
         let clinic = clinic(world).await;

@@ -31,7 +31,8 @@ form(pattern) as (values ('^(' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
     'tenant_id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
     '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?' ||
-    '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*$')),
+    '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
+    '(ANDstudy_id<>ALLSELECTsec\.withheld_studiesASwithheld_studies)?$')),
 v(level, rule, object) as (
  select 'ERROR', 'R01 RLS not enabled and forced', relname::text from tab where not (relrowsecurity and relforcerowsecurity)
  union all select 'ERROR', 'R02 no tenant_id and not on the allow-list', t.relname from tab t where not exists (select from ten where ten.oid = t.oid) and t.relname not in (select relname from glob)

@@ -2,6 +2,7 @@
 
 use crate::world;
 use enamel::kernel::context::{Context, Plane};
+use serde_json::json;
 use uuid::Uuid;
 
 #[test]
@@ -25,5 +26,37 @@ fn expired_answers_are_swept_and_living_ones_stay() {
 
         let mut staff = world.kernel.door.open(&Context::system(Plane::Staff, Some(clinic.id))).await.unwrap();
         assert!(staff.rows_once("select sec.sweep('1 day')", &[]).await.is_err(), "staff may not sweep");
+    });
+}
+
+/// Uploads nobody ended go with their objects after a day, in every tenant, also when two servers come at once.
+#[test]
+fn uploads_that_never_ended_are_closed_and_their_objects_removed() {
+    world::with(async |world| {
+        let truth = world.truth().await;
+        let (one, two) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let mut files = Vec::new();
+        for (clinic, age) in [(&one, "25 hours"), (&two, "25 hours"), (&two, "23 hours")] {
+            let body =
+                json!({"kind": "PHOTO", "file_name": "left.png", "file_type": "image/png", "file_size": 4, "sha256": "00".repeat(32)});
+            let answer = crate::world::operations::run(&clinic.staff(), "createFile", None, body).await.unwrap();
+            let enamel::kernel::operation::Answer::Made(id, _) = answer else { panic!("no file") };
+            let sql = "update enamel.files set created_at = now() - $2::text::interval where id = $1 returning storage_key";
+            let mut client = world.truth().await;
+            let change = client.transaction().await.unwrap();
+            change.batch_execute("set local session_replication_role = replica").await.unwrap();
+            let key: String = change.query_one(sql, &[&id, &age]).await.unwrap().get(0);
+            change.commit().await.unwrap();
+            world.kernel.storage.put(&key, "image/png", bytes::Bytes::from_static(b"half")).await.unwrap();
+            files.push((id, key));
+        }
+        let now = chrono::Utc::now();
+        let round = || enamel::server::worker::round(&world.kernel, now);
+        tokio::join!(round(), round());
+        for (place, (id, key)) in files.iter().enumerate() {
+            let status: String = truth.query_one("select status from enamel.files where id = $1", &[id]).await.unwrap().get(0);
+            let there = world.kernel.storage.head(key).await.is_ok();
+            assert_eq!((status.as_str(), there), if place < 2 { ("DELETED", false) } else { ("PENDING", true) });
+        }
     });
 }

@@ -1,1 +1,30 @@
+//! Conversations, notifications and education.
+mod knowledge;
+mod notices;
+mod threads;
 
+use crate::patients::portal_login;
+use crate::world::operations::run;
+use crate::world::tenants::Clinic;
+use enamel::kernel::Caller;
+use enamel::kernel::context::{Permission, Plane};
+use enamel::kernel::error::Error;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+pub async fn colleague(clinic: &Clinic, role: &str) -> Caller {
+    let user = clinic.member(role).await;
+    clinic.world.caller(Plane::Staff, clinic.id, Some(user), Permission::ALL)
+}
+
+/// The login of a patient, with what the role of patients allows.
+pub async fn portal(clinic: &Clinic, patient: Uuid) -> Caller {
+    let login = portal_login(clinic.world, clinic.id, patient).await;
+    let caps =
+        [Permission::ViewPatient, Permission::ViewClinical, Permission::ViewTenant, Permission::ViewMessages, Permission::SendMessages];
+    clinic.world.caller(Plane::Patient, clinic.id, Some(login), &caps)
+}
+
+pub async fn refused(caller: &Caller, operation: &str, id: Option<Uuid>, body: Json) -> Error {
+    run(caller, operation, id, body).await.err().unwrap_or_else(|| panic!("{operation} was not refused"))
+}

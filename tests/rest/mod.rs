@@ -1,3 +1,4 @@
 mod batch;
 mod history;
+mod idempotency;
 mod records;

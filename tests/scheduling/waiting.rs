@@ -184,3 +184,28 @@ fn what_was_done_restarts_its_interval_and_replaces_its_group() {
         assert_eq!(practice.count("recalls where tenant_id = $1 and status = 'DUE' and due_on > now() + interval '80 days'").await, 1);
     });
 }
+
+#[test]
+fn everybody_is_recalled_until_they_leave_and_the_dead_are_expected_no_more() {
+    world::with(async |world| {
+        let practice = Practice::open(world, "Etc/UTC").await;
+        for name in ["Prophylaxis", "Perio"] {
+            let kind = json!({"name": name, "interval_months": 6, "is_default": true, "exclusive_group": "cleaning"});
+            create(&practice.staff, &RECALL_TYPE, kind).await.unwrap();
+        }
+        let (patient, _) = practice.patient_login("New").await;
+        assert_eq!(
+            practice.count("recalls where tenant_id = $1 and status = 'DUE' and due_on > current_date + 150").await,
+            1,
+            "one of the group"
+        );
+        run(&practice.staff, "deactivatePatient", Some(patient), json!({})).await.unwrap();
+        assert_eq!(practice.count("recalls where tenant_id = $1 and status = 'DISABLED'").await, 1);
+        let ahead = practice.book(ahead(3)).await.id;
+        create(&practice.staff, &WAITLIST_ENTRY, json!({"patient_id": practice.patient})).await.unwrap();
+        run(&practice.staff, "markPatientDeceased", Some(practice.patient), json!({"deceased_at": "2026-01-01T00:00:00Z"})).await.unwrap();
+        let off = read(&practice.staff, &APPOINTMENT, ahead).await.unwrap();
+        assert_eq!((off.text("status"), off.text("cancel_reason")), (Some("CANCELLED"), Some("The patient has died.")));
+        assert_eq!(practice.count("waitlist_entries where tenant_id = $1 and status = 'REMOVED'").await, 1);
+    });
+}

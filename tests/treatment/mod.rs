@@ -90,7 +90,7 @@ pub fn states(plan: &Record) -> Vec<String> {
     plan.get("treatment_details").as_array().unwrap().iter().map(|item| item["status"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Status, and the field or the sentence that tells why.
+/// Status and why: the sentence of a refused state, the field of anything else.
 pub fn why(outcome: Result<Answer, Error>) -> (u16, String) {
     told(outcome.map(|_| ()))
 }
@@ -98,5 +98,6 @@ pub fn why(outcome: Result<Answer, Error>) -> (u16, String) {
 pub fn told<T>(outcome: Result<T, Error>) -> (u16, String) {
     let refusal = outcome.err().expect("a refusal");
     let field = refusal.faults.first().map(|fault| fault.field.clone());
-    (refusal.code.status, field.or(refusal.detail).unwrap_or_default())
+    let why = if refusal.code.status == 409 { refusal.detail.or(field) } else { field.or(refusal.detail) };
+    (refusal.code.status, why.unwrap_or_default())
 }

@@ -100,7 +100,8 @@ fn starting_needs_a_visit_that_is_under_way() {
             visit.encounter
         ))
         .await;
-        assert_eq!(why(run(&desk.staff, "startProcedure", Some(held.id), json!({})).await), (409, "encounter_id".into()));
+        let refused = why(run(&desk.staff, "startProcedure", Some(held.id), json!({})).await);
+        assert_eq!(refused, (409, "The visit is not in progress.".into()));
         let other = Desk::open(world).await;
         assert_eq!(why(run(&other.staff, "startProcedure", Some(held.id), json!({})).await).0, 404);
         assert_eq!(why(run(&desk.portal, "startProcedure", Some(held.id), json!({})).await).0, 403);

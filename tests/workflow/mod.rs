@@ -1,1 +1,3 @@
-
+//! Tasks, workflows and custom fields.
+mod fields;
+mod running;

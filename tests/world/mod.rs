@@ -9,6 +9,7 @@ use enamel::kernel::embedded::postgres::{Cluster, Options};
 use enamel::kernel::{Caller, Kernel};
 use enamel::server::start::{self, Server};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
@@ -47,12 +48,52 @@ where
     runtime.block_on(runtime.spawn(test(world))).unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
 }
 
-/// A folder that PostgreSQL may enter as another user; removed by the operating system, not by us.
+/// A folder that PostgreSQL may enter as another user, below the one folder of this run.
 pub fn scratch(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("enamel-{name}-{}", Uuid::now_v7().simple()));
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let run = RUN.get_or_init(|| {
+        let own = std::env::temp_dir().join(format!("{RUNS}{}", std::process::id()));
+        // Of an earlier process with our id.
+        let _ = std::fs::remove_dir_all(&own);
+        remove_runs_of_the_dead();
+        enterable(own)
+    });
+    enterable(run.join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))))
+}
+
+const RUNS: &str = "enamel-tests-";
+
+fn enterable(dir: PathBuf) -> PathBuf {
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     dir
+}
+
+/// A run cannot remove its own folder: it ends by `exit`, or by a kill that some of its tests are about, and its servers end
+/// after it. So the next run removes those of processes that are no more.
+fn remove_runs_of_the_dead() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let Some(of) = name.to_str().and_then(|name| name.strip_prefix(RUNS)).and_then(|id| id.parse::<u32>().ok()) else { continue };
+        if !std::path::Path::new(&format!("/proc/{of}")).exists() {
+            // Another run may be removing it too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[test]
+fn folders_of_dead_runs_go_and_those_of_living_ones_stay() {
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let dead = enterable(std::env::temp_dir().join(format!("{RUNS}{}", child.id())));
+    child.wait().unwrap();
+    let living = enterable(std::env::temp_dir().join(format!("{RUNS}{}", std::os::unix::process::parent_id())));
+    let own = scratch("own");
+    std::fs::write(dead.join("left"), "x").unwrap();
+    remove_runs_of_the_dead();
+    assert_eq!((dead.exists(), living.exists(), own.exists()), (false, true, true));
+    std::fs::remove_dir_all(living).unwrap();
 }
 
 /// A configuration for a test server, on free ports. Every pool has one connection: a request that holds one and waits

@@ -128,7 +128,7 @@ impl Clinic {
             .world
             .post(Some(&admin), "/api-clients/register", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes}))
             .await;
-        assert_eq!(status, 200, "{made}");
+        assert_eq!(status, 201, "{made}");
         (text(&made, "client_id"), text(&made, "client_secret"))
     }
 

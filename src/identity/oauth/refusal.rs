@@ -48,6 +48,9 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(failure: Error) -> Refusal {
+        if failure.code.status >= 500 {
+            tracing::error!(error = %failure, "An OAuth request failed");
+        }
         of(&failure)
     }
 }
@@ -57,16 +60,49 @@ fn of(failure: &Error) -> Refusal {
     let (error, description) = match failure.code.status {
         _ if failure.code == &error::CREDENTIALS_WRONG => return Refusal::grant(),
         429 | 503 => ("temporarily_unavailable", failure.code.title),
-        500.. => {
-            tracing::error!(error = %failure, "An OAuth request failed");
-            ("server_error", failure.code.title)
-        }
+        500.. => ("server_error", failure.code.title),
         _ => ("invalid_request", failure.code.title),
     };
     Refusal { error, description, status, retry_after_s: failure.retry_after_s }
 }
 
-/// For the middleware's own refusals below this path: too large, too late, no such method.
+/// For the middleware's own refusals below this path: too large, too late, no such method. It has logged them.
 pub fn render(failure: &Error, _: Uuid) -> (&'static str, Vec<u8>) {
     ("application/json", of(failure).body())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failure_of_ours_leaves_its_cause_in_the_log_and_nowhere_else() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let answers = tracing::subscriber::with_default(subscriber, || {
+            [Error::unavailable("no connection"), Error::internal("a broken row"), Error::new(&error::RATE_LIMITED)].map(Refusal::from)
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("no connection") && text.contains("a broken row"), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert_eq!(answers.each_ref().map(|answer| answer.status.as_u16()), [503, 500, 429]);
+        let told: String = answers.iter().map(|answer| String::from_utf8(answer.body()).unwrap()).collect();
+        assert!(!told.contains("no connection") && !told.contains("a broken row"), "{told}");
+    }
 }

@@ -8,7 +8,6 @@ mod presign;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -22,40 +21,20 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub use self::presign::{GET_VALID_S_MAX, PUT_VALID_S_MAX, Presigned};
+use crate::kernel::config::StorageConfig;
 use crate::kernel::error::{Error, Result, UPLOAD_MISSING};
+use crate::kernel::hex::hex;
 
 /// Enough for every magic number we look at; DICOM's stands at byte 128.
 const MAGIC_BYTES: usize = 512;
+/// Amazon's first, which is not to be named when a bucket is made there.
+const FIRST_REGION: &str = "us-east-1";
 const READY_MAX: Duration = Duration::from_secs(2);
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StorageConfig {
-    /// None: Amazon's own for the region. With one, buckets are addressed by path.
-    pub endpoint: Option<String>,
-    #[serde(default = "region")]
-    pub region: String,
-    pub bucket: String,
-    pub access_key: String,
-    #[serde(deserialize_with = "secret")]
-    pub secret_key: SecretString,
-    /// The endpoint as browsers and integrations reach it, where that differs from ours; signed URLs carry it.
-    pub public_endpoint: Option<String>,
-}
-
-fn region() -> String {
-    "us-east-1".to_owned()
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    String::deserialize(from).map(SecretString::from)
-}
 
 /// What the store says of an object without giving its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,13 +80,14 @@ pub struct Store {
 
 impl Store {
     pub fn new(config: &StorageConfig) -> Self {
-        let public = config.public_endpoint.as_ref().or(config.endpoint.as_ref());
+        // None: Amazon's own for the region. With one, buckets are addressed by path.
+        let endpoint = Some(&config.endpoint).filter(|endpoint| !endpoint.is_empty());
         Self {
             bucket: config.bucket.clone(),
             region: config.region.clone(),
-            custom_endpoint: config.endpoint.is_some(),
-            client: client(config, config.endpoint.as_ref()),
-            signer: client(config, public),
+            custom_endpoint: endpoint.is_some(),
+            client: client(config, endpoint),
+            signer: client(config, config.public_endpoint.as_ref().or(endpoint)),
         }
     }
 
@@ -184,7 +164,7 @@ impl Store {
         }
         let mut create = self.client.create_bucket().bucket(&self.bucket);
         // Amazon wants the region said again, except for its first one.
-        if !self.custom_endpoint && self.region != region() {
+        if !self.custom_endpoint && self.region != FIRST_REGION {
             let there = BucketLocationConstraint::from(self.region.as_str());
             create = create.create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(there).build());
         }
@@ -258,22 +238,4 @@ where
 fn size(content_length: Option<i64>) -> Result<u64> {
     let size = content_length.and_then(|size| u64::try_from(size).ok());
     size.ok_or_else(|| Error::unavailable("the store sent no length"))
-}
-
-/// Lower case.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// None for anything but pairs of hex digits.
-pub fn unhex(hex: &str) -> Option<Vec<u8>> {
-    // from_str_radix takes a sign.
-    if !hex.len().is_multiple_of(2) || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
 }

@@ -8,8 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
-use super::{Store, unhex};
+use super::Store;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::hex::unhex;
 
 pub const PUT_VALID_S_MAX: u32 = 15 * 60;
 pub const GET_VALID_S_MAX: u32 = 5 * 60;

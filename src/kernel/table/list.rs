@@ -7,6 +7,7 @@
 use super::field::{Filter, Home, How, Sort, Table, Ty};
 use super::record::{self, Record, Width};
 use super::value::Value;
+use crate::kernel::Caller;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::Cipher;
 use crate::kernel::db::{Param, Query};
@@ -84,6 +85,23 @@ impl Text {
 }
 
 impl List {
+    /// Sealed values are looked for by their keyed hash, which only the tenant's own key makes.
+    pub async fn hash_blind(&mut self, caller: &Caller) -> Result<()> {
+        for (filter, value) in &mut self.filters {
+            let (table, column) = match filter.how {
+                How::Blind(column) => (self.table.name, column),
+                How::Elsewhere { blind: true, .. } => ("patient_identifiers", "value"),
+                _ => continue,
+            };
+            let Value::Text(text) = &*value else { continue };
+            // A FHIR-like token `system|value`: the value is what is hashed.
+            let plain = text.rsplit('|').next().unwrap_or_default();
+            let keys = caller.kernel.keys.of(caller.tenant()?).await?;
+            *value = Value::Bytes(keys.blind(table, column, plain)?);
+        }
+        Ok(())
+    }
+
     pub fn new(table: &'static Table) -> List {
         List {
             table,

@@ -6,6 +6,7 @@ pub mod form;
 pub mod list;
 mod machine;
 pub mod record;
+mod shape;
 pub mod store;
 pub mod value;
 

@@ -10,11 +10,19 @@ use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Query, Scope};
 use crate::kernel::error::{self, Error, Result};
+use crate::sql;
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
+
+sql! {
+    /// Versions of a record, newest first: $1 table, $2 record, $3 versions before this one, $4 at most.
+    pub HISTORY(TEXT, UUID, INT8, INT4) = "
+        select tenant_id, record_version, action, occurred_at, user_id, request_id, reason, changed_fields, new_values
+          from sec.history($1, $2, $3, $4)";
+}
 
 /// The statement that reads one row by id, on the caller's plane.
 pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {

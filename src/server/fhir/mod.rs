@@ -9,6 +9,7 @@ mod types;
 mod write;
 
 use self::answer::Asked;
+use self::write::Change;
 use crate::fhir::negotiate::{self, Return};
 use crate::fhir::outcome::outcome;
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -17,6 +18,7 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
+use crate::server::idempotency::{Key, Turn, apart};
 use crate::server::rest::body_bytes;
 use crate::server::{AllowTable, BodyLimits, scopes};
 use poem::endpoint::{BoxEndpoint, EndpointExt, make};
@@ -194,9 +196,16 @@ async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {
         return Err(Error::new(&error::NOT_SUPPORTED).detail("Conditional creates are not served; search first."));
     }
     let resource = check::accept(&bytes, def.name)?;
-    let made = write::create(&caller, types::sources(def.name)?, resource, &fhir.base).await;
-    let shown = told(&caller, def, None, Action::Create, made).await?;
-    answer::resource(StatusCode::CREATED, shown, &shape, asked.prefer.return_, &fhir.base)
+    let (sources, key) = (types::sources(def.name)?, Key::of(&request, &bytes)?);
+    let made = async {
+        let mut once = match write::begin(&caller, sources, Change::Create, key.as_ref()).await? {
+            Turn::First(once) => once,
+            Turn::Again(answer) => return Ok(answer),
+        };
+        let shown = write::create(&mut once.scope, &caller, sources, resource, &fhir.base).await?;
+        once.end(answer::resource(StatusCode::CREATED, shown, &shape, asked.prefer.return_, &fhir.base)?, false).await
+    };
+    told(&caller, def, None, Action::Create, made.await).await
 }
 
 async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
@@ -207,9 +216,16 @@ async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
     let resource = check::accept(&bytes, def.name)?;
     let id = same_id(request.raw_path_param("id"), &resource)?;
     let version = version(request.header(header::IF_MATCH))?;
-    let done = write::update(&caller, types::sources(def.name)?, id, version, resource, &fhir.base).await;
-    let shown = told(&caller, def, Some(id), Action::Update, done).await.map_err(no_creation)?;
-    answer::resource(StatusCode::OK, shown, &shape, asked.prefer.return_, &fhir.base)
+    let (sources, key) = (types::sources(def.name)?, Key::of(&request, &bytes)?);
+    let done = async {
+        let mut once = match write::begin(&caller, sources, Change::Update, key.as_ref()).await? {
+            Turn::First(once) => once,
+            Turn::Again(answer) => return Ok(answer),
+        };
+        let shown = write::update(&mut once.scope, &caller, sources, id, version, resource, &fhir.base).await?;
+        once.end(answer::resource(StatusCode::OK, shown, &shape, asked.prefer.return_, &fhir.base)?, false).await
+    };
+    told(&caller, def, Some(id), Action::Update, done.await).await.map_err(no_creation)
 }
 
 async fn delete(_fhir: Fhir, request: Request) -> Result<Response> {
@@ -217,8 +233,16 @@ async fn delete(_fhir: Fhir, request: Request) -> Result<Response> {
     let def = typed(&caller, &request, Interaction::Delete).await?;
     let id = record_id(request.raw_path_param("id"))?;
     let version = version(request.header(header::IF_MATCH))?;
-    told(&caller, def, Some(id), Action::Delete, write::retire(&caller, types::sources(def.name)?, id, version).await).await?;
-    Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
+    let (sources, key) = (types::sources(def.name)?, Key::of(&request, &[])?);
+    let done = async {
+        let mut once = match write::begin(&caller, sources, Change::Retire, key.as_ref()).await? {
+            Turn::First(once) => once,
+            Turn::Again(answer) => return Ok(answer),
+        };
+        write::retire(&mut once.scope, &caller, sources, id, version).await?;
+        once.end(Response::builder().status(StatusCode::NO_CONTENT).finish(), false).await
+    };
+    told(&caller, def, Some(id), Action::Delete, done.await).await
 }
 
 async fn search_get(fhir: Fhir, request: Request) -> Result<Response> {
@@ -248,6 +272,17 @@ async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
 async fn batch(fhir: Fhir, mut request: Request) -> Result<Response> {
     let caller = caller(&request)?;
     let (asked, bytes) = Asked::with_body(&mut request).await?;
-    let bundle = batch::run(&caller, &bytes, asked.prefer, &fhir.base).await?;
-    answer::body(StatusCode::OK, &bundle, &asked.shape("Bundle", &fhir.base)?)
+    let shape = asked.shape("Bundle", &fhir.base)?;
+    let key = Key::of(&request, &bytes)?;
+    let run = {
+        let (caller, key) = (caller.clone(), key.clone());
+        async move {
+            let bundle = batch::run(&caller, &bytes, asked.prefer, &fhir.base, key.as_ref()).await?;
+            answer::body(StatusCode::OK, &bundle, &shape)
+        }
+    };
+    match &key {
+        Some(key) => apart(&caller, key, false, Box::pin(run)).await,
+        None => run.await,
+    }
 }

@@ -1,4 +1,4 @@
-//! Creating, changing and retiring the records that a resource is, each in one transaction.
+//! Creating, changing and retiring the records that a resource is, each in one transaction that the contract commits.
 
 use super::extras::{self, Extras};
 use super::read::{self, Shown};
@@ -10,27 +10,65 @@ use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Access, Draft, Record, Value, Verb, store};
+use crate::server::idempotency::{Key, Once, Turn};
+use poem::Response;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-/// A new record. Its id is ours, whatever the resource says.
-pub async fn create(caller: &Caller, sources: &[&'static Mapping], resource: Resource, base: &str) -> Result<Shown> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Create,
+    Update,
+    Retire,
+}
+
+impl Change {
+    fn is_offered(self, mapping: &Mapping) -> bool {
+        mapping.take.is_some()
+            && match self {
+                Change::Create => mapping.creates,
+                Change::Update => true,
+                Change::Retire => mapping.table.offers(Verb::Delete),
+            }
+    }
+}
+
+/// A transaction of that change with its idempotency key in it, or the answer the key has had: for those only who may make
+/// such a change now.
+pub async fn begin(caller: &Caller, sources: &[&'static Mapping], change: Change, key: Option<&Key>) -> Result<Turn<Response>> {
+    permitted(caller, sources, change)?;
+    Once::begin(caller.kernel.door.open(&caller.context).await?, caller, key).await
+}
+
+/// The same for an entry of a batch.
+pub async fn begin_entry(caller: &Caller, sources: &[&'static Mapping], change: Change, key: Option<&Key>) -> Result<Turn<Json>> {
+    permitted(caller, sources, change)?;
+    Once::begin_kept(caller.kernel.door.open(&caller.context).await?, caller, key).await
+}
+
+fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> Result<()> {
     caller.on(&[Plane::Staff])?;
+    let mut offered = sources.iter().filter(|mapping| change.is_offered(mapping)).map(|mapping| caller.needs(mapping.table.write));
+    let none = if change == Change::Create { &error::METHOD_NOT_ALLOWED } else { &error::NOT_FOUND };
+    let first = offered.next().unwrap_or_else(|| Err(Error::new(none)));
+    if first.is_ok() || offered.any(|other| other.is_ok()) { Ok(()) } else { first }
+}
+
+/// A new record. Its id is ours, whatever the resource says.
+pub async fn create(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], resource: Resource, base: &str) -> Result<Shown> {
     let mapping = sources.iter().copied().find(|mapping| mapping.creates).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
     let take = mapping.take.ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
-    let mut scope = caller.write(mapping.table.write).await?;
+    caller.needs(mapping.table.write)?;
     let keys = &caller.kernel.keys;
     let mut taken = take(&resource, base)?;
-    complete(&mut scope, mapping, &mut taken).await?;
+    complete(scope, mapping, &mut taken).await?;
     let parts = std::mem::take(&mut taken.parts);
-    parents(&mut scope, mapping, &mut taken.root, &parts, None, keys).await?;
+    parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let draft = taken.root.draft(mapping.table)?;
     needed(mapping, &taken.root)?;
-    let root = store::insert(&mut scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
-    children(&mut scope, mapping, &root, &parts, keys).await?;
-    let shown = finish(&mut scope, mapping, &root, resource, keys).await?;
-    scope.commit().await?;
-    Ok(shown)
+    let root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    children(scope, mapping, &root, &parts, keys).await?;
+    finish(scope, mapping, &root, resource, keys).await
 }
 
 /// What a new record needs and FHIR does not say.
@@ -59,6 +97,7 @@ fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
 
 /// Replaces what the resource says of a record; columns that FHIR does not speak about stay.
 pub async fn update(
+    scope: &mut Scope,
     caller: &Caller,
     sources: &[&'static Mapping],
     id: Uuid,
@@ -71,20 +110,18 @@ pub async fn update(
         return Err(Error::new(&error::INVALID).fault(format!("{}.meta.tag", resource.type_name()), "invariant", text));
     }
     let keys = &caller.kernel.keys;
-    let (mut scope, mapping, was) = locked(caller, sources, id, version, |mapping| mapping.take.is_some()).await?;
+    let (mapping, was) = locked(scope, caller, sources, id, version, Change::Update).await?;
     let take = mapping.take.ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
     let mut taken: Taken = take(&resource, base)?;
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
-    parents(&mut scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
+    parents(scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
     let draft = taken.root.draft(mapping.table)?;
     let by = move_of(&was, &draft);
     // Written even when no column differs: what was sent differs, and a new version says so.
-    let root = store::update(&mut scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
-    children(&mut scope, mapping, &root, &parts, keys).await?;
-    let shown = finish(&mut scope, mapping, &root, resource, keys).await?;
-    scope.commit().await?;
-    Ok(shown)
+    let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    children(scope, mapping, &root, &parts, keys).await?;
+    finish(scope, mapping, &root, resource, keys).await
 }
 
 /// Columns that are set once: the same value is no change, another one is refused.
@@ -111,41 +148,35 @@ fn move_of(was: &Record, draft: &Draft) -> &'static str {
 }
 
 /// Retiring is idempotent: what is retired already stays so.
-pub async fn retire(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>) -> Result<()> {
-    let keys = &caller.kernel.keys;
-    let (mut scope, _, was) =
-        match locked(caller, sources, id, version, |mapping| mapping.take.is_some() && mapping.table.offers(Verb::Delete)).await {
-            Err(refusal) if refusal.code == &error::GONE => return Ok(()),
-            other => other?,
-        };
-    store::retire(&mut scope, &was, None, keys).await?;
-    scope.commit().await
+pub async fn retire(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>) -> Result<()> {
+    let (_, was) = match locked(scope, caller, sources, id, version, Change::Retire).await {
+        Err(refusal) if refusal.code == &error::GONE => return Ok(()),
+        other => other?,
+    };
+    store::retire(scope, &was, None, &caller.kernel.keys).await.map(|_| ())
 }
 
 /// The record of that id in whichever table of the type has it, locked.
 async fn locked(
+    scope: &mut Scope,
     caller: &Caller,
     sources: &[&'static Mapping],
     id: Uuid,
     version: Option<i64>,
-    may: fn(&Mapping) -> bool,
-) -> Result<(Scope, &'static Mapping, Record)> {
-    caller.on(&[Plane::Staff])?;
+    change: Change,
+) -> Result<(&'static Mapping, Record)> {
     let keys = &caller.kernel.keys;
     let mut refusal = Error::new(&error::NOT_FOUND);
     for mapping in sources.iter().copied() {
-        if !may(mapping) {
+        if !change.is_offered(mapping) {
             continue;
         }
-        let mut scope = match caller.write(mapping.table.write).await {
-            Ok(scope) => scope,
-            Err(why) => {
-                refusal = why;
-                continue;
-            }
-        };
-        match store::lock(&mut scope, mapping.table, id, version, keys).await {
-            Ok(was) => return Ok((scope, mapping, was)),
+        if let Err(why) = caller.needs(mapping.table.write) {
+            refusal = why;
+            continue;
+        }
+        match store::lock(scope, mapping.table, id, version, keys).await {
+            Ok(was) => return Ok((mapping, was)),
             Err(why) if why.code == &error::NOT_FOUND => {}
             Err(why) => return Err(why),
         }
@@ -154,7 +185,6 @@ async fn locked(
             // Only a retired row is read and cannot be locked, apart from shared rows of the platform.
             return Err(Error::new(if mapping.table.soft_delete { &error::GONE } else { &error::FORBIDDEN }));
         }
-        scope.commit().await?;
     }
     Err(refusal)
 }

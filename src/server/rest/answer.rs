@@ -1,12 +1,13 @@
 //! Answers of the REST contract.
 
 use crate::kernel::error::{Error, Result};
-use crate::kernel::table::Record;
+use crate::kernel::table::{Record, Table};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use poem::http::{StatusCode, header};
 use poem::{Body, Response};
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 pub fn json(status: StatusCode, value: &Json) -> Result<Response> {
     let body = serde_json::to_vec(value).map_err(Error::internal)?;
@@ -18,9 +19,20 @@ pub fn record(status: StatusCode, record: &Record) -> Result<Response> {
     let mut answer =
         Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").header(header::ETAG, record.etag());
     if status == StatusCode::CREATED {
-        answer = answer.header(header::LOCATION, format!("/api/v1{}/{}", record.table.path, record.id));
+        answer = answer.header(header::LOCATION, location(record.table, record.id));
     }
     Ok(answer.body(Body::from(body)))
+}
+
+fn location(table: &Table, id: Uuid) -> String {
+    format!("/api/v1{}/{id}", table.path)
+}
+
+/// What was made, told in an object of another form.
+pub fn made(table: &Table, id: Uuid, value: &Json) -> Result<Response> {
+    let mut answer = json(StatusCode::CREATED, value)?;
+    answer.headers_mut().insert(header::LOCATION, location(table, id).parse().map_err(Error::internal)?);
+    Ok(answer)
 }
 
 pub fn page(records: &[Record], next: Option<String>, total: Option<i64>) -> Result<Response> {

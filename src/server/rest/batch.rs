@@ -4,13 +4,14 @@
 //! (a savepoint each), and its refusal is its own result. A step names itself with `ref`; later steps say `#name` in paths
 //! and bodies where they mean the id it got.
 
+use super::answer;
 use super::resources::{body_bytes, object};
-use super::{answer, idempotency};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Fault, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, checked};
 use crate::kernel::table::{Draft, Table, Verb, store};
+use crate::server::idempotency::{Key, Once, Turn};
 use crate::server::{problem, scopes};
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -52,6 +53,8 @@ struct Done {
     id: Option<Uuid>,
     version: Option<i64>,
     body: Json,
+    /// Its body tells a secret, which is shown once.
+    secret: bool,
 }
 
 type Names = HashMap<String, Uuid>;
@@ -64,19 +67,18 @@ pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
     if let Some(name) = body.keys().next() {
         return Err(Error::new(&error::INVALID).fault(super::query::shown(name), "unknown", "There is no such field."));
     }
-    let mut scope = caller.kernel.door.open(&caller.context).await?;
-    let key = idempotency::Key::of(&request, &bytes)?;
-    if let Some(key) = &key
-        && let Some(answer) = key.replay(&mut scope, &caller).await?
-    {
-        scope.commit().await?;
-        return Ok(answer);
-    }
+    let scope = caller.kernel.door.open(&caller.context).await?;
+    let mut once = match Once::begin(scope, &caller, Key::of(&request, &bytes)?.as_ref()).await? {
+        Turn::First(once) => once,
+        Turn::Again(answer) => return Ok(answer),
+    };
+    let (scope, mut secret) = (&mut once.scope, false);
     let mut results = Vec::with_capacity(steps.len());
     let mut names = Names::new();
     for (place, step) in steps.iter().enumerate() {
         let mark = if atomic { None } else { Some(scope.mark().await?) };
-        let done = take(&mut scope, &caller, step, &mut names).await;
+        let done = take(scope, &caller, step, &mut names).await;
+        secret |= done.as_ref().is_ok_and(|done| done.secret);
         results.push(match (done, mark) {
             (Ok(done), None) => told(&done),
             (Ok(done), Some(mark)) => {
@@ -92,12 +94,7 @@ pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
             }
         });
     }
-    let mut given = answer::json(StatusCode::OK, &json!({"atomic": atomic, "results": results}))?;
-    if let Some(key) = &key {
-        given = key.keep(&mut scope, &caller, given).await?;
-    }
-    scope.commit().await?;
-    Ok(given)
+    once.end(answer::json(StatusCode::OK, &json!({"atomic": atomic, "results": results}))?, secret).await
 }
 
 fn flag(body: &mut Map<String, Json>, name: &str) -> Result<bool> {
@@ -252,13 +249,13 @@ async fn on_record(
         Some(draft) => Ok(of_record(StatusCode::OK, store::update(scope, &was, &draft, "update", keys).await?)),
         None => {
             store::retire(scope, &was, None, keys).await?;
-            Ok(Done { status: StatusCode::NO_CONTENT, id: Some(id), version: None, body: Json::Null })
+            Ok(Done { status: StatusCode::NO_CONTENT, id: Some(id), version: None, body: Json::Null, secret: false })
         }
     }
 }
 
 fn of_record(status: StatusCode, record: crate::kernel::table::Record) -> Done {
-    Done { status, id: Some(record.id), version: Some(record.version), body: Json::Object(record.json) }
+    Done { status, id: Some(record.id), version: Some(record.version), body: Json::Object(record.json), secret: false }
 }
 
 async fn on_operation(
@@ -274,14 +271,16 @@ async fn on_operation(
     caller.needs(operation.permission)?;
     let Run::Inside(run) = operation.run else { return Err(Error::internal("an operation apart came into a batch")) };
     let call = Call { operation, caller: caller.clone(), id, input: checked(operation, &body)?, body, version };
-    let status = if matches!(operation.gives, Gives::Created(_)) { StatusCode::CREATED } else { StatusCode::OK };
+    let secret = operation.tells_secret();
+    let status = if matches!(operation.gives, Gives::Created(_) | Gives::Made(..)) { StatusCode::CREATED } else { StatusCode::OK };
     Ok(match run(scope, &call).await? {
         Answer::Record(record) => of_record(status, record),
-        Answer::Object(members) => Done { status, id, version: None, body: Json::Object(members) },
-        Answer::Nothing => Done { status: StatusCode::NO_CONTENT, id, version: None, body: Json::Null },
+        Answer::Object(members) => Done { status, id, version: None, body: Json::Object(members), secret },
+        Answer::Made(id, members) => Done { status, id: Some(id), version: None, body: Json::Object(members), secret },
+        Answer::Nothing => Done { status: StatusCode::NO_CONTENT, id, version: None, body: Json::Null, secret },
         Answer::Page(records, next) => {
             let items: Vec<Json> = records.into_iter().map(|record| Json::Object(record.json)).collect();
-            Done { status, id, version: None, body: json!({"items": items, "next": next}) }
+            Done { status, id, version: None, body: json!({"items": items, "next": next}), secret }
         }
         Answer::Bytes(_) => return Err(Error::internal("an operation inside a transaction streams nothing")),
     })

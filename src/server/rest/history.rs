@@ -11,7 +11,6 @@ use crate::kernel::operation::Operation;
 use crate::kernel::table::value::instant_text;
 use crate::kernel::table::{Field, Home, Record, Sealing, Stamps, Table, Ty, Verb, store};
 use crate::server::domains;
-use crate::sql;
 use chrono::{DateTime, Utc};
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -21,13 +20,6 @@ use uuid::Uuid;
 
 const PAGE_SIZE: i32 = 50;
 const PAGE_SIZE_MAX: i32 = 200;
-
-sql! {
-    /// $1 table, $2 record, $3 versions before this one, $4 at most.
-    HISTORY(TEXT, UUID, INT8, INT4) = "
-        select tenant_id, record_version, action, occurred_at, user_id, request_id, reason, changed_fields, new_values
-          from sec.history($1, $2, $3, $4)";
-}
 
 /// One version of a record.
 pub static ENTRY: &[Field] = &[
@@ -54,7 +46,7 @@ pub async fn history(caller: Caller, table: &'static Table, request: Request) ->
     let built = store::get_query(table, context.plane, context.tenant, id, false)?;
     let asked: [Param<'_>; 4] = [&table.name, &id, &before, &most];
     let scope = caller.kernel.door.open(&context).await?;
-    let answers = scope.once(&[(built.query.clone(), built.params()), (Query::from(&HISTORY), asked.to_vec())]).await?;
+    let answers = scope.once(&[(built.query.clone(), built.params()), (Query::from(&store::HISTORY), asked.to_vec())]).await?;
     let [rows, versions] = <[Vec<Row>; 2]>::try_from(answers).map_err(|_| Error::internal("two statements have two answers"))?;
     let record = match store::one(table, context.plane, &rows, &caller.kernel.keys).await {
         Ok(record) => record,

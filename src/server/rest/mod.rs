@@ -2,7 +2,6 @@
 mod answer;
 mod batch;
 mod history;
-pub mod idempotency;
 mod operations;
 pub mod query;
 mod resources;
@@ -104,7 +103,7 @@ impl Endpoint for Route {
                 Route::Verb(table, _) | Route::History(table) => Some(*table),
                 Route::Batch => None,
                 Route::Operation(operation) => match operation.gives {
-                    Gives::Record(table) | Gives::Created(table) | Gives::Page(table) => Some(table),
+                    Gives::Record(table) | Gives::Created(table) | Gives::Page(table) | Gives::Made(_, _, table) => Some(table),
                     _ => None,
                 },
             };
@@ -165,7 +164,7 @@ impl OpenApi for Rest {
                 registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.input()));
             }
             match operation.gives {
-                Gives::Object(name, fields) => {
+                Gives::Object(name, fields) | Gives::Made(name, fields, _) => {
                     registry.schemas.insert(name.to_owned(), schema::of_fields(operation.doc, fields));
                 }
                 Gives::Page(table) => {

@@ -1,10 +1,11 @@
 //! Named operations behind HTTP: read the request by the operation's table, run its function, give its answer.
 
 use super::resources::{body_bytes, object};
-use super::{answer, idempotency, query};
+use super::{answer, query};
 use crate::kernel::Caller;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, checked};
+use crate::server::idempotency::{Key, Once, Turn, apart};
 use poem::http::StatusCode;
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
@@ -18,24 +19,23 @@ pub async fn run(caller: Caller, operation: &'static Operation, mut request: Req
     body.extend(named(operation, &request));
     let input = checked(operation, &body)?;
     let call = Call { operation, caller: caller.clone(), id, input, body, version };
-    let inside = match operation.run {
-        Run::Apart(run) => return respond(operation, run(call).await?),
-        Run::Inside(inside) => inside,
-    };
-    let mut scope = caller.kernel.door.open(&caller.context).await?;
-    let key = if operation.method == Method::Post { idempotency::Key::of(&request, &bytes)? } else { None };
-    if let Some(key) = &key
-        && let Some(answer) = key.replay(&mut scope, &caller).await?
-    {
-        scope.commit().await?;
-        return Ok(answer);
+    let key = if operation.keyed() { Key::of(&request, &bytes)? } else { None };
+    match (&operation.run, &key) {
+        (Run::Inside(inside), key) => {
+            let scope = caller.kernel.door.open(&caller.context).await?;
+            let mut once = match Once::begin(scope, &caller, key.as_ref()).await? {
+                Turn::First(once) => once,
+                Turn::Again(answer) => return Ok(answer),
+            };
+            let given = respond(operation, inside(&mut once.scope, &call).await?)?;
+            once.end(given, operation.tells_secret()).await
+        }
+        (Run::Apart(run), None) => respond(operation, run(call).await?),
+        (Run::Apart(run), Some(key)) => {
+            let given = async move { respond(operation, run(call).await?) };
+            apart(&caller, key, operation.tells_secret(), Box::pin(given)).await
+        }
     }
-    let mut given = respond(operation, inside(&mut scope, &call).await?)?;
-    if let Some(key) = &key {
-        given = key.keep(&mut scope, &caller, given).await?;
-    }
-    scope.commit().await?;
-    Ok(given)
 }
 
 async fn input(operation: &Operation, request: &mut Request) -> Result<(Map<String, Json>, Vec<u8>)> {
@@ -74,6 +74,10 @@ fn respond(operation: &Operation, given: Answer) -> Result<Response> {
         }
         Answer::Page(records, next) => answer::page(&records, next, None),
         Answer::Object(members) => answer::json(StatusCode::OK, &Json::Object(members)),
+        Answer::Made(id, members) => match operation.gives {
+            Gives::Made(_, _, table) => answer::made(table, id, &Json::Object(members)),
+            _ => Err(Error::internal("an operation makes what it does not announce")),
+        },
         Answer::Bytes(parts) => match operation.gives {
             Gives::Bytes(media) => Ok(answer::stream(media, parts)),
             _ => Err(Error::internal("an operation streams what it does not announce")),

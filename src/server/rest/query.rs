@@ -3,7 +3,7 @@
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, How, List, Table, Value, store};
+use crate::kernel::table::{Cursor, List, Table, store};
 use poem::Request;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -106,28 +106,11 @@ pub async fn list(caller: &Caller, table: &'static Table, pairs: &[(String, Stri
     if !wrong.faults.is_empty() {
         return Err(wrong);
     }
-    hash_blind(caller, &mut list).await?;
+    list.hash_blind(caller).await?;
     if let Some(text) = cursor {
         list.after = Some(Cursor::open(text, &list, caller.kernel.keys.own())?);
     }
     Ok((list, total))
-}
-
-/// Sealed values are looked for by their keyed hash, which only the tenant's own key makes.
-pub async fn hash_blind(caller: &Caller, list: &mut List) -> Result<()> {
-    for (filter, value) in &mut list.filters {
-        let (table, column) = match filter.how {
-            How::Blind(column) => (list.table.name, column),
-            How::Elsewhere { blind: true, .. } => ("patient_identifiers", "value"),
-            _ => continue,
-        };
-        let Value::Text(text) = &*value else { continue };
-        // A FHIR-like token `system|value`: the value is what is hashed.
-        let plain = text.rsplit('|').next().unwrap_or_default();
-        let keys = caller.kernel.keys.of(caller.tenant()?).await?;
-        *value = Value::Bytes(keys.blind(table, column, plain)?);
-    }
-    Ok(())
 }
 
 fn sorts(table: &Table) -> String {

@@ -1,11 +1,12 @@
 //! The endpoints every record has: list, create, get, patch, retire. One set for all tables.
 
-use super::{answer, idempotency, query};
+use super::{answer, query};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::json::{DEPTH_MAX, parse_json_strict};
+use crate::kernel::json::{Limits, parse};
 use crate::kernel::table::{Draft, Table, store};
+use crate::server::idempotency::{Key, Once, Turn};
 use poem::http::{StatusCode, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
@@ -58,22 +59,18 @@ fn wants_deleted(request: &Request) -> bool {
 pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
     let bytes = body_bytes(&mut request).await?;
     let draft = Draft::create(table, &object(&request, &bytes)?)?;
-    let mut scope = caller.write(table.write).await?;
-    let key = idempotency::Key::of(&request, &bytes)?;
-    if let Some(key) = &key
-        && let Some(answer) = key.replay(&mut scope, &caller).await?
-    {
-        scope.commit().await?;
-        return Ok(answer);
-    }
-    let record = store::insert(&mut scope, table, &draft, &caller.kernel.keys).await?;
-    let made = answer::record(StatusCode::CREATED, &record)?;
-    let made = match &key {
-        Some(key) => key.keep(&mut scope, &caller, made).await?,
-        None => made,
+    let mut once = match begin(&caller, table, &request, &bytes).await? {
+        Turn::First(once) => once,
+        Turn::Again(answer) => return Ok(answer),
     };
-    scope.commit().await?;
-    Ok(made)
+    let record = store::insert(&mut once.scope, table, &draft, &caller.kernel.keys).await?;
+    once.end(answer::record(StatusCode::CREATED, &record)?, false).await
+}
+
+/// A change of a record, or the answer its idempotency key has had.
+async fn begin(caller: &Caller, table: &Table, request: &Request, bytes: &[u8]) -> Result<Turn<Response>> {
+    let key = Key::of(request, bytes)?;
+    Once::begin(caller.write(table.write).await?, caller, key.as_ref()).await
 }
 
 pub async fn patch(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
@@ -81,12 +78,14 @@ pub async fn patch(caller: Caller, table: &'static Table, mut request: Request) 
     let bytes = body_bytes(&mut request).await?;
     let draft = Draft::patch(table, &object(&request, &bytes)?)?;
     let version = query::required_version(&request)?;
-    let mut scope = caller.write(table.write).await?;
+    let mut once = match begin(&caller, table, &request, &bytes).await? {
+        Turn::First(once) => once,
+        Turn::Again(answer) => return Ok(answer),
+    };
     let keys = &caller.kernel.keys;
-    let was = store::lock(&mut scope, table, id, Some(version), keys).await?;
-    let record = store::update(&mut scope, &was, &draft, "update", keys).await?;
-    scope.commit().await?;
-    answer::record(StatusCode::OK, &record)
+    let was = store::lock(&mut once.scope, table, id, Some(version), keys).await?;
+    let record = store::update(&mut once.scope, &was, &draft, "update", keys).await?;
+    once.end(answer::record(StatusCode::OK, &record)?, false).await
 }
 
 pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
@@ -97,12 +96,14 @@ pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> 
     if reason.is_some_and(|reason| reason.chars().count() > 1_000) {
         return Err(Error::new(&error::PARAMETER_INVALID).fault("reason", "length", "It may have at most 1000 characters."));
     }
-    let mut scope = caller.write(table.write).await?;
+    let mut once = match begin(&caller, table, &request, reason.unwrap_or_default().as_bytes()).await? {
+        Turn::First(once) => once,
+        Turn::Again(answer) => return Ok(answer),
+    };
     let keys = &caller.kernel.keys;
-    let was = store::lock(&mut scope, table, id, Some(version), keys).await?;
-    store::retire(&mut scope, &was, reason, keys).await?;
-    scope.commit().await?;
-    Ok(answer::nothing())
+    let was = store::lock(&mut once.scope, table, id, Some(version), keys).await?;
+    store::retire(&mut once.scope, &was, reason, keys).await?;
+    once.end(answer::nothing(), false).await
 }
 
 /// The body, bounded by the listener's limit for this class of routes.
@@ -117,7 +118,7 @@ pub fn object(request: &Request, bytes: &[u8]) -> Result<Map<String, Json>> {
     if !matches!(media, "application/json" | "application/merge-patch+json") {
         return Err(Error::new(&error::MEDIA_TYPE).detail("Send application/json."));
     }
-    match parse_json_strict(bytes, DEPTH_MAX)? {
+    match parse(bytes, Limits::BODY)? {
         Json::Object(members) => Ok(members),
         _ => Err(Error::new(&error::MALFORMED).detail("The body must be a JSON object.")),
     }

@@ -217,8 +217,10 @@ fn if_match(required: bool) -> MetaOperationParam {
         "The ETag of the version that was read; 412 when it is no longer current.",
     )
 }
+const KEY_DOC: &str = "One key, one effect, for 24 hours: the same request gets the same answer, another one 422, a twin that \
+    still runs 409. An answer that held a secret is not told again (409).";
 fn idempotency_key() -> MetaOperationParam {
-    parameter("Idempotency-Key", MetaParamIn::Header, base(Ty::Text), false, "One key, one effect, for 24 hours.")
+    parameter("Idempotency-Key", MetaParamIn::Header, base(Ty::Text), false, KEY_DOC)
 }
 
 fn list_parameters(table: &'static Table) -> Vec<MetaOperationParam> {
@@ -264,19 +266,20 @@ fn body(schema: String) -> Option<MetaRequest> {
 }
 
 fn answer(status: u16, description: &'static str, schema: Option<String>, etag: bool) -> MetaResponse {
-    let headers = etag.then(|| MetaHeader {
-        name: "ETag".into(),
-        description: Some("For If-Match.".into()),
+    let header = |name: &str, text: &str| MetaHeader {
+        name: name.into(),
+        description: Some(text.into()),
         required: true,
         deprecated: false,
         schema: inline(base(Ty::Text)),
-    });
+    };
+    let headers = [etag.then(|| header("ETag", "For If-Match.")), (status == 201).then(|| header("Location", "Where the new record is."))];
     MetaResponse {
         description,
         status: Some(status),
         status_range: None,
         content: schema.map(|schema| MetaMediaType { content_type: JSON, schema: reference(&schema) }).into_iter().collect(),
-        headers: headers.into_iter().collect(),
+        headers: headers.into_iter().flatten().collect(),
     }
 }
 
@@ -361,7 +364,7 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
             one,
             format!("update{}", table.schema),
             format!("Change a {} (JSON merge patch)", words(table.schema)),
-            vec![path_id(), if_match(true)],
+            vec![path_id(), if_match(true), idempotency_key()],
             body(Shape::Update.name(table.schema)),
             vec![answer(200, "As it is now.", read, true)],
             &[400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503],
@@ -371,10 +374,15 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
             one,
             format!("delete{}", table.schema),
             format!("Retire a {}", words(table.schema)),
-            vec![path_id(), if_match(true), parameter("reason", MetaParamIn::Query, base(Ty::Text), false, "Kept with the record.")],
+            vec![
+                path_id(),
+                if_match(true),
+                idempotency_key(),
+                parameter("reason", MetaParamIn::Query, base(Ty::Text), false, "Kept with the record."),
+            ],
             None,
             vec![answer(204, "Retired.", None, false)],
-            &[401, 403, 404, 409, 412, 428, 429, 503],
+            &[400, 401, 403, 404, 409, 412, 422, 428, 429, 503],
         ),
     };
     responses.extend(refusals(errors));
@@ -420,7 +428,9 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
         }
     }
     if operation.method == Method::Post {
-        params.push(idempotency_key());
+        if operation.keyed() {
+            params.push(idempotency_key());
+        }
         if operation.path.contains("{id}") {
             params.push(if_match(false));
         }
@@ -431,6 +441,7 @@ pub fn of_operation(operation: &'static Operation, public: bool) -> (Http, Strin
         Gives::Created(table) => answer(201, "Stored.", Some(table.schema.to_owned()), true),
         Gives::Page(table) => answer(200, "A page.", Some(Shape::Page.name(table.schema)), false),
         Gives::Object(schema, _) => answer(200, "Done.", Some(schema.to_owned()), false),
+        Gives::Made(schema, ..) => answer(201, "Made.", Some(schema.to_owned()), false),
         Gives::Bytes(media) => bytes(media),
         Gives::Nothing => answer(204, "Done.", None, false),
     }];

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::kernel::embedded::sync_folder;
-use crate::kernel::storage::hex;
+use crate::kernel::hex::hex;
 
 /// Ends every file: the length of the head (u32, little endian), then this mark.
 const MARK: &[u8; 8] = b"EnamelO1";

@@ -22,7 +22,7 @@ use super::files::{Folders, Head, Labels, Opened, ending, make_fan_out, now_s};
 use super::objects::chunk_at;
 use super::{blocking, io_failed};
 use crate::kernel::embedded::sync_folder;
-use crate::kernel::storage::hex;
+use crate::kernel::hex::hex;
 
 /// A writer that sends nothing for this long is cut off.
 const IDLE_MAX: Duration = Duration::from_secs(60);

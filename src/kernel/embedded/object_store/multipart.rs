@@ -16,7 +16,7 @@ use super::incoming::{Announced, Incoming, Placing, receive};
 use super::objects::{body_size, length, modified, placing};
 use super::{blocking, io_failed};
 use crate::kernel::embedded::sync_folder;
-use crate::kernel::storage::{hex, unhex};
+use crate::kernel::hex::{hex, unhex};
 
 /// S3's own limits; the last part may be smaller.
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;

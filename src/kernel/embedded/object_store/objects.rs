@@ -16,7 +16,7 @@ use super::backend::Backend;
 use super::files::{Head, Labels, Opened};
 use super::incoming::{Announced, Incoming, Placing, Received, receive};
 use super::{blocking, io_failed};
-use crate::kernel::storage::unhex;
+use crate::kernel::hex::unhex;
 
 const READ_BYTES: u64 = 128 * 1024;
 

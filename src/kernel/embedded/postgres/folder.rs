@@ -17,7 +17,7 @@ use super::binaries::Binaries;
 use super::{PORT, SUPERUSER};
 use crate::kernel::embedded::{line, sync_folder};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::storage::hex;
+use crate::kernel::hex::hex;
 
 /// By this setting we know our own servers in the list of processes.
 pub(super) const MARK: &str = "cluster_name=enamel";

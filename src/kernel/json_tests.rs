@@ -1,6 +1,13 @@
 //! What is JSON is read as it was sent, what is not is refused, and nothing makes the reader panic or grow.
 
 use super::*;
+
+const DOCUMENT: Limits = Limits { named_by: Some("resourceType"), ..Limits::BODY };
+const DEPTH_MAX: usize = DOCUMENT.depth_max;
+
+fn parse(bytes: &[u8]) -> Result<Value> {
+    super::parse(bytes, DOCUMENT)
+}
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -90,10 +97,38 @@ fn what_is_not_json_is_refused() {
     assert!(parse(format!("1{}", "0".repeat(80)).as_bytes()).is_err());
 }
 
+/// It would be read back as a number.
 #[test]
-fn an_object_that_looks_like_serde_internals_stays_an_object() {
-    let value = parse(br#"{"$serde_json::private::Number":"1"}"#).unwrap();
-    assert!(value.is_object());
+fn an_object_that_looks_like_serde_internals_is_refused() {
+    assert_eq!(rule(r#"{"a":{"$serde_json::private::Number":"1"}}"#), ("key", "a.?".into()));
+    assert_eq!(rule(r#"{"a":{"\u0024serde_json::private::Number":"1"}}"#).0, "key");
+}
+
+#[test]
+fn a_body_is_named_from_its_own_root_and_bounded_as_its_kind_is() {
+    let refusal = |text: &str, limits| {
+        let error = super::parse(text.as_bytes(), limits).unwrap_err();
+        format!("{}|{}", error.faults[0].field, error.faults[0].rule)
+    };
+    assert_eq!(refusal(r#"{"items":[{"id":1},{"first_name":2,"first_name":3}]}"#, Limits::BODY), "items[1].first_name|duplicate");
+    assert_eq!(refusal(r#"{"resourceType":"Patient","a":{"b":1,"b":2}}"#, Limits::BODY), "a.b|duplicate");
+    assert_eq!(refusal(r#"{"a b":[1,]}"#, Limits::BODY), "?[1]|syntax");
+    assert_eq!(refusal("[[[1]]]", Limits { depth_max: 2, ..Limits::BODY }), "[0][0]|depth");
+    assert!(super::parse(b"[[1]]", Limits { depth_max: 2, ..Limits::BODY }).is_ok());
+    for (bytes, place) in [(&b"{\"a\":[{\"b\":\"\xff\"}]}"[..], "a[0].b"), (b"{\"a\":1}\xff", ""), (b"\"\xed\xa0\x80\"", "")] {
+        let fault = &super::parse(bytes, Limits::BODY).unwrap_err().faults[0];
+        assert_eq!((fault.field.as_str(), fault.rule), (place, "utf8"));
+    }
+}
+
+#[test]
+fn no_value_and_no_strange_key_is_repeated() {
+    for text in
+        [r#"{"ssn":"hunter2"#, r#"{"ssn":hunter2}"#, r#"{"ssn":"hunter2\u0000"}"#, r#"{"hunter2 is a key":[1,]}"#, r#"["hunter2"] x"#]
+    {
+        let error = super::parse(text.as_bytes(), Limits::BODY).expect_err(text);
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

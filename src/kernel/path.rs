@@ -1,17 +1,19 @@
-//! Where in a document we stand, kept without allocation until a fault has to name it as FHIRPath.
+//! Where in a JSON document we stand, kept without allocation until a fault has to name it.
 
 use std::fmt::Write;
 
+const SEGMENTS_SHOWN_MAX: usize = 32;
+
 #[derive(Clone, Copy)]
-pub(super) enum Segment<'a> {
+pub enum Segment<'a> {
     Key(&'a str),
-    /// A choice element as FHIRPath sees it: `value.ofType(boolean)` for `valueBoolean`.
+    /// One of several names for a value: `value.ofType(boolean)` for `valueBoolean`.
     Choice(&'a str, &'a str),
     Index(usize),
 }
 
-/// A path from the root of one resource.
-pub(super) struct Path<'a> {
+/// A path from the root of one document.
+pub struct Path<'a> {
     segments: Vec<Segment<'a>>,
 }
 
@@ -25,10 +27,10 @@ impl<'a> Path<'a> {
     pub fn pop(&mut self) {
         self.segments.pop();
     }
-    /// `Patient.name[0].family`.
+    /// `Patient.name[0].family`, as FHIRPath has it too; what lies very deep becomes `…`.
     pub fn expression(&self) -> String {
         let mut text = String::new();
-        for segment in &self.segments {
+        for segment in self.segments.iter().take(SEGMENTS_SHOWN_MAX) {
             let dot = if text.is_empty() { "" } else { "." };
             // Writing to a String cannot fail.
             let _ = match segment {
@@ -37,6 +39,9 @@ impl<'a> Path<'a> {
                 Segment::Index(index) => write!(text, "[{index}]"),
             };
         }
+        if self.segments.len() > SEGMENTS_SHOWN_MAX {
+            text.push('…');
+        }
         text
     }
 }
@@ -44,7 +49,7 @@ impl<'a> Path<'a> {
 /// The key where it can be an element's name, otherwise a mark: a key of the caller's making may hold anything.
 fn speakable(key: &str) -> &str {
     let plain = key.strip_prefix('_').unwrap_or(key);
-    let is_name = (1..=64).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_name = (1..=64).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if is_name { plain } else { "?" }
 }
 
@@ -63,5 +68,7 @@ mod tests {
         path.pop();
         path.push(Segment::Key("Jane Doe, born 1970"));
         assert_eq!(path.expression(), "Patient.extension[2].?");
+        (0..40).for_each(|index| path.push(Segment::Index(index)));
+        assert!(path.expression().ends_with("[27]…"));
     }
 }

@@ -17,9 +17,10 @@ begin
                                                'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;
+        -- ANALYZE computes an index's expressions as the table's owner.
         if f.nspname = 'kernel' and f.proname in ('fold', 'join_name', 'is_npi', 'is_fdi') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
-                            enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec', f.fn);
+                            enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec, enamel_owner', f.fn);
         end if;
         if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'secrets') then
             execute format('grant execute on function %s to enamel_sec', f.fn);

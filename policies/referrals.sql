@@ -197,7 +197,7 @@ declare
 begin
     if tg_op = 'UPDATE' and new.slug is not distinct from old.slug then return new; end if;
     -- The policies judge after this trigger: another tenant's row is theirs to refuse.
-    if c.plane is not null and c.tenant is distinct from new.tenant_id then return new; end if;
+    if sec.left_to_policies(c, new.tenant_id) or c.plane is not null and c.tenant is distinct from new.tenant_id then return new; end if;
     if new.slug is null then
         select kernel.slug(coalesce(l.name, t.name)) into base from enamel.tenants t
           left join enamel.locations l on l.tenant_id = t.id and l.id = new.location_id where t.id = new.tenant_id;

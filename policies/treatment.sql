@@ -240,9 +240,11 @@ create or replace trigger plan_edited after update on enamel.treatment_plans for
 -- item and the plan's presentation, come one after the other.
 create or replace function sec.plan_item_row() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare p record; own jsonb := '{}'::jsonb;
+declare c sec.claims := sec.claims(); p record; own jsonb := '{}'::jsonb;
 begin
-    if tg_op = 'INSERT' and not sec.minds(new.tenant_id) and (sec.claims()).plane is not null then return new; end if;
+    if tg_op = 'INSERT' and (sec.left_to_policies(c, new.tenant_id) or c.plane is not null and not sec.minds(new.tenant_id)) then
+        return new;
+    end if;
     select x.status, x.patient_id, x.currency, x.visible_to_patient into p from enamel.treatment_plans x
      where x.tenant_id = new.tenant_id and x.id = new.plan_id for no key update;
     if not found then return new; end if;

@@ -198,7 +198,7 @@ create table quotes (
     foreign key (tenant_id, consent_id) references consents (tenant_id, id)
 );
 -- A plan in another tenant names its quote by id alone.
-create index quotes_id_idx on quotes (id);
+create index quotes_id_idx on quotes using hash (id);
 create index quotes_status_id_idx on quotes (tenant_id, status, id);
 create index quotes_submitted_at_id_idx on quotes (tenant_id, submitted_at, id);
 create index quotes_patient_id_idx on quotes (tenant_id, patient_id);

@@ -159,7 +159,8 @@ async fn vary(client: &Client, shape: &Shape, draft: &mut Draft, columns: &[Stri
         if column.nullable && draft.remove(&column.name).is_some() {
             return true;
         }
-        let other = invent::choices(client, shape, column, turn + 2).await.into_iter().nth(turn + 1);
+        let next = if draft.contains_key(&column.name) { turn + 1 } else { 0 };
+        let other = invent::choices(client, shape, column, next + 1).await.into_iter().nth(next);
         if let Some(other) = other {
             draft.insert(column.name.clone(), other);
             return true;

@@ -27,6 +27,7 @@ pub const LARGE: &[&str] = &[
     "patient_relationships",
     "patients",
     "payers",
+    "quotes",
     "record_shares",
 ];
 /// The tenant of the one who asks, and another that knows them too.

@@ -82,6 +82,9 @@ impl Text {
         self.types.push(ty);
         format!("${}", self.values.len())
     }
+    fn built(self) -> Built {
+        Built { query: Query { text: Cow::Owned(self.sql), types: Cow::Owned(self.types) }, values: self.values }
+    }
 }
 
 impl List {
@@ -144,26 +147,35 @@ impl List {
         }
         self.conditions(&mut text, &mut wheres)?;
         let limit = self.limit + 1;
-        // What is computed is computed for the page's rows alone, after they are chosen.
-        let shown = format!("{whole}{}", key.map_or("", |_| ", r.sort_key"));
-        if !many {
-            text.sql = if self.in_two() {
-                let inner = self.bounded(&mut text, &with_key(record::stored(self.table, plane)), &wheres, &merged, limit, many)?;
-                format!("select {shown} from ({inner}) r order by {merged} limit {limit}")
-            } else {
-                self.bounded(&mut text, &with_key(whole), &wheres, &merged, limit, many)?
-            };
-            return Ok(Built { query: Query { text: Cow::Owned(text.sql), types: Cow::Owned(text.types) }, values: text.values });
+        if !many && !self.in_two() {
+            text.sql = self.bounded(&mut text, &with_key(whole), &wheres, &merged, limit, many)?;
+            return Ok(text.built());
         }
-        let inner = self.bounded(&mut text, &with_key(record::stored(self.table, plane)), &wheres, &merged, limit, many)?;
-        let first = self.bounded(&mut text, &with_key("r.tenant_id, r.id".to_owned()), &wheres, &merged, 1, many)?;
-        let (source, place) = self.walks(plane, patient.is_some());
-        let order = format!("{merged}, r.tenant_id {direction} limit {limit}");
-        text.sql = format!(
-            "with ahead as materialized (select {place} from {source} cross join lateral ({first}) r order by {order}) \
-             select {shown} from ahead t cross join lateral ({inner}) r order by {order}"
-        );
-        Ok(Built { query: Query { text: Cow::Owned(text.sql), types: Cow::Owned(text.types) }, values: text.values })
+        // What is computed is computed of the table's own rows, and for the page's alone: their keys are chosen first.
+        let apart = record::computes(self.table, plane, self.width);
+        let keys = if self.table.has_tenant() { "r.tenant_id, r.id" } else { "r.id" };
+        let walked = with_key(if apart { keys.to_owned() } else { record::stored(self.table, plane) });
+        let sort_key = if key.is_some() { ", r.sort_key" } else { "" };
+        let shown = format!("{}{sort_key}", if apart { keys } else { &whole });
+        let inner = self.bounded(&mut text, &walked, &wheres, &merged, limit, many)?;
+        if many {
+            let first = self.bounded(&mut text, &with_key("r.tenant_id, r.id".to_owned()), &wheres, &merged, 1, many)?;
+            let (source, place) = self.walks(plane, patient.is_some());
+            let order = format!("{merged}, r.tenant_id {direction} limit {limit}");
+            text.sql = format!(
+                "with ahead as materialized (select {place} from {source} cross join lateral ({first}) r order by {order}) \
+                 select {shown} from ahead t cross join lateral ({inner}) r order by {order}"
+            );
+        } else {
+            text.sql = format!("select {shown} from ({inner}) r order by {merged} limit {limit}");
+        }
+        if apart {
+            let by = if self.table.has_tenant() { "r.tenant_id = k.tenant_id and r.id = k.id" } else { "r.id = k.id" };
+            let (last, sort_key) = (merged.replace("r.sort_key", "k.sort_key"), sort_key.replace("r.", "k."));
+            let last = if many { format!("{last}, r.tenant_id {direction}") } else { last };
+            text.sql = format!("select {whole}{sort_key} from ({}) k join {} r on {by} order by {last}", text.sql, self.table.name);
+        }
+        Ok(text.built())
     }
 
     /// What is walked one after the other, as `t`, and its columns: tenants, or charts.
@@ -194,7 +206,8 @@ impl List {
         }
         self.conditions(&mut text, &mut wheres)?;
         let sql = format!("select count(*) from {} r where {wheres}", self.table.name);
-        Ok(Built { query: Query { text: Cow::Owned(sql), types: Cow::Owned(text.types) }, values: text.values })
+        text.sql = sql;
+        Ok(text.built())
     }
 
     fn conditions(&self, text: &mut Text, wheres: &mut String) -> Result<()> {

@@ -68,7 +68,12 @@ pub fn columns_of(table: &'static Table, plane: Plane, width: Width) -> String {
     listed(table, plane, width, true)
 }
 
-/// Those of them that are stored: rows of these can be asked for [`columns`] in turn.
+/// Something of it is computed.
+pub fn computes(table: &'static Table, plane: Plane, width: Width) -> bool {
+    readable(table, plane, width).any(|field| field.computed.is_some())
+}
+
+/// Those of them that are stored: rows of these can be asked for [`columns`] in turn, where nothing is computed.
 pub fn stored(table: &'static Table, plane: Plane) -> String {
     listed(table, plane, Width::Full, false)
 }

@@ -4,6 +4,8 @@
 use super::Connector;
 use crate::kernel::context::Sealer;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::hex::hex;
+use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
 mod embedded {
@@ -37,8 +39,62 @@ static AFTER: &[(&str, &str)] = &[
     ("workflow", include_str!("../../../policies/workflow.sql")),
     ("analytics", include_str!("../../../policies/analytics.sql")),
     ("finish", include_str!("../../../policies/finish.sql")),
-    ("seed", include_str!("../../../policies/seed.sql")),
 ];
+const DATA: &[(&str, &str)] = &[("seed", include_str!("../../../policies/seed.sql"))];
+
+/// What guards the rows, as the catalogue holds it: policies, rights, functions, triggers, roles.
+const GUARDS: &str = "
+    with ns as (select oid from pg_namespace where nspname in ('enamel', 'kernel', 'sec', 'sec_priv'))
+    select md5(string_agg(line, chr(10) order by line collate \"C\")) from (
+        select concat_ws(' ', 'policy', polrelid, polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid),
+                         pg_get_expr(polwithcheck, polrelid)) as line from pg_policy
+        union all select concat_ws(' ', 'table', oid, relowner, relrowsecurity, relforcerowsecurity, relacl) from pg_class
+            where relnamespace in (select oid from ns)
+        union all select concat_ws(' ', 'column', attrelid, attname, attacl) from pg_attribute where attacl is not null
+        union all select concat_ws(' ', 'function', oid, proowner, prosecdef, proconfig, proacl, md5(pg_get_functiondef(oid))) from pg_proc
+            where pronamespace in (select oid from ns) and prokind = 'f'
+        union all select concat_ws(' ', 'built-in', oid, proacl) from pg_proc where proacl is not null
+        union all select concat_ws(' ', 'trigger', tgrelid, tgenabled, pg_get_triggerdef(oid)) from pg_trigger where not tgisinternal
+        union all select concat_ws(' ', 'schema', oid, nspowner, nspacl) from pg_namespace
+        union all select concat_ws(' ', 'role', oid, rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication,
+                         rolbypassrls) from pg_roles where rolname like 'enamel%'
+        union all select concat_ws(' ', 'setting', setrole, setdatabase, setconfig) from pg_db_role_setting
+        union all select concat_ws(' ', 'member', roleid, member) from pg_auth_members) lines";
+
+/// Whether these very files were applied last and nothing that guards rows has changed since: then a start need not apply
+/// them again, which with the whole record takes seconds.
+struct Stand {
+    files: String,
+    holds: bool,
+}
+
+impl Stand {
+    async fn of(client: &Client) -> Result<Stand> {
+        let mut hash = Sha256::new();
+        for (name, text) in BEFORE.iter().chain(AFTER) {
+            hash.update(name.as_bytes());
+            hash.update(text.as_bytes());
+        }
+        let files = hex(&hash.finalize());
+        let known = client.query_one("select to_regclass('ledger.guards') is not null", &[]).await?.try_get(0)?;
+        let holds = known && {
+            let sql = format!("select exists (select from ledger.guards where files = $1 and guards = ({GUARDS}))");
+            client.query_one(&sql, &[&files]).await?.try_get(0)?
+        };
+        Ok(Stand { files, holds })
+    }
+
+    async fn note(&self, client: &Client) -> Result<()> {
+        let guards: String = client.query_one(GUARDS, &[]).await?.try_get(0)?;
+        client
+            .batch_execute(
+                "create table if not exists ledger.guards (files text not null, guards text not null); delete from ledger.guards",
+            )
+            .await?;
+        client.execute("insert into ledger.guards values ($1, $2)", &[&self.files, &guards]).await?;
+        Ok(())
+    }
+}
 
 /// Every role that signs in, with its password.
 pub type Passwords = Vec<(&'static str, String)>;
@@ -60,7 +116,10 @@ pub async fn migrate(admin: &Connector, sealer: &Sealer, passwords: &Passwords) 
 
 async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> Result<usize> {
     client.batch_execute("set statement_timeout = 0; set lock_timeout = '60s'; set client_min_messages = warning").await?;
-    run(client, BEFORE).await?;
+    let stand = Stand::of(client).await?;
+    if !stand.holds {
+        run(client, BEFORE).await?;
+    }
     client.batch_execute("set search_path = enamel, kernel").await?;
     let mut runner = embedded::migrations::runner().set_abort_divergent(true).set_abort_missing(true);
     runner.set_migration_table_name("ledger.migrations");
@@ -70,7 +129,11 @@ async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> R
         Error::internal(format!("a migration failed: {why}"))
     })?;
     client.batch_execute("reset search_path").await?;
-    run(client, AFTER).await?;
+    if !stand.holds || !report.applied_migrations().is_empty() {
+        run(client, AFTER).await?;
+        stand.note(client).await?;
+    }
+    run(client, DATA).await?;
     let (kid, inner, outer) = sealer.key_row();
     client
         .execute("insert into sec_priv.ctx_key (kid, ipad, opad) values ($1, $2, $3) on conflict (kid) do nothing", &[&kid, &inner, &outer])

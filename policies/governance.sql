@@ -116,9 +116,9 @@ select kernel.protect('data_retention_policies',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none', read => 'view_tenant',
     write => 'manage_governance');
 select kernel.protect('legal_holds', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_governance', sec => 'r');
+    read => 'view_patient', write => 'manage_governance', sec => 'r');
 select kernel.protect('legal_hold_items', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_governance', patient => 'patient_id', sec => 'r');
+    read => 'view_patient', write => 'manage_governance', patient => 'patient_id', sec => 'r');
 select kernel.protect('break_glass_grants', 'staff=all/all audit=all/none jobs=all/all platform=all/all',
     read => 'view_audit', patient => 'patient_id', sec => 'rw');
 select kernel.protect('data_dictionary_columns', 'staff=all/none audit=all/none jobs=all/none platform=all/all',

@@ -112,7 +112,11 @@ impl Bearer {
         context.session = Some(row.try_get("session_id")?);
         context.client = client;
         context.break_glass = row.try_get("break_glass_id")?;
-        context.caps = caps.and(Caps(row.try_get("scope_caps")?));
+        let scopes = Caps(row.try_get("scope_caps")?);
+        context.caps = caps.and(scopes);
+        if plane == Plane::Staff {
+            context.part = Caps(row.try_get("part")?).and(scopes);
+        }
         if plane == Plane::Patient {
             context.subject = row.try_get("patient_id")?;
         }

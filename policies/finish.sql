@@ -49,7 +49,7 @@ grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid) to enamel_
     enamel_audit, enamel_auth, enamel_jobs, enamel_platform;
 grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, enamel_audit, enamel_platform;
 grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
-grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
+grant execute on function sec.create_child_tenant(jsonb), sec.rotate_secret(uuid, bytea, timestamptz) to enamel_staff;
 grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;
 grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
 grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;

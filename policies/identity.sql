@@ -2,7 +2,7 @@
 select kernel.protect('users',
     'staff=all/full_name,preferred_locale,phone group=all/none patient=own/full_name,preferred_locale,phone audit=all/none auth=all/all jobs=all/all platform=all/all',
     home => 'members', read => 'view_tenant', write => 'manage_users', patient => 'id',
-    secret => '{failed_login_count}', sec => 'r');
+    secret => '{failed_login_count}', sec => 'rw');
 select kernel.protect('team_members', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('user_auth_identities', 'staff=own/none patient=own/none auth=all/all jobs=all/all',
@@ -33,7 +33,7 @@ select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'lo
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     read => 'manage_integrations', write => 'manage_integrations',
-    secret => '{client_secret_hash,previous_secret_hash}', sec => 'r');
+    secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
     secret => '{code_hash,code_challenge,code_expires_at}');
@@ -46,6 +46,34 @@ create or replace trigger guard_grant before insert or update on enamel.user_rol
     for each row execute function sec.guard_grant();
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
+
+-- A client of the tenant acts as a service user of its own, which comes into being with it.
+create or replace function sec.add_service() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    -- A row the policies will refuse makes nobody.
+    if c.plane is distinct from 'staff' or c.caps & kernel.bit('manage_integrations') = 0 or new.tenant_id is distinct from c.tenant then
+        return new;
+    end if;
+    insert into enamel.users (id, email, full_name, kind, status)
+    values (gen_random_uuid(), new.client_id || '@clients.invalid', new.name, 'SERVICE', 'ACTIVE') returning id into new.service_user_id;
+    return new;
+end $$;
+create or replace trigger add_service before insert on enamel.api_clients for each row when (new.service_user_id is null)
+    execute function sec.add_service();
+-- A client's new secret; the one before it works on until then. Staff write secrets and read none.
+create or replace function sec.rotate_secret(client uuid, hash bytea, until timestamptz) returns setof enamel.api_clients language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if not coalesce(c.plane = 'staff' and c.caps & kernel.bit('manage_integrations') <> 0, false) then
+        raise exception 'a new secret needs manage_integrations' using errcode = '42501';
+    end if;
+    return query update enamel.api_clients k
+        set previous_secret_hash = k.client_secret_hash, previous_secret_expires_at = until, client_secret_hash = hash
+      where k.tenant_id = c.tenant and k.id = client returning k.*;
+end $$;
 
 -- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────
 -- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).

@@ -630,10 +630,10 @@ begin
     foreach item in array regexp_split_to_array(planes, '\s+') loop
         plane := split_part(item, '=', 1); can_read := split_part(split_part(item, '=', 2), '/', 1);
         can_write := split_part(item, '/', 2); role := 'enamel_' || plane;
-        -- What is published to linked patients, what is addressed to their login, and who looked at their chart, needs no
-        -- permission of theirs.
+        -- What is published to linked patients, what any member of staff may read, and who looked at their chart, needs no
+        -- permission of theirs: whose it is decides.
         r := case when plane in ('auth', 'jobs', 'platform')
-                    or plane in ('patient', 'share') and (can_read = 'linked' or read = 'view_audit' or patient in ('user_id', 'caller_id'))
+                    or plane in ('patient', 'share') and (can_read = 'linked' or read in ('view_tenant', 'view_audit'))
                   then 0 else kernel.bit(read) end;
         if plane = 'patient' and can_write <> 'none' and home = 'tenant' and patient not in ('user_id', 'caller_id')
            and proxy_writes is null then

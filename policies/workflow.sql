@@ -1,7 +1,7 @@
 -- Who may see and change what in workflow; planes and permissions as the model lists them.
 select kernel.protect('tasks', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'view_tenant', patient => 'patient_id', rows => 'visible_to_patient', sec => 'rw',
-    staff_rows => kernel.about_a_patient('view_patient'));
+    proxy => 'messages/', staff_rows => kernel.about_a_patient('view_patient'));
 select kernel.protect('custom_field_definitions', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_workflow', sec => 'r');
 select kernel.protect('custom_field_values', 'staff=all/all group=all/none audit=all/none jobs=all/all',

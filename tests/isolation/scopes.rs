@@ -6,10 +6,12 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+type Part = (&'static str, Option<Uuid>, Option<Uuid>);
+const OWN: Part = ("SELF", None, None);
+
 /// A clinic with two houses; each has a dentist, a patient and a visit of both.
 struct Houses {
     clinic: Clinic,
-    admin: String,
     places: [Uuid; 2],
     dentists: [Uuid; 2],
     providers: [Uuid; 2],
@@ -36,23 +38,20 @@ impl Houses {
             patients[house] = make("/patients", json!({"first_name": "Test", "last_name": format!("House {house}")})).await;
             let visit = json!({"patient_id": patients[house], "provider_id": providers[house], "location_id": places[house], "encounter_type": "EXAM"});
             visits[house] = make("/encounters", visit).await;
-            make("/patient-allergies", json!({"patient_id": patients[house], "substance": "Latex"})).await;
+            make("/patient-allergies", json!({"patient_id": patients[house], "category": "MATERIAL", "substance": "Latex"})).await;
         }
         let team = make("/teams", json!({"name": "Team", "kind": "HYGIENE"})).await;
         make("/team-members", json!({"team_id": team, "user_id": dentists[1]})).await;
-        Houses { clinic, admin, places, dentists, providers, patients, visits, team }
+        Houses { clinic, places, dentists, providers, patients, visits, team }
     }
 
-    /// A token of somebody with that role for that part; given by the administrator.
-    async fn give(&self, user: Uuid, role: &str, part: Json) -> String {
-        let world = self.clinic.world;
-        let roles = world.get(Some(&self.admin), "/roles?limit=100").await.1;
-        let of = |code: &str| roles["items"].as_array().unwrap().iter().find(|one| one["code"] == code).unwrap()["id"].clone();
-        let mut body = part;
-        (body["user_id"], body["role_id"]) = (json!(user), of(role));
-        let (status, made) = world.post(Some(&self.admin), "/user-roles", body).await;
-        assert_eq!(status, 201, "{made}");
-        world.session(user, Some(self.clinic.id)).await
+    /// A token of somebody with that role for that part: scope, place, team.
+    async fn give(&self, user: Uuid, role: &str, (scope, place, team): Part) -> String {
+        let sql = "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id, resource_scope, location_id, team_id)
+                   select $1, gen_random_uuid(), $2, tenant_id, id, $4, $5, $6 from enamel.roles where code = $3 and is_system";
+        let given = self.clinic.world.truth().await.execute(sql, &[&self.clinic.id, &user, &role, &scope, &place, &team]).await;
+        assert_eq!(given.unwrap(), 1);
+        self.clinic.world.session(user, Some(self.clinic.id)).await
     }
 
     /// The houses whose rows a list shows.
@@ -78,19 +77,19 @@ fn a_role_for_a_part_shows_that_part() {
         let houses = Houses::build(world).await;
         let (first, second) = (BTreeSet::from([0]), BTreeSet::from([1]));
         let each = |set: &BTreeSet<usize>| [set.clone(), set.clone(), set.clone()];
-        let specialist = houses.give(houses.dentists[0], "CLINICIAN", json!({"resource_scope": "SELF"})).await;
+        let specialist = houses.give(houses.dentists[0], "CLINICIAN", OWN).await;
         assert_eq!(houses.sees(&specialist).await, each(&first), "their own");
         let clerk = houses.clinic.member("API_CLIENT").await;
-        let part = json!({"resource_scope": "LOCATION", "location_id": houses.places[1]});
-        let there = houses.give(clerk, "CLINICIAN", part).await;
+        let at = |house: usize| ("LOCATION", Some(houses.places[house]), None);
+        let there = houses.give(clerk, "CLINICIAN", at(1)).await;
         assert_eq!(houses.sees(&there).await, each(&second), "of the place");
         let mate = houses.clinic.member("API_CLIENT").await;
-        let of_team = houses.give(mate, "CLINICIAN", json!({"resource_scope": "TEAM", "team_id": houses.team})).await;
+        let of_team = houses.give(mate, "CLINICIAN", ("TEAM", None, Some(houses.team))).await;
         assert_eq!(houses.sees(&of_team).await, each(&second), "of the team's dentists");
         // Two parts are both; what is for the whole stands beside them.
-        let both = houses.give(clerk, "CLINICIAN", json!({"resource_scope": "LOCATION", "location_id": houses.places[0]})).await;
+        let both = houses.give(clerk, "CLINICIAN", at(0)).await;
         assert_eq!(houses.sees(&both).await, each(&BTreeSet::from([0, 1])));
-        let desk = houses.give(houses.dentists[0], "CLINIC_STAFF", json!({"resource_scope": "ALL_LOCATIONS"})).await;
+        let desk = houses.give(houses.dentists[0], "CLINIC_STAFF", ("ALL_LOCATIONS", None, None)).await;
         let [patients, visits, allergies] = houses.sees(&desk).await;
         assert_eq!((patients.len(), visits, allergies), (2, first.clone(), first), "the desk sees patients, and no chart");
     });
@@ -100,11 +99,11 @@ fn a_role_for_a_part_shows_that_part() {
 fn a_part_is_changed_within_its_bounds() {
     world::with(async |world| {
         let houses = Houses::build(world).await;
-        let token = houses.give(houses.dentists[0], "CLINICIAN", json!({"resource_scope": "SELF"})).await;
+        let token = houses.give(houses.dentists[0], "CLINICIAN", OWN).await;
         let [mine, theirs] = houses.patients.map(|id| format!("/patients/{id}"));
         assert_eq!(world.patch(&token, &mine, 1, json!({"first_name": "Changed"})).await.0, 200);
         assert_eq!(world.patch(&token, &theirs, 1, json!({"first_name": "Changed"})).await.0, 404);
-        let allergy = |patient: Uuid| json!({"patient_id": patient, "substance": "Nickel"});
+        let allergy = |patient: Uuid| json!({"patient_id": patient, "category": "MATERIAL", "substance": "Nickel"});
         assert_eq!(world.post(Some(&token), "/patient-allergies", allergy(houses.patients[0])).await.0, 201);
         assert_eq!(world.post(Some(&token), "/patient-allergies", allergy(houses.patients[1])).await.0, 403);
         // A new patient is theirs by being named so, and nobody's otherwise.

@@ -31,7 +31,7 @@ fn attacks() -> Vec<Attack> {
         staff("43 another's patient taken over", "update booking set provider = 'me' where provider = 'another'", accepted,
             format!("update enamel.patients set primary_provider_id = '{}' where id = '{patient}'", NORTH.id("providers")), "="),
         staff("43 a note planted in another's chart", "insert into booking values (current_setting('app.tenant_id')::uuid, 'another', 'there', 'planted')", accepted,
-            format!("insert into enamel.patient_allergies (tenant_id, id, patient_id, substance) values ('{tenant}', gen_random_uuid(), '{patient}', 'x')"), "42501"),
+            format!("insert into enamel.patient_allergies (tenant_id, id, patient_id, category, substance) values ('{tenant}', gen_random_uuid(), '{patient}', 'OTHER', 'x')"), "42501"),
         staff("43 a visit given away and kept in sight", "update booking set provider = 'another' where provider = 'me' returning note", rows,
             format!("update enamel.encounters set provider_id = '{}', location_id = '{}' where id = '{}'", STRANGER.id("providers"), STRANGER.id("locations"), NORTH.id("encounters")), "42501"),
         staff("44 the same role throughout", "insert into session_key values ('mine')", accepted, grant("ALL_LOCATIONS"), "42501"),

@@ -188,6 +188,14 @@ begin
            and (p.valid_until is null or p.valid_until > now())
            and case when proxy is null then sec.proxy_caps(p.scopes) & cap = cap else proxy = any (p.scopes) end
            and (c.subject is null or p.patient_id = c.subject);
+    -- Whoever has opened a share: its one chart, with what it names, as long as share, link and visit last.
+    elsif c.scope = 'share' and c.caps & cap = cap then return query
+        select s.tenant_id, s.patient_id from enamel.share_visits v
+          join enamel.share_links l on l.tenant_id = v.tenant_id and l.id = v.link_id and l.revoked_at is null
+          join enamel.record_shares s on s.tenant_id = l.tenant_id and s.id = l.share_id
+         where v.tenant_id = c.tenant and v.id = c.session and v.expires_at > now() and s.id = c.subject
+           and s.revoked_at is null and s.valid_from <= now() and s.valid_until > now()
+           and (select coalesce(bit_or(kernel.bit(p)), 0) from unnest(s.permissions) p where p = any (kernel.permissions())) & cap = cap;
     end if;
 end $$;
 
@@ -213,7 +221,7 @@ begin
                and cap & kernel.clinical() = 0
                and (cap = 0 or exists (select from unnest(m.permissions) p
                                         where 1::bigint << (array_position(kernel.permissions(), p) - 1) = cap)));
-        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c, null) h);
+        when 'patient', 'share' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c, null) h);
         else return null;
     end case;
 end $$;

@@ -34,6 +34,7 @@ begin
        and not exists (select from enamel.refresh_tokens o where o.replaced_by_id = r.id);
     get diagnostics n = row_count; swept := swept + n;
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.share_visits where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     perform sec.lapse();
     return swept;
 end $$;

@@ -54,7 +54,10 @@ pub static MAKE_LINK: Operation = step(
     ],
     Gives::Object(
         "ShareLink",
-        &[Field::uuid("id").required(), Field::text("token").shown_once().doc("to be handed on in the body of a request, never in an address")],
+        &[
+            Field::uuid("id").required(),
+            Field::text("token").shown_once().doc("to be handed on in the body of a request, never in an address"),
+        ],
     ),
     Run::Inside(|scope, call| Box::pin(make_link(scope, call))),
 );

@@ -2,11 +2,11 @@
 //! what a provider says opens its own tenant alone.
 
 use super::browser::{self, Cookie};
-use super::{grant, role};
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
 use super::service::Service;
 use super::sign_in_pages::{self, Flow, ROOT};
+use super::{grant, role};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Outcome};
 use crate::kernel::audit_store;

@@ -33,8 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share];
+    pub const ALL: [Self; 7] = [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {

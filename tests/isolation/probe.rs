@@ -242,9 +242,10 @@ async fn part(session: &Session, own: &Context, targets: &[&Target], columns: &[
         return Vec::new();
     }
     let context = Context { caps: Caps::NONE, part: own.caps, ..own.clone() };
-    let each = targets.iter().zip(columns).flat_map(|(target, column)| {
-        [target.read(), target.own.clone(), target.stranger.clone(), target.blindly(column)]
-    });
+    let each = targets
+        .iter()
+        .zip(columns)
+        .flat_map(|(target, column)| [target.read(), target.own.clone(), target.stranger.clone(), target.blindly(column)]);
     let answers = run(session, &session.seal(&context), &each.collect::<Vec<_>>()).await;
     let line = |answers: &[String]| {
         let (own, stranger) = (yes(&answers[1]), yes(&answers[2]));

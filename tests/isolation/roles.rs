@@ -3,6 +3,7 @@
 //! asserted besides, in the words of the requirements.
 
 mod http;
+mod promises;
 
 use super::arena::{Arena, NORTH, PLATFORM, STRANGER, Set};
 use super::probe;
@@ -143,7 +144,9 @@ impl Stage {
         for sql in [
             format!("update enamel.users set status = 'ACTIVE', kind = 'HUMAN' where id = '{user}'"),
             format!("update enamel.tenants set status = 'ACTIVE' where id = '{tenant}'"),
-            format!("update enamel.user_tenants set status = 'ACTIVE', user_type = '{kind}' where tenant_id = '{tenant}' and user_id = '{user}'"),
+            format!(
+                "update enamel.user_tenants set status = 'ACTIVE', user_type = '{kind}' where tenant_id = '{tenant}' and user_id = '{user}'"
+            ),
             format!(
                 "update enamel.user_roles g set role_tenant_id = o.tenant_id, role_id = o.id, resource_scope = 'ALL_LOCATIONS',
                         valid_from = null, valid_until = null from enamel.roles o
@@ -190,7 +193,9 @@ fn reading(plan: &Plan) -> String {
     let (name, shape) = (&plan.shape.name, &plan.shape);
     let tenant = if shape.has("tenant_id") { "and l.tenant_id = x.tenant_id" } else { "" };
     match shape.has("id") {
-        true => format!("?select string_agg(distinct l.label, ' ') from enamel.{name} x join probe.label l on l.rel = '{name}' and l.id = x.id {tenant}"),
+        true => format!(
+            "?select string_agg(distinct l.label, ' ') from enamel.{name} x join probe.label l on l.rel = '{name}' and l.id = x.id {tenant}"
+        ),
         false => format!("?select case when exists (select from enamel.{name}) then 'north.own platform.own' end"),
     }
 }
@@ -298,99 +303,6 @@ fn text(matrix: &Matrix) -> String {
     text
 }
 
-// ── What the requirements say in words ───────────────────────────────────────────────────────────────────────────
-
-/// What a table's comment says of its rows, and whether a plane may read whose they are.
-struct Nature {
-    phi: bool,
-    patient: bool,
-    /// The same for patients.
-    to_patients: bool,
-}
-
-async fn natures(truth: &Client) -> BTreeMap<String, Nature> {
-    let sql = "select c.relname::text, coalesce(obj_description(c.oid), '') like '%Sensitivity: phi%',
-                      exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'patient_id'
-                                 and has_column_privilege('enamel_staff', c.oid, a.attnum, 'select')),
-                      exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'patient_id'
-                                 and has_column_privilege('enamel_patient', c.oid, a.attnum, 'select'))
-                 from pg_class c where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p')";
-    let rows = truth.query(sql, &[]).await.unwrap();
-    rows.iter().map(|row| (row.get(0), Nature { phi: row.get(1), patient: row.get(2), to_patients: row.get(3) })).collect()
-}
-
-/// What the front desk and auditors do not read: what is written about a patient's health. (`fhir_extras` are sealed, and opened
-/// beside the record they belong to.)
-const CLINICAL: &[&str] = &[
-    "encounters",
-    "encounter_diagnoses",
-    "clinical_notes",
-    "clinical_note_amendments",
-    "vital_signs",
-    "patient_conditions",
-    "patient_medications",
-    "patient_allergies",
-    "patient_social_history",
-    "medical_records",
-    "medical_record_files",
-    "chart_entries",
-    "tooth_chart_snapshots",
-    "perio_exams",
-    "perio_tooth_findings",
-    "perio_measurements",
-    "documents",
-    "received_documents",
-    "imaging_studies",
-    "imaging_series",
-    "imaging_objects",
-    "image_annotations",
-    "files",
-    "ai_predictions",
-    "ai_ground_truth",
-    "ai_review_events",
-    "ai_outcome_links",
-    "fhir_resources",
-];
-/// More that an auditor's mandate never shows.
-const TOLD: &[&str] = &["treatment_plans", "treatment_plan_items", "procedures", "referrals", "referral_files", "messages", "conversations"];
-
-/// Of the tables about patients, what a payer's analyst works with.
-fn is_of_claims(table: &str) -> bool {
-    ["claim", "remittance", "eligibility_checks", "fee_schedule"].iter().any(|start| table.starts_with(start))
-}
-
-fn broken(matrix: &Matrix, natures: &BTreeMap<String, Nature>) -> Vec<String> {
-    let mut broken = Vec::new();
-    for (table, rights) in matrix {
-        let nature = &natures[table];
-        let reads = |column: &str| rights[column].some('R');
-        let changes = |column: &str| ['C', 'U', 'D'].into_iter().any(|command| rights[column].all(command));
-        let mut must_not = |sentence: &str, wrong: bool| {
-            if wrong {
-                broken.push(format!("{sentence}: {table}"));
-            }
-        };
-        let clinical = CLINICAL.contains(&table.as_str());
-        must_not("the front desk reads clinical content", clinical && reads("desk"));
-        must_not("an auditor reads clinical content", (clinical || TOLD.contains(&table.as_str())) && reads("auditor"));
-        must_not("an auditor changes something", changes("auditor"));
-        must_not("a data scientist reads something identified", (nature.phi || nature.patient) && rights["science"].all('R') && table != "research_dataset_members");
-        must_not("a data scientist changes a record", changes("science") && nature.phi);
-        must_not("a payer's analyst reads more than claims", (nature.phi || nature.patient) && rights["payer"].all('R') && !is_of_claims(table));
-        must_not("a payer's analyst changes a record", changes("payer") && nature.phi);
-        must_not("a developer reads patient data", nature.patient && rights["developer"].all('R'));
-        must_not("the platform's administrator reads clinical content", clinical && reads("platform"));
-        must_not("somebody without a permission reads everybody's rows", rights["program"].all('R'));
-        for person in PEOPLE.iter().filter(|person| matches!(person.who, Who::Proxy(_) | Who::Patient)) {
-            must_not("a patient sees another's row", nature.to_patients && rights[person.column].all('R'));
-            must_not("a patient changes another's row", changes(person.column));
-            // What the patient cannot see themselves, nobody sees for them.
-            must_not("a proxy sees more than the patient", reads(person.column) && !reads("patient"));
-        }
-    }
-    broken
-}
-
 #[test]
 fn every_role_may_what_the_golden_file_says() {
     world::with(async |world| {
@@ -408,7 +320,7 @@ fn every_role_may_what_the_golden_file_says() {
             let changed: Vec<&str> = text.lines().filter(|line| !GOLDEN.lines().any(|golden| golden == *line)).collect();
             assert!(text == GOLDEN, "roles changed (ENAMEL_GOLDEN=write accepts them):\n{}", changed.join("\n"));
         }
-        let broken = broken(&matrix, &natures(&stage.truth).await);
+        let broken = promises::broken(&matrix, &stage.truth).await;
         assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
         let wrong = http::compare(&stage, world, &matrix).await;
         assert!(wrong.is_empty(), "{} answers over HTTP differ:\n{}", wrong.len(), wrong.join("\n"));

@@ -32,9 +32,11 @@ impl Houses {
         let (mut places, mut dentists, mut providers, mut patients, mut visits) =
             ([Uuid::nil(); 2], [Uuid::nil(); 2], [Uuid::nil(); 2], [Uuid::nil(); 2], [Uuid::nil(); 2]);
         for house in 0..2 {
-            places[house] = make("/locations", json!({"name": format!("House {house}"), "country": "DE", "time_zone": "Europe/Berlin"})).await;
+            places[house] =
+                make("/locations", json!({"name": format!("House {house}"), "country": "DE", "time_zone": "Europe/Berlin"})).await;
             dentists[house] = clinic.member("API_CLIENT").await;
-            providers[house] = make("/providers", json!({"full_name": "Dr. Test", "specialty": "General", "user_id": dentists[house]})).await;
+            providers[house] =
+                make("/providers", json!({"full_name": "Dr. Test", "specialty": "General", "user_id": dentists[house]})).await;
             patients[house] = make("/patients", json!({"first_name": "Test", "last_name": format!("House {house}")})).await;
             let visit = json!({"patient_id": patients[house], "provider_id": providers[house], "location_id": places[house], "encounter_type": "EXAM"});
             visits[house] = make("/encounters", visit).await;

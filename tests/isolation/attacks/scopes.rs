@@ -23,21 +23,73 @@ fn attacks() -> Vec<Attack> {
     vec![
         staff("42 another's visit", naive, rows, format!("select id from enamel.encounters where id = '{visit}'"), "="),
         staff("42 another's patient", naive, rows, format!("select id from enamel.patients where id = '{patient}'"), "="),
-        staff("42 what is written of them", naive, rows, format!("select id from enamel.clinical_notes where patient_id = '{patient}'"), "="),
-        staff("42 their allergies, where no provider stands", naive, rows, format!("select id from enamel.patient_allergies where patient_id = '{patient}'"), "="),
+        staff(
+            "42 what is written of them",
+            naive,
+            rows,
+            format!("select id from enamel.clinical_notes where patient_id = '{patient}'"),
+            "=",
+        ),
+        staff(
+            "42 their allergies, where no provider stands",
+            naive,
+            rows,
+            format!("select id from enamel.patient_allergies where patient_id = '{patient}'"),
+            "=",
+        ),
         staff("42 the log of all changes", naive, rows, format!("select id from enamel.change_log where patient_id = '{patient}'"), "="),
         staff("42 a record's history", naive, rows, format!("select count(*) from sec.history('patients', '{patient}', null, 50)"), "=0"),
-        staff("42 words of another's notes", naive, rows, format!("select count(*) from enamel.messages where patient_id = '{patient}'"), "=0"),
-        staff("43 another's patient taken over", "update booking set provider = 'me' where provider = 'another'", accepted,
-            format!("update enamel.patients set primary_provider_id = '{}' where id = '{patient}'", NORTH.id("providers")), "="),
-        staff("43 a note planted in another's chart", "insert into booking values (current_setting('app.tenant_id')::uuid, 'another', 'there', 'planted')", accepted,
-            format!("insert into enamel.patient_allergies (tenant_id, id, patient_id, category, substance) values ('{tenant}', gen_random_uuid(), '{patient}', 'OTHER', 'x')"), "42501"),
-        staff("43 a visit given away and kept in sight", "update booking set provider = 'another' where provider = 'me' returning note", rows,
-            format!("update enamel.encounters set provider_id = '{}', location_id = '{}' where id = '{}'", STRANGER.id("providers"), STRANGER.id("locations"), NORTH.id("encounters")), "42501"),
+        staff(
+            "42 words of another's notes",
+            naive,
+            rows,
+            format!("select count(*) from enamel.messages where patient_id = '{patient}'"),
+            "=0",
+        ),
+        staff(
+            "43 another's patient taken over",
+            "update booking set provider = 'me' where provider = 'another'",
+            accepted,
+            format!("update enamel.patients set primary_provider_id = '{}' where id = '{patient}'", NORTH.id("providers")),
+            "=",
+        ),
+        staff(
+            "43 a note planted in another's chart",
+            "insert into booking values (current_setting('app.tenant_id')::uuid, 'another', 'there', 'planted')",
+            accepted,
+            format!(
+                "insert into enamel.patient_allergies (tenant_id, id, patient_id, category, substance) values ('{tenant}', gen_random_uuid(), '{patient}', 'OTHER', 'x')"
+            ),
+            "42501",
+        ),
+        staff(
+            "43 a visit given away and kept in sight",
+            "update booking set provider = 'another' where provider = 'me' returning note",
+            rows,
+            format!(
+                "update enamel.encounters set provider_id = '{}', location_id = '{}' where id = '{}'",
+                STRANGER.id("providers"),
+                STRANGER.id("locations"),
+                NORTH.id("encounters")
+            ),
+            "42501",
+        ),
         staff("44 the same role throughout", "insert into session_key values ('mine')", accepted, grant("ALL_LOCATIONS"), "42501"),
         staff("44 the same role in part", "insert into session_key values ('mine')", accepted, grant("SELF"), "42501"),
-        staff("44 settings of the whole tenant", "insert into session_key values ('mine')", accepted, "update enamel.tenant_settings set updated_at = now()".into(), "="),
-        staff("44 a colleague's name", "insert into session_key values ('mine')", accepted, "update enamel.users set full_name = 'x'".into(), "="),
+        staff(
+            "44 settings of the whole tenant",
+            "insert into session_key values ('mine')",
+            accepted,
+            "update enamel.tenant_settings set updated_at = now()".into(),
+            "=",
+        ),
+        staff(
+            "44 a colleague's name",
+            "insert into session_key values ('mine')",
+            accepted,
+            "update enamel.users set full_name = 'x'".into(),
+            "=",
+        ),
     ]
 }
 

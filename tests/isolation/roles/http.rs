@@ -95,7 +95,8 @@ impl Visitor<'_> {
 
     async fn version(&self, table: &Table, set: Set) -> i64 {
         let tenant = if table.has_tenant() { format!("tenant_id = '{}' and", set.tenant_id()) } else { String::new() };
-        let sql = format!("select (to_jsonb(r) ->> 'version')::bigint from enamel.{} r where {tenant} id = '{}'", table.name, set.id(table.name));
+        let sql =
+            format!("select (to_jsonb(r) ->> 'version')::bigint from enamel.{} r where {tenant} id = '{}'", table.name, set.id(table.name));
         let row = self.stage.truth.query_opt(&sql, &[]).await.unwrap();
         row.and_then(|row| row.get::<_, Option<i64>>(0)).unwrap_or(1)
     }
@@ -113,7 +114,8 @@ impl Visitor<'_> {
 
 /// One field a PATCH may name, with the value it has.
 fn changeable(table: &Table, body: &Map<String, Json>) -> Option<(String, Json)> {
-    let field = table.fields.iter().find(|field| field.access == Access::Write && field.computed.is_none() && body.contains_key(field.name))?;
+    let field =
+        table.fields.iter().find(|field| field.access == Access::Write && field.computed.is_none() && body.contains_key(field.name))?;
     Some((field.name.to_owned(), body[field.name].clone()))
 }
 
@@ -123,7 +125,8 @@ async fn bodies(admin: &Visitor<'_>) -> Bodies {
         let path = format!("{}/{}", table.path, NORTH.id(table.name));
         let (_, record) = admin.ask(Method::GET, &path, 0, None).await;
         let given = table.fields.iter().filter(|field| matches!(field.access, Access::Write | Access::Fixed) && field.computed.is_none());
-        let body = given.filter_map(|field| Some((field.name.to_owned(), record.get(field.name).filter(|value| !value.is_null())?.clone())));
+        let body =
+            given.filter_map(|field| Some((field.name.to_owned(), record.get(field.name).filter(|value| !value.is_null())?.clone())));
         bodies.insert(table.name, body.collect());
     }
     bodies

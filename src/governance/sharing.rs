@@ -9,6 +9,7 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::{Field, Value};
 use crate::sql;
@@ -122,8 +123,8 @@ async fn open_link(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let none = || Error::new(&error::NOT_FOUND).detail("This link does not open.");
     let origin = caller.context.origin.as_ref().and_then(|origin| origin.ip);
-    Service::of(&caller.kernel)?.throttle.admit("a share link", origin)?;
     let link = Token::parse(Kind::ShareLink, call.text("token").unwrap_or_default()).ok_or_else(none)?;
+    Service::of(&caller.kernel)?.throttle.admit(&hex(link.hash().as_bytes()), origin)?;
     let visit = Token::new(Kind::Share)?;
     let birth_date = match call.value("birth_date") {
         Some(Value::Date(date)) => Some(*date),

@@ -25,7 +25,8 @@ impl Stage {
         stage
     }
     async fn share(&self, patient: Uuid, permissions: Json) -> String {
-        let body = json!({"patient_id": patient, "grantee_tenant_id": self.tenant, "permissions": permissions,
+        let grantee = self.world.tenant("SOLO_PRACTICE", None).await.id;
+        let body = json!({"patient_id": patient, "grantee_tenant_id": grantee, "permissions": permissions,
                           "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2099-01-01T00:00:00Z"});
         let (status, made) = self.world.post(Some(&self.admin), "/record-shares", body).await;
         assert_eq!(status, 201, "{made}");

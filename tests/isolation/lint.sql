@@ -78,6 +78,9 @@ v(level, rule, object) as (
    where x.roles && people.planes and x.e !~ what
      and exists (select from expression y where y.polrelid = x.polrelid and y.roles && people.planes and y.e ~ what and y.e !~ '^SELECT')
      and x.e !~ '^SELECT'
+ union all select 'ERROR', 'R21g a change by staff that forgets the part it is for, which its sibling asks', relname || '.' || polname from expression x
+   where roles && array['enamel_staff'] and polcmd in ('a', 'w') and e !~ 'sec\.whole'
+     and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.polcmd in ('a', 'w') and y.e ~ 'sec\.whole' and y.e !~ '^id=')
  union all select 'ERROR', 'R21f a login''s rows about patients without the pair check', relname || '.' || polname from expression x
    where roles && array['enamel_patient'] and relname not in ('sessions', 'oauth_authorizations') and e ~ 'sec\.actor' and e !~ 'sec\.pairs'
      and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')

@@ -21,9 +21,9 @@ struct Mutant {
     what: String,
     loosen: String,
     restore: String,
-    /// The check of an UPDATE, whose columns no plane is granted, and the share plane, which sees nothing before there are
-    /// shares, and the two equal halves of a policy that asks for the plane alone: no statement can show the difference, the
-    /// lint must.
+    /// The check of an UPDATE, whose columns no plane is granted; what is asked of a row beside its tenant; the share plane, which
+    /// sees nothing before there are shares; and the two equal halves of a policy that asks for the plane alone: no statement
+    /// can show the difference, the lint must.
     by_grants: bool,
 }
 
@@ -81,6 +81,7 @@ async fn mutants(truth: &Client) -> Vec<Mutant> {
                     restore: alter(&expression),
                     by_grants: cmd == "UPDATE" && keyword == "with check"
                         || plane == Plane::Share
+                        || ["sec.known(", "sec.untold(", "user_id IS NULL"].iter().any(|asked| dropped.contains(asked))
                         || cmd == "UPDATE" && expression.contains("sec.everything"),
                 });
             }

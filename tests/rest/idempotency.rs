@@ -290,6 +290,7 @@ fn keys_hold_for_all_but_what_only_looks() {
             "exportAuditEvents",
             "findSlots",
             "matchPatients",
+            "openShareLink",
             "refreshSession",
             "searchClinicalNotes",
             "searchMessages",

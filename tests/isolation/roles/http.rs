@@ -73,7 +73,7 @@ impl Visitor<'_> {
                 note("patches", rights.some('U'), status);
             }
         }
-        if table.verbs.contains(&Verb::Delete) {
+        if table.verbs.contains(&Verb::Delete) && table.soft_delete {
             let (status, _) = self.ask(Method::DELETE, &one(own), self.version(table, own).await, None).await;
             self.restore(table, own).await;
             if !self.fits(rights.some('D'), status) {

@@ -81,6 +81,7 @@ async fn mutants(truth: &Client) -> Vec<Mutant> {
                     restore: alter(&expression),
                     by_grants: cmd == "UPDATE" && keyword == "with check"
                         || plane == Plane::Share
+                        || expression.contains("sec.actor(") && dropped.contains("pair")
                         || ["sec.known(", "sec.untold(", "user_id IS NULL"].iter().any(|asked| dropped.contains(asked))
                         || cmd == "UPDATE" && expression.contains("sec.everything"),
                 });

@@ -136,8 +136,9 @@ pub async fn compare(stage: &Stage, world: &World, matrix: &Matrix) -> Vec<Strin
     for person in PEOPLE {
         let visitor = visitor(person).await;
         let mut visits = Vec::new();
-        // A view is its tables.
-        for table in domains::tables().filter(|table| matrix.contains_key(table.name)) {
+        // A view is its tables, and the platform's own tenant is no row of the arena's making.
+        let its_own = |table: &Table| person.column == "platform" && table.name == "tenants";
+        for table in domains::tables().filter(|table| matrix.contains_key(table.name) && !its_own(table)) {
             visits.push(visitor.visit(table, matrix[table.name][person.column], &bodies[table.name]));
         }
         wrong.extend(stream::iter(visits).buffer_unordered(AT_ONCE).concat().await);

@@ -8,7 +8,7 @@ select kernel.protect('integration_credentials', 'staff=all/all audit=all/none j
 select kernel.protect('external_ids', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_integrations');
 select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'manage_integrations', write => 'manage_integrations');
+    read => 'manage_integrations', write => 'manage_integrations', sec => 'r');
 select kernel.protect('sync_job_logs', 'staff=all/none audit=all/none jobs=all/create',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('export_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none',
@@ -47,6 +47,29 @@ select kernel.moves('webhook_deliveries', 'status', '{
 select kernel.freeze('integration_credentials', $$old.status <> 'ACTIVE'$$, 'Add a new credential.', '{deleted_at,delete_reason}');
 select kernel.freeze_with('integration_credentials', 'integration_id', 'tenant_integrations', $$p.status = 'DISABLED'$$,
     'Connect the system anew.', '{status,deleted_at,delete_reason}');
+
+-- Imports of codes that wait, and those whose server went away; whoever orders one may manage codes.
+create or replace function sec.imports_due() returns table (tenant_id uuid, id uuid) language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select j.tenant_id, j.id from enamel.sync_jobs j
+        where j.job_type = 'FILE_IMPORT' and j.params ? 'target'
+          and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes')
+        order by j.created_at limit 100;
+end $$;
+grant execute on function sec.imports_due() to enamel_jobs;
+create or replace function kernel.guard_import() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if new.params ? 'target' and current_user = 'enamel_staff' then
+        raise exception 'codes are imported by the operation' using errcode = '23514', table = 'sync_jobs',
+            constraint = 'sync_jobs_params_check';
+    end if;
+    return new;
+end $$;
+create or replace trigger guard_import before insert or update of params on enamel.sync_jobs for each row
+    when (new.job_type = 'FILE_IMPORT') execute function kernel.guard_import();
 
 -- Who asked for an export is the caller, whatever they send.
 create or replace function kernel.requested_by_caller() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$

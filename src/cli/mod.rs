@@ -2,6 +2,7 @@
 mod audit;
 pub mod data_schema;
 mod demo;
+mod import;
 mod openapi;
 mod secrets;
 mod serve;
@@ -34,6 +35,9 @@ enum Command {
     /// Exports and proves audit logs
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Loads a tenant's own licensed codes
+    #[command(subcommand)]
+    Import(import::Import),
     /// Writes what is generated under openapi/
     Openapi,
 }
@@ -87,6 +91,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Serve(at) => serve::serve(at.config.as_deref()).await?,
         Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
         Command::Audit(audit) => return audit::run(audit).await,
+        Command::Import(import) => import::run(import).await?,
         Command::Openapi => openapi::write(std::path::Path::new("openapi"))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none 
 select kernel.protect('sync_job_logs', 'staff=all/none audit=all/none jobs=all/create',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('export_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none',
-    read => 'manage_governance', write => 'manage_governance');
+    read => 'manage_governance', write => 'manage_governance', sec => 'r');
 select kernel.protect('fhir_resources',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     patient => 'patient_id');
@@ -60,16 +60,19 @@ begin
         order by j.created_at limit 100;
 end $$;
 grant execute on function sec.imports_due() to enamel_jobs;
-create or replace function kernel.guard_import() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- Such an order is given by its operation, which asks for the right permission; never by a row alone.
+create or replace function kernel.by_operation() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    if new.params ? 'target' and current_user = 'enamel_staff' then
-        raise exception 'codes are imported by the operation' using errcode = '23514', table = 'sync_jobs',
-            constraint = 'sync_jobs_params_check';
+    if new.params ? tg_argv[0] and current_user = 'enamel_staff' then
+        raise exception 'an operation orders this' using errcode = '23514', table = tg_table_name,
+            constraint = tg_table_name || '_params_check';
     end if;
     return new;
 end $$;
-create or replace trigger guard_import before insert or update of params on enamel.sync_jobs for each row
-    when (new.job_type = 'FILE_IMPORT') execute function kernel.guard_import();
+create or replace trigger by_operation before insert or update of params on enamel.sync_jobs for each row
+    execute function kernel.by_operation('target');
+create or replace trigger by_operation before insert or update of params on enamel.export_jobs for each row
+    execute function kernel.by_operation('dataset_id');
 
 -- Who asked for an export is the caller, whatever they send.
 create or replace function kernel.requested_by_caller() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -50,6 +50,9 @@ pub struct Up {
     /// Of the API; the three after it are used for probes, sign-in and the object store
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// A demo world of people alone, without their week
+    #[arg(long)]
+    plain: bool,
 }
 
 #[derive(Args)]

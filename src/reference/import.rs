@@ -1,10 +1,11 @@
 //! A tenant's own licensed codes, from its own file (catalogue 15.09, C-N). Nothing of it is seen by any other tenant.
 
 use super::code_system::CODE_SYSTEM;
-use super::load::{Bell, Order, Target, licensed};
+use super::load::{Order, Target, licensed};
 use crate::imaging::{access, media};
 use crate::integrations::sync_job::SYNC_JOB;
 use crate::kernel::Caller;
+use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
@@ -85,8 +86,6 @@ pub async fn queue(caller: &Caller, server: &Context, order: &Order, file: Uuid)
         .set(&SYNC_JOB, "params", Value::Json(serde_json::to_value(order).map_err(Error::internal)?))?;
     let job = store::insert(&mut scope, &SYNC_JOB, &draft, &caller.kernel.keys).await?;
     scope.commit().await?;
-    if let Some(bell) = caller.kernel.services.get::<Bell>() {
-        bell.0.notify_one();
-    }
+    Bell::of(&caller.kernel).ring();
     Ok(job)
 }

@@ -17,7 +17,6 @@ use crate::sql;
 use bytes::{Buf, Bytes};
 use serde_json::{Map, Value as Json, json};
 use std::io::Read;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -142,10 +141,6 @@ impl Target {
         }
     }
 }
-
-/// Rung when an import was ordered.
-#[derive(Clone, Default)]
-pub struct Bell(pub Arc<tokio::sync::Notify>);
 
 /// Why an import ended without its codes.
 enum Stop {

@@ -5,7 +5,9 @@
 use crate::governance::unfinished::tell_aborted;
 use crate::governance::{anchor_copies, retention};
 use crate::imaging::sweep::abandoned_uploads;
+use crate::ai::deidentify;
 use crate::kernel::Kernel;
+use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
@@ -18,7 +20,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
-const IMPORTS_EVERY: Duration = Duration::from_secs(10);
+const LOOKS_EVERY: Duration = Duration::from_secs(10);
 /// Days that expired tokens stay for the security log to be read beside them.
 const KEPT_DAYS: f64 = 7.0;
 /// How long an announced upload may take to be completed; its links can be renewed as often as needed until then.
@@ -41,7 +43,7 @@ pub struct Worker {
 impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
-        let imports = tokio::spawn(imports(kernel.clone(), stopped.clone()));
+        let ordered = tokio::spawn(ordered(kernel.clone(), stopped.clone()));
         let rounds = tokio::spawn(async move {
             let mut billed = None;
             loop {
@@ -67,7 +69,7 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, tasks: [imports, rounds] }
+        Worker { stop, tasks: [ordered, rounds] }
     }
 
     pub async fn stop(self) {
@@ -80,15 +82,18 @@ impl Worker {
     }
 }
 
-/// Imports of codes begin when they are ordered; what was taken up again or left behind is found soon after.
-async fn imports(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
-    let bell = kernel.services.get::<load::Bell>().cloned().unwrap_or_default();
+/// Imports and research data begin when they are ordered; what was taken up again or left behind is found soon after.
+async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
+    let bell = Bell::of(&kernel);
     loop {
         let round = async {
             // Nobody rang for so long: look.
-            let _ = tokio::time::timeout(IMPORTS_EVERY, bell.0.notified()).await;
+            let _ = tokio::time::timeout(LOOKS_EVERY, bell.0.notified()).await;
             if let Err(failure) = load::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for imports of codes");
+            }
+            if let Err(failure) = deidentify::carry_on(&kernel).await {
+                tracing::warn!(error = %failure, "Could not look for research data that waits");
             }
         };
         tokio::select! {

@@ -168,14 +168,22 @@ fn an_import_can_be_cancelled_and_taken_up_again_and_only_the_operation_orders_o
         let again = record(run(&staff, "resumeSyncJob", Some(failed.id), json!({})).await.unwrap());
         assert_eq!(counts(&ended(&clinic, again.id).await), (Some("SUCCEEDED"), 1, 0, 0));
 
-        // A long file, stopped while it runs: nothing of it stays.
+        // Stopped while it waits for a row somebody else holds: nothing of it stays.
         let many: String = (0..3_000).map(|nth| format!("T{nth:04},Code {nth}\n")).collect();
         let long = csv(&clinic, &format!("code,display\n{many}")).await;
+        let mut truth = world.truth().await;
+        let held = truth.transaction().await.unwrap();
+        held.execute("select from enamel.code_systems where id = $1 for update", &[&system]).await.unwrap();
         let job = record(run(&staff, "importCodeSystem", Some(system), json!({"file_id": long, "version": "1"})).await.unwrap());
+        while read(&staff, &SYNC_JOB, job.id).await.unwrap().text("cursor") != Some("checked 3000") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let stopped = record(run(&staff, "cancelSyncJob", Some(job.id), json!({})).await.unwrap());
+        held.commit().await.unwrap();
         assert_eq!(stopped.text("status"), Some("CANCELLED"));
         assert_eq!(ended(&clinic, job.id).await.text("status"), Some("CANCELLED"));
         assert_eq!(count(&clinic, "code_values", "code like 'T%'").await, 0);
-        assert_eq!(counts(&import(&clinic, system, "1", long).await.unwrap()), (Some("SUCCEEDED"), 3_000, 1, 0));
+        let whole = import(&clinic, system, "1", long).await.unwrap();
+        assert_eq!(counts(&whole), (Some("SUCCEEDED"), 3_000, 1, 0), "{:?}", whole.text("error_details"));
     });
 }

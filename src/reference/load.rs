@@ -16,6 +16,7 @@ use crate::kernel::table::{Record, Table, store};
 use crate::sql;
 use bytes::{Buf, Bytes};
 use serde_json::{Map, Value as Json, json};
+use std::collections::HashSet;
 use std::io::Read;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -61,12 +62,10 @@ sql! {
                is distinct from (excluded.display, excluded.definition, excluded.parent_code, excluded.properties,
                excluded.effective_from, excluded.effective_to, excluded.is_active)
         returning v.version = 1";
-    /// $1 tenant, $2 system in that version, $3 every code of the file. A part at a time.
-    RETIRE_VALUES(UUID, UUID, TEXT_ARRAY) = "
-        update code_values v set is_active = false
-          from (select x.id from code_values x where x.tenant_id = $1 and x.code_system_id = $2 and x.is_active
-                   and not exists (select from unnest($3) g(code) where g.code = x.code) limit 5000) gone
-         where v.tenant_id = $1 and v.id = gone.id";
+    /// $1 tenant, $2 system in that version: codes that can be chosen.
+    CHOSEN_VALUES(UUID, UUID) = "select id, code from code_values where tenant_id = $1 and code_system_id = $2 and is_active";
+    /// $1 tenant, $2 codes.
+    RETIRE_VALUES(UUID, UUID_ARRAY) = "update code_values set is_active = false where tenant_id = $1 and id = any ($2)";
     /// $1 tenant, $2 system (its code is the catalogue's), $3 codes, $4 edition.
     KEEP_ENTRIES(UUID, UUID, JSONB, TEXT) = "
         insert into procedure_catalog as v (tenant_id, id, code_system, code, code_version, description, is_custom, category, tooth_rule,
@@ -90,15 +89,12 @@ sql! {
                 excluded.surface_rule, excluded.default_duration_minutes, excluded.default_fee_minor, excluded.currency,
                 excluded.effective_from, excluded.effective_to, excluded.is_active)
         returning v.version = 1";
-    /// As above, of the edition; $5 true: of every other edition too.
-    RETIRE_ENTRIES(UUID, UUID, TEXT_ARRAY, TEXT, BOOL) = "
-        update procedure_catalog v set is_active = false
-          from (select x.id from procedure_catalog x
-                 where x.tenant_id = $1 and x.is_active and x.deleted_at is null
-                   and x.code_system in (select s.code from code_systems s where s.tenant_id = any ((select sec.shared(0))::uuid[]) and s.id = $2)
-                   and case x.code_version when $4 then not exists (select from unnest($3) g(code) where g.code = x.code) else $5 end
-                 limit 5000) gone
-         where v.tenant_id = $1 and v.id = gone.id";
+    /// $1 tenant, $2 system, $3 edition, $4 true: every other edition's too, and of those no code stays.
+    CHOSEN_ENTRIES(UUID, UUID, TEXT, BOOL) = "
+        select id, case when code_version = $3 then code else '' end from procedure_catalog
+         where tenant_id = $1 and is_active and deleted_at is null and ($4 or code_version = $3)
+           and code_system in (select s.code from code_systems s where s.tenant_id = any ((select sec.shared(0))::uuid[]) and s.id = $2)";
+    RETIRE_ENTRIES(UUID, UUID_ARRAY) = "update procedure_catalog set is_active = false where tenant_id = $1 and id = any ($2)";
     /// $1 tenant, $2 system, $3 version, $4 id of a new row: the tenant's own row of that system in that version.
     OWN_SYSTEM(UUID, UUID, TEXT, UUID) = "
         insert into code_systems as c (tenant_id, id, code, name, uri, system_version, code_pattern, copyright_notice, requires_licence)
@@ -234,7 +230,7 @@ impl Load<'_> {
     }
 
     /// Every code of a file without a bad line.
-    async fn check(&self, system: &Record) -> Result<Vec<String>, Stop> {
+    async fn check(&self, system: &Record) -> Result<HashSet<String>, Stop> {
         let mut rules = self.rules(system)?;
         let (mut lines, mut told) = (0, Vec::new());
         let mut sheet = self.open().await?;
@@ -271,7 +267,7 @@ impl Load<'_> {
         json!({"line": format!("{word} {number}"), "kind": self.order.target.table().schema, "message": message})
     }
 
-    async fn write(&self, system: &Record, codes: Vec<String>) -> Result<(), Stop> {
+    async fn write(&self, system: &Record, codes: HashSet<String>) -> Result<(), Stop> {
         let (tenant, version) = (self.tenant, self.order.version.as_str());
         let mut scope = self.kernel.door.open(self.context).await?;
         let home = match self.order.target {
@@ -306,20 +302,23 @@ impl Load<'_> {
     }
 
     /// Codes the file has no more stay, and can be chosen no more.
-    async fn retire(&self, scope: &mut Scope, home: Uuid, codes: &[String]) -> Result<i32, Stop> {
-        let mut retired = 0;
-        loop {
-            let (version, others) = (self.order.version.as_str(), self.order.retire_others);
-            let part = match self.order.target {
-                Target::CodeValues => scope.exec(&RETIRE_VALUES, &[&self.tenant, &home, &codes]).await?,
-                Target::ProcedureCatalog => scope.exec(&RETIRE_ENTRIES, &[&self.tenant, &home, &codes, &version, &others]).await?,
-            };
-            if part == 0 {
-                return Ok(retired);
+    async fn retire(&self, scope: &mut Scope, home: Uuid, codes: &HashSet<String>) -> Result<i32, Stop> {
+        let (version, others) = (self.order.version.as_str(), self.order.retire_others);
+        let (chosen, retire) = match self.order.target {
+            Target::CodeValues => (scope.rows(&CHOSEN_VALUES, &[&self.tenant, &home]).await?, &RETIRE_VALUES),
+            Target::ProcedureCatalog => (scope.rows(&CHOSEN_ENTRIES, &[&self.tenant, &home, &version, &others]).await?, &RETIRE_ENTRIES),
+        };
+        let mut gone: Vec<Uuid> = Vec::new();
+        for row in &chosen {
+            if !codes.contains(row.try_get::<_, &str>(1)?) {
+                gone.push(row.try_get(0)?);
             }
-            retired += i32::try_from(part).unwrap_or(i32::MAX);
+        }
+        for part in gone.chunks(BATCH) {
+            scope.exec(retire, &[&self.tenant, &part]).await?;
             self.goes_on("retiring").await?;
         }
+        Ok(i32::try_from(gone.len()).unwrap_or(i32::MAX))
     }
 
     /// Says how far the job is, and hears whether it was cancelled. On a connection of another pool: this job holds one

@@ -241,10 +241,11 @@ impl Rules {
     }
 
     /// What can be said only at the end: lines whose parent stands nowhere; and every code of the file.
-    pub fn end(self) -> (Vec<(u64, Fault)>, Vec<String>) {
+    pub fn end(self) -> (Vec<(u64, Fault)>, HashSet<String>) {
         let orphans = self.parents.iter().filter(|(_, parent)| !self.codes.contains(parent));
         let orphans = orphans.map(|(line, _)| (*line, fault("parent_code", "parent", "There is no such code in the file.")));
-        (orphans.collect(), self.codes.into_iter().collect())
+        let orphans = orphans.collect();
+        (orphans, self.codes)
     }
 }
 

@@ -99,7 +99,7 @@ impl Clinic {
         for (code, words, category, tooth, minutes, fee) in PROCEDURES {
             let entry = json!({
                 "id": self.id(code), "code_system": "HOUSE", "code": code, "code_version": "2026", "description": words, "is_custom": true,
-                "category": category, "tooth_rule": tooth, "default_duration_minutes": minutes, "default_fee_minor": fee, "currency": "USD",
+                "category": category, "tooth_rule": tooth, "surface_rule": if *code == "T2330" { "REQUIRED" } else { "NONE" }, "default_duration_minutes": minutes, "default_fee_minor": fee, "currency": "USD",
             });
             self.admin.make(&PROCEDURE_CATALOG_ENTRY, entry).await?;
         }

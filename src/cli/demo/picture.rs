@@ -6,7 +6,7 @@ use std::io::Write;
 pub const WIDTH: u16 = 320;
 pub const HEIGHT: u16 = 240;
 /// Where the shadow lies: left, top, width, height.
-pub const SHADOW: [u16; 4] = [148, 78, 16, 22];
+pub const SHADOW: [u16; 4] = [136, 80, 18, 24];
 
 /// Whose picture it is, as the header of an image says it.
 pub struct Subject<'a> {
@@ -37,12 +37,12 @@ fn shade(x: i32, y: i32, lean: i32) -> i32 {
     let (across, down) = ((x - middle).abs(), y - 60);
     let [left, top, width, height] = SHADOW.map(i32::from);
     let (sx, sy) = (x - left - width / 2, y - top - height / 2);
-    if sx * sx * 4 / (width * width) + sy * sy * 4 / (height * height) < 1 && y < 110 {
-        return 60;
+    if 4 * (sx * sx * height * height + sy * sy * width * width) < width * width * height * height {
+        return 70;
     }
     match down {
         ..0 => 18,
-        0..60 if across < 30 + down / 8 => if across < 6 && down > 25 { 120 } else { 215 - across },
+        0..60 if across < (30 + down / 8).min(18 + down * 2) => if across < 6 && down > 25 { 120 } else { 215 - across },
         60..165 if across < 24 - (down - 60) / 6 => if across < 4 { 105 } else { 165 - across },
         _ => bone,
     }

@@ -14,7 +14,7 @@ use crate::messaging::conversation::CONVERSATION;
 use crate::messaging::message::MESSAGE;
 use crate::referrals::referral::REFERRAL;
 use crate::workflow::task::TASK;
-use crate::workflow::workflow::WORKFLOW;
+use crate::workflow::workflow_definition::WORKFLOW;
 use crate::workflow::workflow_instance::WORKFLOW_INSTANCE;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};

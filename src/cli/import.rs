@@ -97,13 +97,8 @@ async fn load_file(kernel: &Arc<Kernel>, what: &What, target: Target) -> Outcome
     let name = what.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let file = made::Made { kind: "DOCUMENT", name: &name, media_type, source: "import", bytes: bytes.into() };
     let file = made::keep(kernel, &server, file).await?;
-    let order = Order {
-        target,
-        code_system_id: system,
-        version: what.version.clone(),
-        form: form.to_owned(),
-        retire_others: what.retire_others,
-    };
+    let order =
+        Order { target, code_system_id: system, version: what.version.clone(), form: form.to_owned(), retire_others: what.retire_others };
     let caller = Caller { kernel: kernel.clone(), context: server.clone(), reads_subtree: false, scopes: Arc::from([]) };
     let job = queue(&caller, &server, &order, file.id).await?;
     let bar = ProgressBar::new_spinner();
@@ -128,7 +123,8 @@ async fn load_file(kernel: &Arc<Kernel>, what: &What, target: Target) -> Outcome
     let job = store::seen(&mut scope, &SYNC_JOB, job.id, &kernel.keys).await?;
     let told = scope.rows(&TOLD, &[&what.tenant, &job.id]).await?;
     scope.commit().await?;
-    let told = told.iter().map(|row| Ok(format!("{}: {}", row.try_get::<_, &str>(0)?, row.try_get::<_, Option<&str>>(1)?.unwrap_or_default())));
+    let told =
+        told.iter().map(|row| Ok(format!("{}: {}", row.try_get::<_, &str>(0)?, row.try_get::<_, Option<&str>>(1)?.unwrap_or_default())));
     Ok((job, told.collect::<Result<_, tokio_postgres::Error>>()?))
 }
 

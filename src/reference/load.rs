@@ -256,7 +256,8 @@ impl Load<'_> {
         let mut scope = self.kernel.door.open(self.context).await?;
         scope.exec(&TELL, &[&self.tenant, &self.job, &Json::Array(told)]).await?;
         scope.commit().await?;
-        let why = if read == 0 { "It holds no codes.".to_owned() } else { format!("{lines} of {read} codes break rules; nothing was loaded.") };
+        let why =
+            if read == 0 { "It holds no codes.".to_owned() } else { format!("{lines} of {read} codes break rules; nothing was loaded.") };
         Err(Stop::Bad { lines, why })
     }
 

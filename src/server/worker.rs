@@ -2,10 +2,10 @@
 //! whose server died are ended, audit anchors are copied out of the database, retention runs are carried on, and once a day
 //! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
+use crate::ai::deidentify;
 use crate::governance::unfinished::tell_aborted;
 use crate::governance::{anchor_copies, retention};
 use crate::imaging::sweep::abandoned_uploads;
-use crate::ai::deidentify;
 use crate::kernel::Kernel;
 use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};

@@ -18,7 +18,8 @@ async fn subject(clinic: &Clinic, name: &str, born: &str, consents: bool, code: 
     let staff = clinic.staff();
     let body = json!({"first_name": "Secret", "last_name": name, "dob": born, "administrative_gender": "FEMALE", "contact_email": "secret@people.example"});
     let id = create(&staff, &PATIENT, body).await.unwrap().id;
-    let home = json!({"patient_id": id, "line1": "1 Secret Street", "city": "Boulder", "region": "CO", "country": "US", "postal_code": "80301"});
+    let home =
+        json!({"patient_id": id, "line1": "1 Secret Street", "city": "Boulder", "region": "CO", "country": "US", "postal_code": "80301"});
     create(&staff, &PATIENT_ADDRESS, home).await.unwrap();
     let condition = json!({"patient_id": id, "code_system": "HOUSE", "code": code, "display": format!("of {name}"), "onset_date": "2024-05-17", "notes": "Secret"});
     create(&staff, &PATIENT_CONDITION, condition).await.unwrap();
@@ -41,7 +42,8 @@ async fn until(clinic: &Clinic, table: &str, condition: &str) {
 }
 
 async fn export(clinic: &Clinic, token: &str, set: Uuid) {
-    let (status, ordered) = clinic.world.post(Some(token), &format!("/research-datasets/{set}/export"), json!({"purpose": "a study"})).await;
+    let (status, ordered) =
+        clinic.world.post(Some(token), &format!("/research-datasets/{set}/export"), json!({"purpose": "a study"})).await;
     assert_eq!(status, 200, "{ordered}");
     let job = ordered["job_id"].as_str().unwrap();
     until(clinic, "export_jobs", &format!("id = '{job}' and status = 'COMPLETED'")).await;
@@ -113,7 +115,10 @@ fn a_data_set_holds_who_consented_and_tells_nobody_who_they_are() {
 
         // Who takes the consent back is in no later export.
         let truth = world.truth().await;
-        truth.execute("update enamel.consents set status = 'REVOKED', revoked_at = now() where patient_id = $1", &[&members[1]]).await.unwrap();
+        truth
+            .execute("update enamel.consents set status = 'REVOKED', revoked_at = now() where patient_id = $1", &[&members[1]])
+            .await
+            .unwrap();
         export(&clinic, &scientist, set.id).await;
         assert_eq!(files(world, &scientist, set.id).await[0].1.lines().count(), 1 + 2);
         assert_eq!(world.get(Some(&scientist), "/patients").await.0, 403);

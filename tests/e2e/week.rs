@@ -107,5 +107,8 @@ async fn the_group_and_a_stranger(house: &House) {
     assert_eq!(sent, BTreeMap::from([("ACCEPTED".into(), 2)]));
     let analyst = house.by_password("bright-smiles", "analyst@bright-smiles.example").await;
     assert_eq!(analyst.status("/api/v1/appointments").await, 403);
-    println!("The director sees {} visits of both clinics; Oak Street sees its own and the referral it got.", clinics.values().sum::<usize>());
+    println!(
+        "The director sees {} visits of both clinics; Oak Street sees its own and the referral it got.",
+        clinics.values().sum::<usize>()
+    );
 }

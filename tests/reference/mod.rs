@@ -62,7 +62,10 @@ fn a_file_is_loaded_whole_or_not_at_all_and_its_bad_lines_are_named() {
         assert_eq!(count(&clinic, "code_values", "is_active").await, 3);
         let told = world.truth().await;
         let told = told
-            .query("select record_ref, split_part(error_message, ':', 1) from enamel.sync_job_logs where job_id = $1 order by 1", &[&job.id])
+            .query(
+                "select record_ref, split_part(error_message, ':', 1) from enamel.sync_job_logs where job_id = $1 order by 1",
+                &[&job.id],
+            )
             .await
             .unwrap();
         let told: Vec<(String, String)> = told.iter().map(|row| (row.get(0), row.get(1))).collect();
@@ -98,8 +101,7 @@ fn a_new_version_leaves_the_old_one_and_needs_its_licence() {
         let refused = import(&clinic, system, "2", file).await.unwrap_err();
         assert_eq!((refused.code.status, refused.faults[0].rule), (409, "licence"));
         let actor = clinic.member("TENANT_ADMIN").await;
-        let licence =
-            json!({"code_system_code": "HOUSE", "edition": "2", "attested_by": actor, "attested_at": "2026-01-01T00:00:00Z"});
+        let licence = json!({"code_system_code": "HOUSE", "edition": "2", "attested_by": actor, "attested_at": "2026-01-01T00:00:00Z"});
         create(&clinic.staff(), &CODE_LICENCE, licence).await.unwrap();
         assert_eq!(counts(&import(&clinic, system, "2", file).await.unwrap()), (Some("SUCCEEDED"), 2, 0, 0));
         assert_eq!(count(&clinic, "code_systems", "code = 'HOUSE'").await, 2, "each version has its row");
@@ -129,7 +131,12 @@ fn a_catalogue_takes_an_edition_and_retires_the_former_when_told() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let system = system(&clinic, false).await;
         for (edition, others, text, active) in [
-            ("2026", false, "code,description,tooth_rule,default_fee_minor,currency\nT0001,Filling,TOOTH,8500,USD\nT0002,Crown,TOOTH,90000,USD\n", 2),
+            (
+                "2026",
+                false,
+                "code,description,tooth_rule,default_fee_minor,currency\nT0001,Filling,TOOTH,8500,USD\nT0002,Crown,TOOTH,90000,USD\n",
+                2,
+            ),
             ("2027", false, "code,description\nT0001,Filling\n", 3),
             ("2027", true, "code,description\nT0001,Filling\n", 1),
         ] {

@@ -42,8 +42,20 @@ fn shade(x: i32, y: i32, lean: i32) -> i32 {
     }
     match down {
         ..0 => 18,
-        0..60 if across < (30 + down / 8).min(18 + down * 2) => if across < 6 && down > 25 { 120 } else { 215 - across },
-        60..165 if across < 24 - (down - 60) / 6 => if across < 4 { 105 } else { 165 - across },
+        0..60 if across < (30 + down / 8).min(18 + down * 2) => {
+            if across < 6 && down > 25 {
+                120
+            } else {
+                215 - across
+            }
+        }
+        60..165 if across < 24 - (down - 60) / 6 => {
+            if across < 4 {
+                105
+            } else {
+                165 - across
+            }
+        }
         _ => bone,
     }
 }

@@ -3,7 +3,7 @@
 use super::hand::Hand;
 use super::picture::{self, Subject};
 use super::week::Clinic;
-use super::{visit, born};
+use super::{born, visit};
 use crate::ai::ai_inference_job::AI_INFERENCE_JOB;
 use crate::ai::ai_prediction::AI_PREDICTION;
 use crate::cli::{Outcome, line};
@@ -33,7 +33,10 @@ impl Clinic {
         upload(&mut self.dentist, patient, ("XRAY", "bitewing.png", "image/png"), picture::png(&pixels)?).await?;
         let dicom = picture::dicom(&pixels, &subject);
         let file = upload(&mut self.dentist, patient, ("DICOM", "bitewing.dcm", "application/dicom"), dicom).await?;
-        let object = self.dentist.find("select o.id from imaging_objects o join files f on f.tenant_id = o.tenant_id and f.id = o.file_id where f.id = $1", file).await?;
+        let object = self
+            .dentist
+            .find("select o.id from imaging_objects o join files f on f.tenant_id = o.tenant_id and f.id = o.file_id where f.id = $1", file)
+            .await?;
         let study = self.dentist.find("select study_id from imaging_objects where id = $1", object).await?;
         let ours = json!({
             "imaging_object_id": object, "patient_id": patient, "source_type": "USER", "author_user_id": self.dentist.actor(),
@@ -46,7 +49,9 @@ impl Clinic {
         let found = self.finding(job, object, patient, tooth).await?;
         // The first is confirmed, the second turned down, the third waits for somebody.
         if let Some(verdict) = ["CONFIRMED", "REJECTED"].get(nth) {
-            self.dentist.act("reviewAiPrediction", Some(found), json!({"review_action": verdict, "comment": "Seen on the screen."})).await?;
+            self.dentist
+                .act("reviewAiPrediction", Some(found), json!({"review_action": verdict, "comment": "Seen on the screen."}))
+                .await?;
         }
         self.dentist.done().await
     }
@@ -101,7 +106,9 @@ impl Clinic {
         }
         let chat = json!({"id": self.id("team chat"), "kind": "TEAM_CHAT", "subject": "Today"});
         self.dentist.make(&CONVERSATION, chat).await?;
-        self.dentist.make(&MESSAGE, json!({"conversation_id": self.id("team chat"), "content": "Chair 2 is free from three o'clock."})).await?;
+        self.dentist
+            .make(&MESSAGE, json!({"conversation_id": self.id("team chat"), "content": "Chair 2 is free from three o'clock."}))
+            .await?;
         self.dentist.done().await?;
         self.desk.done().await
     }
@@ -112,7 +119,11 @@ async fn step(runner: &mut Hand, job: Uuid, to: &str) -> Outcome {
     let scope = runner.scope().await?;
     let was = store::lock(scope, &AI_INFERENCE_JOB, job, None, &kernel.keys).await?;
     let when = if to == "RUNNING" { "started_at" } else { "completed_at" };
-    let draft = Draft::default().set(&AI_INFERENCE_JOB, "status", Value::Text(to.to_owned()))?.set(&AI_INFERENCE_JOB, when, Value::Instant(scope.now()))?;
+    let draft = Draft::default().set(&AI_INFERENCE_JOB, "status", Value::Text(to.to_owned()))?.set(
+        &AI_INFERENCE_JOB,
+        when,
+        Value::Instant(scope.now()),
+    )?;
     store::update(scope, &was, &draft, "system", &kernel.keys).await?;
     Ok(())
 }
@@ -158,10 +169,15 @@ pub async fn refer(from: &mut Clinic, to: &mut Clinic, nth: usize, answered: boo
 pub async fn write(clinic: &mut Clinic, nth: usize, email: &str) -> Outcome {
     let mut me = Hand::of(&clinic.desk.caller.kernel, clinic.tenant, email, "PATIENT").await?;
     let thread = clinic.id(&format!("thread {nth}"));
-    me.make(&CONVERSATION, json!({"id": thread, "kind": "PATIENT_MESSAGING", "patient_id": clinic.patient(nth), "subject": "After the filling"})).await?;
+    me.make(
+        &CONVERSATION,
+        json!({"id": thread, "kind": "PATIENT_MESSAGING", "patient_id": clinic.patient(nth), "subject": "After the filling"}),
+    )
+    .await?;
     let asked = me.make(&MESSAGE, json!({"conversation_id": thread, "content": "When may I eat again?"})).await?.id;
     me.done().await?;
-    let answer = json!({"conversation_id": thread, "content": "As soon as it is no longer numb, in about two hours.", "reply_to_id": asked});
+    let answer =
+        json!({"conversation_id": thread, "content": "As soon as it is no longer numb, in about two hours.", "reply_to_id": asked});
     clinic.desk.make(&MESSAGE, answer).await?;
     clinic.desk.done().await
 }

@@ -73,16 +73,18 @@ impl Clinic {
         });
         self.dentist.make(&VITAL_SIGN, vitals).await?;
         let allergy = match seat.nth % 3 {
-            0 => json!({"patient_id": patient, "category": "DRUG", "substance": "Penicillin", "reaction": "Rash", "severity": "MODERATE", "criticality": "HIGH"}),
+            0 => {
+                json!({"patient_id": patient, "category": "DRUG", "substance": "Penicillin", "reaction": "Rash", "severity": "MODERATE", "criticality": "HIGH"})
+            }
             1 => json!({"patient_id": patient, "category": "MATERIAL", "substance": "Latex", "reaction": "Itching", "severity": "MILD"}),
             _ => json!({"patient_id": patient, "category": "OTHER", "substance": "None known", "no_known_allergies": true}),
         };
         self.dentist.make(&PATIENT_ALLERGY, allergy).await?;
         if seat.nth.is_multiple_of(2) {
-            let condition =
-                json!({"patient_id": patient, "code_system": "HOUSE", "code": "H10", "display": "High blood pressure", "onset_date": "2021-04-01"});
+            let condition = json!({"patient_id": patient, "code_system": "HOUSE", "code": "H10", "display": "High blood pressure", "onset_date": "2021-04-01"});
             self.dentist.make(&PATIENT_CONDITION, condition).await?;
-            let medication = json!({"patient_id": patient, "name": "Amlodipine", "dosage": "5 mg", "route": "oral", "frequency": "once a day"});
+            let medication =
+                json!({"patient_id": patient, "name": "Amlodipine", "dosage": "5 mg", "route": "oral", "frequency": "once a day"});
             self.dentist.make(&PATIENT_MEDICATION, medication).await?;
         }
         let caries = json!({
@@ -97,9 +99,17 @@ impl Clinic {
         for (axis, tooth, more) in [
             ("PRESENCE", "18", json!({"presence": "EXTRACTED", "missing_reason": "EXTRACTED"})),
             ("PRESENCE", "48", json!({"presence": "UNERUPTED"})),
-            ("WORK", "15", json!({"work_layer": "EXISTING", "restoration_kind": "FILLING", "surfaces": ["M", "O"], "material_code": "COMPOSITE"})),
+            (
+                "WORK",
+                "15",
+                json!({"work_layer": "EXISTING", "restoration_kind": "FILLING", "surfaces": ["M", "O"], "material_code": "COMPOSITE"}),
+            ),
             ("WORK", "24", json!({"work_layer": "EXISTING_OTHER", "restoration_kind": "CROWN", "material_code": "CERAMIC"})),
-            ("FINDING", seat.tooth, json!({"finding_code_system": "HOUSE", "finding_code": "K02", "finding_display": "Caries", "caries_depth": "DENTIN", "icdas": 4, "surfaces": ["O"]})),
+            (
+                "FINDING",
+                seat.tooth,
+                json!({"finding_code_system": "HOUSE", "finding_code": "K02", "finding_display": "Caries", "caries_depth": "DENTIN", "icdas": 4, "surfaces": ["O"]}),
+            ),
         ] {
             let mut entry = json!({
                 "patient_id": seat.patient, "encounter_id": seat.encounter, "axis": axis, "tooth_system": "FDI", "fdi_tooth": tooth,
@@ -113,7 +123,8 @@ impl Clinic {
 
     /// Six sites at 28 teeth.
     async fn probe(&mut self, seat: &Seat) -> Outcome {
-        let exam = json!({"patient_id": seat.patient, "encounter_id": seat.encounter, "examiner_id": self.provider(0), "examined_at": seat.now});
+        let exam =
+            json!({"patient_id": seat.patient, "encounter_id": seat.encounter, "examiner_id": self.provider(0), "examined_at": seat.now});
         let exam = self.dentist.make(&PERIO_EXAM, exam).await?.id;
         let mut sites = Vec::new();
         for (quadrant, position) in (1..=4).flat_map(|quadrant| (1..=7).map(move |position| (quadrant, position))) {

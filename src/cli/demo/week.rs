@@ -94,7 +94,8 @@ impl Clinic {
 
     /// What the clinic offers and how it works.
     async fn house(&mut self) -> Outcome {
-        let system = json!({"id": self.id("codes"), "code": "HOUSE", "name": "House codes", "uri": "urn:demo:house", "system_version": "2026"});
+        let system =
+            json!({"id": self.id("codes"), "code": "HOUSE", "name": "House codes", "uri": "urn:demo:house", "system_version": "2026"});
         self.admin.make(&CODE_SYSTEM, system).await?;
         for (code, words, category, tooth, minutes, fee) in PROCEDURES {
             let entry = json!({
@@ -103,7 +104,8 @@ impl Clinic {
             });
             self.admin.make(&PROCEDURE_CATALOG_ENTRY, entry).await?;
         }
-        let composite = json!({"id": self.id("composite"), "name": "Nano composite A2", "category": "COMPOSITE", "manufacturer": "Demo Dental"});
+        let composite =
+            json!({"id": self.id("composite"), "name": "Nano composite A2", "category": "COMPOSITE", "manufacturer": "Demo Dental"});
         self.admin.make(&MATERIAL_REFERENCE, composite).await?;
         for (code, name, minutes, kind, online) in [
             ("EXAM", "Check-up", 30, "EXAM", true),
@@ -116,7 +118,8 @@ impl Clinic {
             });
             self.admin.make(&APPOINTMENT_TYPE, kind).await?;
         }
-        let recall = json!({"id": self.id("recall"), "name": "Half-year check-up", "interval_months": 6, "appointment_type_id": self.id("EXAM")});
+        let recall =
+            json!({"id": self.id("recall"), "name": "Half-year check-up", "interval_months": 6, "appointment_type_id": self.id("EXAM")});
         self.admin.make(&RECALL_TYPE, recall).await?;
         let words = json!({
             "id": self.consent_text, "code": "TREATMENT", "version_no": 1, "body": "I agree that my pictures are analysed by software as well.",

@@ -5,7 +5,8 @@
 use super::code_system::CODE_SYSTEM;
 use super::code_value::CODE_VALUE;
 use super::procedure_catalog_entry::PROCEDURE_CATALOG_ENTRY;
-use super::sheet::{self, Form, Line, Rules};
+use super::sheet::{self, Form, Rules};
+use super::stream::{BATCH, Sheet};
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
@@ -14,14 +15,10 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Fault, Result};
 use crate::kernel::table::{Record, Table, store};
 use crate::sql;
-use bytes::{Buf, Bytes};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
-use std::io::Read;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
-const BATCH: usize = 1_000;
 /// Bad lines that are told one by one.
 const TOLD_MAX: usize = 1_000;
 
@@ -145,9 +142,21 @@ enum Stop {
     Failed(Error),
 }
 
-impl<E: Into<Error>> From<E> for Stop {
-    fn from(error: E) -> Stop {
+impl From<sheet::Unreadable> for Stop {
+    fn from(why: sheet::Unreadable) -> Stop {
+        Stop::Bad { lines: 0, why: why.to_owned() }
+    }
+}
+
+impl From<tokio_postgres::Error> for Stop {
+    fn from(error: tokio_postgres::Error) -> Stop {
         Stop::Failed(error.into())
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
     }
 }
 
@@ -225,8 +234,7 @@ impl Load<'_> {
     }
 
     fn rules(&self, system: &Record) -> Result<Rules, Stop> {
-        Rules::new(self.order.target.table(), self.given(system), system.text("code_pattern"))
-            .map_err(|why| Stop::Bad { lines: 0, why: why.to_owned() })
+        Ok(Rules::new(self.order.target.table(), self.given(system), system.text("code_pattern"))?)
     }
 
     /// Every code of a file without a bad line.
@@ -234,7 +242,7 @@ impl Load<'_> {
         let mut rules = self.rules(system)?;
         let (mut lines, mut told) = (0, Vec::new());
         let mut sheet = self.open().await?;
-        while let Some(batch) = sheet.next().await? {
+        while let Some(batch) = sheet.next().await?? {
             for line in batch {
                 let number = line.number;
                 if let Err(faults) = rules.check(line) {
@@ -281,7 +289,7 @@ impl Load<'_> {
         let mut rules = self.rules(system)?;
         let (mut created, mut updated) = (0, 0);
         let mut sheet = self.open().await?;
-        while let Some(batch) = sheet.next().await? {
+        while let Some(batch) = sheet.next().await?? {
             let rows: Result<Vec<Json>, _> = batch.into_iter().map(|line| rules.check(line).map(Json::Object)).collect();
             let rows = Json::Array(rows.map_err(|_| Stop::Bad { lines: 0, why: "The file changed while it was read.".to_owned() })?);
             let kept = match self.order.target {
@@ -332,74 +340,12 @@ impl Load<'_> {
     }
 
     async fn open(&self) -> Result<Sheet, Stop> {
-        let mut object = self.kernel.storage.read(&self.key).await?;
+        let object = self.kernel.storage.read(&self.key).await?;
         if object.size > sheet::BYTES_MAX {
             return Err(Stop::Bad { lines: 0, why: format!("It has more than {} MiB.", sheet::BYTES_MAX >> 20) });
         }
-        let (bytes_in, bytes) = mpsc::channel(4);
-        tokio::spawn(async move {
-            while let Some(chunk) = object.next().await {
-                if bytes_in.send(chunk.map_err(|error| std::io::Error::other(error.to_string()))).await.is_err() {
-                    return;
-                }
-            }
-        });
-        let (form, table) = (if self.order.form == "csv" { Form::Csv } else { Form::Fhir }, self.order.target.table());
-        let (lines_in, lines) = mpsc::channel(4);
-        let parser = tokio::task::spawn_blocking(move || parse(form, table, Chunks { bytes, rest: Bytes::new() }, &lines_in));
-        Ok(Sheet { lines, parser: Some(parser) })
-    }
-}
-
-/// Lines on their way, parsed on a thread for work of the processor.
-struct Sheet {
-    lines: mpsc::Receiver<Vec<Line>>,
-    parser: Option<tokio::task::JoinHandle<Result<(), sheet::Unreadable>>>,
-}
-
-impl Sheet {
-    async fn next(&mut self) -> Result<Option<Vec<Line>>, Stop> {
-        if let Some(batch) = self.lines.recv().await {
-            return Ok(Some(batch));
-        }
-        let Some(parser) = self.parser.take() else { return Ok(None) };
-        let parsed = parser.await.map_err(Error::internal)?;
-        parsed.map(|()| None).map_err(|why| Stop::Bad { lines: 0, why: why.to_owned() })
-    }
-}
-
-fn parse(form: Form, table: &'static Table, from: Chunks, lines: &mpsc::Sender<Vec<Line>>) -> Result<(), sheet::Unreadable> {
-    let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
-    sheet::read(form, table, from, &mut |line| {
-        count += 1;
-        batch.push(line);
-        count <= sheet::CODES_MAX && (batch.len() < BATCH || lines.blocking_send(std::mem::take(&mut batch)).is_ok())
-    })?;
-    if count > sheet::CODES_MAX {
-        return Err("It has more than 500000 codes.");
-    }
-    // A receiver that is gone wants no more.
-    let _ = lines.blocking_send(batch);
-    Ok(())
-}
-
-/// The object's bytes for a parser that waits for them.
-struct Chunks {
-    bytes: mpsc::Receiver<std::io::Result<Bytes>>,
-    rest: Bytes,
-}
-
-impl Read for Chunks {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        while self.rest.is_empty() {
-            match self.bytes.blocking_recv() {
-                Some(chunk) => self.rest = chunk?,
-                None => return Ok(0),
-            }
-        }
-        let size = into.len().min(self.rest.len());
-        self.rest.copy_to_slice(&mut into[..size]);
-        Ok(size)
+        let form = if self.order.form == "csv" { Form::Csv } else { Form::Fhir };
+        Ok(Sheet::open(form, self.order.target.table(), object))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod load;
 pub mod material_reference;
 pub mod procedure_catalog_entry;
 pub mod sheet;
+mod stream;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;

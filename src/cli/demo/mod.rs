@@ -20,7 +20,8 @@ use crate::patients::patient::PATIENT;
 use crate::patients::{external_contact::EXTERNAL_CONTACT, patient_address::PATIENT_ADDRESS, patient_identifier::PATIENT_IDENTIFIER};
 use crate::patients::{patient_insurance_policy::PATIENT_INSURANCE_POLICY, patient_relationship::PATIENT_RELATIONSHIP, payer::PAYER};
 use crate::tenancy::{location::LOCATION, operatory::OPERATORY, team::TEAM};
-use cast::{CLINICS, HOUSES, House, Login, PATIENTS, PROVIDERS};
+pub use cast::id_of;
+use cast::{CLINICS, HOUSES, House, Login, PATIENTS, PROVIDERS, born};
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
@@ -29,14 +30,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-
-/// The same name has the same id in every demo world.
-pub fn id_of(name: &str) -> Uuid {
-    let hash = Sha256::digest(format!("enamel demo {name}"));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
-}
 
 /// Who can sign in at the development issuer: everybody who works somewhere.
 pub fn people(secrets: &Secrets) -> Vec<Person> {
@@ -396,10 +389,6 @@ impl Demo<'_> {
     }
 }
 
-/// A patient's birthday.
-fn born(seat: usize, nth: usize) -> String {
-    format!("{}-{:02}-{:02}", 1938 + (nth * 7 + seat * 3) % 80, 1 + (nth * 5) % 12, 1 + (nth * 11) % 28)
-}
 fn scope_id(of: &str, what: &str) -> Uuid {
     id_of(&format!("{of} {what}"))
 }

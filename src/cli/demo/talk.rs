@@ -1,9 +1,10 @@
 //! What the demo world's people say to each other: pictures and what is seen in them, referrals, messages, tasks.
 
+use super::cast::born;
 use super::hand::Hand;
 use super::picture::{self, Subject};
+use super::visit;
 use super::week::Clinic;
-use super::{born, visit};
 use crate::ai::ai_inference_job::AI_INFERENCE_JOB;
 use crate::ai::ai_prediction::AI_PREDICTION;
 use crate::cli::{Outcome, line};

@@ -18,7 +18,7 @@ select kernel.protect('ai_ground_truth', 'staff=all/all group=all/none audit=all
 select kernel.protect('ai_outcome_links', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_imaging', write => 'review_ai', patient => 'patient_id');
 select kernel.protect('research_datasets', 'staff=all/all audit=all/none jobs=all/all', read => 'use_research_data',
-    write => 'manage_governance');
+    write => 'manage_governance', sec => 'r');
 select kernel.protect('research_dataset_members', 'staff=all/none audit=all/none jobs=all/all',
     read => 'use_research_data', write => 'use_research_data', patient => 'patient_id',
     secret => '{patient_id,consent_id}', sec => 'rw');
@@ -191,3 +191,49 @@ begin
 end $$;
 create or replace trigger withdraw_members after update on enamel.research_datasets for each row
     when (old.status <> 'WITHDRAWN' and new.status = 'WITHDRAWN') execute function sec.withdraw_members();
+-- Whom a data set may be about today: its criteria, a consent that stands, and nobody in a group smaller than k.
+create or replace function kernel.research_cohort(dataset uuid)
+returns table (patient_id uuid, consent_id uuid, age_band text, gender text, region text)
+language sql stable set search_path = enamel, pg_catalog, pg_temp as $$
+    with d as (select s.tenant_id, s.required_consent_type, s.inclusion_criteria as c, coalesce(s.k_anonymity, 5) as k
+                 from research_datasets s where s.tenant_id = sec.tenant(0) and s.id = dataset),
+    one as (
+        select p.id, k.id as consent, coalesce(p.administrative_gender, 'UNKNOWN') as gender, coalesce(a.region, '') as region,
+               case when p.dob is null then 'unknown' when y.age >= 90 then '90+' else y.age / 10 * 10 || '-' || y.age / 10 * 10 + 9 end as band
+          from d join patients p on p.tenant_id = d.tenant_id and p.deleted_at is null and p.merged_into_id is null
+          cross join lateral (select extract(year from age(current_date, p.dob))::int as age) y
+          cross join lateral (
+               select x.id from consents x
+                where x.tenant_id = p.tenant_id and x.patient_id = p.id and x.consent_type = d.required_consent_type and x.status = 'ACTIVE'
+                  and coalesce(x.expires_at > now(), true) order by x.granted_at desc limit 1) k
+          left join lateral (
+               select x.region from patient_addresses x
+                where x.tenant_id = p.tenant_id and x.patient_id = p.id and x.deleted_at is null order by x.is_primary desc, x.id limit 1) a on true
+         where coalesce(y.age >= (d.c ->> 'min_age')::int, not d.c ? 'min_age')
+           and coalesce(y.age <= (d.c ->> 'max_age')::int, not d.c ? 'max_age')
+           and (coalesce(d.c -> 'genders', '[]') = '[]' or d.c -> 'genders' ? coalesce(p.administrative_gender, 'UNKNOWN'))
+           and (coalesce(d.c -> 'condition_codes', '[]') = '[]' or exists (
+                select from patient_conditions x where x.tenant_id = p.tenant_id and x.patient_id = p.id and x.deleted_at is null
+                   and d.c -> 'condition_codes' ? x.code))
+           and (not d.c ?| '{procedure_codes,seen_from,seen_before}' or exists (
+                select from procedures x where x.tenant_id = p.tenant_id and x.patient_id = p.id and x.status = 'COMPLETED'
+                   and (coalesce(d.c -> 'procedure_codes', '[]') = '[]' or d.c -> 'procedure_codes' ? x.cdt_code)
+                   and coalesce(x.start_at >= (d.c ->> 'seen_from')::date, not d.c ? 'seen_from')
+                   and coalesce(x.start_at < (d.c ->> 'seen_before')::date, not d.c ? 'seen_before'))))
+    select g.id, g.consent, g.band, g.gender, g.region
+      from (select o.*, count(*) over (partition by o.band, o.gender, o.region) as members from one o) g, d where g.members >= d.k
+$$;
+grant execute on function kernel.research_cohort(uuid) to enamel_jobs;
+create or replace function sec.research_due() returns table (tenant_id uuid, id uuid, is_export boolean) language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query
+        select s.tenant_id, s.id, false from enamel.research_datasets s where s.status = 'BUILDING' and s.member_count = 0
+        union all
+        select j.tenant_id, j.id, true from enamel.export_jobs j
+         where j.export_type = 'REPORT' and j.params ? 'dataset_id'
+           and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes') limit 100;
+end $$;
+grant execute on function sec.research_due() to enamel_jobs;

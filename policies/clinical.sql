@@ -176,6 +176,9 @@ end $$;
 create or replace trigger visible_files after update of visibility on enamel.medical_records for each row
     when (old.visibility is distinct from new.visibility) execute function kernel.files_of_record();
 
+select kernel.protect('sterilisation_cycles', 'staff=all/create group=all/none audit=all/none jobs=all/create',
+    read => 'view_tenant', write => 'edit_clinical');
+
 -- The moves of each state machine; the records' tables in the code hold the same.
 select kernel.moves('encounters', 'status', '{
     SCHEDULED>IN_PROGRESS,IN_PROGRESS>COMPLETED,SCHEDULED>CANCELLED,IN_PROGRESS>CANCELLED,SCHEDULED>NO_SHOW}');

@@ -8,11 +8,11 @@ select kernel.protect('integration_credentials', 'staff=all/all audit=all/none j
 select kernel.protect('external_ids', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'manage_integrations');
 select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'manage_integrations', write => 'manage_integrations');
+    read => 'manage_integrations', write => 'manage_integrations', sec => 'r');
 select kernel.protect('sync_job_logs', 'staff=all/none audit=all/none jobs=all/create',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('export_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none',
-    read => 'manage_governance', write => 'manage_governance');
+    read => 'manage_governance', write => 'manage_governance', sec => 'r');
 select kernel.protect('fhir_resources',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', read => 'view_clinical',
     write => 'edit_clinical', patient => 'patient_id');
@@ -47,6 +47,32 @@ select kernel.moves('webhook_deliveries', 'status', '{
 select kernel.freeze('integration_credentials', $$old.status <> 'ACTIVE'$$, 'Add a new credential.', '{deleted_at,delete_reason}');
 select kernel.freeze_with('integration_credentials', 'integration_id', 'tenant_integrations', $$p.status = 'DISABLED'$$,
     'Connect the system anew.', '{status,deleted_at,delete_reason}');
+
+-- Imports of codes that wait, and those whose server went away; whoever orders one may manage codes.
+create or replace function sec.imports_due() returns table (tenant_id uuid, id uuid) language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select j.tenant_id, j.id from enamel.sync_jobs j
+        where j.job_type = 'FILE_IMPORT' and j.params ? 'target'
+          and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes')
+        order by j.created_at limit 100;
+end $$;
+grant execute on function sec.imports_due() to enamel_jobs;
+-- Such an order is given by its operation, which asks for the right permission; never by a row alone.
+create or replace function kernel.by_operation() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if new.params ? tg_argv[0] and current_user = 'enamel_staff' then
+        raise exception 'an operation orders this' using errcode = '23514', table = tg_table_name,
+            constraint = tg_table_name || '_params_check';
+    end if;
+    return new;
+end $$;
+create or replace trigger by_operation before insert or update of params on enamel.sync_jobs for each row
+    execute function kernel.by_operation('target');
+create or replace trigger by_operation before insert or update of params on enamel.export_jobs for each row
+    execute function kernel.by_operation('dataset_id');
 
 -- Who asked for an export is the caller, whatever they send.
 create or replace function kernel.requested_by_caller() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -149,6 +149,8 @@ create index sync_jobs_created_at_id_idx on sync_jobs (tenant_id, created_at, id
 create index sync_jobs_integration_id_idx on sync_jobs (tenant_id, integration_id);
 create unique index sync_jobs_integration_id_job_type_key on sync_jobs (tenant_id, integration_id, job_type) where status in ('QUEUED', 'RUNNING') and integration_id is not null;
 create index sync_jobs_source_file_id_idx on sync_jobs (tenant_id, source_file_id);
+-- For the worker, which looks over all tenants.
+create index sync_jobs_imports_idx on sync_jobs (tenant_id, created_at) where job_type = 'FILE_IMPORT' and status in ('QUEUED', 'RUNNING');
 comment on table sync_jobs is 'One run of an exchange: schedule import, claim export and so on. Sensitivity: business.';
 comment on column sync_jobs.cursor is 'where to resume';
 select kernel.record('sync_jobs');

@@ -21,6 +21,7 @@ mod isolation;
 mod kernel;
 mod messaging;
 mod patients;
+mod reference;
 mod referrals;
 mod rest;
 mod scheduling;

@@ -9,8 +9,10 @@ pub mod ai_outcome_link;
 pub mod ai_prediction;
 pub mod ai_review_event;
 mod analysis;
+pub mod deidentify;
 mod guardrails;
 mod release;
+mod research;
 pub mod research_access_log;
 pub mod research_dataset;
 pub mod research_dataset_member;
@@ -47,4 +49,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &analysis::CANCEL,
     &review::REVIEW,
     &review::WITHDRAW,
+    &research::BUILD,
+    &research::PUBLISH,
+    &research::EXPORT,
+    &research::DOWNLOAD,
 ];

@@ -2,6 +2,7 @@
 mod audit;
 pub mod data_schema;
 mod demo;
+mod import;
 mod openapi;
 mod secrets;
 mod serve;
@@ -34,6 +35,9 @@ enum Command {
     /// Exports and proves audit logs
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Loads a tenant's own licensed codes
+    #[command(subcommand)]
+    Import(import::Import),
     /// Writes what is generated under openapi/
     Openapi,
 }
@@ -46,6 +50,9 @@ pub struct Up {
     /// Of the API; the three after it are used for probes, sign-in and the object store
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// A demo world of people alone, without their week
+    #[arg(long)]
+    plain: bool,
 }
 
 #[derive(Args)]
@@ -87,6 +94,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Serve(at) => serve::serve(at.config.as_deref()).await?,
         Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
         Command::Audit(audit) => return audit::run(audit).await,
+        Command::Import(import) => import::run(import).await?,
         Command::Openapi => openapi::write(std::path::Path::new("openapi"))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -56,13 +56,13 @@ pub async fn up(asked: Up) -> Outcome {
     let secrets = Secrets::of(&dir)?;
     let store = ObjectStore::start(&dir.join("objects"), local(ports.store), "enamel", &secrets.store.clone().into()).await?;
     let cluster = Cluster::start(&cluster_home(&dir)?, Options::default()).await?;
-    let outcome = serve(&dir, ports, &secrets, &cluster, started).await;
+    let outcome = serve(&dir, ports, &secrets, &cluster, (started, asked.plain)).await;
     cluster.stop().await;
     store.stop().await;
     outcome
 }
 
-async fn serve(dir: &Path, ports: Ports, secrets: &Secrets, cluster: &Cluster, started: Instant) -> Outcome {
+async fn serve(dir: &Path, ports: Ports, secrets: &Secrets, cluster: &Cluster, (started, plain): (Instant, bool)) -> Outcome {
     let config = configure(cluster, ports, secrets)?;
     let telemetry = telemetry::init(&config.telemetry).map_err(|error| line(error.to_string()))?;
     create_database(cluster).await?;
@@ -70,7 +70,7 @@ async fn serve(dir: &Path, ports: Ports, secrets: &Secrets, cluster: &Cluster, s
     let issuer = Issuer::start(local(ports.issuer), dir, demo::people(secrets), vec![issuer_client(ports, secrets)]).await?;
     let server = Server::start(config, telemetry.metrics()).await?;
     server.kernel.storage.ensure_bucket().await?;
-    let made = demo::load(&server.kernel, secrets, issuer.issuer_url()).await?;
+    let made = demo::load(&server.kernel, plain, secrets, issuer.issuer_url()).await?;
     let described = world::describe(&server, issuer.issuer_url(), secrets).await?;
     write_private(&dir.join("dev.json"), &serde_json::to_vec_pretty(&described)?)?;
     world::greet(&described, made, started.elapsed());

@@ -15,6 +15,7 @@ pub mod patient_social_history;
 mod record_signature;
 mod render_template;
 mod search_notes;
+pub mod sterilisation_cycle;
 pub mod template;
 mod timeline;
 mod visit;
@@ -37,6 +38,7 @@ pub static TABLES: &[&Table] = &[
     &medical_record::MEDICAL_RECORD,
     &medical_record_file::MEDICAL_RECORD_FILE,
     &template::TEMPLATE,
+    &sterilisation_cycle::STERILISATION_CYCLE,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

@@ -12,9 +12,11 @@ pub const TYPES: &[&str] = &[
     "model/obj",
     "video/mp4",
     "text/csv",
+    "application/json",
 ];
 pub const DICOM: &str = "application/dicom";
 pub const CSV: &str = "text/csv";
+pub const JSON: &str = "application/json";
 /// One PUT of S3 carries no more.
 pub const SIZE_MAX: i64 = 5 * 1024 * 1024 * 1024;
 
@@ -32,6 +34,7 @@ pub fn is(media_type: &str, first: &[u8], size: u64) -> bool {
         "model/stl" => is_stl(first, size),
         "model/obj" => is_obj(first),
         CSV => is_csv(first),
+        JSON => is_json(first),
         _ => false,
     }
 }
@@ -60,7 +63,13 @@ fn is_obj(first: &[u8]) -> bool {
 fn is_csv(first: &[u8]) -> bool {
     let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let letters = std::str::from_utf8(line).is_ok_and(|line| !line.trim_end().chars().any(|letter| letter.is_control() || letter == '<'));
-    letters && line.iter().any(|byte| matches!(byte, b',' | b';'))
+    letters && !is_json(first) && line.iter().any(|byte| matches!(byte, b',' | b';'))
+}
+
+/// An object, as every document of ours is.
+fn is_json(first: &[u8]) -> bool {
+    let letters = first.trim_ascii_start();
+    letters.first() == Some(&b'{') && matches!(letters[1..].trim_ascii_start().first(), Some(b'"' | b'}') | None) && !first.contains(&0)
 }
 
 #[cfg(test)]
@@ -85,6 +94,7 @@ mod tests {
             ("model/stl", b"solid tooth\n facet normal 0 0 1\n"),
             ("model/obj", b"# scan\nv 0 0 1\nv 1 0 0\nf 1 2 3\ncut of"),
             ("video/mp4", b"\0\0\0\x18ftypmp42"),
+            (JSON, b"{\n  \"resourceType\": \"CodeSystem\", \"concept\": [{\"code\": \"T1\""),
             ("text/html", b"<script>"),
         ];
         for (of, bytes) in samples {

@@ -1,6 +1,7 @@
 //! The kernel: what every domain stands on. It knows no dentistry.
 pub mod audit;
 pub mod audit_store;
+pub mod bell;
 pub mod caller;
 pub mod config;
 pub mod context;

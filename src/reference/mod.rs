@@ -4,8 +4,12 @@ pub mod code_system;
 pub mod code_value;
 pub mod drug_reference;
 pub mod equipment_reference;
+pub mod import;
+pub mod load;
 pub mod material_reference;
 pub mod procedure_catalog_entry;
+pub mod sheet;
+mod stream;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
@@ -21,4 +25,4 @@ pub static TABLES: &[&Table] = &[
     &procedure_catalog_entry::PROCEDURE_CATALOG_ENTRY,
 ];
 
-pub static OPERATIONS: &[&Operation] = &[];
+pub static OPERATIONS: &[&Operation] = &[&import::IMPORT_VALUES, &import::IMPORT_CATALOG];

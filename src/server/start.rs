@@ -104,6 +104,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
     services.insert(crate::identity::service::Service::start(&config)?);
+    services.insert(crate::kernel::bell::Bell::default());
     let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });
     Ok(Prepared { kernel, audit_writer })
 }

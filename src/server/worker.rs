@@ -2,12 +2,15 @@
 //! whose server died are ended, audit anchors are copied out of the database, retention runs are carried on, and once a day
 //! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
+use crate::ai::deidentify;
 use crate::governance::unfinished::tell_aborted;
 use crate::governance::{anchor_copies, retention};
 use crate::imaging::sweep::abandoned_uploads;
 use crate::kernel::Kernel;
+use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
+use crate::reference::load;
 use crate::sql;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
+const LOOKS_EVERY: Duration = Duration::from_secs(10);
 /// Days that expired tokens stay for the security log to be read beside them.
 const KEPT_DAYS: f64 = 7.0;
 /// How long an announced upload may take to be completed; its links can be renewed as often as needed until then.
@@ -33,13 +37,14 @@ sql! {
 
 pub struct Worker {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
+        let ordered = tokio::spawn(ordered(kernel.clone(), stopped.clone()));
+        let rounds = tokio::spawn(async move {
             let mut billed = None;
             loop {
                 let round = async {
@@ -64,13 +69,36 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, task }
+        Worker { stop, tasks: [ordered, rounds] }
     }
 
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        if let Err(failure) = self.task.await {
-            tracing::error!(error = %failure, "The worker failed");
+        for task in self.tasks {
+            if let Err(failure) = task.await {
+                tracing::error!(error = %failure, "The worker failed");
+            }
+        }
+    }
+}
+
+/// Imports and research data begin when they are ordered; what was taken up again or left behind is found soon after.
+async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
+    let bell = Bell::of(&kernel);
+    loop {
+        let round = async {
+            // Nobody rang for so long: look.
+            let _ = tokio::time::timeout(LOOKS_EVERY, bell.0.notified()).await;
+            if let Err(failure) = load::carry_on(&kernel).await {
+                tracing::warn!(error = %failure, "Could not look for imports of codes");
+            }
+            if let Err(failure) = deidentify::carry_on(&kernel).await {
+                tracing::warn!(error = %failure, "Could not look for research data that waits");
+            }
+        };
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            () = round => {}
         }
     }
 }

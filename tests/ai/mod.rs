@@ -1,6 +1,7 @@
 //! Models released and rolled out, studies analysed, predictions reviewed, data sets withdrawn.
 mod analyses;
 mod releases;
+mod research;
 mod reviews;
 
 use crate::imaging::documents::file;

@@ -2,30 +2,13 @@
 
 use crate::referrals::count;
 use crate::world;
+use crate::world::files::csv as upload;
 use crate::world::operations::{create, run};
 use crate::world::tenants::Clinic;
 use enamel::claims::fee_schedule::FEE_SCHEDULE;
 use enamel::kernel::operation::Answer;
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
-
-async fn upload(clinic: &Clinic, text: &str) -> Uuid {
-    let token = clinic.token("TENANT_ADMIN").await;
-    let hash = enamel::kernel::hex::hex(&Sha256::digest(text));
-    let body = json!({"kind": "DOCUMENT", "file_name": "fees.csv", "file_type": "text/csv", "file_size": text.len(), "sha256": hash});
-    let (status, ticket) = clinic.world.post(Some(&token), "/files", body).await;
-    assert_eq!(status, 201, "{ticket}");
-    let mut put = clinic.world.http.put(ticket["url"].as_str().unwrap()).body(text.to_owned());
-    for (name, value) in ticket["headers"].as_object().unwrap() {
-        put = put.header(name, value.as_str().unwrap());
-    }
-    assert!(put.send().await.unwrap().status().is_success());
-    let id: Uuid = ticket["file"]["id"].as_str().unwrap().parse().unwrap();
-    let (status, done) = clinic.world.post(Some(&token), &format!("/files/{id}/complete-upload"), json!({})).await;
-    assert_eq!((status, done["status"].as_str()), (200, Some("READY")), "{done}");
-    id
-}
 
 async fn import(clinic: &Clinic, schedule: Uuid, file: Uuid) -> enamel::kernel::error::Result<Map<String, Json>> {
     match run(&clinic.staff(), "importFeeSchedule", Some(schedule), json!({"file_id": file})).await? {

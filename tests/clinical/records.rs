@@ -5,8 +5,10 @@ use crate::world;
 use crate::world::operations::{create, patch, read, record, run};
 use enamel::clinical::medical_record::MEDICAL_RECORD;
 use enamel::clinical::medical_record_file::MEDICAL_RECORD_FILE;
+use enamel::clinical::sterilisation_cycle::STERILISATION_CYCLE;
 use enamel::clinical::template::TEMPLATE;
 use enamel::kernel::operation::Answer;
+use enamel::tenancy::location::LOCATION;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
@@ -18,6 +20,23 @@ async fn file(practice: &Practice) -> Uuid {
         &[&practice.clinic.id, &id, &practice.patient],
     ).await.unwrap();
     id
+}
+
+#[test]
+fn a_sterilisers_log_has_each_cycle_once_and_releases_what_passed() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (staff, who) = (clinic.staff(), clinic.member("CLINICIAN").await);
+        let place = create(&staff, &LOCATION, json!({"name": "Site", "country": "DE", "time_zone": "Europe/Berlin"})).await.unwrap().id;
+        let cycle = |number: i64, result: &str| {
+            json!({"location_id": place, "steriliser": "Left", "cycle_no": number, "program": "134 B", "temperature_c": 134.6,
+                "started_at": "2026-01-05T07:00:00Z", "ended_at": "2026-01-05T07:48:00Z", "result": result, "released_by": who})
+        };
+        assert_eq!(create(&staff, &STERILISATION_CYCLE, cycle(1, "FAILED")).await.unwrap_err().code.status, 422);
+        let kept = create(&staff, &STERILISATION_CYCLE, cycle(1, "PASSED")).await.unwrap();
+        assert_eq!(create(&staff, &STERILISATION_CYCLE, cycle(1, "PASSED")).await.unwrap_err().code.status, 409);
+        assert_eq!(read(&staff, &STERILISATION_CYCLE, kept.id).await.unwrap().uuid("released_by"), Some(who));
+    });
 }
 
 #[test]

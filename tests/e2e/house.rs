@@ -20,7 +20,7 @@ impl House {
         let (dir, port) = (world::scratch("main-job"), free_ports(4));
         let up = command(["up", "--data-dir", dir.to_str().unwrap(), "--port", &port.to_string()]);
         let mut process = Process::start(up, &dir.join("said"));
-        process.says("Ctrl-C stops everything", Duration::from_secs(60)).await;
+        process.says("Ctrl-C stops everything", Duration::from_secs(120)).await;
         let described: Json = serde_json::from_slice(&std::fs::read(dir.join("dev.json")).unwrap()).unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         let base_url = described["base_url"].as_str().unwrap().to_owned();

@@ -32,6 +32,7 @@ fn the_main_job() {
     world::runtime().block_on(async {
         let house = House::up().await;
         println!("\nEnamel is up: {}", house.base_url);
+        super::week::is_read_by_all(&house).await;
         let integration = house.integration("bright-north").await;
         let brought = brings_six_patients(&house, &integration).await;
         let file = brings_an_image(&house, &integration, brought.keys().next().unwrap()).await;

@@ -3,3 +3,4 @@
 mod house;
 mod main_job;
 mod people;
+mod week;

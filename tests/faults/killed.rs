@@ -54,7 +54,9 @@ fn a_house_killed_with_its_postgresql_keeps_its_word() {
         println!("seed {seed}");
         let (dir, port) = (world::scratch("killed-house"), free_ports(4));
         let probe = format!("http://127.0.0.1:{}/livez", port + 1);
-        let up = || Process::start(command(["up", "--data-dir", dir.to_str().unwrap(), "--port", &port.to_string()]), &dir.join("said"));
+        let up = || {
+            Process::start(command(["up", "--plain", "--data-dir", dir.to_str().unwrap(), "--port", &port.to_string()]), &dir.join("said"))
+        };
         let mut house = up();
         // It answers before its demo world is whole, and says so after.
         house.says("Ctrl-C stops everything", Duration::from_secs(60)).await;

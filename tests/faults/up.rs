@@ -23,7 +23,7 @@ impl Up {
         Up { dir: world::scratch(name), port: free_ports(4) }
     }
     fn command(&self) -> tokio::process::Command {
-        command(["up", "--data-dir", self.dir.to_str().unwrap(), "--port", &self.port.to_string()])
+        command(["up", "--plain", "--data-dir", self.dir.to_str().unwrap(), "--port", &self.port.to_string()])
     }
     /// Started, and the time until its probe answered.
     async fn start(&self, within: Duration) -> (Process, Duration) {

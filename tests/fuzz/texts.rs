@@ -8,6 +8,8 @@ use enamel::kernel::config::Config;
 use enamel::kernel::crypto::Cipher;
 use enamel::kernel::table::{Cursor, List};
 use enamel::patients::patient::PATIENT;
+use enamel::reference::code_value::CODE_VALUE;
+use enamel::reference::procedure_catalog_entry::PROCEDURE_CATALOG_ENTRY;
 use enamel::server::idempotency;
 use enamel::server::rest::query;
 use std::io::Read;
@@ -141,4 +143,41 @@ fn fuzz_configuration_files_never_show_what_stood_in_them() {
     let words: &[&str] =
         &["[server]", "= ", "\"\"\"", "'''", "unknown = 1", "[[", "]]", "1e400", "\\U00110000", "{a={a={", "2026-13-01", "_"];
     Target { name: "configuration", seeds: seeds(&[&example, minimal]), words, memory: (2 * 1024 * 1024, 400), run: &run }.fuzz();
+}
+
+#[test]
+fn fuzz_code_files_are_told_line_by_line() {
+    use enamel::reference::sheet::{Form, Rules, read};
+    let run = |bytes: &[u8]| {
+        let mut said = String::new();
+        for (form, table) in [(Form::Csv, &CODE_VALUE), (Form::Csv, &PROCEDURE_CATALOG_ENTRY), (Form::Fhir, &CODE_VALUE)] {
+            let given = serde_json::json!({"code_system_id": Uuid::from_u128(1)}).as_object().unwrap().clone();
+            let mut rules = Rules::new(table, given, Some("[A-Z][0-9]+")).unwrap();
+            let (mut last, mut good, mut bad) = (0, 0u32, 0u32);
+            let whole = read(form, table, bytes, &mut |line| {
+                assert!(line.number >= last, "lines go back");
+                last = line.number;
+                match rules.check(line) {
+                    Ok(row) => {
+                        assert!(row.keys().all(|name| table.field(name).is_some()), "a column that is none");
+                        good += 1;
+                    }
+                    Err(faults) => {
+                        assert!(!faults.is_empty());
+                        bad += 1;
+                    }
+                }
+                true
+            });
+            said.push_str(&format!("{whole:?} {} {};", good.min(2), bad.min(2)));
+        }
+        said
+    };
+    let seeds = seeds(&[
+        "\u{feff}code;display;parent_code;effective_from\nT1;\"One; \"\"two\"\"\nlines\";;2026-01-01\nT2;Two;T1;\n",
+        "code,description,tooth_rule,default_fee_minor,currency,is_active\nT1,Filling,TOOTH,8500,USD,yes\n",
+        r#"{"resourceType":"CodeSystem","concept":[{"code":"T1","display":"One","concept":[{"code":"T2","display":"Two"}]}]}"#,
+    ]);
+    let words: &[&str] = &["\"", ",", ";", "\n", "\r", "code", "\u{feff}", "{\"concept\":[", "[", "]}", "\\ud800", "1e400"];
+    Target { name: "code-file", seeds, words, memory: (1024 * 1024, 400), run: &run }.fuzz();
 }

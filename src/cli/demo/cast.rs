@@ -1,5 +1,16 @@
 //! Who plays in the demo world. Every name is made up.
 
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The same name has the same id in every demo world.
+pub fn id_of(name: &str) -> Uuid {
+    let hash = Sha256::digest(format!("enamel demo {name}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 pub struct Login {
     pub email: &'static str,
     pub name: &'static str,
@@ -172,4 +183,9 @@ pub fn npi(seed: usize) -> String {
     let nine = format!("19999{:04}", seed % 10_000);
     let found = (0..10).map(|check| format!("{nine}{check}")).find(|number| crate::kernel::table::form::is_npi(number));
     found.unwrap_or(nine)
+}
+
+/// A patient's birthday.
+pub fn born(seat: usize, nth: usize) -> String {
+    format!("{}-{:02}-{:02}", 1938 + (nth * 7 + seat * 3) % 80, 1 + (nth * 5) % 12, 1 + (nth * 11) % 28)
 }

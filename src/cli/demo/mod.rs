@@ -1,6 +1,11 @@
 //! The demo world: a DSO with two clinics, an independent practice, a marketplace operator and a regulator, with people
 //! for every role. Everything is made up; loading it again changes nothing.
 mod cast;
+mod hand;
+mod picture;
+mod talk;
+mod visit;
+mod week;
 
 use super::secrets::Secrets;
 use super::{Outcome, up};
@@ -15,22 +20,16 @@ use crate::patients::patient::PATIENT;
 use crate::patients::{external_contact::EXTERNAL_CONTACT, patient_address::PATIENT_ADDRESS, patient_identifier::PATIENT_IDENTIFIER};
 use crate::patients::{patient_insurance_policy::PATIENT_INSURANCE_POLICY, patient_relationship::PATIENT_RELATIONSHIP, payer::PAYER};
 use crate::tenancy::{location::LOCATION, operatory::OPERATORY, team::TEAM};
-use cast::{CLINICS, HOUSES, House, Login, PATIENTS, PROVIDERS};
+pub use cast::id_of;
+use cast::{CLINICS, HOUSES, House, Login, PATIENTS, PROVIDERS, born};
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-
-/// The same name has the same id in every demo world.
-pub fn id_of(name: &str) -> Uuid {
-    let hash = Sha256::digest(format!("enamel demo {name}"));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
-}
 
 /// Who can sign in at the development issuer: everybody who works somewhere.
 pub fn people(secrets: &Secrets) -> Vec<Person> {
@@ -46,15 +45,15 @@ pub fn people(secrets: &Secrets) -> Vec<Person> {
         .collect()
 }
 
-/// Makes the world when it is not there. True when it was made now.
-pub async fn load(kernel: &Kernel, secrets: &Secrets, issuer: &str) -> Outcome<bool> {
+/// Makes the world when it is not there, with its week unless it is to stay `plain`. True when it was made now.
+pub async fn load(kernel: &Arc<Kernel>, plain: bool, secrets: &Secrets, issuer: &str) -> Outcome<bool> {
     let mut scope = kernel.door.open(&system(PLATFORM_TENANT)).await?;
     let there = scope.rows_once("select from tenants where slug = 'bright-smiles'", &[]).await?;
     drop(scope);
     if !there.is_empty() {
         return Ok(false);
     }
-    let steps = HOUSES.len() + CLINICS.len() * PATIENTS.len();
+    let steps = HOUSES.len() + CLINICS.len() * (PATIENTS.len() + if plain { 0 } else { week::STEPS });
     let bar = ProgressBar::new(steps as u64);
     if let Ok(style) = ProgressStyle::with_template("Building the demo world {bar:32} {pos}/{len} {msg}") {
         bar.set_style(style);
@@ -68,6 +67,9 @@ pub async fn load(kernel: &Kernel, secrets: &Secrets, issuer: &str) -> Outcome<b
         world.clinic(slug, place).await?;
     }
     world.family().await?;
+    if !plain {
+        week::week(kernel, &world.bar).await?;
+    }
     world.bar.finish_and_clear();
     Ok(true)
 }
@@ -285,13 +287,12 @@ impl Demo<'_> {
         let seat = CLINICS.iter().position(|clinic| *clinic == slug).unwrap_or_default();
         let (first, last, gender) = cast::patient(seat, nth);
         let id = patient_id(slug, nth);
-        let day = json!(format!("{}-{:02}-{:02}", 1938 + (nth * 7 + seat * 3) % 80, 1 + (nth * 5) % 12, 1 + (nth * 11) % 28));
         self.make(
             &mut scope,
             &PATIENT,
             id,
             json!({
-                "first_name": first, "last_name": last, "dob": day, "administrative_gender": gender, "preferred_language": "en",
+                "first_name": first, "last_name": last, "dob": born(seat, nth), "administrative_gender": gender, "preferred_language": "en",
                 "contact_email": format!("{}.{}@mail.example", first.to_lowercase(), last.to_lowercase()),
                 "phone_mobile": format!("+1720555{:04}", 1000 + seat * 100 + nth), "external_ref": format!("PMS-{seat}{nth:03}"),
             }),

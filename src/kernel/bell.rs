@@ -1,0 +1,17 @@
+//! Rung when work for the worker was ordered, so that it begins at once and not when the worker looks next.
+
+use super::Kernel;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+#[derive(Clone, Default)]
+pub struct Bell(pub Arc<Notify>);
+
+impl Bell {
+    pub fn of(kernel: &Kernel) -> Bell {
+        kernel.services.get::<Bell>().cloned().unwrap_or_default()
+    }
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+}

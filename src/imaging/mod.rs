@@ -12,6 +12,7 @@ pub mod imaging_object;
 pub mod imaging_series;
 pub mod imaging_study;
 mod intake;
+pub mod links;
 pub mod media;
 mod quarantine;
 pub mod received_document;

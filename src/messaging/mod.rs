@@ -11,12 +11,13 @@ pub mod notification;
 pub mod notification_delivery;
 pub mod notification_preference;
 pub mod patient_material_assignment;
+mod projections;
 mod publishing;
 mod reading;
 mod threads;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -50,3 +51,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &publishing::REVISE,
     &publishing::RETIRE,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[&projections::NETWORK_NOTIFICATION, &projections::CENTRE_NOTIFICATION, &projections::CENTRE_MATERIAL, &projections::CENTRE_ASSIGNMENT];

@@ -13,7 +13,7 @@ pub static PORTAL_CLINIC: Projection = Projection::new(
     "PatientPortalClinics",
     "/projections/patient-portal/clinics",
     &[
-        Name::of("id", "id"),
+        Name::same("id").doc("not one of the text's: the profile's own"),
         Name::of("clinic_id", "tenant_id"),
         Name::sql(Field::text("clinic_name").computed("select t.name from tenants t where t.id = r.tenant_id")),
         Name::same("treatments_offered"),

@@ -10,7 +10,7 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::table::form::Broken;
 use crate::kernel::table::projection::{Name, Projection, Step};
-use crate::kernel::table::{Draft, Field, Record, Value, store};
+use crate::kernel::table::{Draft, Field, Record, Value, Verb, store};
 use crate::sql;
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
@@ -107,6 +107,7 @@ pub static CENTRE_FAMILY_MEMBER: Projection = Projection::new(
         ),
     ],
 )
+.verbs(&[Verb::List, Verb::Create, Verb::Read])
 .made_by(&ADD_FAMILY_MEMBER, "patient_id");
 
 fn name_contact<'a>(scope: &'a mut Scope, patient: &'a Record, value: &'a Value, keys: &'a Keyring) -> BoxFuture<'a, Result<()>> {

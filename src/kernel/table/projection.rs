@@ -76,7 +76,7 @@ pub struct Shaped {
 pub struct Given {
     /// For the record's own fields, by their names.
     pub body: Map<String, Json>,
-    pub after: Vec<(&'static Name, Unfold, Value)>,
+    pub after: Vec<(Unfold, Value)>,
     /// To be what the record says afterwards.
     pub claims: Vec<(&'static Name, Json)>,
     /// Which name gave a field its value, for faults.
@@ -275,7 +275,7 @@ impl Projection {
     fn sort(&self, name: &'static Name, json: &Json, open: fn(&Field) -> bool, given: &mut Given) -> Result<(), Broken> {
         let own = self.table.field(name.of).filter(|field| name.sql.is_none() && open(field));
         if let (Some(write), Some(field)) = (name.after, name.sql.as_ref().or(self.table.field(name.of))) {
-            given.after.push((name, write, value::parse(field, json)?));
+            given.after.push((write, value::parse(field, json)?));
         } else if let Some(split) = name.split {
             for (field, value) in split(json)? {
                 given.put(field, name.name, value);

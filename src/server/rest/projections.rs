@@ -147,8 +147,7 @@ async fn create(caller: Caller, projection: Shape, mut request: Request) -> Resu
             let mut given = projection.given(&body, Field::on_create)?;
             fill(scope, projection, &mut given).await?;
             let stored = insert(scope, &caller, projection, &given).await;
-            let record = stored.map_err(|failure| given.named(projection, failure))?;
-            finish(scope, &caller, projection, &record, given).await?
+            stored.map_err(|failure| given.named(projection, failure))?
         }
     };
     once.end(respond(projection, &record, StatusCode::CREATED)?, false).await
@@ -156,7 +155,8 @@ async fn create(caller: Caller, projection: Shape, mut request: Request) -> Resu
 
 async fn insert(scope: &mut Scope, caller: &Caller, projection: Shape, given: &Given) -> Result<Record> {
     let draft = Draft::create(projection.table, &given.body)?;
-    store::insert(scope, projection.table, &draft, &caller.kernel.keys).await
+    let record = store::insert(scope, projection.table, &draft, &caller.kernel.keys).await?;
+    finish(scope, caller, projection, &record, given).await
 }
 
 /// What the text has no name for, and what is the same in all its rows.
@@ -218,28 +218,26 @@ async fn patch(caller: Caller, projection: Shape, mut request: Request) -> Resul
     // A whole object given back changes what differs.
     body.retain(|name, json| shown.get(name) != Some(json));
     let given = projection.given(&body, Field::on_patch)?;
-    let changed = update(scope, &caller, &was, &given).await.map_err(|failure| given.named(projection, failure))?;
-    let record = finish(scope, &caller, projection, &changed, given).await?;
+    let changed = update(scope, &caller, projection, &was, &given).await;
+    let record = changed.map_err(|failure| given.named(projection, failure))?;
     once.end(respond(projection, &record, StatusCode::OK)?, false).await
 }
 
-async fn update(scope: &mut Scope, caller: &Caller, was: &Record, given: &Given) -> Result<Record> {
+async fn update(scope: &mut Scope, caller: &Caller, projection: Shape, was: &Record, given: &Given) -> Result<Record> {
     let draft = Draft::patch(was.table, &given.body)?;
-    store::update(scope, was, &draft, "update", &caller.kernel.keys).await
+    let record = store::update(scope, was, &draft, "update", &caller.kernel.keys).await?;
+    finish(scope, caller, projection, &record, given).await
 }
 
 /// What is written beside the record, the states it is to reach, and whether it now says what was given.
-async fn finish(scope: &mut Scope, caller: &Caller, projection: Shape, record: &Record, given: Given) -> Result<Record> {
+async fn finish(scope: &mut Scope, caller: &Caller, projection: Shape, record: &Record, given: &Given) -> Result<Record> {
     let (table, keys) = (projection.shaped().table, &caller.kernel.keys);
-    for (name, write, value) in &given.after {
-        write(scope, record, value, keys).await.map_err(|mut failure| {
-            failure.faults.iter_mut().filter(|fault| fault.field == name.of).for_each(|fault| name.name.clone_into(&mut fault.field));
-            failure
-        })?;
+    for (write, value) in &given.after {
+        write(scope, record, value, keys).await?;
     }
     let mut now = store::seen(scope, table, record.id, keys).await?;
-    for (name, json) in given.claims {
-        let Step { by, with, .. } = step(name, &json, &now);
+    for (name, json) in &given.claims {
+        let Step { by, with, .. } = step(name, json, &now);
         for operation in by {
             if begins(projection, operation, name, &now) {
                 let with = with.iter().map(|(field, text)| ((*field).to_owned(), Json::from(*text))).collect();
@@ -247,7 +245,7 @@ async fn finish(scope: &mut Scope, caller: &Caller, projection: Shape, record: &
                 now = store::seen(scope, table, record.id, keys).await?;
             }
         }
-        holds(projection, name, &json, &now)?;
+        holds(projection, name, json, &now)?;
     }
     Ok(now)
 }

@@ -33,11 +33,6 @@ grant execute on function kernel.is_fdi(text), kernel.are_fdi(text[]) to enamel_
 create or replace function kernel.new_referral() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if new.referral_type = 'INCOMING' and new.status = 'DRAFT' then new.status := 'SENT'; end if;
-    if new.status in ('REJECTED', 'CANCELLED') then
-        update enamel.document_grants g set revoked_at = now() from enamel.received_documents d
-         where d.tenant_id = new.tenant_id and d.referral_id = new.id and g.tenant_id = d.source_tenant_id and g.id = d.grant_id
-           and g.revoked_at is null;
-    end if;
     if new.status = 'SENT' then new.sent_at := coalesce(new.sent_at, now()); end if;
     return new;
 end $$;
@@ -166,6 +161,11 @@ begin
     values (new.tenant_id, gen_random_uuid(), new.id, new.patient_id, case new.status when 'IN_PROGRESS' then 'STARTED' else new.status end,
         old.status, new.status, case when new.status in ('SENT', 'CANCELLED') then 'SENDER' else 'RECEIVER' end,
         case new.status when 'REJECTED' then new.rejection_reason when 'CANCELLED' then new.cancel_reason end, clock_timestamp(), c.actor);
+    if new.status in ('REJECTED', 'CANCELLED') then
+        update enamel.document_grants g set revoked_at = now() from enamel.received_documents d
+         where d.tenant_id = new.tenant_id and d.referral_id = new.id and g.tenant_id = d.source_tenant_id and g.id = d.grant_id
+           and g.revoked_at is null;
+    end if;
     if new.status = 'SENT' then
         perform sec.disclose_referral(new);
         perform sec.hand_over_files(new);

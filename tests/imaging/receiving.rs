@@ -97,7 +97,7 @@ fn what_is_quarantined_or_changed_is_not_copied() {
             assert_eq!(refusal(call(&staff, operation, Some(sent.document), json!({})).await), "file.not_ready", "{operation}");
         }
         set(&format!("status = 'READY', sha256 = '{}'", sha256(b"other bytes"))).await;
-        assert_eq!(refusal(call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await), "upload.mismatch");
+        assert_eq!(refusal(call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await), "file.mismatch");
         assert_eq!(rows(&sent.there, "files", "status = 'SCANNING'").await, 1);
     });
 }

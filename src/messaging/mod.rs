@@ -2,6 +2,7 @@
 pub mod conversation;
 pub mod conversation_participant;
 pub mod educational_material;
+pub mod hub;
 pub mod knowledge_document;
 pub mod knowledge_localization;
 pub mod knowledge_version;
@@ -14,6 +15,7 @@ pub mod patient_material_assignment;
 mod projections;
 mod publishing;
 mod reading;
+mod stream;
 mod threads;
 
 use crate::kernel::operation::Operation;
@@ -38,6 +40,7 @@ pub static TABLES: &[&Table] = &[
 pub static OPERATIONS: &[&Operation] = &[
     &reading::READ_NOTIFICATION,
     &reading::READ_ALL,
+    &stream::STREAM,
     &reading::READ_MESSAGE,
     &reading::SEARCH,
     &threads::CLOSE,

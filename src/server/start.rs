@@ -104,6 +104,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
     services.insert(crate::identity::service::Service::start(&config)?);
+    services.insert(crate::messaging::hub::Hub::start());
     let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });
     Ok(Prepared { kernel, audit_writer })
 }
@@ -141,6 +142,10 @@ impl Server {
 
     /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.
     pub async fn stop(self) {
+        // Streams would outlast any patience of the listener.
+        if let Ok(hub) = crate::messaging::hub::Hub::of(&self.kernel) {
+            hub.stop();
+        }
         self.stop.send_replace(true);
         match self.running.await {
             Ok(Ok(())) => {}

@@ -2,7 +2,9 @@
 //! to the open streams. Nobody listens before the first stream.
 
 use crate::kernel::Kernel;
+use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::{self, Error, Result};
+use crate::sql;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +19,11 @@ const QUEUE_MAX: usize = 1_000;
 pub const STREAMS_PER_LOGIN_MAX: usize = 5;
 pub const STREAMS_PER_TENANT_MAX: usize = 500;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+sql! {
+    /// $1 tenant, $2 notification.
+    ADDRESSEE(UUID, UUID) = "select user_id from notifications where tenant_id = $1 and id = $2";
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
@@ -89,8 +96,11 @@ impl Hub {
             loop {
                 if let Some((_client, mut heard)) = connection.take() {
                     while let Some(said) = heard.recv().await {
-                        // Nobody hears it where no stream is open.
-                        let _ = read(&said).map(|news| self.news.send(news));
+                        if self.news.receiver_count() > 0
+                            && let Some(ids) = read(&said)
+                        {
+                            let _ = self.news.send(addressed(&kernel, ids).await.unwrap_or(News::Missed));
+                        }
                     }
                 }
                 tokio::time::sleep(AGAIN_AFTER).await;
@@ -122,11 +132,18 @@ impl Drop for Seat {
     }
 }
 
-/// `tenant notification [login]`.
-fn read(said: &str) -> Option<News> {
-    let mut ids = said.split(' ').map(str::parse);
-    let (tenant, notification) = (ids.next()?.ok()?, ids.next()?.ok()?);
-    Some(News::Made { tenant, notification, login: ids.next().and_then(Result::ok) })
+/// `tenant notification`: whoever may speak to PostgreSQL can hear the channel, so it does not say whose it is.
+fn read(said: &str) -> Option<(Uuid, Uuid)> {
+    let (tenant, notification) = said.split_once(' ')?;
+    Some((tenant.parse().ok()?, notification.parse().ok()?))
+}
+
+/// Asked once for all streams of this server.
+async fn addressed(kernel: &Kernel, (tenant, notification): (Uuid, Uuid)) -> Result<News> {
+    let scope = kernel.door.open(&Context::system(Plane::Jobs, Some(tenant))).await?;
+    let answers = scope.once(&[((&ADDRESSEE).into(), vec![&tenant, &notification])]).await?;
+    let login = answers.iter().flatten().next().map(|row| row.try_get(0)).transpose()?.flatten();
+    Ok(News::Made { tenant, notification, login })
 }
 
 #[cfg(test)]
@@ -146,10 +163,8 @@ mod tests {
 
     #[test]
     fn a_payload_is_ids_and_nothing_else() {
-        let (tenant, notification, login) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
-        let made = |login| Some(News::Made { tenant, notification, login });
-        assert_eq!(read(&format!("{tenant} {notification} {login}")), made(Some(login)));
-        assert_eq!(read(&format!("{tenant} {notification}")), made(None));
+        let (tenant, notification) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert_eq!(read(&format!("{tenant} {notification}")), Some((tenant, notification)));
         assert_eq!(read("hello"), None);
     }
 }

@@ -119,7 +119,8 @@ fn the_names_of_the_texts_lead_to_fields() {
     let lines = names.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| text"));
     let lost: Vec<&str> = lines
         .filter(|line| {
-            let cells: Vec<&str> = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')).unwrap_or(line).split('|').map(str::trim).collect();
+            let cells: Vec<&str> =
+                line.strip_prefix('|').and_then(|line| line.strip_suffix('|')).unwrap_or(line).split('|').map(str::trim).collect();
             let served = |schema: &str, field: &str| document["components"]["schemas"][schema]["properties"].get(field).is_some();
             // What is kept and never shown says so, and is not served by mistake.
             let [_, _, schema, field, projected] = cells[..] else { return true };
@@ -135,7 +136,8 @@ fn the_names_of_the_texts_lead_to_fields() {
     let mut unlisted = Vec::new();
     for projection in enamel::server::domains::projections() {
         let own = projection.names.iter().filter(|name| !name.doc.starts_with("not one of the text's"));
-        unlisted.extend(own.map(|name| format!("{}.{}", projection.schema, name.name)).filter(|word| !names.contains(&format!("| {word} |"))));
+        unlisted
+            .extend(own.map(|name| format!("{}.{}", projection.schema, name.name)).filter(|word| !names.contains(&format!("| {word} |"))));
     }
     assert!(unlisted.is_empty(), "not in names.md: {unlisted:?}");
 }

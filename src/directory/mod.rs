@@ -50,4 +50,5 @@ pub static OPERATIONS: &[&Operation] = &[
 pub static RESOURCES: &[&Mapping] = &[&fhir_practitioner::MAPPING, &fhir_practitioner_role::MAPPING];
 
 /// Records of this room in the words of the requirement texts.
-pub static PROJECTIONS: &[&Projection] = &[&projections::PORTAL_CLINIC, &projections::NETWORK_CONTACT, &projections::CENTRE_SPECIALIST, &projections::SCHEDULING_PROVIDER];
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::PORTAL_CLINIC, &projections::NETWORK_CONTACT, &projections::CENTRE_SPECIALIST, &projections::SCHEDULING_PROVIDER];

@@ -7,13 +7,11 @@ use crate::kernel::table::projection::{Name, Projection, Step};
 use crate::kernel::table::{Field, Verb};
 
 const VERBS: &[Verb] = &[Verb::List, Verb::Read, Verb::Update];
-const CLINIC: Field = Field::uuid("clinicId").computed("select m.tenant_id from user_tenants m where m.user_id = r.id order by m.created_at, m.tenant_id limit 1")
+const CLINIC: Field = Field::uuid("clinicId")
+    .computed("select m.tenant_id from user_tenants m where m.user_id = r.id order by m.created_at, m.tenant_id limit 1")
     .doc("the clinic it belongs to; of several that the caller sees the first");
 
-const ACTIVITY: &[Step] = &[
-    Step { to: "ACTIVE", by: &[&ENABLE], with: &[] },
-    Step { to: "DISABLED", by: &[&DISABLE], with: &[] },
-];
+const ACTIVITY: &[Step] = &[Step { to: "ACTIVE", by: &[&ENABLE], with: &[] }, Step { to: "DISABLED", by: &[&DISABLE], with: &[] }];
 
 pub static NETWORK_USER: Projection = Projection::new(
     &USER,

@@ -41,7 +41,10 @@ pub static FILE: Table = Table {
         Field::uuid("plan_id"),
         Field::choice("kind", KINDS).required(),
         Field::text("file_name").required().pii().doc("shown to people, never part of the key"),
-        Field::text("file_url").length(4_000).computed(MINTED).doc("signed, good for five minutes at most; when the file is read by itself"),
+        Field::text("file_url")
+            .length(4_000)
+            .computed(MINTED)
+            .doc("signed, good for five minutes at most; when the file is read by itself"),
         Field::text("file_type").required().read_only().phi(),
         Field::big("file_size").required().read_only().at_least(0).doc("unit: bytes"),
         Field::text("sha256").read_only().phi(),

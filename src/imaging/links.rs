@@ -2,11 +2,11 @@
 //! own policies, the audit log knows of the URL before it is told, and it opens the object for five minutes at most. Lists
 //! tell none.
 
+use super::access;
 use super::document::DOCUMENT;
 use super::download::handed_out;
 use super::file::FILE;
 use super::imaging_object::IMAGING_OBJECT;
-use super::access;
 use crate::governance::consent::CONSENT;
 use crate::integrations::export_job::EXPORT_JOB;
 use crate::kernel::Caller;

@@ -56,4 +56,9 @@ pub static OPERATIONS: &[&Operation] = &[
 ];
 
 /// Records of this room in the words of the requirement texts.
-pub static PROJECTIONS: &[&Projection] = &[&projections::NETWORK_NOTIFICATION, &projections::CENTRE_NOTIFICATION, &projections::CENTRE_MATERIAL, &projections::CENTRE_ASSIGNMENT];
+pub static PROJECTIONS: &[&Projection] = &[
+    &projections::NETWORK_NOTIFICATION,
+    &projections::CENTRE_NOTIFICATION,
+    &projections::CENTRE_MATERIAL,
+    &projections::CENTRE_ASSIGNMENT,
+];

@@ -60,4 +60,5 @@ pub static OPERATIONS: &[&Operation] = &[
 ];
 
 /// Records of this room in the words of the requirement texts.
-pub static PROJECTIONS: &[&Projection] = &[&projections::PORTAL_PATIENT, &projections::CENTRE_PATIENT, &projections::SCHEDULING_PATIENT, &projections::CENTRE_FAMILY_MEMBER];
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::PORTAL_PATIENT, &projections::CENTRE_PATIENT, &projections::SCHEDULING_PATIENT, &projections::CENTRE_FAMILY_MEMBER];

@@ -117,7 +117,8 @@ fn name_contact<'a>(scope: &'a mut Scope, patient: &'a Record, value: &'a Value,
 /// The name is an external contact's; without one yet the relation is made with it, and no name ends the relation.
 async fn replace_contact(scope: &mut Scope, patient: &Record, value: &Value, keys: &Keyring) -> Result<()> {
     let held = scope.rows(&EMERGENCY_RELATIONS, &[&patient.tenant, &patient.id]).await?;
-    let held: Option<(Uuid, Option<Uuid>)> = held.first().map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
+    let held: Option<(Uuid, Option<Uuid>)> =
+        held.first().map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
     match (value, held) {
         (Value::Text(_), Some((_, Some(contact)))) => {
             let was = store::lock(scope, &EXTERNAL_CONTACT, contact, None, keys).await?;
@@ -128,9 +129,11 @@ async fn replace_contact(scope: &mut Scope, patient: &Record, value: &Value, key
             if let Some((relation, None)) = held {
                 end_relation(scope, relation, keys).await?;
             }
-            let contact = Draft::default()
-                .set(&EXTERNAL_CONTACT, "patient_id", Value::Uuid(patient.id))?
-                .set(&EXTERNAL_CONTACT, "full_name", value.clone())?;
+            let contact = Draft::default().set(&EXTERNAL_CONTACT, "patient_id", Value::Uuid(patient.id))?.set(
+                &EXTERNAL_CONTACT,
+                "full_name",
+                value.clone(),
+            )?;
             let contact = store::insert(scope, &EXTERNAL_CONTACT, &contact, keys).await?;
             let relation = Draft::default()
                 .set(&PATIENT_RELATIONSHIP, "patient_id", Value::Uuid(patient.id))?

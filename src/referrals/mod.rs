@@ -42,4 +42,5 @@ pub static OPERATIONS: &[&Operation] = &[
 ];
 
 /// Records of this room in the words of the requirement texts.
-pub static PROJECTIONS: &[&Projection] = &[&projections::NETWORK_REFERRAL, &projections::NETWORK_REFERRAL_FILE, &projections::NETWORK_REFERRAL_LINK];
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::NETWORK_REFERRAL, &projections::NETWORK_REFERRAL_FILE, &projections::NETWORK_REFERRAL_LINK];

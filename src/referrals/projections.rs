@@ -16,7 +16,8 @@ pub static NETWORK_REFERRAL: Projection = Projection::new(
     &[
         Name::same("id"),
         Name::of("referralType", "referral_type"),
-        Name::of("fromClinicId", "from_clinic_id").doc("the clinic whose record it is: the sender of an OUTGOING, the receiver of an INCOMING one"),
+        Name::of("fromClinicId", "from_clinic_id")
+            .doc("the clinic whose record it is: the sender of an OUTGOING, the receiver of an INCOMING one"),
         Name::of("toContactId", "contact_id"),
         Name::of("toClinicId", "recipient_tenant_id"),
         Name::of("fromClinicName", "sender_clinic_name"),

@@ -65,4 +65,5 @@ pub static OPERATIONS: &[&Operation] = &[
 ];
 
 /// Records of this room in the words of the requirement texts.
-pub static PROJECTIONS: &[&Projection] = &[&projections::CENTRE_APPOINTMENT, &projections::SCHEDULING_APPOINTMENT, &projections::CENTRE_AVAILABILITY];
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::CENTRE_APPOINTMENT, &projections::SCHEDULING_APPOINTMENT, &projections::CENTRE_AVAILABILITY];

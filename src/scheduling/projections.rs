@@ -131,7 +131,8 @@ fn name_type<'a>(scope: &'a mut Scope, made: &'a Record, value: &'a Value, keys:
         let kind = match value {
             Value::Text(said) => {
                 let rows = scope.rows(&TYPE_CALLED, &[&made.tenant, said]).await?;
-                let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault("appointment_type", "reference", "There is no such kind of visit.");
+                let unknown =
+                    || Error::new(&error::REFERENCE_UNKNOWN).fault("appointment_type", "reference", "There is no such kind of visit.");
                 Value::Uuid(rows.first().ok_or_else(unknown)?.try_get::<_, Uuid>(0)?)
             }
             _ => Value::Null,

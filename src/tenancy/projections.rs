@@ -4,7 +4,8 @@ use super::tenant::TENANT;
 use crate::kernel::table::projection::{Name, Projection};
 use crate::kernel::table::{Field, Verb};
 
-pub const ADDRESS: &str = "select concat_ws(', ', a ->> 'line1', a ->> 'line2', nullif(concat_ws(' ', a ->> 'postal_code', a ->> 'city'), ''),
+pub const ADDRESS: &str =
+    "select concat_ws(', ', a ->> 'line1', a ->> 'line2', nullif(concat_ws(' ', a ->> 'postal_code', a ->> 'city'), ''),
     a ->> 'region', a ->> 'country') from (select sec.tenant_contact(r.id) -> 'address' as a) x where a is not null";
 
 const VERBS: &[Verb] = &[Verb::List, Verb::Read, Verb::Update];

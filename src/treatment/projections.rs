@@ -41,8 +41,10 @@ pub static PORTAL_TREATMENT_PLAN: Projection = Projection::new(
             .doc("In Treatment and Completed follow from the procedures; plans that were called off or replaced are not shown"),
         Name::sql(
             Field::text("outcome")
-                .computed("case r.status when 'ACCEPTED' then 'accepted' when 'PARTIALLY_ACCEPTED' then 'partially accepted'
-                           when 'DECLINED' then 'declined' end")
+                .computed(
+                    "case r.status when 'ACCEPTED' then 'accepted' when 'PARTIALLY_ACCEPTED' then 'partially accepted'
+                           when 'DECLINED' then 'declined' end",
+                )
                 .doc("not one of the text's: what became of a finalised plan"),
         ),
         Name::same("treatment_details").split(selected).doc("objects, or the plain names of treatments"),

@@ -25,7 +25,11 @@ fn every_name_leads_to_its_table() {
     for projection in domains::projections() {
         let (table, path) = (projection.table, projection.path);
         for name in projection.names {
-            assert!(name.sql.is_some() || table.field(name.of).is_some_and(Field::shown) || stamps.contains(&name.of), "{path} {}", name.name);
+            assert!(
+                name.sql.is_some() || table.field(name.of).is_some_and(Field::shown) || stamps.contains(&name.of),
+                "{path} {}",
+                name.name
+            );
             assert_eq!(projection.names.iter().filter(|other| other.name == name.name).count(), 1, "{path} {}", name.name);
         }
         assert!(projection.verbs.iter().all(|verb| table.offers(*verb) || projection.made_by.is_some()), "{path}");
@@ -34,7 +38,8 @@ fn every_name_leads_to_its_table() {
                 projection.names.iter().any(|name| name.of == field.name || name.split.is_some())
                     || projection.fills.iter().chain(projection.only).any(|(name, _)| *name == field.name)
             };
-            let lost: Vec<&str> = table.fields.iter().filter(|field| field.required && field.on_create() && !given(field)).map(|f| f.name).collect();
+            let lost: Vec<&str> =
+                table.fields.iter().filter(|field| field.required && field.on_create() && !given(field)).map(|f| f.name).collect();
             assert!(lost.is_empty(), "{path} cannot create without {lost:?}");
         }
     }
@@ -87,7 +92,9 @@ fn referrals_go_both_ways_in_the_words_of_the_referral_network() {
         let (_, page) = found(format!("{NETWORK}/referrals?status=CANCELLED&referralType=INCOMING&sort=-createdAt")).await;
         assert_eq!((page["items"].as_array().map(Vec::len), page["items"][0]["id"].as_str()), (Some(1), received["id"].as_str()), "{page}");
         let token = clinic.token("TENANT_ADMIN").await;
-        for (query, status) in [("status=REFUSED", 400), ("sender_clinic_name=x", 400), ("createdAt_from=2020-01-01T00:00:00Z&total=true", 200)] {
+        for (query, status) in
+            [("status=REFUSED", 400), ("sender_clinic_name=x", 400), ("createdAt_from=2020-01-01T00:00:00Z&total=true", 200)]
+        {
             assert_eq!(world.get(Some(&token), &format!("{NETWORK}/referrals?{query}")).await.0, status, "{query}");
         }
         // What the record would contradict is not taken.
@@ -113,7 +120,8 @@ fn one_appointment_is_told_in_two_vocabularies() {
         let token = practice.clinic.token("TENANT_ADMIN").await;
         let tenant = format!("/tenants/{}", practice.clinic.id);
         let (_, clinic) = world.get(Some(&token), &tenant).await;
-        let (status, _) = world.patch(&token, &tenant, clinic["version"].as_i64().unwrap(), json!({"default_location_id": practice.place})).await;
+        let (status, _) =
+            world.patch(&token, &tenant, clinic["version"].as_i64().unwrap(), json!({"default_location_id": practice.place})).await;
         assert_eq!(status, 200);
 
         let (start, end) = (ahead(3), ahead(3) + chrono::TimeDelta::minutes(45));
@@ -127,8 +135,11 @@ fn one_appointment_is_told_in_two_vocabularies() {
         assert_eq!((status, refused["errors"][0]["field"].as_str()), (422, Some("appointment_type")), "{refused}");
         let id = made["appointment_id"].as_str().unwrap();
         let (_, other) = world.get(Some(&token), &format!("{SCHEDULING}/appointments/{id}")).await;
-        assert_eq!((other["status"].as_str(), other["duration"].as_i64(), other["scheduledEnd"].as_str()),
-                   (Some("confirmed"), Some(45), Some(instant_text(end).as_str())), "{other}");
+        assert_eq!(
+            (other["status"].as_str(), other["duration"].as_i64(), other["scheduledEnd"].as_str()),
+            (Some("confirmed"), Some(45), Some(instant_text(end).as_str())),
+            "{other}"
+        );
 
         let version = async || world.get(Some(&token), &format!("/appointments/{id}")).await.1["version"].as_i64().unwrap();
         let one = format!("{CENTRE}/appointments/{id}");
@@ -151,10 +162,14 @@ fn one_appointment_is_told_in_two_vocabularies() {
         let short = json!({"providerId": practice.dentist, "patientId": practice.patient, "scheduledStart": instant_text(ahead(5)),
                            "duration": 30, "status": "scheduled", "notes": "first visit"});
         let (status, made) = world.post(Some(&token), &format!("{SCHEDULING}/appointments"), short).await;
-        assert_eq!((status, made["status"].as_str(), made["clinicId"].as_str()),
-                   (201, Some("scheduled"), Some(practice.clinic.id.to_string().as_str())), "{made}");
+        assert_eq!(
+            (status, made["status"].as_str(), made["clinicId"].as_str()),
+            (201, Some("scheduled"), Some(practice.clinic.id.to_string().as_str())),
+            "{made}"
+        );
         let day = instant_text(ahead(4));
-        let path = format!("{SCHEDULING}/appointments?status=scheduled&scheduledStart_from={}&sort=scheduledStart", day.replace('+', "%2B"));
+        let path =
+            format!("{SCHEDULING}/appointments?status=scheduled&scheduledStart_from={}&sort=scheduledStart", day.replace('+', "%2B"));
         let (_, page) = world.get(Some(&token), &path).await;
         assert_eq!(page["items"].as_array().map(Vec::len), Some(1), "{page}");
 
@@ -191,7 +206,10 @@ fn a_treatment_plan_is_read_and_written_in_the_words_of_the_portal() {
         assert_eq!((status, shown["status"].as_str(), shown["outcome"].is_null()), (200, Some("Finalised"), true), "{shown}");
 
         let (_, person) = world.get(Some(&token), &format!("{PORTAL}/patients/{patient}")).await;
-        assert_eq!((person["portal_status"].as_str(), person["treatment_plan_id"].as_str()), (Some("Active"), Some(id.to_string().as_str())));
+        assert_eq!(
+            (person["portal_status"].as_str(), person["treatment_plan_id"].as_str()),
+            (Some("Active"), Some(id.to_string().as_str()))
+        );
         desk.sql(&format!("update enamel.treatment_plans set status = 'DECLINED' where id = '{id}'")).await;
         let (_, declined) = world.get(Some(&token), &one).await;
         assert_eq!((declined["status"].as_str(), declined["outcome"].as_str()), (Some("Finalised"), Some("declined")), "{declined}");
@@ -235,9 +253,15 @@ fn patients_and_their_family_have_the_texts_names() {
 
         // A column there is a relation here, and ends with it.
         let centre = format!("{CENTRE}/patients/{id}");
-        for (name, shown) in [(json!("Robin Quill"), json!("Robin Quill")), (json!("Robin Q."), json!("Robin Q.")), (json!(null), json!(null))] {
+        for (name, shown) in
+            [(json!("Robin Quill"), json!("Robin Quill")), (json!("Robin Q."), json!("Robin Q.")), (json!(null), json!(null))]
+        {
             let (status, named) = world.patch(&token, &centre, version().await, json!({"emergency_contact_name": name})).await;
-            assert_eq!((status, &named["emergency_contact_name"], named["date_of_birth"].as_str()), (200, &shown, Some("1990-02-03")), "{named}");
+            assert_eq!(
+                (status, &named["emergency_contact_name"], named["date_of_birth"].as_str()),
+                (200, &shown, Some("1990-02-03")),
+                "{named}"
+            );
             assert_eq!(world.get(Some(&token), &format!("/patients/{id}")).await.1["emergency_contact_name"], shown);
         }
 
@@ -245,8 +269,11 @@ fn patients_and_their_family_have_the_texts_names() {
         let (login, _) = world.patient_token(&[(clinic.id, id)]).await;
         let member = json!({"user_id": login, "patient_id": child, "relationship": "Parent", "related_patient_id": id});
         let (status, family) = world.post(Some(&token), &format!("{CENTRE}/family-members"), member).await;
-        assert_eq!((status, family["relationship"].as_str(), family["related_patient_id"].as_str()),
-                   (201, Some("Parent"), Some(id.to_string().as_str())), "{family}");
+        assert_eq!(
+            (status, family["relationship"].as_str(), family["related_patient_id"].as_str()),
+            (201, Some("Parent"), Some(id.to_string().as_str())),
+            "{family}"
+        );
         let (_, page) = world.get(Some(&token), &format!("{CENTRE}/family-members?patient_id={child}")).await;
         assert_eq!(page["items"][0]["family_member_id"], family["family_member_id"], "{page}");
     });

@@ -142,7 +142,13 @@ impl Name {
 }
 
 impl Projection {
-    pub const fn new(table: &'static Table, schema: &'static str, plural: &'static str, path: &'static str, names: &'static [Name]) -> Projection {
+    pub const fn new(
+        table: &'static Table,
+        schema: &'static str,
+        plural: &'static str,
+        path: &'static str,
+        names: &'static [Name],
+    ) -> Projection {
         Projection {
             table,
             schema,

@@ -127,7 +127,9 @@ impl OpenApi for Rest {
     fn meta() -> Vec<MetaApi> {
         let described = tables()
             .flat_map(|table| table.verbs.iter().map(move |verb| schema::of_verb(table, *verb)))
-            .chain(all_projections().flat_map(|projection| projection.verbs.iter().map(move |verb| schema::of_projection(projection, *verb))))
+            .chain(
+                all_projections().flat_map(|projection| projection.verbs.iter().map(move |verb| schema::of_projection(projection, *verb))),
+            )
             .chain(tables().filter(|table| history::offered(table)).map(schema::of_history))
             .chain([schema::of_batch()])
             .chain(all_operations().map(|operation| schema::of_operation(operation, public(operation))));

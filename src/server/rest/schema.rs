@@ -8,12 +8,12 @@ mod projected;
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Field, Filter, Form, How, Lists, Projection, Sealing, Stamps, Table, Ty, Verb};
 pub use common::{batch, history, of_batch, of_history};
-pub use projected::projection;
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,
     MetaSchemaRef, Registry,
 };
+pub use projected::projection;
 use serde_json::Value as Json;
 use std::collections::HashMap;
 

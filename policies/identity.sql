@@ -116,6 +116,21 @@ begin
      where s.token_hash = resolve_token.token_hash;
 end $$;
 
+-- Whether a session still stands as it did when its stream began: not ended, not expired, in the same tenant.
+create or replace function sec.session_in_force(session uuid, tenant uuid) returns boolean language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return exists (
+        select from enamel.sessions s
+          join enamel.users u on u.id = s.user_id and u.status = 'ACTIVE'
+          left join enamel.tenants t on t.id = s.active_tenant_id
+          left join enamel.user_tenants m on m.user_id = s.user_id and m.tenant_id = s.active_tenant_id and m.deleted_at is null
+         where s.id = session and s.revoked_at is null and least(s.expires_at, s.token_expires_at) > clock_timestamp()
+           and s.active_tenant_id is not distinct from tenant and (t.id is null or t.status = 'ACTIVE')
+           and (m.user_id is null or m.status = 'ACTIVE'));
+end $$;
+
 -- Whether that login has a chart there (anywhere, when no tenant is named), its own or another's it acts for.
 create or replace function sec.is_patient(login uuid, tenant uuid) returns boolean language sql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$

@@ -137,6 +137,25 @@ end $$;
 create or replace trigger revoke_received after update on enamel.document_grants for each row
     when (old.revoked_at is null and new.revoked_at is not null) execute function sec.revoke_received();
 
+-- One file of a patient, granted to another tenant and entered in its own space. Called by the functions that confirm a
+-- booking and send a referral. The bytes stay where they are: the entry is not READY there, so it opens by way of its grant,
+-- until that tenant takes a copy.
+create or replace function sec.share_file(f enamel.files, clinic uuid, patient uuid, booking uuid, referral uuid, consent uuid, why text)
+returns void language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare grant_id uuid := gen_random_uuid(); entry uuid := gen_random_uuid();
+begin
+    insert into enamel.document_grants (tenant_id, id, patient_id, file_id, grantee_tenant_id, booking_id, consent_id, reason, granted_at)
+    values (f.tenant_id, grant_id, f.patient_id, f.id, clinic, booking, consent, why, now())
+    on conflict do nothing;
+    if not found then return; end if;
+    insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, sha256, storage_key, storage_region,
+        status, uploaded_at, uploaded_by_party, source, is_patient_visible)
+    values (clinic, entry, patient, f.kind, f.file_name, f.file_type, f.file_size, f.sha256, clinic || '/shared/' || entry,
+        f.storage_region, 'SCANNING', f.uploaded_at, 'PATIENT', 'DOCUMENT_GRANT', false);
+    insert into enamel.received_documents (tenant_id, id, patient_id, source_tenant_id, grant_id, booking_id, referral_id, file_id, received_at)
+    values (clinic, gen_random_uuid(), patient, f.tenant_id, grant_id, booking, referral, entry, now());
+end $$;
+
 -- An edited annotation is a new version; the one before it stays and is current no more.
 create or replace function kernel.next_annotation() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare former record;

@@ -69,6 +69,26 @@ begin
         select from enamel.user_roles u join enamel.roles o on o.tenant_id = u.role_tenant_id and o.id = u.role_id
          where u.tenant_id = n.tenant_id and u.user_id = c.actor and u.deleted_at is null and o.code = n.role_code);
 end $$;
+-- One that is the caller's own, for the stream of new ones.
+create or replace function sec.own_notification(notification uuid) returns setof enamel.notifications language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); homes uuid[] := case when c.plane = 'staff' then array[c.tenant] else sec.tenants(0) end;
+begin
+    if c.plane not in ('staff', 'patient') then raise exception 'not here' using errcode = '42501'; end if;
+    return query select n.* from enamel.notifications n
+                  where n.tenant_id = any (homes) and n.id = notification and sec.is_addressed(n, c);
+end $$;
+grant execute on function sec.own_notification(uuid) to enamel_staff, enamel_patient;
+-- Servers with open streams hear of it at the commit: ids and nothing else.
+create or replace function sec.announce_notification() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pg_notify('enamel_notifications', new.tenant_id || ' ' || new.id);
+    return null;
+end $$;
+grant execute on function pg_catalog.pg_notify(text, text) to enamel_sec;
+create or replace trigger announce after insert on enamel.notifications for each row execute function sec.announce_notification();
+
 -- Reads of the caller: of one notification, or of all that are for them and unread. How many were marked, null when there is
 -- no such notification for them.
 create or replace function sec.mark_read(notification uuid) returns bigint language plpgsql volatile

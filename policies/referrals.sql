@@ -115,8 +115,22 @@ begin
     insert into enamel.disclosures (tenant_id, id, patient_id, disclosed_at, recipient_name, recipient_address, recipient_tenant_id,
         what, purpose, category, legal_basis, is_accountable, resource_type, resource_id, request_id, disclosed_by, created_by)
     values (r.tenant_id, gen_random_uuid(), r.patient_id, now(), coalesce(recipient.name, 'unknown'), left(recipient.address, 300),
-        r.recipient_tenant_id, 'Referral: identity, reason, teeth', 'Treatment by another practice', 'REFERRAL', 'Treatment', false,
+        r.recipient_tenant_id, 'Referral: identity, reason, teeth, attached files', 'Treatment by another practice', 'REFERRAL', 'Treatment', false,
         'Referral', r.id, c.request, c.actor, c.actor);
+end $$;
+
+-- What the sender attached goes with the referral as long as it stands, file by file: those of the patient it is about.
+create or replace function sec.hand_over_files(r enamel.referrals) returns void language plpgsql volatile
+set search_path = pg_catalog, pg_temp as $$
+declare f enamel.files; arrived enamel.referrals;
+begin
+    select x.* into arrived from enamel.referrals x where x.tenant_id = r.recipient_tenant_id and x.exchange_id = r.exchange_id;
+    if arrived.id is null then return; end if;
+    for f in select x.* from enamel.referral_files a join enamel.files x on x.tenant_id = a.tenant_id and x.id = a.file_id
+              where a.tenant_id = r.tenant_id and a.referral_id = r.id and a.deleted_at is null
+                and x.patient_id = r.patient_id and x.status = 'READY' and x.deleted_at is null loop
+        perform sec.share_file(f, arrived.tenant_id, arrived.patient_id, null, arrived.id, r.consent_id, 'REFERRAL');
+    end loop;
 end $$;
 
 create or replace function sec.tell_referral() returns trigger language plpgsql security definer
@@ -135,6 +149,9 @@ begin
     end if;
     if new.patient_id is distinct from old.patient_id then
         update enamel.referral_files f set patient_id = new.patient_id where f.tenant_id = new.tenant_id and f.referral_id = new.id;
+        update enamel.received_documents d set patient_id = new.patient_id where d.tenant_id = new.tenant_id and d.referral_id = new.id;
+        update enamel.files f set patient_id = new.patient_id from enamel.received_documents d
+         where d.tenant_id = new.tenant_id and d.referral_id = new.id and f.tenant_id = d.tenant_id and f.id = d.file_id;
         update enamel.referral_events e set patient_id = new.patient_id where e.tenant_id = new.tenant_id and e.referral_id = new.id;
         insert into enamel.referral_events (tenant_id, id, referral_id, patient_id, event_type, from_status, to_status, actor_party, created_at, created_by)
         values (new.tenant_id, gen_random_uuid(), new.id, new.patient_id, 'MATCHED', old.status, new.status, 'RECEIVER', clock_timestamp(), c.actor);
@@ -144,8 +161,14 @@ begin
     values (new.tenant_id, gen_random_uuid(), new.id, new.patient_id, case new.status when 'IN_PROGRESS' then 'STARTED' else new.status end,
         old.status, new.status, case when new.status in ('SENT', 'CANCELLED') then 'SENDER' else 'RECEIVER' end,
         case new.status when 'REJECTED' then new.rejection_reason when 'CANCELLED' then new.cancel_reason end, clock_timestamp(), c.actor);
+    if new.status in ('REJECTED', 'CANCELLED') then
+        update enamel.document_grants g set revoked_at = now() from enamel.received_documents d
+         where d.tenant_id = new.tenant_id and d.referral_id = new.id and g.tenant_id = d.source_tenant_id and g.id = d.grant_id
+           and g.revoked_at is null;
+    end if;
     if new.status = 'SENT' then
         perform sec.disclose_referral(new);
+        perform sec.hand_over_files(new);
         return null;
     end if;
     -- Another tenant moved it: its people are told.

@@ -659,25 +659,14 @@ set search_path = pg_catalog, pg_temp as $$
 -- The patient's files at the operator, granted to the clinic of the booking and entered in its own space.
 create or replace function sec.open_documents(b enamel.bookings, q enamel.quotes) returns void language plpgsql volatile
 set search_path = pg_catalog, pg_temp as $$
-declare f enamel.files; grant_id uuid; entry uuid;
+declare f enamel.files;
 begin
     if q.tenant_id = b.tenant_id or not exists (
         select from enamel.consents k where k.tenant_id = q.tenant_id and k.related_id = q.id and k.consent_type = 'DATA_SHARING'
            and k.recipient_tenant_id = b.tenant_id and k.status = 'ACTIVE') then return; end if;
     for f in select x.* from enamel.files x where x.tenant_id = q.tenant_id and x.patient_id = q.patient_id and x.status = 'READY'
                 and x.is_patient_visible and x.deleted_at is null loop
-        grant_id := gen_random_uuid(); entry := gen_random_uuid();
-        insert into enamel.document_grants (tenant_id, id, patient_id, file_id, grantee_tenant_id, booking_id, consent_id, reason, granted_at)
-        values (q.tenant_id, grant_id, q.patient_id, f.id, b.tenant_id, b.id, q.consent_id, 'BOOKING_CONFIRMED', now())
-        on conflict do nothing;
-        continue when not found;
-        -- The bytes stay where they are: the entry is never READY here, so it opens by way of its grant and not by itself.
-        insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, sha256, storage_key, storage_region,
-            status, uploaded_at, uploaded_by_party, source, is_patient_visible)
-        values (b.tenant_id, entry, b.patient_id, f.kind, f.file_name, f.file_type, f.file_size, f.sha256,
-            b.tenant_id || '/shared/' || entry, f.storage_region, 'SCANNING', f.uploaded_at, 'PATIENT', 'DOCUMENT_GRANT', false);
-        insert into enamel.received_documents (tenant_id, id, patient_id, source_tenant_id, grant_id, booking_id, file_id, received_at)
-        values (b.tenant_id, gen_random_uuid(), b.patient_id, q.tenant_id, grant_id, b.id, entry, now());
+        perform sec.share_file(f, b.tenant_id, b.patient_id, b.id, null, q.consent_id, 'BOOKING_CONFIRMED');
     end loop;
 end $$;
 

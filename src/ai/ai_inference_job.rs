@@ -49,6 +49,12 @@ pub static AI_INFERENCE_JOB: Table = Table {
         Field::instant("queued_at").required().read_only(),
         Field::instant("started_at").read_only(),
         Field::instant("completed_at").read_only(),
+        Field::json("compute_env")
+            .computed(
+                "case when r.cloud_region is not null or r.gpu_type is not null
+                      then jsonb_build_object('cloud_region', r.cloud_region, 'gpu_type', r.gpu_type) end",
+            )
+            .doc("cloud_region and gpu_type as one object"),
         Field::text("cloud_region").read_only().phi(),
         Field::text("gpu_type").read_only().phi(),
         Field::text("error_details").read_only().length(4000).phi().doc("without patient data"),

@@ -12,6 +12,7 @@ pub mod patient_allergy;
 pub mod patient_condition;
 pub mod patient_medication;
 pub mod patient_social_history;
+mod projections;
 mod record_signature;
 mod render_template;
 mod search_notes;
@@ -22,7 +23,7 @@ mod visit;
 pub mod vital_sign;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -56,3 +57,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &medical_history::MEDICAL_HISTORY,
     &timeline::TIMELINE,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[&projections::CENTRE_MEDICAL_RECORD, &projections::CENTRE_TEMPLATE];

@@ -10,6 +10,7 @@ pub mod contact;
 pub mod fhir_practitioner;
 pub mod fhir_practitioner_role;
 mod moderate;
+mod projections;
 pub mod provider;
 pub mod provider_identifier;
 pub mod provider_location;
@@ -17,7 +18,7 @@ mod publish_profile;
 
 use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -47,3 +48,7 @@ pub static OPERATIONS: &[&Operation] = &[
 
 /// The resource types of this room.
 pub static RESOURCES: &[&Mapping] = &[&fhir_practitioner::MAPPING, &fhir_practitioner_role::MAPPING];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::PORTAL_CLINIC, &projections::NETWORK_CONTACT, &projections::CENTRE_SPECIALIST, &projections::SCHEDULING_PROVIDER];

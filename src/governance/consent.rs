@@ -1,5 +1,6 @@
 //! A consent or agreement of a patient, provider or tenant (catalogue 3.07, 3.08, C08, C55, 9.10, B11).
 
+use crate::imaging::links::MINTED;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
@@ -55,6 +56,7 @@ pub static CONSENT: Table = Table {
         Field::uuid("renewed_from_id").refers(Refers::Tenant("consents")),
         Field::choice("source", &["PORTAL", "IN_CLINIC", "PAPER_SCAN"]).required(),
         Field::uuid("document_id").refers(Refers::Tenant("documents")),
+        Field::text("document_uri").length(4_000).computed(MINTED).doc("signed link to the document, when the consent is read by itself"),
         Field::json("evidence").defaulted().phi().doc("time, address, agent of the tick"),
         Field::text("related_type").phi(),
         Field::uuid("related_id"),

@@ -25,6 +25,7 @@ pub mod legal_hold_item;
 pub(crate) mod pages;
 pub mod phi_access_log;
 pub mod processor_agreement;
+mod projections;
 pub mod record_share;
 pub mod requests;
 pub mod retention;
@@ -38,7 +39,7 @@ pub mod unfinished;
 mod views;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -92,3 +93,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &views::REDACTED,
     &views::ACCOUNTING,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[&projections::CENTRE_AUDIT_LOG];

@@ -18,6 +18,7 @@ pub mod password;
 mod password_hash;
 pub mod permission;
 pub mod pkce;
+mod projections;
 mod resolve;
 mod revoke_grant;
 pub mod role;
@@ -39,7 +40,7 @@ pub mod user_role;
 pub mod user_tenant;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 pub use resolve::resolve;
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
@@ -83,3 +84,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &client_operations::ENABLE,
     &copy_role::COPY_ROLE,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[&projections::NETWORK_USER, &projections::CENTRE_USER, &projections::SCHEDULING_USER];

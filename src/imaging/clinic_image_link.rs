@@ -1,13 +1,12 @@
 //! The pictures of a clinic's profile: whoever sees the picture's row gets its bytes by a signature (catalogue 5.01).
 
+use super::download::{SIGNED, handed_out};
 use super::{access, upload};
 use crate::directory::clinic_image::CLINIC_IMAGE;
-use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::storage::GET_VALID_S_MAX;
-use crate::kernel::table::{Field, store};
+use crate::kernel::table::store;
 
 pub static GET_CLINIC_IMAGE_LINK: Operation = Operation {
     id: "getClinicImageLink",
@@ -16,15 +15,7 @@ pub static GET_CLINIC_IMAGE_LINK: Operation = Operation {
     tag: "Clinic profiles",
     doc: "A signed URL of a profile's picture, good for at most five minutes",
     takes: &[],
-    gives: Gives::Object(
-        "ClinicImageLink",
-        &[
-            Field::text("url").required().length(4_000),
-            Field::text("method").required(),
-            Field::json("headers").required(),
-            Field::instant("expires_at").required(),
-        ],
-    ),
+    gives: Gives::Object("ClinicImageLink", SIGNED),
     planes: &[Plane::Staff, Plane::Patient],
     permission: Permission::ViewTenant,
     run: Run::Apart(|call| Box::pin(link(call))),
@@ -40,12 +31,8 @@ async fn link(call: Call) -> Result<Answer> {
     let file = image.uuid("file_id").filter(|_| !image.deleted()).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     // The registry keeps files from outside; the server looks, and hands out no patient's.
     let file = access::read(caller, &access::server(caller, image.tenant), file).await?;
-    if file.text("status") != Some("READY") || file.patient.is_some() {
+    if file.patient.is_some() {
         return Err(Error::new(&error::FILE_NOT_READY));
     }
-    let key = access::object_key(caller, file.tenant, file.id).await?;
-    upload::minted(caller, &file, Action::Read, "GET", GET_VALID_S_MAX).await?;
-    let (media_type, name) = (file.text("file_type").unwrap_or_default(), file.text("file_name").unwrap_or_default());
-    let signed = caller.kernel.storage.presign_get(&key, media_type, name, GET_VALID_S_MAX).await?;
-    Ok(Answer::Object(upload::shown(&signed)))
+    handed_out(caller, &file).await.map(|signed| Answer::Object(upload::shown(&signed)))
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub const VERIFIED: &str = "VERIFIED";
 /// READY for staff, hidden from the patient until somebody says whose image it is.
 pub const PATIENT_MISMATCH: &str = "PATIENT_MISMATCH";
-const TYPE_MISMATCH: &str = "TYPE_MISMATCH";
+pub const TYPE_MISMATCH: &str = "TYPE_MISMATCH";
 const UNREADABLE: &str = "DICOM_";
 /// Each round lost means that another upload won it.
 const ATTEMPTS: u32 = 10;

@@ -1,5 +1,6 @@
 //! A consent form, report or other document with its owner and signature (catalogue 10.11).
 
+use super::links::MINTED;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
@@ -37,6 +38,7 @@ pub static DOCUMENT: Table = Table {
         Field::text("document_type").required().phi(),
         Field::text("title").required().phi(),
         Field::uuid("file_id").required().refers(Refers::Tenant("files")),
+        Field::text("storage_uri").length(4_000).computed(MINTED).doc("signed link to the file, when the document is read by itself"),
         Field::text("hash").required().read_only().phi(),
         Field::choice("status", &["DRAFT", "FINAL", "SIGNED", "ENTERED_IN_ERROR"]).defaulted().read_only(),
         Field::instant("signed_at").read_only(),

@@ -2,12 +2,21 @@
 
 use super::file::FILE;
 use super::{access, upload};
+use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::storage::GET_VALID_S_MAX;
-use crate::kernel::table::Field;
+use crate::kernel::storage::{GET_VALID_S_MAX, Presigned};
+use crate::kernel::table::{Field, Record};
+
+/// A signed URL and how to use it.
+pub const SIGNED: &[Field] = &[
+    Field::text("url").required().length(4_000),
+    Field::text("method").required(),
+    Field::json("headers").required(),
+    Field::instant("expires_at").required(),
+];
 
 pub static CREATE_FILE_DOWNLOAD_LINK: Operation = Operation {
     id: "createFileDownloadLink",
@@ -16,15 +25,7 @@ pub static CREATE_FILE_DOWNLOAD_LINK: Operation = Operation {
     tag: "Imaging",
     doc: "Get a signed URL to download a READY file, good for at most five minutes",
     takes: &[],
-    gives: Gives::Object(
-        "FileDownload",
-        &[
-            Field::text("url").required().length(4000),
-            Field::text("method").required(),
-            Field::json("headers").required(),
-            Field::instant("expires_at").required(),
-        ],
-    ),
+    gives: Gives::Object("FileDownload", SIGNED),
     planes: &[Plane::Staff, Plane::Patient, Plane::Share],
     permission: Permission::ViewImaging,
     run: Run::Apart(|call| Box::pin(link(call))),
@@ -35,12 +36,16 @@ async fn link(call: Call) -> Result<Answer> {
     let context = caller.reading(&FILE)?;
     let file = access::read(caller, &context, id).await;
     let file = access::remember(caller, id, file).await?;
+    handed_out(caller, &file).await.map(|signed| Answer::Object(upload::shown(&signed)))
+}
+
+/// The URL of a file whose reader was authorised; the event is durable before it exists.
+pub async fn handed_out(caller: &Caller, file: &Record) -> Result<Presigned> {
     if file.text("status") != Some("READY") {
         return Err(Error::new(&error::FILE_NOT_READY));
     }
-    let key = access::object_key(caller, file.tenant, id).await?;
-    upload::minted(caller, &file, Action::Read, "GET", GET_VALID_S_MAX).await?;
+    let key = access::object_key(caller, file.tenant, file.id).await?;
+    upload::minted(caller, file, Action::Read, "GET", GET_VALID_S_MAX).await?;
     let (media_type, name) = (file.text("file_type").unwrap_or_default(), file.text("file_name").unwrap_or_default());
-    let signed = caller.kernel.storage.presign_get(&key, media_type, name, GET_VALID_S_MAX).await?;
-    Ok(Answer::Object(upload::shown(&signed)))
+    caller.kernel.storage.presign_get(&key, media_type, name, GET_VALID_S_MAX).await
 }

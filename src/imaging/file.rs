@@ -1,5 +1,6 @@
 //! One registry of stored blobs (catalogue 10.06, 10.07, 10.08, 10.09, 10.13, C36, C43, 7.12).
 
+use super::links::MINTED;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
@@ -40,6 +41,10 @@ pub static FILE: Table = Table {
         Field::uuid("plan_id"),
         Field::choice("kind", KINDS).required(),
         Field::text("file_name").required().pii().doc("shown to people, never part of the key"),
+        Field::text("file_url")
+            .length(4_000)
+            .computed(MINTED)
+            .doc("signed, good for five minutes at most; when the file is read by itself"),
         Field::text("file_type").required().read_only().phi(),
         Field::big("file_size").required().read_only().at_least(0).doc("unit: bytes"),
         Field::text("sha256").read_only().phi(),

@@ -1,5 +1,6 @@
 //! One image, volume, model or video (catalogue 10.03, 10.05).
 
+use super::links::MINTED;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Refers, Stamps, Table, Verb};
 
@@ -34,6 +35,7 @@ pub static IMAGING_OBJECT: Table = Table {
         Field::uuid("series_id").refers(Refers::Tenant("imaging_series")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("file_id").required().fixed().refers(Refers::Tenant("files")),
+        Field::text("storage_uri").length(4_000).computed(MINTED).doc("signed link to the object, when it is read by itself"),
         Field::text("sop_instance_uid").form(Form::DicomUid).phi(),
         Field::text("sop_class_uid").phi(),
         Field::text("transfer_syntax_uid").phi(),

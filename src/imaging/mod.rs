@@ -13,9 +13,11 @@ pub mod imaging_series;
 pub mod imaging_study;
 mod intake;
 pub mod made;
+pub mod links;
 pub mod media;
 mod quarantine;
 pub mod received_document;
+mod receiving;
 mod signing;
 mod subject;
 pub mod sweep;
@@ -59,4 +61,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &signing::SIGN,
     &signing::MARK_IN_ERROR,
     &withdrawal::REVOKE_GRANT,
+    &receiving::CREATE_RECEIVED_LINK,
+    &receiving::KEEP_RECEIVED,
 ];

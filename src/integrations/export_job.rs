@@ -1,5 +1,6 @@
 //! A bulk export: whole tenant, patient group or audit package (catalogue 15.04, C10, 3.17).
 
+use crate::imaging::links::MINTED_LIST;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
@@ -31,6 +32,7 @@ pub static EXPORT_JOB: Table = Table {
         Field::choice("status", &["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED"]).defaulted().read_only(),
         Field::int("progress_percent").defaulted().read_only(),
         Field::uuid("file_id").read_only().refers(Refers::Tenant("files")),
+        Field::json("output_files").computed(MINTED_LIST).doc("the file and its signed link, when the job is read by itself"),
         Field::big("record_count").read_only(),
         Field::uuid("requested_by").required().read_only().refers(Refers::Installation("users")),
         Field::instant("expires_at").read_only(),

@@ -2,6 +2,7 @@
 pub mod conversation;
 pub mod conversation_participant;
 pub mod educational_material;
+pub mod hub;
 pub mod knowledge_document;
 pub mod knowledge_localization;
 pub mod knowledge_version;
@@ -11,12 +12,14 @@ pub mod notification;
 pub mod notification_delivery;
 pub mod notification_preference;
 pub mod patient_material_assignment;
+mod projections;
 mod publishing;
 mod reading;
+mod stream;
 mod threads;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -37,6 +40,7 @@ pub static TABLES: &[&Table] = &[
 pub static OPERATIONS: &[&Operation] = &[
     &reading::READ_NOTIFICATION,
     &reading::READ_ALL,
+    &stream::STREAM,
     &reading::READ_MESSAGE,
     &reading::SEARCH,
     &threads::CLOSE,
@@ -49,4 +53,12 @@ pub static OPERATIONS: &[&Operation] = &[
     &publishing::REJECT,
     &publishing::REVISE,
     &publishing::RETIRE,
+];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[
+    &projections::NETWORK_NOTIFICATION,
+    &projections::CENTRE_NOTIFICATION,
+    &projections::CENTRE_MATERIAL,
+    &projections::CENTRE_ASSIGNMENT,
 ];

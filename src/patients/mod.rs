@@ -17,12 +17,13 @@ pub mod patient_portal_account;
 pub mod patient_proxy;
 pub mod patient_relationship;
 pub mod payer;
+mod projections;
 mod search;
 mod status;
 
 use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -57,3 +58,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &family::REINSTATE_PORTAL,
     &family::CLOSE_PORTAL,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::PORTAL_PATIENT, &projections::CENTRE_PATIENT, &projections::SCHEDULING_PATIENT, &projections::CENTRE_FAMILY_MEMBER];

@@ -3,6 +3,7 @@ mod form;
 mod life;
 mod link;
 mod matching;
+mod projections;
 mod proof;
 pub mod referral;
 pub mod referral_event;
@@ -12,7 +13,7 @@ pub mod referral_submission;
 mod screening;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -39,3 +40,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &screening::RELEASE,
     &screening::REFUSE,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::NETWORK_REFERRAL, &projections::NETWORK_REFERRAL_FILE, &projections::NETWORK_REFERRAL_LINK];

@@ -1,5 +1,6 @@
 //! A file attached to a referral (catalogue 12.10, 12.08, C53).
 
+use crate::imaging::links::MINTED;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Refers, Stamps, Table, Verb};
 
@@ -29,6 +30,7 @@ pub static REFERRAL_FILE: Table = Table {
         Field::uuid("referral_id").required().fixed().refers(Refers::Tenant("referrals")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("file_id").required().refers(Refers::Tenant("files")),
+        Field::text("file_url").length(4_000).computed(MINTED).doc("signed link, when the row is read by itself"),
         Field::text("file_name").required().phi(),
         Field::text("file_type").required().phi(),
         Field::big("file_size").required().at_least(0).doc("unit: bytes"),

@@ -11,6 +11,7 @@ mod calendar_feed;
 mod find_slots;
 mod history;
 mod moves;
+mod projections;
 pub mod recall;
 mod recall_status;
 pub mod recall_type;
@@ -21,7 +22,7 @@ mod waiting;
 pub mod waitlist_entry;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -62,3 +63,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &recall_status::DISABLE,
     &recall_status::ENABLE,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] =
+    &[&projections::CENTRE_APPOINTMENT, &projections::SCHEDULING_APPOINTMENT, &projections::CENTRE_AVAILABILITY];

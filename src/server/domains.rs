@@ -2,7 +2,7 @@
 
 use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 use crate::{
     ai, analytics, billing, charting, claims, clinical, directory, governance, identity, imaging, integrations, messaging, patients,
     reference, referrals, scheduling, tenancy, treatment, workflow,
@@ -54,6 +54,23 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         integrations::OPERATIONS,
         workflow::OPERATIONS,
         analytics::OPERATIONS,
+    ];
+    rooms.into_iter().flatten().copied()
+}
+
+/// Records in the words of the requirement texts.
+pub fn projections() -> impl Iterator<Item = &'static Projection> {
+    let rooms = [
+        tenancy::PROJECTIONS,
+        identity::PROJECTIONS,
+        directory::PROJECTIONS,
+        patients::PROJECTIONS,
+        scheduling::PROJECTIONS,
+        governance::PROJECTIONS,
+        clinical::PROJECTIONS,
+        treatment::PROJECTIONS,
+        referrals::PROJECTIONS,
+        messaging::PROJECTIONS,
     ];
     rooms.into_iter().flatten().copied()
 }

@@ -105,6 +105,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let mut services = http::Extensions::new();
     services.insert(crate::identity::service::Service::start(&config)?);
     services.insert(crate::kernel::bell::Bell::default());
+    services.insert(crate::messaging::hub::Hub::start());
     let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });
     Ok(Prepared { kernel, audit_writer })
 }
@@ -142,6 +143,10 @@ impl Server {
 
     /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.
     pub async fn stop(self) {
+        // Streams would outlast any patience of the listener.
+        if let Ok(hub) = crate::messaging::hub::Hub::of(&self.kernel) {
+            hub.stop();
+        }
         self.stop.send_replace(true);
         match self.running.await {
             Ok(Ok(())) => {}

@@ -8,6 +8,7 @@ mod lifecycle;
 pub mod location;
 pub mod operatory;
 mod plan;
+mod projections;
 pub mod subscription_plan;
 pub mod team;
 pub mod team_member;
@@ -23,7 +24,7 @@ pub mod tenant_subscription;
 
 use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -60,3 +61,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &child::CREATE_CHILD,
     &plan::QUOTA_USE,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[&projections::NETWORK_CLINIC, &projections::SCHEDULING_CLINIC];

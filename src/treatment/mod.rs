@@ -15,6 +15,7 @@ mod plan;
 pub mod plan_item_procedure;
 pub mod procedure;
 pub mod procedure_material;
+mod projections;
 pub mod quote;
 pub mod quote_event;
 mod quoting;
@@ -24,7 +25,7 @@ pub mod treatment_plan_item;
 pub mod treatment_plan_revision;
 
 use crate::kernel::operation::Operation;
-use crate::kernel::table::Table;
+use crate::kernel::table::{Projection, Table};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -66,3 +67,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &money::CANCEL,
     &money::REFUND,
 ];
+
+/// Records of this room in the words of the requirement texts.
+pub static PROJECTIONS: &[&Projection] = &[&projections::PORTAL_TREATMENT_PLAN];

@@ -3,6 +3,7 @@ mod dicom_files;
 pub mod documents;
 mod downloads;
 mod headers;
+mod receiving;
 mod uploads;
 
 use crate::world::World;

@@ -3,6 +3,7 @@
 //! that never was.
 
 use crate::world::{self, World};
+use enamel::server::domains;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -165,6 +166,9 @@ fn a_foreign_id_is_answered_like_one_that_never_was() {
         let mut asked = 0;
         for (path, method, _) in routes().into_iter().filter(|(path, ..)| path.contains("{id}")) {
             let collection = path.split("/{id}").next().unwrap_or_default().to_owned();
+            // A projection shows the rows of its table.
+            let projection = domains::projections().find(|projection| collection.ends_with(projection.path));
+            let collection = projection.map_or(collection, |projection| format!("/api/v1{}", projection.table.path));
             // Paths of which their clinic has no row yet are asked with its patient's id: foreign all the same.
             let foreign = ids.get(&collection).and_then(Json::as_str).map_or_else(|| patient.id.to_string(), str::to_owned);
             let shared = ids.get(&collection).is_some_and(|id| our_ids.get(&collection) == Some(id));

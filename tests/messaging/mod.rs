@@ -1,6 +1,7 @@
 //! Conversations, notifications and education.
 mod knowledge;
 mod notices;
+mod stream;
 mod threads;
 
 use crate::patients::portal_login;

@@ -8,11 +8,17 @@ use crate::kernel::error::{Error, Result};
 use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio_postgres::types::Type;
-use tokio_postgres::{CancelToken, Client, NoTls, Statement};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Payloads that wait for whoever listens; PostgreSQL keeps the rest.
+const HEARD_MAX: usize = 1_000;
 
 /// A connection that knows its backend and whether it may be used again.
 pub struct Conn {
@@ -68,6 +74,37 @@ impl Connector {
                 Ok(client)
             }
         }
+    }
+    /// A connection of its own that hears one channel; the payloads end when it is lost.
+    pub async fn listen(&self, channel: &'static str) -> Result<(Client, mpsc::Receiver<String>)> {
+        async fn hear<S, T>(mut connection: tokio_postgres::Connection<S, T>, heard: mpsc::Sender<String>)
+        where
+            S: AsyncRead + AsyncWrite + Unpin,
+            T: AsyncRead + AsyncWrite + Unpin,
+        {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(said) = message
+                    && heard.send(said.payload().to_owned()).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+        let (sender, heard) = mpsc::channel(HEARD_MAX);
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await.map_err(Error::unavailable)?;
+                tokio::spawn(hear(connection, sender));
+                client
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(Error::unavailable)?;
+                tokio::spawn(hear(connection, sender));
+                client
+            }
+        };
+        client.batch_execute(&format!("listen {channel}")).await?;
+        Ok((client, heard))
     }
     pub async fn cancel(&self, token: CancelToken) {
         let asked = match &self.tls {

@@ -3,7 +3,7 @@
 use super::field::{Field, Form};
 use serde_json::Value as Json;
 
-type Broken = (&'static str, String);
+pub type Broken = (&'static str, String);
 
 /// The text, when it keeps the field's length and form. PostgreSQL text cannot hold NUL.
 pub fn checked(field: &Field, text: &str) -> Result<String, Broken> {

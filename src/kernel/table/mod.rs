@@ -5,6 +5,7 @@ pub mod field;
 pub mod form;
 pub mod list;
 mod machine;
+pub mod projection;
 pub mod record;
 mod shape;
 pub mod store;
@@ -16,5 +17,6 @@ pub use field::{
     Access, Field, Filter, Form, Home, How, Lists, Machine, Move, Refers, Sealing, Sensitivity, Sort, Stamps, Table, Ty, Verb,
 };
 pub use list::{Cursor, List};
+pub use projection::{Name, Projection};
 pub use record::{Record, Width};
 pub use value::Value;

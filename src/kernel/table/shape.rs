@@ -75,7 +75,7 @@ pub enum How {
 }
 
 /// One record: its table, its contract and who may touch it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table {
     /// `patients`.
     pub name: &'static str,

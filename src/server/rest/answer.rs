@@ -36,8 +36,12 @@ pub fn made(table: &Table, id: Uuid, value: &Json) -> Result<Response> {
 }
 
 pub fn page(records: &[Record], next: Option<String>, total: Option<i64>) -> Result<Response> {
+    items(records.iter().map(|record| record.json.clone()).collect(), next, total)
+}
+
+pub fn items(items: Vec<Map<String, Json>>, next: Option<String>, total: Option<i64>) -> Result<Response> {
     let mut page = Map::new();
-    page.insert("items".into(), records.iter().map(|record| Json::Object(record.json.clone())).collect());
+    page.insert("items".into(), items.into_iter().map(Json::Object).collect());
     page.insert("next".into(), next.map_or(Json::Null, Json::String));
     if let Some(total) = total {
         page.insert("total".into(), total.into());

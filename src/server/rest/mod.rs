@@ -3,6 +3,7 @@ mod answer;
 mod batch;
 mod history;
 mod operations;
+mod projections;
 pub mod query;
 mod resources;
 mod schema;
@@ -11,7 +12,7 @@ use crate::kernel::Caller;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Operation};
-use crate::kernel::table::{Table, Verb};
+use crate::kernel::table::{Projection, Table, Verb};
 use crate::server::{BodyLimits, scopes};
 use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::Method as Http;
@@ -25,6 +26,9 @@ use std::collections::{BTreeMap, HashMap};
 /// Every record and operation of the domains; `crate::server::domains` is the one place that lists them.
 fn tables() -> impl Iterator<Item = &'static Table> {
     super::domains::tables()
+}
+fn all_projections() -> impl Iterator<Item = &'static Projection> {
+    super::domains::projections()
 }
 fn all_operations() -> impl Iterator<Item = &'static Operation> {
     super::domains::operations()
@@ -51,6 +55,7 @@ pub fn bodies(limits: BodyLimits) -> BodyLimits {
 /// One endpoint type for all routes.
 enum Route {
     Verb(&'static Table, Verb),
+    Projection(&'static Projection, Verb),
     History(&'static Table),
     Batch,
     Operation(&'static Operation),
@@ -61,6 +66,7 @@ impl Route {
     fn covered(&self, caller: &Caller) -> Result<()> {
         match self {
             Route::Verb(table, verb) => scopes::on_verb(caller, table, *verb),
+            Route::Projection(projection, verb) => scopes::on_verb(caller, projection.table, *verb),
             Route::History(table) => scopes::on_verb(caller, table, Verb::Read),
             // Each step by its own scope.
             Route::Batch => Ok(()),
@@ -75,6 +81,7 @@ impl Route {
             Route::Verb(table, Verb::Read) => resources::get(caller, table, request).await,
             Route::Verb(table, Verb::Update) => resources::patch(caller, table, request).await,
             Route::Verb(table, Verb::Delete) => resources::delete(caller, table, request).await,
+            Route::Projection(projection, verb) => projections::run(caller, projection, *verb, request).await,
             Route::Batch => batch::run(caller, request).await,
             Route::History(table) => history::history(caller, table, request).await,
             Route::Operation(operation) => operations::run(caller, operation, request).await,
@@ -101,6 +108,7 @@ impl Endpoint for Route {
         {
             let table = match self {
                 Route::Verb(table, _) | Route::History(table) => Some(*table),
+                Route::Projection(projection, _) => Some(projection.table),
                 Route::Batch => None,
                 Route::Operation(operation) => match operation.gives {
                     Gives::Record(table) | Gives::Created(table) | Gives::Page(table) | Gives::Made(_, _, table) => Some(table),
@@ -119,6 +127,9 @@ impl OpenApi for Rest {
     fn meta() -> Vec<MetaApi> {
         let described = tables()
             .flat_map(|table| table.verbs.iter().map(move |verb| schema::of_verb(table, *verb)))
+            .chain(
+                all_projections().flat_map(|projection| projection.verbs.iter().map(move |verb| schema::of_projection(projection, *verb))),
+            )
             .chain(tables().filter(|table| history::offered(table)).map(schema::of_history))
             .chain([schema::of_batch()])
             .chain(all_operations().map(|operation| schema::of_operation(operation, public(operation))));
@@ -159,6 +170,9 @@ impl OpenApi for Rest {
                 }
             }
         }
+        for projection in all_projections() {
+            schema::projection(registry, projection);
+        }
         for operation in all_operations() {
             if operation.input().next().is_some() {
                 registry.schemas.insert(schema::input_name(operation), schema::of_fields(operation.doc, operation.input()));
@@ -187,6 +201,12 @@ impl OpenApi for Rest {
             if history::offered(table) {
                 let (method, path, _) = schema::of_history(table);
                 add(&path, method, Route::History(table));
+            }
+        }
+        for projection in all_projections() {
+            for verb in projection.verbs {
+                let (method, path, _) = schema::of_projection(projection, *verb);
+                add(&path, method, Route::Projection(projection, *verb));
             }
         }
         let (method, path, _) = schema::of_batch();

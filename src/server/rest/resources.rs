@@ -1,20 +1,28 @@
 //! The endpoints every record has: list, create, get, patch, retire. One set for all tables.
 
 use super::{answer, query};
+use crate::imaging::links;
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::json::{Limits, parse};
-use crate::kernel::table::{Draft, Table, store};
+use crate::kernel::table::{Draft, List, Record, Table, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::http::{StatusCode, header};
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 pub async fn list(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
     let pairs = query::parameters(&request)?;
     let (list, with_total) = query::list(&caller, table, &pairs).await?;
-    let context = caller.reading(table)?;
+    let (records, next, total) = found(&caller, &list, with_total).await?;
+    answer::page(&records, next, total)
+}
+
+/// A page in one round trip, remembered in the audit log.
+pub async fn found(caller: &Caller, list: &List, with_total: bool) -> Result<(Vec<Record>, Option<String>, Option<i64>)> {
+    let context = caller.reading(list.table)?;
     let keys = &caller.kernel.keys;
     let scope = caller.kernel.door.open(&context).await?;
     let built = list.page(context.plane, context.tenant)?;
@@ -24,32 +32,38 @@ pub async fn list(caller: Caller, table: &'static Table, request: Request) -> Re
         queries.push((count.query.clone(), count.params()));
     }
     let answers = scope.once(&queries).await?;
-    let (records, next) = store::page(&list, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+    let (records, next) = store::page(list, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
     let total = answers.get(1).and_then(|rows| rows.first()).map(|row| row.try_get(0)).transpose()?;
-    let next = next.map(|cursor| cursor.seal(&list, keys.own())).transpose()?;
-    caller.searched(&context, table, &records).await?;
-    answer::page(&records, next, total)
+    let next = next.map(|cursor| cursor.seal(list, keys.own())).transpose()?;
+    caller.searched(&context, list.table, &records).await?;
+    Ok((records, next, total))
 }
 
 pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
-    let id = query::path_id(&request)?;
+    let deleted = wants_deleted(&request);
+    let record = seen(&caller, table, query::path_id(&request)?, |record| record.deleted() && !deleted).await?;
+    answer::record(StatusCode::OK, &record)
+}
+
+/// One record as these eyes see it, remembered in the audit log.
+pub async fn seen(caller: &Caller, table: &'static Table, id: Uuid, hidden: impl Fn(&Record) -> bool) -> Result<Record> {
     let context = caller.reading(table)?;
     let built = store::get_query(table, context.plane, context.tenant, id, false)?;
     let scope = caller.kernel.door.open(&context).await?;
     let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
     let record = store::one(table, context.plane, rows, &caller.kernel.keys).await;
-    let record = match record
-        .and_then(|record| if record.deleted() && !wants_deleted(&request) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) })
-    {
-        Ok(record) => record,
+    match record.and_then(|record| if hidden(&record) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }) {
+        Ok(mut record) => {
+            caller.saw(&context, &record).await?;
+            links::mint(caller, &mut record).await?;
+            Ok(record)
+        }
         Err(refusal) => {
             caller.refused(table, Some(id), Action::Read, &refusal).await?;
-            return Err(refusal);
+            Err(refusal)
         }
-    };
-    caller.saw(&context, &record).await?;
-    answer::record(StatusCode::OK, &record)
+    }
 }
 
 fn wants_deleted(request: &Request) -> bool {
@@ -69,7 +83,7 @@ pub async fn create(caller: Caller, table: &'static Table, mut request: Request)
 }
 
 /// A change of a record, or the answer its idempotency key has had.
-async fn begin(caller: &Caller, table: &Table, request: &Request, bytes: &[u8]) -> Result<Turn<Response>> {
+pub async fn begin(caller: &Caller, table: &Table, request: &Request, bytes: &[u8]) -> Result<Turn<Response>> {
     let key = Key::of(request, bytes)?;
     Once::begin(caller.write(table.write).await?, caller, key.as_ref()).await
 }

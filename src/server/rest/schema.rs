@@ -3,15 +3,17 @@
 //! version is pinned).
 
 mod common;
+mod projected;
 
 use crate::kernel::operation::{Gives, Method, Operation};
-use crate::kernel::table::{Field, Filter, Form, How, Lists, Sealing, Stamps, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, How, Lists, Projection, Sealing, Stamps, Table, Ty, Verb};
 pub use common::{batch, history, of_batch, of_history};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses, MetaSchema,
     MetaSchemaRef, Registry,
 };
+pub use projected::projection;
 use serde_json::Value as Json;
 use std::collections::HashMap;
 
@@ -109,17 +111,7 @@ fn stamp(name: &'static str, ty: Ty, nullable: bool) -> (&'static str, MetaSchem
 pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
     let mut schema = MetaSchema { description: Some(table.doc), ..MetaSchema::new("object") };
     match shape {
-        Shape::Page => {
-            let items = MetaSchema { items: Some(Box::new(reference(table.schema))), ..MetaSchema::new("array") };
-            let next = MetaSchema {
-                nullable: true,
-                description: Some("Give it as `cursor` for the next page; null on the last."),
-                ..base(Ty::Text)
-            };
-            let total = MetaSchema { description: Some("Only when asked for by `total=true`."), ..base(Ty::BigInt) };
-            schema.properties = vec![("items", inline(items)), ("next", inline(next)), ("total", inline(total))];
-            schema.required = vec!["items", "next"];
-        }
+        Shape::Page => return page_of(table.schema, table.doc),
         Shape::Read => {
             schema.properties.push(stamp("id", Ty::Uuid, false));
             schema.required.push("id");
@@ -162,6 +154,19 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
         }
     }
     schema
+}
+
+fn page_of(schema: &str, doc: &'static str) -> MetaSchema {
+    let items = MetaSchema { items: Some(Box::new(reference(schema))), ..MetaSchema::new("array") };
+    let next =
+        MetaSchema { nullable: true, description: Some("Give it as `cursor` for the next page; null on the last."), ..base(Ty::Text) };
+    let total = MetaSchema { description: Some("Only when asked for by `total=true`."), ..base(Ty::BigInt) };
+    MetaSchema {
+        description: Some(doc),
+        properties: vec![("items", inline(items)), ("next", inline(next)), ("total", inline(total))],
+        required: vec!["items", "next"],
+        ..MetaSchema::new("object")
+    }
 }
 
 /// The schema of an operation's body or answer.
@@ -232,8 +237,16 @@ fn idempotency_key() -> MetaOperationParam {
 }
 
 fn list_parameters(table: &'static Table) -> Vec<MetaOperationParam> {
+    let mut out = page_parameters(table.sorts.iter().map(|sort| sort.name), table.soft_delete);
+    out.extend(
+        table.filters.iter().map(|filter| parameter(filter.name, MetaParamIn::Query, of_filter(table, filter), false, doc_of(filter))),
+    );
+    out
+}
+
+fn page_parameters(sorts: impl Iterator<Item = &'static str>, soft_delete: bool) -> Vec<MetaOperationParam> {
     let limit = MetaSchema { minimum: Some(1.0), maximum: Some(200.0), default: Some(Json::from(20)), ..base(Ty::Int) };
-    let sorts = table.sorts.iter().map(|sort| sort.name).chain(["id"]).flat_map(|name| [name.to_owned(), format!("-{name}")]);
+    let sorts = sorts.chain(["id"]).flat_map(|name| [name.to_owned(), format!("-{name}")]);
     let sort = MetaSchema { enum_items: sorts.map(Json::from).collect(), ..base(Ty::Text) };
     let mut out = vec![
         parameter("limit", MetaParamIn::Query, limit, false, ""),
@@ -241,12 +254,9 @@ fn list_parameters(table: &'static Table) -> Vec<MetaOperationParam> {
         parameter("sort", MetaParamIn::Query, sort, false, "Creation order when left out."),
         parameter("total", MetaParamIn::Query, base(Ty::Bool), false, "Count the whole list too."),
     ];
-    if table.soft_delete {
+    if soft_delete {
         out.push(parameter("include_deleted", MetaParamIn::Query, base(Ty::Bool), false, "Retired rows too."));
     }
-    out.extend(
-        table.filters.iter().map(|filter| parameter(filter.name, MetaParamIn::Query, of_filter(table, filter), false, doc_of(filter))),
-    );
     out
 }
 
@@ -331,8 +341,30 @@ fn keep(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
 
+/// A collection as its endpoints are described.
+struct Collection {
+    path: &'static str,
+    schema: &'static str,
+    plural: &'static str,
+    /// What its members are called in a sentence.
+    many: String,
+    tag: &'static str,
+    doc: &'static str,
+}
+
 /// The operations every record offers: method, path, description.
 pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperation) {
+    let Table { path, schema, plural, tag, doc, name, .. } = *table;
+    of_collection(Collection { path, schema, plural, many: name.replace('_', " "), tag, doc }, verb, || list_parameters(table))
+}
+
+/// The same of a record in the words of a text.
+pub fn of_projection(projection: &'static Projection, verb: Verb) -> (Http, String, MetaOperation) {
+    let Projection { path, schema, plural, tag, doc, .. } = *projection;
+    of_collection(Collection { path, schema, plural, many: words(plural), tag, doc }, verb, || projected::list_parameters(projection))
+}
+
+fn of_collection(table: Collection, verb: Verb, list: impl Fn() -> Vec<MetaOperationParam>) -> (Http, String, MetaOperation) {
     let one = format!("{}/{{id}}", table.path);
     let page = Some(Shape::Page.name(table.schema));
     let read = Some(table.schema.to_owned());
@@ -341,8 +373,8 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
             Http::GET,
             table.path.to_owned(),
             format!("list{}", table.plural),
-            format!("List {}", table.name.replace('_', " ")),
-            list_parameters(table),
+            format!("List {}", table.many),
+            list(),
             None,
             vec![answer(200, "A page.", page, false)],
             &[400, 401, 403, 429, 503],

@@ -1,5 +1,6 @@
 //! Commands. Each failure is one line and an exit code other than 0.
 mod audit;
+pub mod breaking;
 pub mod data_schema;
 mod demo;
 mod openapi;
@@ -34,8 +35,8 @@ enum Command {
     /// Exports and proves audit logs
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Writes what is generated under openapi/
-    Openapi,
+    /// Writes what is generated under openapi/; refuses what would break programs written for the document there
+    Openapi(Openapi),
 }
 
 #[derive(Args)]
@@ -46,6 +47,13 @@ pub struct Up {
     /// Of the API; the three after it are used for probes, sign-in and the object store
     #[arg(long, default_value_t = 8080)]
     port: u16,
+}
+
+#[derive(Args)]
+pub struct Openapi {
+    /// Breaks them all the same
+    #[arg(long)]
+    breaking: bool,
 }
 
 #[derive(Args)]
@@ -87,7 +95,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Serve(at) => serve::serve(at.config.as_deref()).await?,
         Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
         Command::Audit(audit) => return audit::run(audit).await,
-        Command::Openapi => openapi::write(std::path::Path::new("openapi"))?,
+        Command::Openapi(how) => openapi::write(std::path::Path::new("openapi"), how.breaking)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,5 @@
 mod batch;
+mod contract;
 mod history;
 mod idempotency;
 mod records;

@@ -155,6 +155,9 @@ pub struct Field {
     /// Not stored either, and taken all the same.
     pub unfolds: Option<Unfold>,
     pub doc: &'static str,
+    /// JSON that stands in the document's examples, where a plain value of the type would not do; such a field is always
+    /// part of them.
+    pub example: &'static str,
 }
 
 impl Field {
@@ -178,6 +181,7 @@ impl Field {
             aliases: &[],
             unfolds: None,
             doc: "",
+            example: "",
         }
     }
     pub const fn uuid(name: &'static str) -> Field {
@@ -322,6 +326,10 @@ impl Field {
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;
+        self
+    }
+    pub const fn example(mut self, json: &'static str) -> Field {
+        self.example = json;
         self
     }
 

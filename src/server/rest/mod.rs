@@ -1,6 +1,7 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
 mod batch;
+mod document;
 mod history;
 mod operations;
 pub mod query;
@@ -13,6 +14,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Operation};
 use crate::kernel::table::{Table, Verb};
 use crate::server::{BodyLimits, scopes};
+pub use document::document;
 use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::Method as Http;
 use poem::{Endpoint, Request, Response};

@@ -33,27 +33,23 @@ pub async fn list(caller: Caller, table: &'static Table, request: Request) -> Re
 
 pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
     let id = query::path_id(&request)?;
+    let with_deleted = query::wants_deleted(&request, table)?;
     let context = caller.reading(table)?;
     let built = store::get_query(table, context.plane, context.tenant, id, false)?;
     let scope = caller.kernel.door.open(&context).await?;
     let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
     let record = store::one(table, context.plane, rows, &caller.kernel.keys).await;
-    let record = match record
-        .and_then(|record| if record.deleted() && !wants_deleted(&request) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) })
-    {
-        Ok(record) => record,
-        Err(refusal) => {
-            caller.refused(table, Some(id), Action::Read, &refusal).await?;
-            return Err(refusal);
-        }
-    };
+    let record =
+        match record.and_then(|record| if record.deleted() && !with_deleted { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }) {
+            Ok(record) => record,
+            Err(refusal) => {
+                caller.refused(table, Some(id), Action::Read, &refusal).await?;
+                return Err(refusal);
+            }
+        };
     caller.saw(&context, &record).await?;
     answer::record(StatusCode::OK, &record)
-}
-
-fn wants_deleted(request: &Request) -> bool {
-    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "include_deleted=true"))
 }
 
 pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
@@ -92,7 +88,10 @@ pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> 
     let id = query::path_id(&request)?;
     let version = query::required_version(&request)?;
     let pairs = query::parameters(&request)?;
-    let reason = pairs.iter().find(|(name, _)| name == "reason").map(|(_, text)| text.as_str());
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| name != "reason") {
+        return Err(query::unknown(name));
+    }
+    let reason = pairs.first().map(|(_, text)| text.as_str());
     if reason.is_some_and(|reason| reason.chars().count() > 1_000) {
         return Err(Error::new(&error::PARAMETER_INVALID).fault("reason", "length", "It may have at most 1000 characters."));
     }

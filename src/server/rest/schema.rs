@@ -3,6 +3,7 @@
 //! version is pinned).
 
 mod common;
+mod example;
 
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
@@ -56,7 +57,11 @@ fn base(ty: Ty) -> MetaSchema {
         Ty::Double => MetaSchema::new_with_format("number", "double"),
         Ty::Date => MetaSchema::new_with_format("string", "date"),
         Ty::Instant => MetaSchema::new_with_format("string", "date-time"),
-        Ty::Json => MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") },
+        Ty::Json => {
+            let object = MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") };
+            let list = MetaSchema { items: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("array") };
+            MetaSchema { any_of: vec![inline(object), inline(list)], ..MetaSchema::ANY }
+        }
         Ty::TextArray => list_of(Ty::Text),
         Ty::UuidArray => list_of(Ty::Uuid),
         Ty::IntArray => list_of(Ty::Int),
@@ -119,6 +124,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
                 schema.properties.push(stamp("tenant_id", Ty::Uuid, true));
                 schema.required.push("tenant_id");
             }
+            schema.example = Some(example::of_read(table));
             for field in table.fields.iter().filter(|field| field.shown()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }
@@ -140,6 +146,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
         Shape::Create => {
             let id = MetaSchema { description: Some("Made by the server when left out (UUID version 7)."), ..base(Ty::Uuid) };
             schema.properties.push(("id", inline(id)));
+            schema.example = Some(example::of_create(table));
             for field in table.fields.iter().filter(|field| field.on_create()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
                 if field.required {
@@ -148,6 +155,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
             }
         }
         Shape::Update => {
+            schema.example = Some(example::of_update(table));
             for field in table.fields.iter().filter(|field| field.on_patch()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }
@@ -161,6 +169,7 @@ pub fn of_fields(doc: &'static str, fields: impl IntoIterator<Item = &'static Fi
     let fields = fields.into_iter();
     MetaSchema {
         description: Some(doc),
+        example: Some(example::of_fields(fields.clone())),
         properties: fields.clone().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),
         required: fields.filter(|field| field.required).map(|field| field.name).collect(),
         ..MetaSchema::new("object")
@@ -205,6 +214,9 @@ fn parameter(name: &str, place: MetaParamIn, schema: MetaSchema, required: bool,
     }
 }
 
+fn include_deleted() -> MetaOperationParam {
+    parameter("include_deleted", MetaParamIn::Query, base(Ty::Bool), false, "Retired rows too.")
+}
 fn path_id() -> MetaOperationParam {
     parameter("id", MetaParamIn::Path, base(Ty::Uuid), true, "")
 }
@@ -234,7 +246,7 @@ fn list_parameters(table: &'static Table) -> Vec<MetaOperationParam> {
         parameter("total", MetaParamIn::Query, base(Ty::Bool), false, "Count the whole list too."),
     ];
     if table.soft_delete {
-        out.push(parameter("include_deleted", MetaParamIn::Query, base(Ty::Bool), false, "Retired rows too."));
+        out.push(include_deleted());
     }
     out.extend(
         table.filters.iter().map(|filter| parameter(filter.name, MetaParamIn::Query, of_filter(table, filter), false, doc_of(filter))),
@@ -296,6 +308,7 @@ fn refusals(statuses: &[u16]) -> Vec<MetaResponse> {
         404 => "There is no such resource.",
         409 => "It collides with what is stored.",
         412 => "The resource changed after it was read.",
+        413 => "The body is too large.",
         415 => "The media type is not taken here.",
         422 => "A field breaks a rule.",
         428 => "If-Match is needed.",
@@ -354,10 +367,10 @@ pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperatio
             one,
             format!("get{}", table.schema),
             format!("Get a {}", words(table.schema)),
-            vec![path_id()],
+            std::iter::once(path_id()).chain(table.soft_delete.then(include_deleted)).collect(),
             None,
             vec![answer(200, "The record.", read, true)],
-            &[401, 403, 404, 429, 503],
+            &[400, 401, 403, 404, 429, 503],
         ),
         Verb::Update => (
             Http::PATCH,

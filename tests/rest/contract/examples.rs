@@ -1,0 +1,131 @@
+//! The document's examples, sent: what it shows works, and what is answered is what its schemas say.
+
+use super::bodies;
+use super::stage::Stage;
+use super::walk::{self, Route, resolved};
+use crate::isolation::arena::NORTH;
+use crate::world;
+use reqwest::Method;
+use serde_json::{Map, Value as Json};
+
+/// Where a value is not what its schema says.
+fn strays(value: &Json, schema: &'static Json, at: &str) -> Vec<String> {
+    let schema = resolved(schema);
+    if value.is_null() && schema["nullable"] == true {
+        return Vec::new();
+    }
+    let fits = match schema["type"].as_str() {
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        Some("array") => value.is_array(),
+        Some("object") => value.is_object(),
+        _ => schema["anyOf"].is_null() || value.is_object() || value.is_array(),
+    };
+    let word = schema["enum"].as_array().is_none_or(|words| words.contains(value));
+    if !fits || !word {
+        return vec![format!("{at} is not as its schema says")];
+    }
+    let mut out = Vec::new();
+    if let (Some(members), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
+        let needed = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        out.extend(needed.filter(|name| !members.contains_key(*name)).map(|name| format!("{at}.{name} is missing")));
+        for (name, value) in members {
+            match properties.get(name) {
+                Some(schema) => out.extend(strays(value, schema, &format!("{at}.{name}"))),
+                None => out.push(format!("{at}.{name} is in no schema")),
+            }
+        }
+    }
+    for item in value.as_array().into_iter().flatten().filter(|_| schema["items"].is_object()) {
+        out.extend(strays(item, &schema["items"], &format!("{at}[]")));
+    }
+    out
+}
+
+fn answer_schema(route: &Route, status: u16) -> &'static Json {
+    &route.operation["responses"][status.to_string()]["content"]["application/json"]["schema"]
+}
+
+#[test]
+fn every_example_fits_its_own_schema() {
+    let schemas = walk::document()["components"]["schemas"].as_object().unwrap();
+    let mut wrong = Vec::new();
+    for (name, schema) in schemas.iter().filter(|(_, schema)| !schema["example"].is_null()) {
+        wrong.extend(strays(&schema["example"], schema, name));
+    }
+    let without: Vec<String> =
+        walk::routes().filter(|route| route.body().is_some_and(|body| body["example"].is_null())).map(|route| route.name()).collect();
+    assert!(wrong.is_empty() && without.is_empty(), "{wrong:#?} {without:#?}");
+}
+
+/// The creating routes whose example answers 201, and what the others answered.
+async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, String), String> {
+    let body = bodies::example(route, NORTH);
+    let answer = stage.send(&stage.caller(route), &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
+    match answer.status {
+        201 => {
+            let strays = strays(&answer.body, answer_schema(route, 201), "answer");
+            let made = answer.body.as_object().cloned().unwrap_or_default();
+            if strays.is_empty() { Ok((made, answer.etag.unwrap_or_default())) } else { Err(format!("{}: {strays:?}", route.name())) }
+        }
+        status => Err(format!("{}: {status} {} for {}", route.name(), answer.body, Json::Object(body))),
+    }
+}
+
+#[test]
+fn every_example_of_a_create_creates_and_its_change_changes() {
+    world::with(async |world| {
+        let stage = Stage::raise(world).await;
+        let (mut made, mut changed, mut wrong) = (0, 0, Vec::new());
+        for route in walk::routes().filter(Route::creates) {
+            let (record, etag) = match create(&stage, &route).await {
+                Ok(made) => made,
+                Err(why) => {
+                    wrong.push(why);
+                    continue;
+                }
+            };
+            made += 1;
+            let id = record["id"].as_str().unwrap();
+            let change = walk::routes().find(|other| other.method == Method::PATCH && other.path == format!("{}/{{id}}", route.path));
+            if let Some(change) = change {
+                let path = change.path.replace("{id}", id);
+                let body = Json::Object(bodies::example(&change, NORTH)).to_string();
+                let answer = stage.send(&stage.caller(&change), &change.method, &path, Some(&etag), Some(body.clone())).await;
+                let strays = strays(&answer.body, answer_schema(&change, 200), "answer");
+                if answer.status != 200 || !strays.is_empty() {
+                    wrong.push(format!("{}: {} {} {strays:?} for {body}", change.name(), answer.status, answer.body));
+                }
+                changed += 1;
+            }
+        }
+        stage.strike().await;
+        assert!(wrong.is_empty(), "{made} made, {changed} changed, {} wrong:\n{}", wrong.len(), wrong.join("\n"));
+        assert!(made > 120 && changed > 90, "{made} made, {changed} changed");
+    });
+}
+
+/// An operation's effect needs a scene of its own, which its own test makes; here its example is a body it can read.
+#[test]
+fn every_example_of_an_operation_is_read() {
+    world::with(async |world| {
+        let stage = Stage::raise(world).await;
+        let mut wrong = Vec::new();
+        for route in walk::routes().filter(|route| route.method == Method::POST && !route.creates() && route.body().is_some()) {
+            let body = Json::Object(bodies::example(&route, NORTH)).to_string();
+            let answer = stage.send(&stage.caller(&route), &route.method, &stage.path(&route, NORTH), None, Some(body.clone())).await;
+            let rules = ["unknown", "type", "length", "format", "value"];
+            let unread =
+                answer.body["errors"].as_array().into_iter().flatten().any(|fault| rules.contains(&fault["rule"].as_str().unwrap()));
+            let strays =
+                if answer.status < 300 { strays(&answer.body, answer_schema(&route, answer.status), "answer") } else { Vec::new() };
+            if answer.status >= 500 || unread || !strays.is_empty() {
+                wrong.push(format!("{}: {} {} {strays:?} for {body}", route.name(), answer.status, answer.body));
+            }
+        }
+        stage.strike().await;
+        assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    });
+}

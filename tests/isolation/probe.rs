@@ -100,7 +100,7 @@ impl Target {
     }
     /// A column to try: one whose value does not matter, if there is one.
     fn column(&self, granted: &[String]) -> String {
-        let free = |name: &&String| self.literals.get(*name).is_none();
+        let free = |name: &&String| !self.literals.contains_key(*name);
         let first = granted.iter().find(|name| *name == "updated_at" || granted.iter().all(|other| other != "updated_at") && free(name));
         first.or(granted.last()).unwrap_or(&self.columns[0]).clone()
     }

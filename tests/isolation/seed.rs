@@ -153,7 +153,8 @@ async fn columns_of(client: &Client, index: &str) -> Vec<String> {
 /// Another value for a column of the index that does not say whose row it is.
 async fn vary(client: &Client, shape: &Shape, draft: &mut Draft, columns: &[String], turn: usize) -> bool {
     for column in columns.iter().filter_map(|name| shape.column(name)).filter(|column| column.generated.is_none()) {
-        if draft.get(&column.name).is_some_and(|source| !source.free() && !(column.nullable && *source == Source::Row("users".into()))) {
+        let removable = |source: &Source| column.nullable && *source == Source::Row("users".into());
+        if draft.get(&column.name).is_some_and(|source| !source.free() && !removable(source)) {
             continue;
         }
         if column.nullable && draft.remove(&column.name).is_some() {

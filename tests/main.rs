@@ -24,6 +24,7 @@ mod patients;
 mod referrals;
 mod rest;
 mod scheduling;
+mod sdk;
 mod tenancy;
 mod treatment;
 mod workflow;

@@ -7,9 +7,10 @@ use enamel::kernel::error::CREDENTIALS_WRONG;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::world::packages;
+
 use super::browser::Browser;
 use super::{REDIRECT_URI, SECRET, altered, callback, now, provider, relying_party};
-
 
 /// The peer's process. Ends with this value, and by itself when our end of its stdin closes.
 pub struct Peer {

@@ -3,3 +3,4 @@ mod contract;
 mod history;
 mod idempotency;
 mod records;
+mod reference;

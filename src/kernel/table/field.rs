@@ -155,8 +155,8 @@ pub struct Field {
     /// Not stored either, and taken all the same.
     pub unfolds: Option<Unfold>,
     pub doc: &'static str,
-    /// JSON that stands in the document's examples, where a plain value of the type would not do; such a field is always
-    /// part of them.
+    /// JSON that stands in the document's examples, where a plain value of the type would not do (whatever is said for an id,
+    /// it is some id); such a field is always part of them.
     pub example: &'static str,
 }
 

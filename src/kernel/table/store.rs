@@ -150,12 +150,24 @@ pub async fn seen(scope: &mut Scope, table: &'static Table, id: Uuid, keys: &Key
     one(table, plane, &rows, keys).await
 }
 
-/// A client-made id that is taken answers like any other key, by its field.
+/// A client-made id that is taken answers like any other key, by its field; a key of several fields names each.
 fn taken(failure: Error, table: &Table, draft: &Draft) -> Error {
-    let pkey = failure.code == &error::DUPLICATE
-        && draft.id.is_some()
-        && failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(&format!("{}_pkey", table.name)));
-    if pkey { Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.") } else { failure }
+    if failure.code != &error::DUPLICATE {
+        return failure;
+    }
+    let ends = |with: &str| failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(with));
+    if draft.id.is_some() && ends(&format!("{}_pkey", table.name)) {
+        return Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.");
+    }
+    let Some(key) = failure.faults.first().map(|fault| fault.field.clone()).filter(|key| table.field(key).is_none()) else {
+        return failure;
+    };
+    let named = table.fields.iter().filter(|field| format!("_{key}_").contains(&format!("_{}_", field.name)));
+    let mut told = Error { faults: Vec::new(), ..failure };
+    for field in named {
+        told = told.fault(field.name, "unique", "Another resource has this key.");
+    }
+    told
 }
 
 /// Reads for a change: the row is locked and, when the caller names a version, it is that one.
@@ -231,7 +243,7 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
     let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
-    let rows = scope.rows_once(&sql, &params).await?;
+    let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, &Draft::default()))?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let record = record::decode(table, plane, row, keys).await?;

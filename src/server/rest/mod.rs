@@ -15,6 +15,7 @@ use crate::kernel::operation::{Gives, Operation};
 use crate::kernel::table::{Table, Verb};
 use crate::server::{BodyLimits, scopes};
 pub use document::document;
+pub use history::offered as keeps_history;
 use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::Method as Http;
 use poem::{Endpoint, Request, Response};

@@ -24,9 +24,17 @@ pub fn target(route: &Route, name: &str) -> Option<&'static str> {
     let field = field(route, name).filter(|field| matches!(field.ty, Ty::Uuid | Ty::UuidArray))?;
     match field.refers {
         Refers::Tenant(to) | Refers::Installation(to) | Refers::Shared(to, _) => Some(to),
-        Refers::Nothing => named(name.trim_end_matches("_ids").trim_end_matches("_id")),
+        Refers::Nothing => LOOSE
+            .iter()
+            .find(|(loose, _)| *loose == name)
+            .map(|(_, to)| *to)
+            .or_else(|| named(name.trim_end_matches("_ids").trim_end_matches("_id"))),
     }
 }
+
+/// Ids of whatever another field says.
+const LOOSE: &[(&str, &str)] =
+    &[("input_ref_id", "imaging_studies"), ("subject_id", "patients"), ("entity_id", "patients"), ("resource_id", "patients")];
 
 /// Whether the field table promises a look at what the property points to.
 pub fn checked(route: &Route, name: &str) -> bool {

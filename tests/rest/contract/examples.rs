@@ -6,7 +6,7 @@ use super::walk::{self, Route, resolved};
 use crate::isolation::arena::NORTH;
 use crate::world;
 use reqwest::Method;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Where a value is not what its schema says.
 fn strays(value: &Json, schema: &'static Json, at: &str) -> Vec<String> {
@@ -60,10 +60,26 @@ fn every_example_fits_its_own_schema() {
     assert!(wrong.is_empty() && without.is_empty(), "{wrong:#?} {without:#?}");
 }
 
-/// The creating routes whose example answers 201, and what the others answered.
+/// Examples that need more than rows that are there: a scene of their own, which their own tests make.
+const SCENES: &[&str] = &[];
+
+/// Creates by the example, with the id of the invented row, which makes room where it stands in the way. What staff may not
+/// make is made by those who run the installation.
 async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, String), String> {
-    let body = bodies::example(route, NORTH);
-    let answer = stage.send(&stage.caller(route), &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
+    let table = bodies::table(route).unwrap();
+    let mut body = bodies::example(route, NORTH);
+    let mut caller = stage.caller(route);
+    let mut answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
+    if answer.status == 403 {
+        caller = stage.operator();
+        answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
+    }
+    if answer.body["code"] == "conflict.duplicate" {
+        let mine = format!("delete from enamel.{} where tenant_id = $1", table.name);
+        stage.truth.execute(&mine, &[&NORTH.tenant_id()]).await.unwrap();
+        body.insert("id".into(), json!(NORTH.id(table.name)));
+        answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
+    }
     match answer.status {
         201 => {
             let strays = strays(&answer.body, answer_schema(route, 201), "answer");
@@ -80,8 +96,14 @@ fn every_example_of_a_create_creates_and_its_change_changes() {
         let stage = Stage::raise(world).await;
         let (mut made, mut changed, mut wrong) = (0, 0, Vec::new());
         for route in walk::routes().filter(Route::creates) {
+            let scene = SCENES.contains(&route.collection());
             let (record, etag) = match create(&stage, &route).await {
+                Ok(_) if scene => {
+                    wrong.push(format!("{} needs no scene of its own any more", route.name()));
+                    continue;
+                }
                 Ok(made) => made,
+                Err(_) if scene => continue,
                 Err(why) => {
                     wrong.push(why);
                     continue;
@@ -93,7 +115,10 @@ fn every_example_of_a_create_creates_and_its_change_changes() {
             if let Some(change) = change {
                 let path = change.path.replace("{id}", id);
                 let body = Json::Object(bodies::example(&change, NORTH)).to_string();
-                let answer = stage.send(&stage.caller(&change), &change.method, &path, Some(&etag), Some(body.clone())).await;
+                let mut answer = stage.send(&stage.caller(&change), &change.method, &path, Some(&etag), Some(body.clone())).await;
+                if answer.status == 404 {
+                    answer = stage.send(&stage.operator(), &change.method, &path, Some(&etag), Some(body.clone())).await;
+                }
                 let strays = strays(&answer.body, answer_schema(&change, 200), "answer");
                 if answer.status != 200 || !strays.is_empty() {
                     wrong.push(format!("{}: {} {} {strays:?} for {body}", change.name(), answer.status, answer.body));
@@ -113,7 +138,11 @@ fn every_example_of_an_operation_is_read() {
     world::with(async |world| {
         let stage = Stage::raise(world).await;
         let mut wrong = Vec::new();
-        for route in walk::routes().filter(|route| route.method == Method::POST && !route.creates() && route.body().is_some()) {
+        let told = |route: &Route| {
+            route.operation["responses"].to_string().contains("application/json") || route.operation["responses"]["204"].is_object()
+        };
+        let operations = walk::routes().filter(|route| route.method == Method::POST && !route.creates() && route.body().is_some());
+        for route in operations.filter(told) {
             let body = Json::Object(bodies::example(&route, NORTH)).to_string();
             let answer = stage.send(&stage.caller(&route), &route.method, &stage.path(&route, NORTH), None, Some(body.clone())).await;
             let rules = ["unknown", "type", "length", "format", "value"];

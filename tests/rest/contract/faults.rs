@@ -64,7 +64,7 @@ async fn refused(stage: &Stage, route: &Route, what: &str, body: String, status:
 #[test]
 fn every_property_in_every_wrong_way_is_named_and_nothing_is_stored() {
     world::with(async |world| {
-        let stage = Stage::raise(world).await;
+        let stage = Stage::shared(world).await;
         let before = stage.rows().await;
         let (mut sent, mut properties, mut wrong) = (0, 0, Vec::new());
         for route in walk::routes().filter(|route| route.body().is_some() && route.id() != "runBatch") {
@@ -72,11 +72,10 @@ fn every_property_in_every_wrong_way_is_named_and_nothing_is_stored() {
                 let fields: Vec<&str> = body.keys().map(String::as_str).collect();
                 properties += fields.len();
                 sent += 1;
-                wrong.extend(refused(&stage, &route, &what, Json::Object(body.clone()).to_string(), 422, &fields).await);
+                wrong.extend(refused(stage, &route, &what, Json::Object(body.clone()).to_string(), 422, &fields).await);
             }
         }
         wrong.extend(stage::grown(&before, &stage.rows().await));
-        stage.strike().await;
         assert!(sent > 1_500 && properties > 6_000, "{sent} requests, {properties} faults");
         assert!(wrong.is_empty(), "{} of {sent} wrong:\n{}", wrong.len(), wrong.join("\n"));
     });
@@ -85,27 +84,39 @@ fn every_property_in_every_wrong_way_is_named_and_nothing_is_stored() {
 #[test]
 fn a_nul_in_any_text_is_refused_at_its_place() {
     world::with(async |world| {
-        let stage = Stage::raise(world).await;
+        let stage = Stage::shared(world).await;
         let before = stage.rows().await;
         let (mut sent, mut wrong) = (0, Vec::new());
         for route in walk::routes().filter(|route| route.body().is_some()) {
             for (name, _) in route.properties().filter(|(_, property)| property["type"] == "string") {
                 sent += 1;
                 let body = json!({name: "a\0b"}).to_string();
-                wrong.extend(refused(&stage, &route, &format!("NUL in {name}"), body, 400, &[name]).await);
+                wrong.extend(refused(stage, &route, &format!("NUL in {name}"), body, 400, &[name]).await);
             }
         }
         wrong.extend(stage::grown(&before, &stage.rows().await));
-        stage.strike().await;
         assert!(sent > 1_500, "{sent}");
         assert!(wrong.is_empty(), "{} of {sent} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    });
+}
+
+/// A rule over several columns is refused by one of them.
+#[test]
+fn every_rule_of_the_database_is_about_a_column() {
+    world::with(async |world| {
+        let sql = "select conname::text from pg_constraint k join pg_class c on c.oid = k.conrelid
+                    where c.relnamespace = 'enamel'::regnamespace and not c.relispartition and contype = 'c' and not exists (
+                          select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+                             and conname ~ ('^' || c.relname || '_' || a.attname || '_check[0-9]*$'))";
+        let stray: Vec<String> = world.truth().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert!(stray.is_empty(), "{stray:?}");
     });
 }
 
 #[test]
 fn the_steps_of_a_batch_are_read_as_strictly() {
     world::with(async |world| {
-        let stage = Stage::raise(world).await;
+        let stage = Stage::shared(world).await;
         let before = stage.rows().await;
         let route = walk::routes().find(|route| route.id() == "runBatch").unwrap();
         let step = |name: &str, value: Json| {
@@ -139,7 +150,6 @@ fn the_steps_of_a_batch_are_read_as_strictly() {
             }
         }
         wrong.extend(stage::grown(&before, &stage.rows().await));
-        stage.strike().await;
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     });
 }

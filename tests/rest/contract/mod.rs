@@ -6,4 +6,4 @@ mod faults;
 mod parameters;
 mod references;
 mod stage;
-mod walk;
+pub mod walk;

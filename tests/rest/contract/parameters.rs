@@ -17,7 +17,7 @@ fn broken(parameter: &'static Json) -> Vec<(&'static str, String)> {
         ("boolean", _) => vec![("type", "maybe".into())],
         ("string", "uuid" | "date" | "date-time") => vec![("format", "2026-02-30%20x".into())],
         ("string", _) if schema["enum"].is_array() => vec![("word", "NO_SUCH_WORD".into())],
-        ("string", _) => vec![("length", "x".repeat(2_001))],
+        ("string", _) => vec![("length", "x".repeat(60_000))],
         _ => Vec::new(),
     }
 }
@@ -25,7 +25,7 @@ fn broken(parameter: &'static Json) -> Vec<(&'static str, String)> {
 #[test]
 fn every_query_parameter_in_every_wrong_way_is_named() {
     world::with(async |world| {
-        let stage = Stage::raise(world).await;
+        let stage = Stage::shared(world).await;
         let before = stage.rows().await;
         let (mut sent, mut wrong) = (0, Vec::new());
         for route in walk::routes().filter(|route| [Method::GET, Method::DELETE].contains(&route.method)) {
@@ -53,7 +53,6 @@ fn every_query_parameter_in_every_wrong_way_is_named() {
             }
         }
         wrong.extend(stage::grown(&before, &stage.rows().await));
-        stage.strike().await;
         assert!(sent > 3_000, "{sent}");
         assert!(wrong.is_empty(), "{} of {sent} wrong:\n{}", wrong.len(), wrong.join("\n"));
     });

@@ -2,7 +2,7 @@
 //! of every plane who may do everything there.
 
 use super::walk::Route;
-use crate::isolation::arena::{self, Arena, NORTH, Set};
+use crate::isolation::arena::{self, Arena, NORTH, PLATFORM, Set};
 use crate::world::World;
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Context, Plane};
@@ -15,6 +15,7 @@ use reqwest::Method;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -37,16 +38,16 @@ impl Answer {
     pub fn named(&self) -> Vec<&str> {
         self.body["errors"].as_array().into_iter().flatten().filter_map(|fault| fault["field"].as_str()).collect()
     }
-    /// What a caller can tell apart.
-    pub fn seen(mut self) -> (u16, Json) {
-        if let Some(members) = self.body.as_object_mut() {
-            members.remove("request_id");
-        }
-        (self.status, self.body)
-    }
 }
 
+static SHARED: OnceCell<Stage> = OnceCell::const_new();
+
 impl Stage {
+    /// For those who store nothing.
+    pub async fn shared(world: &'static World) -> &'static Stage {
+        SHARED.get_or_init(|| Stage::raise(world)).await
+    }
+
     pub async fn raise(world: &'static World) -> Stage {
         let arena = Arena::fresh(world, "contract").await;
         let truth = arena.truth().await;
@@ -95,6 +96,13 @@ impl Stage {
             Some(first) => Plane::ALL.into_iter().find(|plane| plane.word() == *first).unwrap(),
         };
         let context = if plane == Plane::Auth { Context::system(plane, None) } else { arena::context(plane, NORTH) };
+        self.calls(context)
+    }
+    /// Somebody who runs the installation.
+    pub fn operator(&self) -> Caller {
+        self.calls(arena::context(Plane::Platform, PLATFORM))
+    }
+    fn calls(&self, context: Context) -> Caller {
         Caller { kernel: self.prepared.kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) }
     }
 

@@ -10,6 +10,7 @@ pub fn document() -> &'static Json {
     &DOCUMENT
 }
 
+#[derive(Clone)]
 pub struct Route {
     pub path: &'static str,
     pub method: Method,

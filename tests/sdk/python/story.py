@@ -18,13 +18,12 @@ from enamel_api.api.encounters import create_encounter, get_encounter
 from enamel_api.api.fee_schedules import (
     create_claim,
     create_claim_line,
-    create_patient_insurance_policy,
-    create_payer,
     list_claims,
     submit_claim,
     validate_claim,
 )
-from enamel_api.api.patients import create_patient
+from enamel_api.api.clinic_profiles import create_provider
+from enamel_api.api.patients import create_patient, create_patient_insurance_policy, create_payer
 from enamel_api.api.tenancy import create_location
 from enamel_api.api.treatment_plans import (
     accept_treatment_plan,
@@ -36,7 +35,6 @@ from enamel_api.api.treatment_plans import (
     present_treatment_plan,
     start_procedure,
 )
-from enamel_api.api.identity import create_provider
 
 client = AuthenticatedClient(
     base_url=os.environ["ENAMEL_URL"], token=os.environ["ENAMEL_TOKEN"], raise_on_unexpected_status=True
@@ -81,7 +79,7 @@ appointment = good(
 good(
     confirm_appointment,
     appointment.id,
-    body=m.ConfirmAppointmentInput(via=m.ConfirmAppointmentInputVia.PHONE),
+    body=m.ConfirmAppointmentInput(via=m.ConfirmAppointmentInputViaType1.PHONE),
 )
 encounter = good(
     create_encounter,

@@ -64,7 +64,7 @@ fn in_table(table: &Table, field: &Field) -> Json {
 }
 
 fn of_field(field: &Field) -> Json {
-    if !field.example.is_empty() {
+    if !field.example.is_empty() && field.ty != Ty::Uuid {
         return serde_json::from_str(field.example).unwrap_or_else(|_| json!(field.example));
     }
     let late = field.name.split('_').any(|part| ["until", "end", "ends", "expires", "to", "due"].contains(&part));

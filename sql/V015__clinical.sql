@@ -174,9 +174,9 @@ create table clinical_notes (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    constraint clinical_notes_signed_check check (status in ('DRAFT', 'ENTERED_IN_ERROR')
+    constraint clinical_notes_signed_at_check2 check (status in ('DRAFT', 'ENTERED_IN_ERROR')
         or num_nulls(signed_at, signed_by, signature_hash) = 0),
-    constraint clinical_notes_cosigned_check check ((cosigned_at is null) = (cosigned_by is null)),
+    constraint clinical_notes_cosigned_by_check2 check ((cosigned_at is null) = (cosigned_by is null)),
     constraint clinical_notes_soap_check check (soap is null or note_type = 'SOAP' and jsonb_typeof(soap) = 'object'
         and soap - array['subjective', 'objective', 'assessment', 'plan'] = '{}'),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
@@ -468,7 +468,7 @@ create table medical_records (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    constraint medical_records_signed_check check (status <> 'FINAL' or signed_at is not null),
+    constraint medical_records_signed_at_check2 check (status <> 'FINAL' or signed_at is not null),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, provider_id) references providers (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),

@@ -107,7 +107,7 @@ create table treatment_plan_items (
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
     constraint treatment_plan_items_oral_area_check2 check (num_nonnulls(tooth_number, oral_area) <= 1),
-    constraint treatment_plan_items_estimated_fee_minor_parts_check check (
+    constraint treatment_plan_items_estimated_fee_minor_check2 check (
         estimated_write_off_minor + estimated_insurance_minor + estimated_patient_portion_minor <= estimated_fee_minor),
     foreign key (tenant_id, plan_id) references treatment_plans (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
@@ -486,7 +486,7 @@ create table payments (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    constraint payments_refunded_minor_most_check check (refunded_minor <= amount_minor),
+    constraint payments_refunded_minor_check2 check (refunded_minor <= amount_minor),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, plan_id) references treatment_plans (tenant_id, id),
     foreign key (tenant_id, booking_id) references bookings (tenant_id, id),

@@ -256,6 +256,9 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
 async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Value, Type)>> {
     let mut out = Vec::new();
     for (field, value) in &draft.values {
+        if let (Value::Uuids(ids), Refers::Tenant(target)) = (value, field.refers) {
+            all_of(scope, field.name, target, ids).await?;
+        }
         let Value::Uuid(id) = value else { continue };
         let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
         match field.refers {
@@ -278,6 +281,18 @@ async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Val
         }
     }
     Ok(out)
+}
+
+/// No foreign key holds a list of ids.
+async fn all_of(scope: &mut Scope, field: &'static str, target: &str, ids: &[Uuid]) -> Result<()> {
+    let sql = format!("select count(*) from unnest($1) i where not exists (select from {target} t where t.tenant_id = $2 and t.id = i)");
+    let tenant = scope.tenant()?;
+    let rows = scope.rows_once(&sql, &[(&ids, Type::UUID_ARRAY), (&tenant, Type::UUID)]).await?;
+    let strange: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    match strange {
+        0 => Ok(()),
+        _ => Err(Error::new(&error::REFERENCE_UNKNOWN).fault(field, "reference", "It points to nothing the caller can see.")),
+    }
 }
 
 /// Reads a query parameter as the type of the field it filters.

@@ -1,7 +1,7 @@
 //! Bodies that are good: the document's examples, their references pointing to rows that are there.
 
 use super::walk::Route;
-use crate::isolation::arena::Set;
+use crate::isolation::arena::{OAK, STRANGER, Set};
 use enamel::kernel::table::{Field, Refers, Table, Ty};
 use enamel::server::domains;
 use serde_json::{Map, Value as Json, json};
@@ -70,7 +70,14 @@ pub fn example(route: &Route, of: Set) -> Map<String, Json> {
     let mut body = route.body().unwrap()["example"].as_object().cloned().unwrap_or_default();
     for (name, property) in route.properties().filter(|(name, _)| *name != "id") {
         if let (Some(held), Some(to)) = (body.get_mut(name), target(route, name)) {
-            *held = pointing(property, of.id(to));
+            let own = route.path.contains("{id}") && table(route).is_some_and(|table| table.name == to);
+            *held = match to {
+                // The same patient twice is nobody's relative; a clinic deals with another.
+                _ if own => pointing(property, STRANGER.id(to)),
+                "tenants" => pointing(property, OAK.id(to)),
+                "permissions" => json!("00000000-0000-7000-8001-000000000002"),
+                _ => pointing(property, of.id(to)),
+            };
         }
     }
     body

@@ -61,7 +61,17 @@ fn every_example_fits_its_own_schema() {
 }
 
 /// Examples that need more than rows that are there: a scene of their own, which their own tests make.
-const SCENES: &[&str] = &[];
+const SCENES: &[&str] = &[
+    "/ai-inference-jobs",
+    "/ai-model-deployments",
+    "/clinic-images",
+    "/custom-field-values",
+    "/imaging-objects",
+    "/knowledge-versions",
+    "/medical-record-files",
+    "/message-attachments",
+    "/workflow-instances",
+];
 
 /// Creates by the example, with the id of the invented row, which makes room where it stands in the way. What staff may not
 /// make is made by those who run the installation.
@@ -74,7 +84,7 @@ async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, Stri
         caller = stage.operator();
         answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
     }
-    if answer.body["code"] == "conflict.duplicate" {
+    if answer.body["code"].as_str().is_some_and(|code| code.starts_with("conflict")) {
         let mine = format!("delete from enamel.{} where tenant_id = $1", table.name);
         stage.truth.execute(&mine, &[&NORTH.tenant_id()]).await.unwrap();
         body.insert("id".into(), json!(NORTH.id(table.name)));
@@ -90,40 +100,45 @@ async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, Stri
     }
 }
 
+/// The example of its PATCH, where it has one.
+async fn change(stage: &Stage, made: &Route, record: &Map<String, Json>, etag: &str) -> Option<Result<(), String>> {
+    let route = walk::routes().find(|other| other.method == Method::PATCH && other.path == format!("{}/{{id}}", made.path))?;
+    let path = route.path.replace("{id}", record["id"].as_str().unwrap());
+    let body = Json::Object(bodies::example(&route, NORTH)).to_string();
+    let mut answer = stage.send(&stage.caller(&route), &route.method, &path, Some(etag), Some(body.clone())).await;
+    if matches!(answer.status, 403 | 404) {
+        answer = stage.send(&stage.operator(), &route.method, &path, Some(etag), Some(body.clone())).await;
+    }
+    let strays = strays(&answer.body, answer_schema(&route, 200), "answer");
+    let good = answer.status == 200 && strays.is_empty();
+    Some(if good { Ok(()) } else { Err(format!("{}: {} {} {strays:?} for {body}", route.name(), answer.status, answer.body)) })
+}
+
+const TURNS: usize = 2;
+
 #[test]
 fn every_example_of_a_create_creates_and_its_change_changes() {
     world::with(async |world| {
         let stage = Stage::raise(world).await;
         let (mut made, mut changed, mut wrong) = (0, 0, Vec::new());
-        for route in walk::routes().filter(Route::creates) {
-            let scene = SCENES.contains(&route.collection());
-            let (record, etag) = match create(&stage, &route).await {
-                Ok(_) if scene => {
-                    wrong.push(format!("{} needs no scene of its own any more", route.name()));
-                    continue;
+        let mut left: Vec<Route> = walk::routes().filter(Route::creates).collect();
+        // What was made in one turn is what others need in the next.
+        for turn in 1..=TURNS {
+            for route in std::mem::take(&mut left) {
+                let scene = SCENES.contains(&route.collection());
+                match create(&stage, &route).await {
+                    Ok(_) if scene => wrong.push(format!("{} needs no scene of its own any more", route.name())),
+                    Ok((record, etag)) => {
+                        made += 1;
+                        if let Some(done) = change(&stage, &route, &record, &etag).await {
+                            changed += 1;
+                            wrong.extend(done.err());
+                        }
+                    }
+                    Err(_) if turn < TURNS => left.push(route),
+                    Err(_) if scene => {}
+                    Err(why) => wrong.push(why),
                 }
-                Ok(made) => made,
-                Err(_) if scene => continue,
-                Err(why) => {
-                    wrong.push(why);
-                    continue;
-                }
-            };
-            made += 1;
-            let id = record["id"].as_str().unwrap();
-            let change = walk::routes().find(|other| other.method == Method::PATCH && other.path == format!("{}/{{id}}", route.path));
-            if let Some(change) = change {
-                let path = change.path.replace("{id}", id);
-                let body = Json::Object(bodies::example(&change, NORTH)).to_string();
-                let mut answer = stage.send(&stage.caller(&change), &change.method, &path, Some(&etag), Some(body.clone())).await;
-                if answer.status == 404 {
-                    answer = stage.send(&stage.operator(), &change.method, &path, Some(&etag), Some(body.clone())).await;
-                }
-                let strays = strays(&answer.body, answer_schema(&change, 200), "answer");
-                if answer.status != 200 || !strays.is_empty() {
-                    wrong.push(format!("{}: {} {} {strays:?} for {body}", change.name(), answer.status, answer.body));
-                }
-                changed += 1;
             }
         }
         stage.strike().await;
@@ -145,7 +160,7 @@ fn every_example_of_an_operation_is_read() {
         for route in operations.filter(told) {
             let body = Json::Object(bodies::example(&route, NORTH)).to_string();
             let answer = stage.send(&stage.caller(&route), &route.method, &stage.path(&route, NORTH), None, Some(body.clone())).await;
-            let rules = ["unknown", "type", "length", "format", "value"];
+            let rules = if route.id() == "closeTenant" { &[][..] } else { &["unknown", "type", "length", "format", "value"] };
             let unread =
                 answer.body["errors"].as_array().into_iter().flatten().any(|fault| rules.contains(&fault["rule"].as_str().unwrap()));
             let strays =

@@ -61,9 +61,9 @@ impl Stage {
         stage
     }
 
-    /// Invented ciphertexts open with nobody's key.
+    /// Invented ciphertexts open with nobody's key, and invented password hashes are none.
     async fn open_seals(&self) {
-        self.truth.batch_execute("delete from enamel.encryption_keys").await.unwrap();
+        self.truth.batch_execute("delete from enamel.encryption_keys; delete from enamel.user_auth_identities").await.unwrap();
         let keys = &self.prepared.kernel.keys;
         for table in domains::tables() {
             for field in table.fields.iter().filter(|field| field.sealing != Sealing::Plain) {

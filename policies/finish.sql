@@ -44,11 +44,11 @@ grant execute on function sec.audit_append(jsonb) to enamel_log;
 grant execute on function sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
     sec.unfinished_exports(), sec.export_is_dead(uuid, uuid) to enamel_jobs;
 grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int), sec.hold_export(uuid) to enamel_sealer;
-grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid) to enamel_staff, enamel_group, enamel_patient,
+grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid), sec.user_type_of(uuid) to enamel_staff, enamel_group, enamel_patient,
     enamel_audit, enamel_auth, enamel_jobs, enamel_platform;
 grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, enamel_audit, enamel_platform;
 grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
 grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
-grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;
+grant execute on function sec.viewer(uuid, uuid, text) to enamel_staff, enamel_patient, enamel_audit;
 grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
 grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;

@@ -60,17 +60,26 @@ begin
         metadata jsonb, detail_salt text, leaf_hash text);
 end $$;
 
--- The name behind an event about a patient, for those who may see the event: patients learn who saw their record, though
--- they see no logins.
-create or replace function sec.viewer_name(tenant uuid, event uuid) returns text language plpgsql stable parallel restricted
+-- Who is behind an event about a patient, for those who may see the event: patients learn who saw their record, though they
+-- see no logins. `what` is name, role (the strongest the login has in the tenant today), behalf (of whom a proxy looked) or
+-- emergency (why emergency access was taken).
+create or replace function sec.viewer(tenant uuid, event uuid, what text) returns text language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
+declare c sec.claims := sec.claims(); e enamel.audit_events;
 begin
-    return (select u.full_name from enamel.audit_events e join enamel.users u on u.id = e.user_id
-             where e.tenant_id = tenant and e.id = event and e.patient_id is not null and case
-                 when c.scope = 'patient' then exists (
-                     select from sec.charts(0, c, 'manage_consents') h where h.tenant_id = e.tenant_id and h.patient_id = e.patient_id)
-                 else e.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end);
+    select a.* into e from enamel.audit_events a
+     where a.tenant_id = tenant and a.id = event and a.patient_id is not null and case
+           when c.scope = 'patient' then exists (
+               select from sec.charts(0, c, 'manage_consents') h where h.tenant_id = a.tenant_id and h.patient_id = a.patient_id)
+           else a.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end;
+    return case what
+        when 'name' then (select u.full_name from enamel.users u where u.id = e.user_id)
+        when 'role' then sec.role_in(e.tenant_id, e.user_id)
+        when 'behalf' then (select e.patient_id where e.plane = 'PATIENT' and not exists (
+            select from enamel.patient_portal_accounts p
+             where p.tenant_id = e.tenant_id and p.patient_id = e.patient_id and p.user_id = e.user_id))::text
+        when 'emergency' then (select g.reason from enamel.break_glass_grants g where g.tenant_id = e.tenant_id and g.id = e.break_glass_id)
+    end;
 end $$;
 
 -- A running export is known by a lock that its own connection holds for as long as it lives.

@@ -238,17 +238,25 @@ create or replace trigger guard_last_admin before update on enamel.users for eac
 create or replace trigger guard_person before update on enamel.users
     for each row execute function sec.guard_person();
 
--- The strongest role a login holds in the caller's tenant: the one with the most permissions.
+-- The strongest role a login has in a tenant today: for functions that have judged who asks.
+create or replace function sec.role_in(tenant uuid, login uuid) returns text language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp as $$
+    select r.code from enamel.user_roles u
+      join enamel.roles r on r.tenant_id = u.role_tenant_id and r.id = u.role_id and r.deleted_at is null
+      left join enamel.role_permissions p on p.tenant_id = r.tenant_id and p.role_id = r.id and p.deleted_at is null
+     where u.tenant_id = tenant and u.user_id = login and u.deleted_at is null
+       and (u.valid_from is null or u.valid_from <= now()) and (u.valid_until is null or u.valid_until > now())
+     group by r.tenant_id, r.id, r.code order by count(p.id) desc, r.code limit 1 $$;
+-- What a colleague is in the caller's own tenant.
 create or replace function sec.role_of(login uuid) returns text language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
+begin return sec.role_in(c.tenant, login); end $$;
+create or replace function sec.user_type_of(login uuid) returns text language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
 begin
-    return (select r.code from enamel.user_roles u
-              join enamel.roles r on r.tenant_id = u.role_tenant_id and r.id = u.role_id and r.deleted_at is null
-              left join enamel.role_permissions p on p.tenant_id = r.tenant_id and p.role_id = r.id and p.deleted_at is null
-             where u.tenant_id = c.tenant and u.user_id = login and u.deleted_at is null
-               and (u.valid_from is null or u.valid_from <= now()) and (u.valid_until is null or u.valid_until > now())
-             group by r.tenant_id, r.id, r.code order by count(p.id) desc, r.code limit 1);
+    return (select t.user_type from enamel.user_tenants t where t.tenant_id = c.tenant and t.user_id = login and t.deleted_at is null);
 end $$;
 
 -- The moves of each state machine; the records' tables in the code hold the same.

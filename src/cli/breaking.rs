@@ -93,12 +93,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// `open` holds the pairs that are being compared above: schemas may contain themselves.
-    fn schema(&mut self, at: &str, old: &'a Json, new: &'a Json, said: Said, open: &mut BTreeSet<(String, String)>) {
+    fn schema(&mut self, at: &str, old: &Json, new: &Json, said: Said, open: &mut BTreeSet<(String, String)>) {
         let pair = (word(&old["$ref"]).to_owned(), word(&new["$ref"]).to_owned());
         if !pair.0.is_empty() && !open.insert(pair.clone()) {
             return;
         }
-        let (was, now) = (resolve(self.old, old), resolve(self.new, new));
+        let (was, now) = (&merged(self.old, old), &merged(self.new, new));
         for part in ["type", "format"] {
             if was[part] != now[part] && !widened(part, was, now, said) {
                 self.say(at, format!("{part} was {} and is {}", word(&was[part]), word(&now[part])));
@@ -122,7 +122,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn words(&mut self, at: &str, was: &Json, now: &Json, said: Said) {
-        let list = |of: &Json| of["enum"].as_array().map(|words| words.iter().map(ToString::to_string).collect::<BTreeSet<_>>());
+        let list = |of: &Json| {
+            let words = of["enum"].as_array()?.iter().filter(|word| !word.is_null());
+            Some(words.map(ToString::to_string).collect::<BTreeSet<_>>())
+        };
         match (list(was), list(now), said) {
             (Some(was), Some(now), Said::ByCaller) => {
                 for gone in was.difference(&now) {
@@ -160,7 +163,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn properties(&mut self, at: &str, was: &'a Json, now: &'a Json, said: Said, open: &mut BTreeSet<(String, String)>) {
+    fn properties(&mut self, at: &str, was: &Json, now: &Json, said: Said, open: &mut BTreeSet<(String, String)>) {
         let required = |of: &Json, name: &str| of["required"].as_array().is_some_and(|list| list.iter().any(|held| held == name));
         for (name, property) in members(&was["properties"]) {
             let at = format!("{at}.{name}");
@@ -196,6 +199,18 @@ fn widened(part: &str, was: &Json, now: &Json, said: Said) -> bool {
 fn resolve<'a>(document: &'a Json, value: &'a Json) -> &'a Json {
     let to = value["$ref"].as_str().and_then(|to| document.pointer(to.trim_start_matches('#')));
     to.unwrap_or(value)
+}
+
+/// A schema with what it is all of: a property says more beside its reference.
+fn merged(document: &Json, schema: &Json) -> Json {
+    let mut out = resolve(document, schema).clone();
+    let parts = out.as_object_mut().and_then(|members| members.shift_remove("allOf")).unwrap_or_default();
+    for part in parts.as_array().into_iter().flatten() {
+        for (name, value) in members(resolve(document, part)) {
+            out[name] = value.clone();
+        }
+    }
+    out
 }
 
 fn members(value: &Json) -> impl Iterator<Item = (&String, &Json)> {

@@ -52,7 +52,7 @@ pub static CONSENT: Table = Table {
             .phi()
             .doc("exact words shown; those of the wording when it is named"),
         Field::int("text_version").example("1").defaulted(),
-        Field::text("text_locale").defaulted().phi(),
+        Field::text("text_locale").example(r#""de""#).defaulted().phi(),
         Field::instant("granted_at").defaulted().doc("now when left out; a patient's is always now"),
         Field::uuid("granted_by").refers(Refers::Installation("users")).doc("patient, guardian or staff for paper"),
         Field::instant("revoked_at").read_only(),

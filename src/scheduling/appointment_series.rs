@@ -36,8 +36,8 @@ pub static APPOINTMENT_SERIES: Table = Table {
             .required()
             .phi()
             .doc("RFC 5545: FREQ=DAILY, WEEKLY or MONTHLY, then INTERVAL, BYDAY (weekly) and COUNT or UNTIL; at most two years"),
-        Field::date("starts_on").example(r#""2031-03-03""#).required().phi(),
-        Field::date("ends_on").example(r#""2031-09-01""#).required().phi(),
+        Field::date("starts_on").required().phi(),
+        Field::date("ends_on").required().phi(),
         Field::time("local_start_time").required(),
         Field::choice("status", &["ACTIVE", "ENDED"]).defaulted(),
     ],

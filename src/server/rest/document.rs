@@ -50,7 +50,7 @@ pub fn document() -> Json {
             members.extend(needs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         }
     }
-    tell_apart(&mut document["components"]["schemas"]);
+    name_words(&mut document["components"]["schemas"]);
     document["tags"] = tags.iter().map(|name| json!({"name": name})).collect();
     document["components"]["parameters"] = Json::Object(shared.parameters.into_iter().collect());
     document["components"]["responses"] = Json::Object(shared.responses.into_iter().collect());
@@ -105,17 +105,41 @@ fn once(components: &mut BTreeMap<String, Json>, kind: &str, name: &str, given: 
     }
 }
 
-/// Generators call the words of `Payment.method` `PaymentMethod`: where that is a record, the words get another name.
-fn tell_apart(schemas: &mut Json) {
-    let names: BTreeSet<String> = schemas.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+/// The words of a property are a schema of their own, one for all shapes of its record: `PatientStatus`. Generators give
+/// them a name anyway, and another one for each shape.
+fn name_words(schemas: &mut Json) {
+    let taken: BTreeSet<String> = schemas.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    let mut named: BTreeMap<String, Json> = BTreeMap::new();
     for (schema, described) in schemas.as_object_mut().into_iter().flatten() {
+        let mut shapes = ["Create", "Update", "Input"].iter().filter_map(|shape| schema.strip_suffix(shape));
+        let record = shapes.find(|record| taken.contains(*record) || schema.ends_with("Input")).unwrap_or(schema).to_owned();
         for (name, property) in described["properties"].as_object_mut().into_iter().flatten() {
-            let title = pascal(name);
-            if property.get("enum").is_some() && names.contains(&format!("{schema}{title}")) {
-                property["title"] = json!(format!("{title}Kind"));
+            let Some(words) = property["enum"].as_array() else { continue };
+            let words: Vec<Json> = words.iter().filter(|word| !word.is_null()).cloned().collect();
+            let mut title = format!("{record}{}", pascal(name));
+            let own = json!({"type": "string", "enum": words});
+            if taken.contains(&title) || named.get(&title).is_some_and(|held| *held != own) {
+                title += "Kind";
+            }
+            if named.entry(title.clone()).or_insert_with(|| own.clone()) == &own {
+                point(property, &title);
             }
         }
     }
+    schemas.as_object_mut().into_iter().for_each(|all| all.extend(std::mem::take(&mut named)));
+}
+
+/// What else is said of the property stays beside the reference.
+fn point(property: &mut Json, schema: &str) {
+    let to = json!({"$ref": format!("#/components/schemas/{schema}")});
+    if let Some(members) = property.as_object_mut() {
+        members.retain(|name, _| !matches!(name.as_str(), "type" | "enum"));
+        if !members.is_empty() {
+            members.insert("allOf".into(), json!([to]));
+            return;
+        }
+    }
+    *property = to;
 }
 
 fn pascal(name: &str) -> String {

@@ -73,10 +73,10 @@ pub fn example(route: &Route, of: Set) -> Map<String, Json> {
             let own = route.path.contains("{id}") && table(route).is_some_and(|table| table.name == to);
             *held = match to {
                 // The same patient twice is nobody's relative; a clinic deals with another.
-                _ if own => pointing(property, STRANGER.id(to)),
-                "tenants" => pointing(property, OAK.id(to)),
+                _ if own => pointing(&property, STRANGER.id(to)),
+                "tenants" => pointing(&property, OAK.id(to)),
                 "permissions" => json!("00000000-0000-7000-8001-000000000002"),
-                _ => pointing(property, of.id(to)),
+                _ => pointing(&property, of.id(to)),
             };
         }
     }

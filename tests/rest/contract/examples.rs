@@ -2,15 +2,15 @@
 
 use super::bodies;
 use super::stage::Stage;
-use super::walk::{self, Route, resolved};
+use super::walk::{self, Route, whole};
 use crate::isolation::arena::NORTH;
 use crate::world;
 use reqwest::Method;
 use serde_json::{Map, Value as Json, json};
 
 /// Where a value is not what its schema says.
-fn strays(value: &Json, schema: &'static Json, at: &str) -> Vec<String> {
-    let schema = resolved(schema);
+fn strays(value: &Json, schema: &Json, at: &str) -> Vec<String> {
+    let schema = whole(schema);
     if value.is_null() && schema["nullable"] == true {
         return Vec::new();
     }
@@ -64,12 +64,16 @@ fn every_example_fits_its_own_schema() {
 const SCENES: &[&str] = &[
     "/ai-inference-jobs",
     "/ai-model-deployments",
+    // Its days lie ahead.
+    "/appointment-series",
     "/clinic-images",
-    "/custom-field-values",
+    // Of a clinic one deals with.
+    "/document-grants",
     "/imaging-objects",
     "/knowledge-versions",
     "/medical-record-files",
     "/message-attachments",
+    "/tenant-moves",
     "/workflow-instances",
 ];
 

@@ -44,7 +44,7 @@ fn bodies(route: &Route) -> Vec<(String, Map<String, Json>)> {
     let mut bodies: Vec<(String, Map<String, Json>)> = Vec::new();
     for kind in KINDS {
         let body: Map<String, Json> =
-            route.properties().filter_map(|(name, property)| Some((name.to_owned(), broken(kind, property)?))).collect();
+            route.properties().filter_map(|(name, property)| Some((name.to_owned(), broken(kind, &property)?))).collect();
         if !body.is_empty() {
             bodies.push((kind.to_owned(), body));
         }

@@ -13,14 +13,19 @@ use reqwest::Method;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-/// Names of rows that lie with another clinic, or with whoever wrote them: kept as words, never followed. An auditor may be
-/// any login.
-const WORDS: &[(&str, &str)] = &[
-    ("/bookings", "source_quote_id"),
-    ("/treatment-plans", "source_quote_id"),
-    ("/external-ids", "resource_id"),
-    ("/tasks", "resource_id"),
-    ("/audit-mandates", "auditor_user_id"),
+/// Names of rows that lie with another clinic: kept as words and never followed, like a `resource_id` of any
+/// `resource_type`. An auditor may be any login.
+const WORDS: &[(&str, &str)] =
+    &[("/bookings", "source_quote_id"), ("/treatment-plans", "source_quote_id"), ("/audit-mandates", "auditor_user_id")];
+
+/// Bound to another field by a rule that speaks first, and names that one.
+const BOUND: &[(&str, &str)] = &[
+    ("/ai-outcome-links", "encounter_id"),
+    ("/chart-entries", "supersedes_id"),
+    ("/claims", "patient_id"),
+    ("/documents", "patient_id"),
+    ("/eligibility-checks", "patient_id"),
+    ("/patient-relationships", "external_contact_id"),
 ];
 
 /// One property of one route.
@@ -28,21 +33,22 @@ struct Pointer {
     route: Route,
     name: &'static str,
     to: &'static str,
-    property: &'static Json,
+    property: Json,
 }
 
 impl Pointer {
     fn step(&self, stage: &Stage, id: Option<Uuid>) -> Json {
         let mut body = if self.route.method == Method::PATCH { Map::new() } else { bodies::example(&self.route, NORTH) };
         if let Some(id) = id {
-            body.insert(self.name.to_owned(), bodies::pointing(self.property, id));
+            body.insert(self.name.to_owned(), bodies::pointing(&self.property, id));
         }
         json!({"method": self.route.method.as_str(), "path": stage.path(&self.route, NORTH), "if_match": 1, "body": body})
     }
     /// Why the answers to a reference to nothing and to another's row are not good.
     fn wrong(&self, random: &Json, foreign: &Json) -> Option<&'static str> {
         let place = format!("body.{}", self.name);
-        let named = random["body"]["errors"].as_array().into_iter().flatten().any(|fault| fault["field"] == place);
+        let named = BOUND.contains(&(self.route.collection(), self.name))
+            || random["body"]["errors"].as_array().into_iter().flatten().any(|fault| fault["field"] == place);
         match random["status"].as_u64().unwrap() {
             200..300 if foreign["status"] == random["status"] && !bodies::checked(&self.route, self.name) => None,
             _ if random["body"] != foreign["body"] || random["status"] != foreign["status"] => Some("tells a foreign id from a random one"),
@@ -83,7 +89,7 @@ fn pointers() -> Vec<Pointer> {
             continue;
         }
         for (name, property) in route.properties().filter(|(name, _)| *name != "id") {
-            let word = WORDS.contains(&(route.collection(), name));
+            let word = name == "resource_id" || WORDS.contains(&(route.collection(), name));
             if let Some(to) = bodies::target(&route, name).filter(|to| private(to) && !word) {
                 pointers.push(Pointer { route: route.clone(), name, to, property });
             }

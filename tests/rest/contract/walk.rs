@@ -25,11 +25,21 @@ pub fn routes() -> impl Iterator<Item = Route> {
 }
 
 /// What a `$ref` points to, or the value itself.
-pub fn resolved(value: &'static Json) -> &'static Json {
+pub fn resolved(value: &Json) -> &Json {
     match value["$ref"].as_str() {
         Some(to) => document().pointer(to.trim_start_matches('#')).unwrap_or_else(|| panic!("{to} points to nothing")),
         None => value,
     }
+}
+
+/// A schema with what it is all of.
+pub fn whole(schema: &Json) -> Json {
+    let schema = resolved(schema);
+    let mut out = schema.clone();
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        out.as_object_mut().unwrap().extend(resolved(part).as_object().unwrap().clone());
+    }
+    out
 }
 
 impl Route {
@@ -44,9 +54,9 @@ impl Route {
         let schema = &self.operation["requestBody"]["content"]["application/json"]["schema"];
         schema.is_object().then(|| resolved(schema))
     }
-    pub fn properties(&self) -> impl Iterator<Item = (&'static str, &'static Json)> {
+    pub fn properties(&self) -> impl Iterator<Item = (&'static str, Json)> {
         let members = self.body().and_then(|body| body["properties"].as_object()).into_iter().flatten();
-        members.map(|(name, schema)| (name.as_str(), resolved(schema)))
+        members.map(|(name, schema)| (name.as_str(), whole(schema)))
     }
     pub fn query(&self) -> impl Iterator<Item = &'static Json> {
         self.operation["parameters"].as_array().into_iter().flatten().map(resolved).filter(|parameter| parameter["in"] == "query")

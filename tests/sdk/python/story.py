@@ -79,7 +79,7 @@ appointment = good(
 good(
     confirm_appointment,
     appointment.id,
-    body=m.ConfirmAppointmentInput(via=m.ConfirmAppointmentInputViaType1.PHONE),
+    body=m.ConfirmAppointmentInput(via=m.ConfirmAppointmentVia.PHONE),
 )
 encounter = good(
     create_encounter,
@@ -88,7 +88,7 @@ encounter = good(
         location_id=location.id,
         provider_id=dentist.id,
         appointment_id=appointment.id,
-        encounter_type=m.EncounterCreateEncounterType.EXAM,
+        encounter_type=m.EncounterEncounterType.EXAM,
     ),
 )
 good(check_in_appointment, appointment.id)
@@ -101,12 +101,12 @@ finding = good(
     body=m.ChartEntryCreate(
         patient_id=patient.id,
         encounter_id=encounter.id,
-        axis=m.ChartEntryCreateAxis.FINDING,
-        tooth_system=m.ChartEntryCreateToothSystem.FDI,
+        axis=m.ChartEntryAxis.FINDING,
+        tooth_system=m.ChartEntryToothSystem.FDI,
         tooth_entered="16",
         surfaces=["O"],
         finding_display="Caries",
-        caries_depth=m.ChartEntryCreateCariesDepthType1.DENTIN,
+        caries_depth=m.ChartEntryCariesDepth.DENTIN,
         observed_at=now,
     ),
 )
@@ -132,7 +132,7 @@ good(present_treatment_plan, plan.id)
 accepted = good(
     accept_treatment_plan,
     plan.id,
-    body=m.AcceptTreatmentPlanInput(revision_no=1, method=m.AcceptTreatmentPlanInputMethodType1.IN_CLINIC),
+    body=m.AcceptTreatmentPlanInput(revision_no=1, method=m.AcceptTreatmentPlanMethod.IN_CLINIC),
 )
 assert accepted.status == "ACCEPTED", accepted.status
 

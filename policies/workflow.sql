@@ -53,7 +53,9 @@ set search_path = pg_catalog, pg_temp as $$
 declare d enamel.custom_field_definitions;
 begin
     select x.* into d from enamel.custom_field_definitions x where x.tenant_id = new.tenant_id and x.id = new.definition_id;
-    new.entity_type := coalesce(new.entity_type, d.entity_type); new.field_key := coalesce(new.field_key, d.field_key);
+    -- A definition that is not there is the foreign key's to refuse.
+    new.entity_type := coalesce(new.entity_type, d.entity_type, 'LOCATION');
+    new.field_key := coalesce(new.field_key, d.field_key, 'none');
     if new.entity_type = 'PATIENT' then new.patient_id := coalesce(new.patient_id, new.entity_id); end if;
     return new;
 end $$;

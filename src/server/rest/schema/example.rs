@@ -1,7 +1,7 @@
 //! Examples of the document, from the field tables: what a field says itself, else a plain value of its type and form.
 //! A test creates every record by its example.
 
-use crate::kernel::table::{Field, Form, Refers, Stamps, Table, Ty};
+use crate::kernel::table::{Field, Form, Lists, Refers, Stamps, Table, Ty};
 use serde_json::{Map, Value as Json, json};
 
 /// Stands for the id of whatever is referred to.
@@ -66,6 +66,11 @@ fn in_table(table: &Table, field: &Field) -> Json {
 fn of_field(field: &Field) -> Json {
     if !field.example.is_empty() && field.ty != Ty::Uuid {
         return serde_json::from_str(field.example).unwrap_or_else(|_| json!(field.example));
+    }
+    match field.lists {
+        Lists::Nothing => {}
+        Lists::Records(table) => return json!([of_read(table)]),
+        Lists::Objects(fields) => return json!([of_fields(fields.iter())]),
     }
     let late = field.name.split('_').any(|part| ["until", "end", "ends", "expires", "to", "due"].contains(&part));
     match field.ty {

@@ -185,6 +185,13 @@ fn finish() -> String {
         OAK.id("patients"),
         NORTH.id("users")
     );
+    // For their own patients only: what a context with a part shows.
+    sql += &format!(
+        "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id, resource_scope)
+         select '{}', gen_random_uuid(), '{}', o.tenant_id, o.id, 'SELF' from enamel.roles o where o.code = 'TENANT_ADMIN';",
+        NORTH.tenant_id(),
+        NORTH.id("users")
+    );
     for tenant in ["north", "south", "oak", "dso", "platform"] {
         let id = Set { tenant, who: "own" }.tenant_id();
         sql += &format!("insert into enamel.tenant_closure values ('{id}', '{id}', 0) on conflict do nothing;");

@@ -53,6 +53,7 @@ pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Res
 }
 
 pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
+    caller.needs(table.write)?;
     let bytes = body_bytes(&mut request).await?;
     let draft = Draft::create(table, &object(&request, &bytes)?)?;
     let mut once = match begin(&caller, table, &request, &bytes).await? {
@@ -70,6 +71,7 @@ async fn begin(caller: &Caller, table: &Table, request: &Request, bytes: &[u8]) 
 }
 
 pub async fn patch(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
+    caller.needs(table.write)?;
     let id = query::path_id(&request)?;
     let bytes = body_bytes(&mut request).await?;
     let draft = Draft::patch(table, &object(&request, &bytes)?)?;

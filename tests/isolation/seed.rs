@@ -13,9 +13,6 @@ use uuid::Uuid;
 
 /// Table (or `*`), column and literal; `{tenant}`, `{id}`, `{hex}`, `{digits}` and `{patient}` are the row's.
 pub const OVERRIDES: &[(&str, &str, &str)] = &[
-    ("*", "currency", "'EUR'"),
-    ("*", "default_currency", "'EUR'"),
-    ("*", "time_zone", "'Europe/Berlin'"),
     ("*", "storage_key", "'{tenant}/none/none/{id}'"),
     ("appointment_series", "recurrence_rule", "'FREQ=WEEKLY'"),
     ("api_clients", "client_type", "'BACKEND'"),

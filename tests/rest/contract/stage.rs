@@ -40,6 +40,15 @@ impl Answer {
     }
 }
 
+/// Invented zones and currencies are words like others: here everybody lives in one place and pays with one money.
+const AGREE: &str = "do $$ declare c record; begin
+    for c in select table_name as rel, column_name as col from information_schema.columns join pg_class on relname = table_name
+              where table_schema = 'enamel' and relnamespace = 'enamel'::regnamespace and relkind in ('r', 'p') and not relispartition
+                and is_generated = 'NEVER' and column_name in ('currency', 'default_currency', 'time_zone') loop
+        execute format('update enamel.%I set %I = %L', c.rel, c.col, case c.col when 'time_zone' then 'Europe/Berlin' else 'EUR' end);
+    end loop;
+end $$";
+
 static SHARED: OnceCell<Stage> = OnceCell::const_new();
 
 impl Stage {
@@ -57,6 +66,7 @@ impl Stage {
         let prepared = start::prepare(config).await.unwrap();
         let app = poem::Route::new().nest("/api/v1", rest::service()).map_to_response().into_endpoint().boxed();
         let stage = Stage { arena, prepared, app, truth };
+        stage.truth.batch_execute(AGREE).await.unwrap();
         stage.open_seals().await;
         stage
     }

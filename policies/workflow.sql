@@ -55,8 +55,10 @@ set search_path = pg_catalog, pg_temp as $$
 declare d enamel.custom_field_definitions;
 begin
     select x.* into d from enamel.custom_field_definitions x where x.tenant_id = new.tenant_id and x.id = new.definition_id;
-    new.entity_type := coalesce(new.entity_type, d.entity_type); new.field_key := coalesce(new.field_key, d.field_key);
-    if new.entity_type = 'PATIENT' then new.patient_id := new.entity_id; end if;
+    -- A definition that is not there is the foreign key's to refuse.
+    new.entity_type := coalesce(new.entity_type, d.entity_type, 'LOCATION');
+    new.field_key := coalesce(new.field_key, d.field_key, 'none');
+    if new.entity_type = 'PATIENT' then new.patient_id := coalesce(new.patient_id, new.entity_id); end if;
     return new;
 end $$;
 create or replace trigger fill_value before insert on enamel.custom_field_values for each row execute function sec.fill_value();
@@ -70,10 +72,12 @@ begin
         when not found then null                                              -- the foreign key says so
         when d.entity_type <> new.entity_type or d.field_key <> new.field_key or d.deleted_at is not null or not d.is_active
             then 'definition_id'
+        when new.entity_type = 'PATIENT' and new.patient_id <> new.entity_id then 'patient_id'
         when num_nonnulls(new.value_text, new.value_number, new.value_json) <> 1
              or d.data_type = 'NUMBER' and new.value_number is null
              or d.data_type in ('TEXT', 'CHOICE', 'DATE', 'BOOLEAN') and new.value_text is null
-             or d.data_type = 'JSON' and new.value_json is null then 'value_type'
+             or d.data_type = 'JSON' and new.value_json is null 
+            then case d.data_type when 'NUMBER' then 'value_number' when 'JSON' then 'value_json' else 'value_text' end
         when char_length(new.value_text) > (r ->> 'max_length')::numeric
              or d.data_type = 'CHOICE' and not r -> 'choices' ? new.value_text
              or d.data_type = 'BOOLEAN' and new.value_text not in ('true', 'false')

@@ -95,7 +95,7 @@ create table patient_identifiers (
     is_primary boolean not null default false,
     issuer text check (char_length(issuer) <= 2000),
     valid_from date,
-    valid_until date check (valid_until >= valid_from),
+    valid_until date constraint patient_identifiers_valid_until_check2 check (valid_until >= valid_from),
     created_at timestamptz not null default now(),
     created_by uuid,
     updated_at timestamptz not null default now(),
@@ -203,7 +203,7 @@ create table patient_relationships (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check (num_nonnulls(related_patient_id, external_contact_id) = 1),
+    constraint patient_relationships_related_patient_id_check2 check (num_nonnulls(related_patient_id, external_contact_id) = 1),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, related_patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, external_contact_id) references external_contacts (tenant_id, id)
@@ -331,7 +331,7 @@ create table patient_insurance_policies (
     policy_number_bidx bytea not null,
     group_number text check (char_length(group_number) <= 300),
     coverage_start date,
-    coverage_end date check (coverage_end >= coverage_start),
+    coverage_end date constraint patient_insurance_policies_coverage_end_check2 check (coverage_end >= coverage_start),
     coverage_order text not null default 'PRIMARY' check (coverage_order in ('PRIMARY', 'SECONDARY', 'TERTIARY')),
     subscriber_relationship text not null default 'SELF' check (subscriber_relationship in ('SELF', 'SPOUSE', 'CHILD', 'OTHER')),
     subscriber_name text check (char_length(subscriber_name) <= 300),
@@ -352,7 +352,7 @@ create table patient_insurance_policies (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (payer_tenant_id, payer_id) references payers (tenant_id, id),
-    check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint patient_insurance_policies_payer_id_check2 check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create unique index patient_insurance_policies_patient_id_coverage_order_key on patient_insurance_policies (tenant_id, patient_id, coverage_order) nulls not distinct where status = 'ACTIVE' and deleted_at is null;
 create index patient_insurance_policies_status_id_idx on patient_insurance_policies (tenant_id, status, id);

@@ -115,7 +115,7 @@ create table audit_mandates (
     legal_basis text not null check (char_length(legal_basis) <= 300),
     permissions text[] not null,
     valid_from timestamptz not null,
-    valid_until timestamptz not null check (valid_until > valid_from),
+    valid_until timestamptz not null constraint audit_mandates_valid_until_check2 check (valid_until > valid_from),
     revoked_at timestamptz,
     created_at timestamptz not null default now(),
     created_by uuid,

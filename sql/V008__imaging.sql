@@ -32,7 +32,7 @@ create table files (
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encryption_key_id) references encryption_keys (tenant_id, id),
     -- A row can only point into its own tenant's part of the store.
-    check (starts_with(storage_key, tenant_id::text || '/'))
+    constraint files_storage_key_check2 check (starts_with(storage_key, tenant_id::text || '/'))
 );
 create unique index files_storage_key_key on files (tenant_id, storage_key) nulls not distinct where deleted_at is null;
 create index files_sha256_idx on files (tenant_id, sha256);

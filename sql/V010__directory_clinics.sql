@@ -50,7 +50,7 @@ create table clinic_treatments (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check (price_to_minor >= price_from_minor),
+    constraint clinic_treatments_price_to_minor_check2 check (price_to_minor >= price_from_minor),
     foreign key (tenant_id, procedure_catalog_id) references procedure_catalog (tenant_id, id)
 );
 create unique index clinic_treatments_name_key_key on clinic_treatments (tenant_id, name_key) nulls not distinct where deleted_at is null;

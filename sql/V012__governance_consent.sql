@@ -72,7 +72,7 @@ create table data_retention_policies (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check (max_years >= min_years)
+    constraint data_retention_policies_max_years_check2 check (max_years >= min_years)
 );
 create unique index data_retention_policies_data_class_jurisdiction_key on data_retention_policies (tenant_id, data_class, jurisdiction) nulls not distinct where is_active and deleted_at is null;
 create index data_retention_policies_data_class_id_idx on data_retention_policies (tenant_id, data_class, id);
@@ -155,7 +155,7 @@ create table break_glass_grants (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    check (valid_until > valid_from and valid_until <= valid_from + interval '4 hours'),
+    constraint break_glass_grants_valid_until_check2 check (valid_until > valid_from and valid_until <= valid_from + interval '4 hours'),
     constraint break_glass_grants_reviewed_by_check check (reviewed_by <> user_id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );

@@ -26,7 +26,7 @@ create table devices (
     primary key (tenant_id, id),
     foreign key (tenant_id, location_id) references locations (tenant_id, id),
     foreign key (equipment_tenant_id, equipment_id) references equipment_reference (tenant_id, id),
-    check (equipment_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint devices_equipment_id_check2 check (equipment_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create unique index devices_serial_number_key on devices (tenant_id, serial_number) nulls not distinct where deleted_at is null and serial_number is not null;
 create index devices_name_id_idx on devices (tenant_id, name, id);

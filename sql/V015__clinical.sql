@@ -25,7 +25,7 @@ create table encounters (
     appointment_id uuid,
     scheduled_start_at timestamptz,
     check_in_at timestamptz,
-    check_out_at timestamptz check (check_out_at >= check_in_at),
+    check_out_at timestamptz constraint encounters_check_out_at_check2 check (check_out_at >= check_in_at),
     encounter_type text not null check (encounter_type in ('EXAM', 'EMERGENCY', 'HYGIENE', 'ORTHO', 'IMPLANT', 'TEACHING', 'CONSULTATION')),
     status text not null default 'SCHEDULED' check (status in ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'NO_SHOW')),
     chief_complaint text check (char_length(chief_complaint) <= 300),
@@ -91,8 +91,8 @@ create table image_annotations (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check ((source_type = 'AI') = (author_user_id is null)),
-    check (confidence is null or source_type = 'AI'),
+    constraint image_annotations_author_user_id_check2 check ((source_type = 'AI') = (author_user_id is null)),
+    constraint image_annotations_confidence_check2 check (confidence is null or source_type = 'AI'),
     foreign key (tenant_id, imaging_object_id) references imaging_objects (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, supersedes_id) references image_annotations (tenant_id, id)
@@ -174,9 +174,9 @@ create table clinical_notes (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    constraint clinical_notes_signed_check check (status in ('DRAFT', 'ENTERED_IN_ERROR')
+    constraint clinical_notes_signed_at_check2 check (status in ('DRAFT', 'ENTERED_IN_ERROR')
         or num_nulls(signed_at, signed_by, signature_hash) = 0),
-    constraint clinical_notes_cosigned_check check ((cosigned_at is null) = (cosigned_by is null)),
+    constraint clinical_notes_cosigned_by_check2 check ((cosigned_at is null) = (cosigned_by is null)),
     constraint clinical_notes_soap_check check (soap is null or note_type = 'SOAP' and jsonb_typeof(soap) = 'object'
         and soap - array['subjective', 'objective', 'assessment', 'plan'] = '{}'),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
@@ -252,7 +252,7 @@ create table vital_signs (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check (diastolic_mmhg < systolic_mmhg),
+    constraint vital_signs_diastolic_mmhg_check2 check (diastolic_mmhg < systolic_mmhg),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id)
 );
@@ -290,7 +290,7 @@ create table patient_conditions (
     fdi_tooth text check (kernel.is_fdi(fdi_tooth)),
     surfaces text[],
     onset_date date,
-    abatement_date date check (abatement_date >= onset_date),
+    abatement_date date constraint patient_conditions_abatement_date_check2 check (abatement_date >= onset_date),
     recorder_id uuid references users (id),
     is_alert boolean not null default false,
     notes text check (char_length(notes) <= 4000),
@@ -330,7 +330,7 @@ create table patient_medications (
     route text check (char_length(route) <= 300),
     frequency text check (char_length(frequency) <= 300),
     start_date date,
-    stop_date date check (stop_date >= start_date),
+    stop_date date constraint patient_medications_stop_date_check2 check (stop_date >= start_date),
     prescriber_id uuid,
     prescriber_name text check (char_length(prescriber_name) <= 300),
     status text not null default 'ACTIVE' check (status in ('ACTIVE', 'STOPPED', 'ON_HOLD', 'COMPLETED', 'ENTERED_IN_ERROR')),
@@ -347,7 +347,7 @@ create table patient_medications (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (drug_tenant_id, drug_id) references drug_reference (tenant_id, id),
-    check (drug_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
+    constraint patient_medications_drug_id_check2 check (drug_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
     foreign key (tenant_id, prescriber_id) references providers (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id)
 );
@@ -395,9 +395,9 @@ create table patient_allergies (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (drug_tenant_id, drug_id) references drug_reference (tenant_id, id),
-    check (drug_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
+    constraint patient_allergies_drug_id_check2 check (drug_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
     foreign key (material_tenant_id, material_id) references material_reference (tenant_id, id),
-    check (material_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint patient_allergies_material_id_check2 check (material_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create index patient_allergies_patient_id_clinical_status_idx on patient_allergies (tenant_id, patient_id, clinical_status);
 create index patient_allergies_drug_tenant_id_drug_id_idx on patient_allergies (tenant_id, drug_tenant_id, drug_id);
@@ -468,7 +468,7 @@ create table medical_records (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    constraint medical_records_signed_check check (status <> 'FINAL' or signed_at is not null),
+    constraint medical_records_signed_at_check2 check (status <> 'FINAL' or signed_at is not null),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, provider_id) references providers (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),

@@ -155,7 +155,7 @@ create table perio_exams (
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
     constraint perio_exams_site_scheme_check1 check (site_scheme = 'SIX' or completeness <> 'FULL'),
-    constraint perio_exams_signed_check check (status = 'DRAFT' or signed_at is not null),
+    constraint perio_exams_signed_at_check2 check (status = 'DRAFT' or signed_at is not null),
     foreign key (tenant_id, examiner_id) references providers (tenant_id, id),
     foreign key (tenant_id, supersedes_id) references perio_exams (tenant_id, id)
 );

@@ -106,8 +106,8 @@ create table treatment_plan_items (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check (num_nonnulls(tooth_number, oral_area) <= 1),
-    constraint treatment_plan_items_estimated_fee_minor_parts_check check (
+    constraint treatment_plan_items_oral_area_check2 check (num_nonnulls(tooth_number, oral_area) <= 1),
+    constraint treatment_plan_items_estimated_fee_minor_check2 check (
         estimated_write_off_minor + estimated_insurance_minor + estimated_patient_portion_minor <= estimated_fee_minor),
     foreign key (tenant_id, plan_id) references treatment_plans (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
@@ -290,7 +290,7 @@ create table procedures (
     oral_area text check (char_length(oral_area) <= 300),
     surface text[] not null default '{}',
     start_at timestamptz,
-    end_at timestamptz check (end_at >= start_at),
+    end_at timestamptz constraint procedures_end_at_check2 check (end_at >= start_at),
     status text not null default 'PLANNED' check (status in ('PLANNED', 'SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'ENTERED_IN_ERROR')),
     quantity integer not null default 1,
     fee_minor bigint,
@@ -304,8 +304,8 @@ create table procedures (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    check (encounter_id is not null or status not in ('IN_PROGRESS', 'COMPLETED')),
-    check (provider_id is not null or status <> 'COMPLETED'),
+    constraint procedures_encounter_id_check2 check (encounter_id is not null or status not in ('IN_PROGRESS', 'COMPLETED')),
+    constraint procedures_provider_id_check2 check (provider_id is not null or status <> 'COMPLETED'),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
     foreign key (tenant_id, provider_id) references providers (tenant_id, id),
@@ -379,7 +379,7 @@ create table procedure_materials (
     foreign key (tenant_id, procedure_id) references procedures (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (material_tenant_id, material_id) references material_reference (tenant_id, id),
-    check (material_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint procedure_materials_material_id_check2 check (material_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create index procedure_materials_lot_number_idx on procedure_materials (tenant_id, lot_number);
 create index procedure_materials_procedure_id_idx on procedure_materials (tenant_id, procedure_id);
@@ -486,7 +486,7 @@ create table payments (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    constraint payments_refunded_minor_most_check check (refunded_minor <= amount_minor),
+    constraint payments_refunded_minor_check2 check (refunded_minor <= amount_minor),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, plan_id) references treatment_plans (tenant_id, id),
     foreign key (tenant_id, booking_id) references bookings (tenant_id, id),

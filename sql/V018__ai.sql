@@ -81,7 +81,7 @@ create table ai_model_deployments (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    check (percentage is null or rollout_strategy = 'PERCENTAGE')
+    constraint ai_model_deployments_percentage_check2 check (percentage is null or rollout_strategy = 'PERCENTAGE')
 );
 create unique index ai_model_deployments_model_id_key on ai_model_deployments (tenant_id, model_id) nulls not distinct where status = 'ROLLED_OUT' and rollout_strategy <> 'LOCATION_GROUP';
 create index ai_model_deployments_model_id_idx on ai_model_deployments (tenant_id, model_id);
@@ -123,7 +123,7 @@ create table ai_inference_jobs (
     version bigint not null default 1,
     primary key (tenant_id, id),
     foreign key (deployment_tenant_id, deployment_id) references ai_model_deployments (tenant_id, id),
-    check (deployment_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
+    constraint ai_inference_jobs_deployment_id_check2 check (deployment_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, consent_id) references consents (tenant_id, id)
 );
@@ -256,7 +256,7 @@ create table ai_outcome_links (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    check ((encounter_id is null) <> (procedure_id is null)),
+    constraint ai_outcome_links_procedure_id_check2 check ((encounter_id is null) <> (procedure_id is null)),
     foreign key (tenant_id, prediction_id) references ai_predictions (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),

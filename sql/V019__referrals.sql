@@ -188,7 +188,7 @@ create table referral_submissions (
     foreign key (tenant_id, referral_link_id) references referral_links (tenant_id, id),
     foreign key (tenant_id, referral_id) references referrals (tenant_id, id),
     foreign key (consent_text_tenant_id, consent_text_id) references consent_texts (tenant_id, id),
-    check (consent_text_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint referral_submissions_consent_text_id_check2 check (consent_text_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create index referral_submissions_status_token_hash_idx on referral_submissions (tenant_id, status_token_hash);
 create index referral_submissions_status_id_idx on referral_submissions (tenant_id, status, id);

@@ -19,8 +19,8 @@ create table notifications (
     created_at timestamptz not null default now(),
     created_by uuid,
     primary key (tenant_id, id),
-    check ((audience = 'ROLE') = (role_code is not null)),
-    check ((audience in ('USER', 'PATIENT')) = (user_id is not null)),
+    constraint notifications_role_code_check2 check ((audience = 'ROLE') = (role_code is not null)),
+    constraint notifications_user_id_check2 check ((audience in ('USER', 'PATIENT')) = (user_id is not null)),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, referral_id) references referrals (tenant_id, id)
 );
@@ -118,7 +118,7 @@ create table conversations (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    check (patient_id is not null or kind <> 'PATIENT_MESSAGING'),
+    constraint conversations_patient_id_check2 check (patient_id is not null or kind <> 'PATIENT_MESSAGING'),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, team_id) references teams (tenant_id, id),
     foreign key (tenant_id, referral_id) references referrals (tenant_id, id),
@@ -186,7 +186,7 @@ create table messages (
     updated_by uuid,
     version bigint not null default 1,
     primary key (tenant_id, id),
-    check (content is not null or content_type = 'FILE'),
+    constraint messages_content_check2 check (content is not null or content_type = 'FILE'),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (tenant_id, reply_to_id) references messages (tenant_id, id)
@@ -349,7 +349,7 @@ create table patient_material_assignments (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (material_tenant_id, material_id) references knowledge_documents (tenant_id, id),
-    check (material_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint patient_material_assignments_material_id_check2 check (material_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create unique index patient_material_assignments_patient_id_material_ten_key on patient_material_assignments (tenant_id, patient_id, material_tenant_id, material_id) nulls not distinct where deleted_at is null;
 create index patient_material_assignments_assignment_date_id_idx on patient_material_assignments (tenant_id, assignment_date, id);

@@ -11,7 +11,7 @@ create table fee_schedules (
     payer_id uuid,
     currency text not null check (char_length(currency) <= 300),
     effective_from date not null,
-    effective_to date check (effective_to >= effective_from),
+    effective_to date constraint fee_schedules_effective_to_check2 check (effective_to >= effective_from),
     is_default boolean not null default false,
     created_at timestamptz not null default now(),
     created_by uuid,
@@ -21,11 +21,11 @@ create table fee_schedules (
     deleted_at timestamptz,
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
-    check ((scope = 'LOCATION') = (location_id is not null)),
-    check ((scope = 'PAYER') = (payer_id is not null)),
+    constraint fee_schedules_location_id_check2 check ((scope = 'LOCATION') = (location_id is not null)),
+    constraint fee_schedules_payer_id_check2 check ((scope = 'PAYER') = (payer_id is not null)),
     foreign key (tenant_id, location_id) references locations (tenant_id, id),
     foreign key (payer_tenant_id, payer_id) references payers (tenant_id, id),
-    check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint fee_schedules_payer_id_check3 check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create unique index fee_schedules_tenant_key on fee_schedules (tenant_id) nulls not distinct where is_default and deleted_at is null;
 create index fee_schedules_name_id_idx on fee_schedules (tenant_id, name, id);
@@ -143,7 +143,7 @@ create table claims (
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),
     foreign key (payer_tenant_id, payer_id) references payers (tenant_id, id),
-    check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
+    constraint claims_payer_id_check2 check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
     foreign key (tenant_id, policy_id) references patient_insurance_policies (tenant_id, id),
     foreign key (tenant_id, encounter_id) references encounters (tenant_id, id),
     foreign key (tenant_id, billing_provider_id) references providers (tenant_id, id),
@@ -338,7 +338,7 @@ create table remittances (
     version bigint not null default 1,
     primary key (tenant_id, id),
     foreign key (payer_tenant_id, payer_id) references payers (tenant_id, id),
-    check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
+    constraint remittances_payer_id_check2 check (payer_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001'))
 );
 create unique index remittances_payer_tenant_id_payer_id_trace_number_key on remittances (tenant_id, payer_tenant_id, payer_id, trace_number) nulls not distinct;
 create index remittances_status_id_idx on remittances (tenant_id, status, id);

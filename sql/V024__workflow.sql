@@ -149,7 +149,7 @@ create table workflow_instances (
     version bigint not null default 1,
     primary key (tenant_id, id),
     foreign key (workflow_tenant_id, workflow_id) references workflows (tenant_id, id),
-    check (workflow_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
+    constraint workflow_instances_workflow_id_check2 check (workflow_tenant_id in (tenant_id, '00000000-0000-7000-8000-000000000001')),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
 create index workflow_instances_resource_type_resource_id_idx on workflow_instances (tenant_id, resource_type, resource_id);

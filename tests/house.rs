@@ -109,6 +109,26 @@ fn what_is_generated_is_committed() {
     }
 }
 
+/// Programs written for the committed document go on working; what is only added passes, and is written by `make openapi`.
+#[test]
+fn no_program_written_for_the_committed_document_breaks() {
+    let held = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/enamel-v1.json")).unwrap();
+    let held: serde_json::Value = serde_json::from_str(&held).unwrap();
+    let made = enamel::server::rest::document();
+    let breaks = enamel::cli::breaking::breaks(&held, &made);
+    assert!(breaks.is_empty(), "{} breaks:\n{}", breaks.len(), breaks.join("\n"));
+    // The comparison sees the whole document: taking away whatever there is breaks, giving it back does not.
+    let mut cut = made.clone();
+    let paths = cut["paths"].as_object_mut().unwrap();
+    paths.retain(|path, _| !path.starts_with("/api/v1/patients"));
+    let properties = cut["components"]["schemas"]["Appointment"]["properties"].as_object_mut().unwrap();
+    properties.shift_remove("status").unwrap();
+    let found = enamel::cli::breaking::breaks(&made, &cut);
+    assert!(found.iter().any(|line| line == "GET /api/v1/patients is gone"), "{found:?}");
+    assert!(found.iter().any(|line| line == "GET /api/v1/appointments/{id}: 200.status is gone"), "{found:?}");
+    assert!(enamel::cli::breaking::breaks(&cut, &made).is_empty());
+}
+
 /// Every name of the requirement texts leads to a property of the contract.
 #[test]
 fn the_names_of_the_texts_lead_to_fields() {

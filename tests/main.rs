@@ -25,6 +25,7 @@ mod reference;
 mod referrals;
 mod rest;
 mod scheduling;
+mod sdk;
 mod tenancy;
 mod treatment;
 mod workflow;

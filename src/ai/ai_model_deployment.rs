@@ -34,7 +34,7 @@ pub static AI_MODEL_DEPLOYMENT: Table = Table {
         Field::choice("rollout_strategy", &["PERCENTAGE", "TENANT_GROUP", "LOCATION_GROUP"]).required(),
         Field::int("percentage"),
         Field::uuids("tenant_ids").defaulted(),
-        Field::uuids("location_ids").defaulted(),
+        Field::uuids("location_ids").defaulted().refers(Refers::Tenant("locations")),
         Field::text("bucket_salt").required().read_only(),
         Field::flag("is_shadow").defaulted().doc("stores, does not show"),
         Field::json("guardrails").defaulted().doc("error rate, latency, override rate, drift limits for automatic roll-back"),

@@ -22,7 +22,7 @@ pub static AI_MODEL_VERSION: Table = Table {
     filters: &[Filter { name: "model_id", how: How::Equal }, Filter { name: "status", how: How::Equal }],
     fields: &[
         Field::uuid("model_id").required().refers(Refers::Installation("ai_models")),
-        Field::text("version_tag").required(),
+        Field::text("version_tag").example(r#""1.4.0""#).required(),
         Field::text("artifact_uri").required().length(2000).write_only(),
         Field::text("artifact_hash").required(),
         Field::text("artifact_signature").write_only(),

@@ -32,7 +32,7 @@ pub static AI_OUTCOME_LINK: Table = Table {
         Field::uuid("prediction_id").required().refers(Refers::Tenant("ai_predictions")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
-        Field::uuid("procedure_id").refers(Refers::Tenant("procedures")),
+        Field::uuid("procedure_id").example("id").refers(Refers::Tenant("procedures")),
         Field::uuid("ground_truth_id").refers(Refers::Tenant("ai_ground_truth")),
         Field::text("ground_truth_code").required().phi(),
         Field::choice("ground_truth_source", &["PATHOLOGY_REPORT", "FOLLOWUP_IMAGING", "CLINICAL_NOTE"]).required(),

@@ -44,9 +44,9 @@ pub static CHART_ENTRY: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
-        Field::choice("axis", &["PRESENCE", "FINDING", "WORK"]).required(),
+        Field::choice("axis", &["PRESENCE", "FINDING", "WORK"]).example(r#""FINDING""#).required(),
         Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]).required().doc("as entered"),
-        Field::text("tooth_entered").phi(),
+        Field::text("tooth_entered").example(r#""16""#).phi(),
         Field::text("fdi_tooth").phi(),
         Field::text("tooth_display")
             .computed("kernel.tooth_in(coalesce((select s.tooth_system from tenant_settings s where s.tenant_id = r.tenant_id), 'FDI'), r.fdi_tooth, r.is_supernumerary)")
@@ -56,7 +56,7 @@ pub static CHART_ENTRY: Table = Table {
         Field::flag("is_supernumerary").defaulted(),
         Field::int("supernumerary_ordinal").at_least(1),
         Field::text("oral_area").phi(),
-        Field::texts("surfaces").defaulted().doc("stored in writing order by the names the tooth has for them"),
+        Field::texts("surfaces").example(r#"["O"]"#).defaulted().doc("stored in writing order by the names the tooth has for them"),
         Field::texts("surfaces_entered").read_only().doc("as entered, where that was another way to say it"),
         Field::choice(
             "presence",
@@ -77,8 +77,8 @@ pub static CHART_ENTRY: Table = Table {
         Field::choice("missing_reason", &["EXTRACTED", "CONGENITAL", "UNERUPTED", "OTHER"]),
         Field::text("finding_code_system").phi(),
         Field::text("finding_code").phi(),
-        Field::text("finding_display").phi(),
-        Field::choice("caries_depth", &["ENAMEL", "DENTIN", "PULP"]),
+        Field::text("finding_display").example(r#""Caries""#).phi(),
+        Field::choice("caries_depth", &["ENAMEL", "DENTIN", "PULP"]).example(r#""DENTIN""#),
         Field::int("icdas").at_least(0).at_most(6),
         Field::choice("work_layer", &["EXISTING_OTHER", "EXISTING", "PLANNED", "IN_PROGRESS", "COMPLETED", "REFERRED", "CONDITION"]),
         Field::text("restoration_kind").phi(),

@@ -36,15 +36,15 @@ pub static PERIO_MEASUREMENT: Table = Table {
         Field::uuid("exam_id").required().fixed().refers(Refers::Tenant("perio_exams")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
-        Field::text("tooth_number").required().phi().doc("canonical FDI; the answer also gives the tenant's numbering"),
+        Field::text("tooth_number").example(r#""16""#).required().phi().doc("canonical FDI; the answer also gives the tenant's numbering"),
         Field::text("tooth_display")
             .computed("kernel.tooth_in(coalesce((select s.tooth_system from tenant_settings s where s.tenant_id = r.tenant_id), 'FDI'), r.tooth_number, false)")
             .phi()
             .staff_only()
             .doc("the tooth in the tenant's numbering"),
         Field::choice("site", &SITES).required(),
-        Field::int("pocket_depth_mm").doc("unit: mm"),
-        Field::int("gingival_margin_mm").doc("distance from the cemento-enamel junction to the margin, positive = recession; unit: mm"),
+        Field::int("pocket_depth_mm").example("3").doc("unit: mm"),
+        Field::int("gingival_margin_mm").example("0").doc("distance from the cemento-enamel junction to the margin, positive = recession; unit: mm"),
         Field::int("cal_mm").read_only().doc("unit: mm"),
         Field::int("recession_mm")
             .computed("case when r.gingival_margin_mm < 0 then 0 else r.gingival_margin_mm end")

@@ -29,8 +29,8 @@ pub static PERIO_TOOTH_FINDING: Table = Table {
     fields: &[
         Field::uuid("exam_id").required().fixed().refers(Refers::Tenant("perio_exams")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::text("fdi_tooth").required().phi(),
-        Field::int("mobility_grade"),
+        Field::text("fdi_tooth").example(r#""16""#).required().phi(),
+        Field::int("mobility_grade").example("1"),
         Field::text("mobility_suffix").phi(),
         Field::flag("is_implant").defaulted(),
         Field::flag("is_missing").defaulted(),

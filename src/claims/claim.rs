@@ -53,7 +53,7 @@ pub static CLAIM: Table = Table {
         )
         .defaulted()
         .read_only(),
-        Field::uuid("billing_provider_id").refers(Refers::Tenant("providers")),
+        Field::uuid("billing_provider_id").example("id").refers(Refers::Tenant("providers")),
         Field::uuid("rendering_provider_id").refers(Refers::Tenant("providers")),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
         Field::text("currency").required().form(Form::Currency).phi(),

@@ -1,5 +1,6 @@
 //! Commands. Each failure is one line and an exit code other than 0.
 mod audit;
+pub mod breaking;
 pub mod data_schema;
 mod demo;
 mod import;
@@ -38,8 +39,8 @@ enum Command {
     /// Loads a tenant's own licensed codes
     #[command(subcommand)]
     Import(import::Import),
-    /// Writes what is generated under openapi/
-    Openapi,
+    /// Writes what is generated under openapi/; refuses what would break programs written for the document there
+    Openapi(Openapi),
 }
 
 #[derive(Args)]
@@ -53,6 +54,13 @@ pub struct Up {
     /// A demo world of people alone, without their week
     #[arg(long)]
     plain: bool,
+}
+
+#[derive(Args)]
+pub struct Openapi {
+    /// Breaks them all the same
+    #[arg(long)]
+    breaking: bool,
 }
 
 #[derive(Args)]
@@ -95,7 +103,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
         Command::Audit(audit) => return audit::run(audit).await,
         Command::Import(import) => import::run(import).await?,
-        Command::Openapi => openapi::write(std::path::Path::new("openapi"))?,
+        Command::Openapi(how) => openapi::write(std::path::Path::new("openapi"), how.breaking)?,
     }
     Ok(ExitCode::SUCCESS)
 }

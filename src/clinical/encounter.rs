@@ -39,7 +39,7 @@ pub static ENCOUNTER: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("location_id").required().refers(Refers::Tenant("locations")),
         Field::uuid("provider_id").required().refers(Refers::Tenant("providers")),
-        Field::uuid("appointment_id").refers(Refers::Tenant("appointments")).doc("null for a walk-in or emergency"),
+        Field::uuid("appointment_id").example("id").refers(Refers::Tenant("appointments")).doc("null for a walk-in or emergency"),
         Field::instant("scheduled_start_at"),
         Field::instant("check_in_at"),
         Field::instant("check_out_at"),

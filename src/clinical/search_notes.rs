@@ -25,7 +25,7 @@ pub static SEARCH_NOTES: Operation = Operation {
     tag: CLINICAL_NOTE.tag,
     doc: "Notes in which every word, or one that begins with it, occurs; best first. Notes written in error are not found",
     takes: &[
-        Field::text("q").required().length(200).phi().doc("2 characters or more"),
+        Field::text("q").example(r#""caries""#).required().length(200).phi().doc("2 characters or more"),
         Field::uuid("patient_id"),
         Field::instant("from").doc("written at or after"),
         Field::instant("to").doc("written before"),

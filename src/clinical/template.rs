@@ -27,7 +27,7 @@ pub static TEMPLATE: Table = Table {
         Filter { name: "is_active", how: How::Equal },
     ],
     fields: &[
-        Field::uuid("provider_id").refers(Refers::Tenant("providers")),
+        Field::uuid("provider_id").example("id").refers(Refers::Tenant("providers")),
         Field::text("template_name").required().length(200),
         Field::text("content").required().length(20000),
         Field::choice("content_format", &["HTML", "MARKDOWN"]).defaulted().doc("HTML is cleaned by an allow-list"),

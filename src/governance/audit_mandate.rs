@@ -24,7 +24,7 @@ pub static AUDIT_MANDATE: Table = Table {
         Field::uuid("auditor_user_id").required().fixed().doc("a login the tenant need not know"),
         Field::uuid("auditor_tenant_id").doc("tenant of type REGULATOR"),
         Field::text("legal_basis").required(),
-        Field::texts("permissions").required(),
+        Field::texts("permissions").example(r#"["view_audit"]"#).required(),
         Field::instant("valid_from").required(),
         Field::instant("valid_until").required(),
         Field::instant("revoked_at").read_only(),

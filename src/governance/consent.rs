@@ -38,7 +38,7 @@ pub static CONSENT: Table = Table {
     fields: &[
         Field::choice("subject_type", &["PATIENT", "PROVIDER", "TENANT"]).required(),
         Field::uuid("subject_id").required(),
-        Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("patient_id").example("id").fixed().refers(Refers::Tenant("patients")),
         Field::choice("consent_type", &["AI_ANALYSIS", "RESEARCH", "DATA_SHARING", "MARKETING", "TREATMENT_PLANNING", "DATA_STORAGE"])
             .required(),
         Field::choice("status", &["ACTIVE", "REVOKED", "EXPIRED"]).defaulted().read_only(),
@@ -46,9 +46,14 @@ pub static CONSENT: Table = Table {
         Field::uuid("recipient_tenant_id").doc("chosen clinic of a sharing consent"),
         Field::uuid("consent_text_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("consent_text_id").refers(Refers::Shared("consent_texts", "consent_text_tenant_id")),
-        Field::text("text_snapshot").defaulted().length(20000).phi().doc("exact words shown; those of the wording when it is named"),
-        Field::int("text_version").defaulted(),
-        Field::text("text_locale").defaulted().phi(),
+        Field::text("text_snapshot")
+            .example(r#""We may look at your images with a program.""#)
+            .defaulted()
+            .length(20000)
+            .phi()
+            .doc("exact words shown; those of the wording when it is named"),
+        Field::int("text_version").example("1").defaulted(),
+        Field::text("text_locale").example(r#""de""#).defaulted().phi(),
         Field::instant("granted_at").defaulted().doc("now when left out; a patient's is always now"),
         Field::uuid("granted_by").refers(Refers::Installation("users")).doc("patient, guardian or staff for paper"),
         Field::instant("revoked_at").read_only(),

@@ -25,7 +25,7 @@ pub static CONSENT_TEXT: Table = Table {
         Field::int("version_no").required().at_least(1),
         Field::text("locale").defaulted().form(Form::Language),
         Field::text("body").required().length(20000),
-        Field::texts("consent_types").required().doc("purposes one tick records"),
+        Field::texts("consent_types").example(r#"["AI_ANALYSIS"]"#).required().doc("purposes one tick records"),
         Field::instant("effective_from").required(),
         Field::instant("retired_at"),
     ],

@@ -32,7 +32,7 @@ pub static DATA_RETENTION_POLICY: Table = Table {
         )
         .required(),
         Field::text("jurisdiction").defaulted().form(Form::Jurisdiction),
-        Field::int("min_years").required(),
+        Field::int("min_years").example("10").required(),
         Field::int("max_years").doc("X of the auto-delete rule; null = never delete"),
         Field::int("minor_until_age").doc("keep minors' records at least until this age"),
         Field::choice("trigger_event", &["LAST_TREATMENT", "CREATED", "MAJORITY", "DEATH", "DEVICE_LIFE", "CONTRACT_END"]).defaulted(),

@@ -36,7 +36,11 @@ pub static OPEN: Operation = step(
     "/break-glass-grants",
     "Open emergency access for yourself; it begins now",
     &[
-        Field::text("reason").required().length(4_000).doc("at least 10 characters; read by who reviews it"),
+        Field::text("reason")
+            .example(r#""Unconscious at the door, allergies unknown.""#)
+            .required()
+            .length(4_000)
+            .doc("at least 10 characters; read by who reviews it"),
         Field::uuid("patient_id"),
         Field::int("minutes").at_least(1).at_most(MINUTES_MAX).doc("240 when left out"),
     ],

@@ -27,7 +27,7 @@ pub static RECORD_SHARE: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("grantee_tenant_id").required(),
-        Field::texts("permissions").required(),
+        Field::texts("permissions").example(r#"["view_patient"]"#).required(),
         Field::uuid("consent_id").refers(Refers::Tenant("consents")),
         Field::instant("valid_from").required(),
         Field::instant("valid_until").required(),

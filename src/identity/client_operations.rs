@@ -70,7 +70,10 @@ pub static REGISTER: Operation = step(
         Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"])
             .required()
             .doc("BACKEND acts by itself, the others for people who sign in"),
-        Field::texts("scopes").required().doc("SMART v2 scopes; a program's own may not exceed what the caller may do"),
+        Field::texts("scopes")
+            .example(r#"["system/Patient.rs"]"#)
+            .required()
+            .doc("SMART v2 scopes; a program's own may not exceed what the caller may do"),
         Field::texts("redirect_uris").doc("exact; https, or http on the loopback address"),
         Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
         Field::int("rate_limit_per_minute").at_least(1),
@@ -92,7 +95,7 @@ pub static SET_SCOPES: Operation = step(
     "setApiClientScopes",
     "/api-clients/{id}/set-scopes",
     "Replace what a program may ask for; its tokens end",
-    &[Field::texts("scopes").required()],
+    &[Field::texts("scopes").example(r#"["system/Patient.rs"]"#).required()],
     Gives::Record(&API_CLIENT),
     STAFF,
     Run::Apart(|call| Box::pin(set_scopes(call))),

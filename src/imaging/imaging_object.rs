@@ -40,7 +40,12 @@ pub static IMAGING_OBJECT: Table = Table {
         Field::text("sop_class_uid").phi(),
         Field::text("transfer_syntax_uid").phi(),
         Field::choice("object_type", &["DICOM", "JPEG", "PNG", "STL", "MP4", "PDF", "OBJ"]).required(),
-        Field::text("hash").required().read_only().phi().doc("SHA-256"),
+        Field::text("hash")
+            .example(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#)
+            .required()
+            .read_only()
+            .phi()
+            .doc("SHA-256"),
         Field::big("byte_size").required().read_only().at_least(0).doc("unit: bytes"),
         Field::int("width").doc("unit: px"),
         Field::int("height").doc("unit: px"),

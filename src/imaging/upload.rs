@@ -40,7 +40,11 @@ pub static CREATE_FILE: Operation = Operation {
         Field::text("file_name").required().pii(),
         Field::choice("file_type", media::TYPES).required(),
         Field::big("file_size").required().at_least(1).at_most(media::SIZE_MAX).doc("unit: bytes"),
-        Field::text("sha256").required().length(64).doc("of the bytes, 64 hex digits"),
+        Field::text("sha256")
+            .example(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#)
+            .required()
+            .length(64)
+            .doc("of the bytes, 64 hex digits"),
         Field::flag("is_patient_visible").doc("true when left out; what a patient uploads, the patient sees"),
         Field::text("source"),
     ],

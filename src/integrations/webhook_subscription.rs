@@ -21,8 +21,8 @@ pub static WEBHOOK_SUBSCRIPTION: Table = Table {
     sorts: &[],
     filters: &[Filter { name: "api_client_id", how: How::Equal }, Filter { name: "status", how: How::Equal }],
     fields: &[
-        Field::text("url").required().length(2000),
-        Field::texts("event_types").required(),
+        Field::text("url").example(r#""https://hooks.bright-north.example/enamel""#).required().length(2000),
+        Field::texts("event_types").example(r#"["patients.create"]"#).required(),
         Field::text("secret").write_only().sealed(),
         Field::text("previous_secret").hidden().sealed(),
         Field::instant("previous_secret_expires_at").read_only().doc("until then events are signed with the former secret too"),

@@ -30,7 +30,7 @@ pub static CONVERSATION: Table = Table {
     ],
     fields: &[
         Field::choice("kind", &["PATIENT_MESSAGING", "TEAM_CHAT", "CASE_DISCUSSION"]).required().fixed(),
-        Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("patient_id").example("id").fixed().refers(Refers::Tenant("patients")),
         Field::text("subject").phi(),
         Field::uuid("team_id").refers(Refers::Tenant("teams")),
         Field::uuid("referral_id").refers(Refers::Tenant("referrals")),

@@ -28,7 +28,7 @@ pub static CONVERSATION_PARTICIPANT: Table = Table {
     ],
     fields: &[
         Field::uuid("conversation_id").required().fixed().refers(Refers::Tenant("conversations")),
-        Field::uuid("user_id").fixed().refers(Refers::Installation("users")),
+        Field::uuid("user_id").example("id").fixed().refers(Refers::Installation("users")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::choice("role", &["AUTHOR", "PARTICIPANT", "OBSERVER"]).defaulted(),
         Field::instant("last_read_at").read_only(),

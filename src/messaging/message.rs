@@ -37,7 +37,7 @@ pub static MESSAGE: Table = Table {
         Field::choice("sender_type", &["USER", "SYSTEM", "PATIENT"]).required().read_only(),
         Field::uuid("sender_user_id").read_only().refers(Refers::Installation("users")),
         Field::choice("content_type", &["TEXT", "RICH_TEXT", "FILE"]).defaulted(),
-        Field::text("content").length(20000).phi(),
+        Field::text("content").example(r#""The X-ray is in.""#).length(20000).phi(),
         Field::instant("sent_at").required().read_only(),
         Field::choice("delivery_state", &["QUEUED", "SENT", "DELIVERED", "READ", "FAILED"]).defaulted().read_only(),
         Field::uuid("reply_to_id").refers(Refers::Tenant("messages")),

@@ -101,7 +101,7 @@ pub static SEARCH: Operation = Operation {
     tag: MESSAGE.tag,
     doc: "Messages that hold all the words, newest first, of those the caller may read; what is sought is in no URL",
     takes: &[
-        Field::text("q").required().doc("2 characters or more"),
+        Field::text("q").example(r#""caries""#).required().doc("2 characters or more"),
         Field::uuid("conversation_id"),
         Field::int("limit").at_least(1).at_most(PAGE_SIZE_MAX as i64),
     ],

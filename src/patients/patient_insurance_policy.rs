@@ -33,12 +33,13 @@ pub static PATIENT_INSURANCE_POLICY: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("payer_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("payer_id")
+            .example("id")
             .refers(Refers::Shared("payers", "payer_tenant_id"))
             .doc("null when a person pays, or the payer is known by an identifier alone"),
         Field::text("plan_name").phi(),
         Field::text("policy_number").required().blind().phi(),
         Field::text("group_number").phi(),
-        Field::date("coverage_start").phi(),
+        Field::date("coverage_start").example(r#""2026-01-01""#).phi(),
         Field::date("coverage_end").phi(),
         Field::choice("coverage_order", &["PRIMARY", "SECONDARY", "TERTIARY"]).defaulted().doc("primary or secondary flag"),
         Field::choice("subscriber_relationship", &["SELF", "SPOUSE", "CHILD", "OTHER"]).defaulted(),

@@ -28,7 +28,7 @@ pub static PATIENT_RELATIONSHIP: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::uuid("related_patient_id").refers(Refers::Tenant("patients")),
+        Field::uuid("related_patient_id").example("id").refers(Refers::Tenant("patients")),
         Field::uuid("external_contact_id").refers(Refers::Tenant("external_contacts")),
         Field::choice("relationship_type", &["SPOUSE", "CHILD", "GUARDIAN", "EMERGENCY_CONTACT", "PARENT", "OTHER"]).required(),
         Field::flag("is_legal_guardian").defaulted(),

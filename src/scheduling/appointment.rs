@@ -63,14 +63,22 @@ pub static APPOINTMENT: Table = Table {
         Filter { name: "reminder_state", how: How::Equal },
     ],
     fields: &[
-        Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
-        Field::uuid("provider_id").refers(Refers::Tenant("providers")).doc("lead provider; all of them in appointment_providers"),
+        Field::uuid("patient_id").example("id").fixed().refers(Refers::Tenant("patients")),
+        Field::uuid("provider_id")
+            .example("id")
+            .refers(Refers::Tenant("providers"))
+            .doc("lead provider; all of them in appointment_providers"),
         Field::uuid("location_id").required().refers(Refers::Tenant("locations")),
         Field::uuid("operatory_id").refers(Refers::Tenant("operatories")),
         Field::uuid("appointment_type_id").refers(Refers::Tenant("appointment_types")),
         Field::instant("start_at").required(),
         Field::instant("end_at").defaulted().doc("start and duration will do; without both, the usual length of the kind of visit"),
-        Field::int("duration_minutes").defaulted().at_least(1).at_most(1_440).doc("minutes between start_at and end_at; unit: min"),
+        Field::int("duration_minutes")
+            .example("30")
+            .defaulted()
+            .at_least(1)
+            .at_most(1_440)
+            .doc("minutes between start_at and end_at; unit: min"),
         Field::text("local_start").required().read_only().phi().doc("wall time as booked, to re-resolve when zone rules change"),
         Field::text("time_zone").required().read_only().form(Form::TimeZone).phi(),
         Field::choice(

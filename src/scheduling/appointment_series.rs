@@ -32,6 +32,7 @@ pub static APPOINTMENT_SERIES: Table = Table {
         Field::uuid("provider_id").required().refers(Refers::Tenant("providers")),
         Field::uuid("location_id").required().refers(Refers::Tenant("locations")),
         Field::text("recurrence_rule")
+            .example(r#""FREQ=WEEKLY;COUNT=6""#)
             .required()
             .phi()
             .doc("RFC 5545: FREQ=DAILY, WEEKLY or MONTHLY, then INTERVAL, BYDAY (weekly) and COUNT or UNTIL; at most two years"),

@@ -2,7 +2,7 @@
 
 use super::fhir;
 use super::rest::{self, Rest};
-use super::{AllowTable, Contract};
+use super::{AllowTable, Contract, reference};
 use crate::identity::{oauth, pages, sign_in_pages};
 use crate::kernel::Kernel;
 use poem::endpoint::EndpointExt;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub const API: &str = "/api/v1";
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    Route::new()
+    reference::with_routes(Route::new())
         .nest(API, rest::service())
         .nest(fhir::PATH, fhir::routes(&kernel))
         .nest(oauth::ROOT, oauth::routes())
@@ -24,7 +24,7 @@ pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
 
 /// What the middleware around the app needs to know of it.
 pub fn describe(mut contract: Contract) -> Contract {
-    let own = oauth::PATHS.iter().chain(sign_in_pages::PATHS);
+    let own = oauth::PATHS.iter().chain(sign_in_pages::PATHS).chain(reference::PATHS);
     contract.allow = own.fold(fhir::allow(AllowTable::default().api::<Rest>(API)), |table, (path, methods)| table.path(path, methods));
     contract.bodies = rest::bodies(fhir::bodies(contract.bodies));
     contract.renderers = contract.renderers.under(fhir::PATH, fhir::render).under(oauth::ROOT, oauth::render);

@@ -9,6 +9,7 @@ pub mod idempotency;
 pub mod listener;
 pub mod middleware;
 pub mod problem;
+pub mod reference;
 pub mod rest;
 mod run;
 mod scopes;

@@ -28,7 +28,7 @@ pub static CLINICAL_OUTCOME: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::uuid("procedure_id").refers(Refers::Tenant("procedures")),
+        Field::uuid("procedure_id").example("id").refers(Refers::Tenant("procedures")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::instant("assessed_at").required(),
         Field::int("days_since").read_only(),

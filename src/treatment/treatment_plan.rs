@@ -44,7 +44,7 @@ pub static TREATMENT_PLAN: Table = Table {
             .required()
             .read_only()
             .aliases(&[("Patient", "PATIENT"), ("Clinic", "CLINIC")]),
-        Field::text("title").phi(),
+        Field::text("title").example(r#""Crown on 16""#).phi(),
         Field::choice(
             "status",
             &["DRAFT", "PRESENTED", "ACCEPTED", "DECLINED", "PARTIALLY_ACCEPTED", "IN_TREATMENT", "COMPLETED", "CANCELLED", "SUPERSEDED"],

@@ -45,10 +45,13 @@ pub static TREATMENT_PLAN_ITEM: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("catalog_id").refers(Refers::Tenant("procedure_catalog")),
         Field::text("code_system").required().phi(),
-        Field::text("cdt_code").phi().doc("procedure code; the name is kept from the source text, any code system is allowed"),
+        Field::text("cdt_code")
+            .example(r#""T1234""#)
+            .phi()
+            .doc("procedure code; the name is kept from the source text, any code system is allowed"),
         Field::text("code_version").phi(),
         Field::text("description").required().length(4000).phi(),
-        Field::text("tooth_number").phi(),
+        Field::text("tooth_number").example(r#""16""#).phi(),
         Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]),
         Field::text("oral_area").phi(),
         Field::texts("surface").defaulted().doc("sorted surfaces"),
@@ -58,7 +61,7 @@ pub static TREATMENT_PLAN_ITEM: Table = Table {
         Field::text("option_group").phi().doc("alternatives; at most one accepted per group"),
         Field::uuid("depends_on_item_id").refers(Refers::Tenant("treatment_plan_items")),
         Field::text("currency").required().form(Form::Currency).phi(),
-        Field::big("estimated_fee_minor").required().at_least(0).doc("unit: minor currency unit"),
+        Field::big("estimated_fee_minor").example("60000").required().at_least(0).doc("unit: minor currency unit"),
         Field::big("estimated_write_off_minor").defaulted().doc("unit: minor currency unit"),
         Field::big("estimated_insurance_minor").defaulted().doc("unit: minor currency unit"),
         Field::big("estimated_patient_portion_minor").defaulted().doc("unit: minor currency unit"),

@@ -34,7 +34,7 @@ pub static CUSTOM_FIELD_DEFINITION: Table = Table {
         )
         .required()
         .fixed(),
-        Field::text("field_key").required().fixed(),
+        Field::text("field_key").example(r#""shoe_size""#).required().fixed(),
         Field::text("label").required(),
         Field::choice("data_type", &["TEXT", "NUMBER", "BOOLEAN", "DATE", "CHOICE", "JSON"]).required().fixed(),
         Field::json("validation_rules").defaulted().doc("min and max of a NUMBER, max_length of a TEXT, choices of a CHOICE"),

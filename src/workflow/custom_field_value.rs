@@ -39,7 +39,7 @@ pub static CUSTOM_FIELD_VALUE: Table = Table {
         Field::uuid("entity_id").required().fixed(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::text("field_key").defaulted().fixed().phi().doc("that of the definition when left out"),
-        Field::text("value_text").length(4000).phi(),
+        Field::text("value_text").example(r#""43""#).length(4000).phi(),
         Field::double("value_number"),
         Field::json("value_json").phi(),
     ],

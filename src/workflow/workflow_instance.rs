@@ -29,7 +29,7 @@ pub static WORKFLOW_INSTANCE: Table = Table {
     fields: &[
         Field::uuid("workflow_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("workflow_id").required().refers(Refers::Shared("workflows", "workflow_tenant_id")),
-        Field::text("state").required().read_only().phi().doc("a state of the definition"),
+        Field::text("state").example(r#""DRAFT""#).required().read_only().phi().doc("a state of the definition"),
         Field::choice("status", &["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]).defaulted().read_only(),
         Field::text("resource_type").required().phi(),
         Field::uuid("resource_id").required(),

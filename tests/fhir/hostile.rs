@@ -50,7 +50,7 @@ fn what_is_wrong_is_named_and_not_stored() {
         let again = fhir.post("/Patient", &twice).await;
         assert_eq!(
             (again.status.as_u16(), &again.body["issue"][0]["expression"][0]),
-            (409, &json!("Patient.identifier[0].value")),
+            (409, &json!("Patient.identifier[0].system")),
             "{}",
             again.body
         );

@@ -1,6 +1,5 @@
 //! Our relying party against an independent provider with an OpenID certificate: npm `oidc-provider`.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use enamel::identity::oidc::Pending;
@@ -8,11 +7,10 @@ use enamel::kernel::error::CREDENTIALS_WRONG;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::world::packages;
+
 use super::browser::Browser;
 use super::{REDIRECT_URI, SECRET, altered, callback, now, provider, relying_party};
-
-const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/oidc-provider");
-const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
 
 /// The peer's process. Ends with this value, and by itself when our end of its stdin closes.
 pub struct Peer {
@@ -23,7 +21,7 @@ pub struct Peer {
 }
 
 pub async fn start(redirect_uri: &str) -> Peer {
-    let dir = installed().await;
+    let dir = packages::npm("peers/oidc-provider", &["package.json", "server.mjs"]).await;
     let mut process = Command::new("node")
         .args(["server.mjs", redirect_uri, SECRET])
         .current_dir(dir)
@@ -40,28 +38,6 @@ pub async fn start(redirect_uri: &str) -> Peer {
             return Peer { issuer: issuer.to_owned(), _process: process, _output: lines };
         }
     }
-}
-
-/// The peer with its packages, outside the source tree; installed once for a lock file.
-async fn installed() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers");
-    let dir = target.join("oidc-provider");
-    std::fs::create_dir_all(&dir).unwrap();
-    let guard = std::fs::File::create(target.join("oidc-provider.lock")).unwrap();
-    let guard = tokio::task::spawn_blocking(move || guard.lock().map(|()| guard)).await.unwrap().unwrap();
-    for file in FILES {
-        std::fs::copy(Path::new(PEER).join(file), dir.join(file)).unwrap();
-    }
-    let wanted = std::fs::read(dir.join("package-lock.json")).unwrap();
-    let done = dir.join("node_modules/.installed-lock.json");
-    if std::fs::read(&done).ok().as_ref() != Some(&wanted) {
-        let install = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
-        let status = Command::new("npm").args(install).current_dir(&dir).stdout(Stdio::null()).status().await;
-        assert!(status.expect("npm is installed").success(), "npm ci failed; the peer needs the npm registry once");
-        std::fs::write(done, wanted).unwrap();
-    }
-    drop(guard);
-    dir
 }
 
 /// Signs `login` in and consents; the address that would bring the browser back to us.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Path below the base, method, operation.
 fn routes() -> Vec<(String, Method, Json)> {
-    let document: Json = serde_json::from_str(&enamel::server::rest::service().spec()).unwrap();
+    let document: Json = enamel::server::rest::document();
     let mut routes = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {

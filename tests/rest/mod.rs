@@ -1,5 +1,7 @@
 mod batch;
+mod contract;
 mod history;
 mod idempotency;
 mod projections;
 mod records;
+mod reference;

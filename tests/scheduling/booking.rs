@@ -82,7 +82,7 @@ fn of_two_who_want_the_same_chair_or_the_same_dentist_at_once_one_gets_it() {
         };
         let (one, two) = tokio::join!(practice.try_book(wish(practice.patient, 0, true)), practice.try_book(wish(other, 0, true)));
         assert!(one.is_ok() != two.is_ok());
-        assert_eq!(why(if one.is_ok() { two } else { one }), (BUSY, "operatory".into(), "busy"));
+        assert_eq!(why(if one.is_ok() { two } else { one }), (BUSY, "operatory_id".into(), "busy"));
 
         // A provider overlaps by policy; forbidden, the second hears it whichever came first.
         practice.try_book(wish(practice.patient, 2, false)).await.unwrap();
@@ -90,9 +90,9 @@ fn of_two_who_want_the_same_chair_or_the_same_dentist_at_once_one_gets_it() {
         practice.decide("provider_overlap_policy = 'FORBID'").await;
         let (one, two) = tokio::join!(practice.try_book(wish(practice.patient, 4, false)), practice.try_book(wish(other, 4, false)));
         assert!(one.is_ok() != two.is_ok());
-        assert_eq!(why(if one.is_ok() { two } else { one }), (BUSY, "provider".into(), "busy"));
+        assert_eq!(why(if one.is_ok() { two } else { one }), (BUSY, "provider_id".into(), "busy"));
         let again = practice.try_book(wish(practice.patient, 2, false)).await;
-        assert_eq!(why(again), (BUSY, "patient".into(), "busy"));
+        assert_eq!(why(again), (BUSY, "patient_id".into(), "busy"));
         // Half-open: the next begins when the last one ends.
         let mut next = wish(practice.patient, 4, true);
         next["start_at"] = json!(ahead(20) + TimeDelta::hours(4) + TimeDelta::minutes(30));

@@ -107,7 +107,7 @@ fn a_no_show_waits_for_its_grace_and_can_be_taken_back_while_the_time_is_free() 
         assert_eq!(why(practice.act("undoAppointmentNoShow", soon.id, json!({})).await).0, "state.move_refused");
         // The patient came at another time that overlaps: only one of the two can be.
         let other = practice.book(Utc::now() - TimeDelta::minutes(40)).await;
-        assert_eq!(why(practice.act("undoAppointmentNoShow", missed.id, json!({})).await), ("conflict", "patient".into(), "busy"));
+        assert_eq!(why(practice.act("undoAppointmentNoShow", missed.id, json!({})).await), ("conflict", "patient_id".into(), "busy"));
         practice.act("cancelAppointment", other.id, json!({"reason": "double"})).await.unwrap();
         let back = practice.act("undoAppointmentNoShow", missed.id, json!({})).await.unwrap();
         assert!(back.text("status") == Some("SCHEDULED") && back.get("no_show_at").is_null());

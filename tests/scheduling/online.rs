@@ -173,7 +173,7 @@ fn a_hold_that_ran_out_gives_its_time_back() {
         let held = create(&practice.staff, &SLOT_HOLD, hold).await.unwrap();
         let mut wish = practice.wish(start);
         wish["operatory_id"] = json!(practice.chair);
-        assert_eq!(why(practice.try_book(wish.clone()).await), ("conflict", "operatory".into(), "busy"));
+        assert_eq!(why(practice.try_book(wish.clone()).await), ("conflict", "operatory_id".into(), "busy"));
         let truth = world.truth().await;
         truth
             .batch_execute(&format!(

@@ -150,7 +150,7 @@ fn a_series_is_its_appointments_at_one_wall_time_without_closed_days() {
         // One that meets another visit of the patient is not made in part.
         practice.book(at("2028-05-02T06:30:00Z")).await;
         let clash = create(&practice.staff, &APPOINTMENT_SERIES, series("FREQ=WEEKLY", "2028-04-25", "2028-05-09")).await;
-        assert_eq!(why(clash), ("conflict", "patient".into(), "busy"));
+        assert_eq!(why(clash), ("conflict", "patient_id".into(), "busy"));
         assert_eq!(practice.count("appointment_series where tenant_id = $1").await, 1);
     });
 }

@@ -34,9 +34,9 @@ fn a_value_is_of_its_fields_type() {
         let tried = [
             (text, json!({"value_text": "abc"}), None),
             (text, json!({"value_text": "abcd"}), Some("value_text")),
-            (text, json!({"value_number": 1.0}), Some("value_type")),
-            (text, json!({"value_text": "a", "value_number": 1.0}), Some("value_type")),
-            (text, json!({}), Some("value_type")),
+            (text, json!({"value_number": 1.0}), Some("value_text")),
+            (text, json!({"value_text": "a", "value_number": 1.0}), Some("value_text")),
+            (text, json!({}), Some("value_text")),
             (number, json!({"value_number": 5.0}), None),
             (number, json!({"value_number": 5.5}), Some("value_number")),
             (choice, json!({"value_text": "RED"}), None),

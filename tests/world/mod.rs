@@ -17,6 +17,7 @@ pub mod dice;
 pub mod files;
 pub mod logins;
 pub mod operations;
+pub mod packages;
 pub mod people;
 pub mod tenants;
 

@@ -65,7 +65,7 @@ impl From<tokio_postgres::Error> for Error {
             }
             // Two that want the same time: `appointments_operatory_busy` is about the operatory.
             c if *c == SqlState::EXCLUSION_VIOLATION => {
-                let what = field().trim_end_matches("_busy").to_owned();
+                let what = field().replace("_busy", "_id");
                 Error::new(&error::CONFLICT).detail("The time is taken.").fault(what, "busy", "It is taken at that time.")
             }
             // kernel.refuse: rule, field and sentence are constants of the policies.

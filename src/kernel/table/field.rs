@@ -166,6 +166,9 @@ pub struct Field {
     /// In an answer: a JSON list of these.
     pub lists: Lists,
     pub doc: &'static str,
+    /// JSON that stands in the document's examples, where a plain value of the type would not do (whatever is said for an id,
+    /// it is some id); such a field is always part of them.
+    pub example: &'static str,
 }
 
 impl Field {
@@ -190,6 +193,7 @@ impl Field {
             unfolds: None,
             lists: Lists::Nothing,
             doc: "",
+            example: "",
         }
     }
     pub const fn uuid(name: &'static str) -> Field {
@@ -342,6 +346,10 @@ impl Field {
     }
     pub const fn doc(mut self, doc: &'static str) -> Field {
         self.doc = doc;
+        self
+    }
+    pub const fn example(mut self, json: &'static str) -> Field {
+        self.example = json;
         self
     }
 

@@ -150,12 +150,24 @@ pub async fn seen(scope: &mut Scope, table: &'static Table, id: Uuid, keys: &Key
     one(table, plane, &rows, keys).await
 }
 
-/// A client-made id that is taken answers like any other key, by its field.
+/// A client-made id that is taken answers like any other key, by its field; a key of several fields names each.
 fn taken(failure: Error, table: &Table, draft: &Draft) -> Error {
-    let pkey = failure.code == &error::DUPLICATE
-        && draft.id.is_some()
-        && failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(&format!("{}_pkey", table.name)));
-    if pkey { Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.") } else { failure }
+    if failure.code != &error::DUPLICATE {
+        return failure;
+    }
+    let ends = |with: &str| failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(with));
+    if draft.id.is_some() && ends(&format!("{}_pkey", table.name)) {
+        return Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.");
+    }
+    let Some(key) = failure.faults.first().map(|fault| fault.field.clone()).filter(|key| table.field(key).is_none()) else {
+        return failure;
+    };
+    let named = table.fields.iter().filter(|field| format!("_{key}_").contains(&format!("_{}_", field.name)));
+    let mut told = Error { faults: Vec::new(), ..failure };
+    for field in named {
+        told = told.fault(field.name, "unique", "Another resource has this key.");
+    }
+    told
 }
 
 /// Reads for a change: the row is locked and, when the caller names a version, it is that one.
@@ -231,7 +243,7 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
     let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
-    let rows = scope.rows_once(&sql, &params).await?;
+    let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, &Draft::default()))?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let record = record::decode(table, plane, row, keys).await?;
@@ -244,6 +256,9 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
 async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Value, Type)>> {
     let mut out = Vec::new();
     for (field, value) in &draft.values {
+        if let (Value::Uuids(ids), Refers::Tenant(target)) = (value, field.refers) {
+            all_of(scope, field.name, target, ids).await?;
+        }
         let Value::Uuid(id) = value else { continue };
         let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
         match field.refers {
@@ -266,6 +281,18 @@ async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Val
         }
     }
     Ok(out)
+}
+
+/// No foreign key holds a list of ids.
+async fn all_of(scope: &mut Scope, field: &'static str, target: &str, ids: &[Uuid]) -> Result<()> {
+    let sql = format!("select count(*) from unnest($1) i where not exists (select from {target} t where t.tenant_id = $2 and t.id = i)");
+    let tenant = scope.tenant()?;
+    let rows = scope.rows_once(&sql, &[(&ids, Type::UUID_ARRAY), (&tenant, Type::UUID)]).await?;
+    let strange: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    match strange {
+        0 => Ok(()),
+        _ => Err(Error::new(&error::REFERENCE_UNKNOWN).fault(field, "reference", "It points to nothing the caller can see.")),
+    }
 }
 
 /// Reads a query parameter as the type of the field it filters.

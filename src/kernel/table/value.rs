@@ -110,7 +110,10 @@ pub fn parse(field: &Field, json: &Json) -> Result<Value, (&'static str, String)
         }
         Ty::BigInt => whole(json, field.range).map(Value::BigInt),
         Ty::Double => match json.as_f64() {
-            Some(number) if number.is_finite() => Ok(Value::Double(number)),
+            Some(number) if !number.is_finite() => Err(wrong("a number")),
+            // Bounds are small whole numbers, which a double says exactly.
+            Some(number) if number < field.range.0 as f64 || number > field.range.1 as f64 => Err(("range", beyond(field.range))),
+            Some(number) => Ok(Value::Double(number)),
             _ => Err(wrong("a number")),
         },
         Ty::Date => date(text()?),
@@ -154,8 +157,14 @@ fn whole(json: &Json, (least, most): (i64, i64)) -> Result<i64, (&'static str, S
     let number = json.as_i64().ok_or_else(|| ("type", "It must be a whole number.".to_owned()))?;
     match (least..=most).contains(&number) {
         true => Ok(number),
-        false if most == i64::MAX => Err(("range", format!("It must be at least {least}."))),
-        false => Err(("range", format!("It must be between {least} and {most}."))),
+        false => Err(("range", beyond((least, most)))),
+    }
+}
+
+fn beyond((least, most): (i64, i64)) -> String {
+    match most {
+        i64::MAX => format!("It must be at least {least}."),
+        _ => format!("It must be between {least} and {most}."),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
 mod batch;
+mod document;
 mod history;
 mod operations;
 mod projections;
@@ -14,6 +15,8 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Operation};
 use crate::kernel::table::{Projection, Table, Verb};
 use crate::server::{BodyLimits, scopes};
+pub use document::document;
+pub use history::offered as keeps_history;
 use poem::endpoint::{BoxEndpoint, EndpointExt};
 use poem::http::Method as Http;
 use poem::{Endpoint, Request, Response};

@@ -79,8 +79,7 @@ async fn list(caller: Caller, projection: Shape, request: Request) -> Result<Res
         } else if ["limit", "cursor", "total", "include_deleted"].contains(&name.as_str()) {
             pairs.push((name, text));
         } else {
-            let unknown = Error::new(&error::PARAMETER_INVALID);
-            return Err(unknown.fault(query::shown(&name), "unknown", "There is no such parameter."));
+            return Err(query::unknown(&name));
         }
     }
     let named = |mut failure: Error| {
@@ -117,6 +116,9 @@ fn meant(name: &'static Name, word: &str, parameter: &str) -> Result<Vec<&'stati
 
 async fn get(caller: Caller, projection: Shape, request: Request) -> Result<Response> {
     let (table, id) = (projection.shaped().table, query::path_id(&request)?);
+    if let Some((name, _)) = query::parameters(&request)?.first() {
+        return Err(query::unknown(name));
+    }
     let hidden = |record: &Record| projection.show(record).is_none();
     let record = resources::seen(&caller, table, id, |record| record.deleted() || hidden(record)).await?;
     respond(projection, &record, StatusCode::OK)

@@ -92,8 +92,10 @@ pub async fn list(caller: &Caller, table: &'static Table, pairs: &[(String, Stri
                 }
             }
             "cursor" => cursor = Some(text),
-            "total" => total = text == "true",
-            "include_deleted" if table.soft_delete => list.include_deleted = text == "true",
+            "total" | "include_deleted" if name == "total" || table.soft_delete => match text.as_str() {
+                "true" | "false" => *(if name == "total" { &mut total } else { &mut list.include_deleted }) = text == "true",
+                _ => wrong = wrong.fault(name.as_str(), "type", "It must be true or false."),
+            },
             _ => match table.filters.iter().find(|filter| filter.name == name) {
                 None => wrong = wrong.fault(shown(name), "unknown", "There is no such parameter."),
                 Some(filter) => match store::filter_value(table, filter, text) {
@@ -111,6 +113,25 @@ pub async fn list(caller: &Caller, table: &'static Table, pairs: &[(String, Stri
         list.after = Some(Cursor::open(text, &list, caller.kernel.keys.own())?);
     }
     Ok((list, total))
+}
+
+/// Of a single read: whether a retired row is wanted.
+pub fn wants_deleted(request: &Request, table: &Table) -> Result<bool> {
+    let mut wanted = false;
+    for (name, text) in parameters(request)? {
+        match (name.as_str(), text.as_str()) {
+            ("include_deleted", "true" | "false") if table.soft_delete => wanted = text == "true",
+            ("include_deleted", _) if table.soft_delete => {
+                return Err(Error::new(&error::PARAMETER_INVALID).fault(name, "type", "It must be true or false."));
+            }
+            _ => return Err(unknown(&name)),
+        }
+    }
+    Ok(wanted)
+}
+
+pub fn unknown(name: &str) -> Error {
+    Error::new(&error::PARAMETER_INVALID).fault(shown(name), "unknown", "There is no such parameter.")
 }
 
 fn sorts(table: &Table) -> String {

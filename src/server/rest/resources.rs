@@ -40,8 +40,9 @@ pub async fn found(caller: &Caller, list: &List, with_total: bool) -> Result<(Ve
 }
 
 pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
-    let deleted = wants_deleted(&request);
-    let record = seen(&caller, table, query::path_id(&request)?, |record| record.deleted() && !deleted).await?;
+    let id = query::path_id(&request)?;
+    let with_deleted = query::wants_deleted(&request, table)?;
+    let record = seen(&caller, table, id, |record| record.deleted() && !with_deleted).await?;
     answer::record(StatusCode::OK, &record)
 }
 
@@ -64,10 +65,6 @@ pub async fn seen(caller: &Caller, table: &'static Table, id: Uuid, hidden: impl
             Err(refusal)
         }
     }
-}
-
-fn wants_deleted(request: &Request) -> bool {
-    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "include_deleted=true"))
 }
 
 pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
@@ -108,7 +105,10 @@ pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> 
     let id = query::path_id(&request)?;
     let version = query::required_version(&request)?;
     let pairs = query::parameters(&request)?;
-    let reason = pairs.iter().find(|(name, _)| name == "reason").map(|(_, text)| text.as_str());
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| name != "reason") {
+        return Err(query::unknown(name));
+    }
+    let reason = pairs.first().map(|(_, text)| text.as_str());
     if reason.is_some_and(|reason| reason.chars().count() > 1_000) {
         return Err(Error::new(&error::PARAMETER_INVALID).fault("reason", "length", "It may have at most 1000 characters."));
     }

@@ -3,6 +3,7 @@
 //! version is pinned).
 
 mod common;
+mod example;
 mod projected;
 
 use crate::kernel::operation::{Gives, Method, Operation};
@@ -58,7 +59,11 @@ fn base(ty: Ty) -> MetaSchema {
         Ty::Double => MetaSchema::new_with_format("number", "double"),
         Ty::Date => MetaSchema::new_with_format("string", "date"),
         Ty::Instant => MetaSchema::new_with_format("string", "date-time"),
-        Ty::Json => MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") },
+        Ty::Json => {
+            let object = MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") };
+            let list = MetaSchema { items: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("array") };
+            MetaSchema { any_of: vec![inline(object), inline(list)], ..MetaSchema::ANY }
+        }
         Ty::TextArray => list_of(Ty::Text),
         Ty::UuidArray => list_of(Ty::Uuid),
         Ty::IntArray => list_of(Ty::Int),
@@ -119,6 +124,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
                 schema.properties.push(stamp("tenant_id", Ty::Uuid, true));
                 schema.required.push("tenant_id");
             }
+            schema.example = Some(example::of_read(table));
             for field in table.fields.iter().filter(|field| field.shown()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }
@@ -140,6 +146,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
         Shape::Create => {
             let id = MetaSchema { description: Some("Made by the server when left out (UUID version 7)."), ..base(Ty::Uuid) };
             schema.properties.push(("id", inline(id)));
+            schema.example = Some(example::of_create(table));
             for field in table.fields.iter().filter(|field| field.on_create()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
                 if field.required {
@@ -148,6 +155,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
             }
         }
         Shape::Update => {
+            schema.example = Some(example::of_update(table));
             for field in table.fields.iter().filter(|field| field.on_patch()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }
@@ -174,6 +182,7 @@ pub fn of_fields(doc: &'static str, fields: impl IntoIterator<Item = &'static Fi
     let fields = fields.into_iter();
     MetaSchema {
         description: Some(doc),
+        example: Some(example::of_fields(fields.clone())),
         properties: fields.clone().map(|field| (field.name, inline(of_field(field, !field.required)))).collect(),
         required: fields.filter(|field| field.required).map(|field| field.name).collect(),
         ..MetaSchema::new("object")
@@ -218,6 +227,9 @@ fn parameter(name: &str, place: MetaParamIn, schema: MetaSchema, required: bool,
     }
 }
 
+fn include_deleted() -> MetaOperationParam {
+    parameter("include_deleted", MetaParamIn::Query, base(Ty::Bool), false, "Retired rows too.")
+}
 fn path_id() -> MetaOperationParam {
     parameter("id", MetaParamIn::Path, base(Ty::Uuid), true, "")
 }
@@ -255,7 +267,7 @@ fn page_parameters(sorts: impl Iterator<Item = &'static str>, soft_delete: bool)
         parameter("total", MetaParamIn::Query, base(Ty::Bool), false, "Count the whole list too."),
     ];
     if soft_delete {
-        out.push(parameter("include_deleted", MetaParamIn::Query, base(Ty::Bool), false, "Retired rows too."));
+        out.push(include_deleted());
     }
     out
 }
@@ -314,6 +326,7 @@ fn refusals(statuses: &[u16]) -> Vec<MetaResponse> {
         404 => "There is no such resource.",
         409 => "It collides with what is stored.",
         412 => "The resource changed after it was read.",
+        413 => "The body is too large.",
         415 => "The media type is not taken here.",
         422 => "A field breaks a rule.",
         428 => "If-Match is needed.",
@@ -350,18 +363,26 @@ struct Collection {
     many: String,
     tag: &'static str,
     doc: &'static str,
+    /// Its records can be read when they are retired.
+    shows_deleted: bool,
 }
 
 /// The operations every record offers: method, path, description.
 pub fn of_verb(table: &'static Table, verb: Verb) -> (Http, String, MetaOperation) {
     let Table { path, schema, plural, tag, doc, name, .. } = *table;
-    of_collection(Collection { path, schema, plural, many: name.replace('_', " "), tag, doc }, verb, || list_parameters(table))
+    of_collection(
+        Collection { path, schema, plural, many: name.replace('_', " "), tag, doc, shows_deleted: table.soft_delete },
+        verb,
+        || list_parameters(table),
+    )
 }
 
 /// The same of a record in the words of a text.
 pub fn of_projection(projection: &'static Projection, verb: Verb) -> (Http, String, MetaOperation) {
     let Projection { path, schema, plural, tag, doc, .. } = *projection;
-    of_collection(Collection { path, schema, plural, many: words(plural), tag, doc }, verb, || projected::list_parameters(projection))
+    of_collection(Collection { path, schema, plural, many: words(plural), tag, doc, shows_deleted: false }, verb, || {
+        projected::list_parameters(projection)
+    })
 }
 
 fn of_collection(table: Collection, verb: Verb, list: impl Fn() -> Vec<MetaOperationParam>) -> (Http, String, MetaOperation) {
@@ -394,10 +415,10 @@ fn of_collection(table: Collection, verb: Verb, list: impl Fn() -> Vec<MetaOpera
             one,
             format!("get{}", table.schema),
             format!("Get a {}", words(table.schema)),
-            vec![path_id()],
+            std::iter::once(path_id()).chain(table.shows_deleted.then(include_deleted)).collect(),
             None,
             vec![answer(200, "The record.", read, true)],
-            &[401, 403, 404, 429, 503],
+            &[400, 401, 403, 404, 429, 503],
         ),
         Verb::Update => (
             Http::PATCH,

@@ -5,7 +5,7 @@ use crate::kernel::table::{Field, Table, Ty};
 use crate::server::rest::{batch as steps, history as versions};
 use poem::http::Method as Http;
 use poem_openapi::registry::{MetaOperation, MetaParamIn, MetaResponses, MetaSchema, Registry};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// `GET {path}/{id}/history`.
 pub fn of_history(table: &'static Table) -> (Http, String, MetaOperation) {
@@ -102,6 +102,10 @@ pub fn batch(registry: &mut Registry) {
     let mut given = object("Changes, in the order in which they are made.");
     given.properties = vec![("atomic", inline(atomic)), ("operations", inline(steps))];
     given.required = vec!["operations"];
+    given.example = Some(json!({"atomic": true, "operations": [
+        {"method": "POST", "path": "/patients", "ref": "robin", "body": {"first_name": "Robin", "last_name": "Quill"}},
+        {"method": "POST", "path": "/patient-addresses", "body": {"patient_id": "#robin", "line1": "Main Street 1"}},
+    ]}));
     registry.schemas.insert(BATCH.into(), given);
     let mut told = object("The results of a batch.");
     told.properties = vec![("atomic", inline(base(Ty::Bool))), ("results", inline(list(BATCH_RESULT)))];

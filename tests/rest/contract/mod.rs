@@ -1,0 +1,9 @@
+//! The REST contract held against its own document, whole: every property, every parameter, every example. A record or an
+//! operation added later is inside by construction.
+mod bodies;
+mod examples;
+mod faults;
+mod parameters;
+mod references;
+mod stage;
+pub mod walk;

@@ -1,11 +1,13 @@
 //! Records: field tables, and the one way to read and write them.
 pub mod clock;
+mod create;
 pub mod draft;
 pub mod field;
 pub mod form;
 pub mod list;
 mod machine;
 pub mod record;
+mod references;
 mod shape;
 pub mod store;
 pub mod value;

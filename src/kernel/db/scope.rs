@@ -24,10 +24,9 @@ pub type Param<'a> = &'a (dyn ToSql + Sync);
 const SEAL_VALID_S: i64 = 60;
 /// Session state never exists by our doing; what a hostile statement left on the connection is wiped with the same trip.
 const BEGIN: &str = "close all; unlisten *; reset all; begin";
-/// The same in two, for a transaction that says its isolation is the first thing in its message. A read has one snapshot
-/// for all its statements: a record and its parts never come from two moments.
-const WIPE: &str = "close all; unlisten *; reset all";
-const BEGIN_READ: &str = "begin isolation level repeatable read";
+/// A read has one snapshot for all its statements: a record and its parts never come from two moments. What says its
+/// isolation is the first thing in its message.
+const BEGIN_READ: &str = "begin isolation level repeatable read; close all; unlisten *; reset all";
 const SET_CONTEXT: &str = "select set_config('app.ctx', $1, true)";
 
 /// A statement of ours, or a generated one made of our own column names.
@@ -126,10 +125,9 @@ impl Scope {
         let context: [Param<'_>; 1] = [&self.sealed];
         // Polled in order, and that is the order on the wire.
         let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
-        let begin = join(conn.client.batch_execute(WIPE), conn.client.batch_execute(BEGIN_READ));
-        let ((((wiped, began), set), rows), ended) =
+        let begin = conn.client.batch_execute(BEGIN_READ);
+        let (((began, set), rows), ended) =
             join(join(join(begin, conn.client.query(&set_context, &context)), reads), conn.client.batch_execute("commit")).await;
-        wiped?;
         began?;
         set?;
         let rows = rows.into_iter().collect::<Result<Vec<_>, _>>();

@@ -52,9 +52,9 @@ fn a_load_is_read_through_the_policies_and_told_once() {
         let policies = format!("/patient-insurance-policies?patient_id={patient}");
         let (_, policies) = world.get(Some(&token), &policies).await;
         assert_eq!(policies["items"][0]["policy_number"], format!("P11-{number:09}"));
-        let fhir = format!("{}/fhir/r4/Appointment?patient={patient}", world.base_url);
+        let fhir = format!("{}/fhir/r4/Coverage?patient={patient}", world.base_url);
         let found: Json = world.http.get(fhir).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
-        assert_eq!(found["entry"].as_array().map(Vec::len), Some(2), "{found}");
+        assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found}");
         assert_eq!(world.get(Some(&token), &format!("/patients/{}", plan.patient_id(0))).await.0, 404);
 
         let (again, _) = into_world(world, &plan, false).await;

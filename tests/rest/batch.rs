@@ -167,3 +167,36 @@ fn a_step_may_point_to_a_shared_row_of_the_same_run() {
         assert_eq!(at(&made, 3, "body")["payer_tenant_id"], json!(clinic.id));
     });
 }
+
+/// Neighbours of one table share a statement; a refusal among them is still the answer of its step alone.
+#[test]
+fn neighbours_of_one_table_are_answered_in_their_order() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let steps = |twin: &str| -> Vec<Json> {
+            let patient = |n: usize| {
+                let number = if n == 40 { twin.to_owned() } else { format!("N{n}") };
+                json!({"method": "POST", "path": "/patients", "body": {"last_name": format!("Row {n}"), "external_ref": number}})
+            };
+            (0..60).map(patient).collect()
+        };
+        let (code, refusal) = world.post(Some(&token), "/batch", json!({"operations": steps("N5")})).await;
+        assert_eq!((code, &refusal["errors"][0]["field"]), (409, &json!("operations[40].body.external_ref")), "{refusal}");
+        let (code, told) = world.post(Some(&token), "/batch", json!({"atomic": false, "operations": steps("N5")})).await;
+        let names: Vec<&Json> = (0..60).map(|place| &told["results"][place]["body"]["last_name"]).collect();
+        assert_eq!((code, at(&told, 40, "status"), names[40]), (200, &json!(409), &Json::Null));
+        assert!((0..60).filter(|n| *n != 40).all(|n| names[n] == &json!(format!("Row {n}")) && at(&told, n, "version") == 1), "{told}");
+        let again: Vec<Json> = steps("N40").into_iter().skip(40).take(1).collect();
+        assert_eq!(world.post(Some(&token), "/batch", json!({"operations": again})).await.0, 200);
+        // What comes later is not there yet.
+        let (kept, merged) = (Uuid::now_v7(), Uuid::now_v7());
+        let pair = json!({"operations": [
+            {"method": "POST", "path": "/locations", "body": {"id": kept, "name": "A", "country": "DE", "time_zone": "Europe/Berlin"}},
+            {"method": "POST", "path": "/operatories", "body": {"name": "1", "location_id": merged}},
+            {"method": "POST", "path": "/locations", "body": {"id": merged, "name": "B", "country": "DE", "time_zone": "Europe/Berlin"}},
+        ]});
+        let (code, refusal) = world.post(Some(&token), "/batch", pair).await;
+        assert_eq!((code, &refusal["errors"][0]["field"]), (422, &json!("operations[1].body.location_id")), "{refusal}");
+    });
+}

@@ -35,7 +35,8 @@ select kernel.protect('clinic_reviews',
     'staff=all/all group=all/none patient=linked/create audit=all/none auth=all/none jobs=all/all platform=all/none',
     read => 'view_tenant', write => 'manage_directory', patient => 'patient_id', rows => 'status = ''PUBLISHED''',
     staff_only => '{patient_id,booking_id,moderated_by,moderated_at,moderation_reason}', proxy => 'any/messages',
-    sec => 'rw');
+    sec => 'rw',
+    staff_rows => kernel.about_a_patient('view_patient'));
 select kernel.moves('clinic_profiles', 'status', '{
     DRAFT>PUBLISHED,HIDDEN>PUBLISHED,PUBLISHED>HIDDEN}');
 select kernel.moves('clinic_reviews', 'status', '{
@@ -155,7 +156,6 @@ begin
     return new;
 end $$;
 create or replace trigger moderated before update on enamel.clinic_reviews for each row execute function kernel.moderated();
-grant execute on function kernel.refuse(int, text, text, text) to enamel_staff;
 
 -- The author does not see a review before it is published; so writing, taking back and the list of one's own go through here.
 create or replace function sec.reviews_of(c sec.claims) returns setof enamel.clinic_reviews language sql stable as $$

@@ -7,8 +7,9 @@ begin
         execute format('revoke all on function %s from public', f.fn);
         if f.nspname = 'sec' then execute format('alter function %s owner to enamel_sec', f.fn); end if;
         if f.nspname = 'sec' and f.is_trigger then execute format('grant execute on function %s to enamel_owner', f.fn); end if;
-        if f.nspname = 'sec' and f.proname in ('tenant', 'tenants', 'patients', 'pairs', 'shared', 'actor', 'members', 'known',
-                                               'everything', 'withheld_studies', 'audit_append') then
+        if f.nspname = 'sec' and f.proname in ('tenant', 'home', 'whole', 'me', 'my_places', 'my_teams', 'my_providers',
+                                               'my_patients', 'tenants', 'patients', 'pairs', 'shared', 'actor', 'members', 'known',
+                                               'everything', 'withheld_studies', 'untold', 'audit_append') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
@@ -22,7 +23,7 @@ begin
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec, enamel_owner', f.fn);
         end if;
-        if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'secrets') then
+        if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'clinical', 'secrets') then
             execute format('grant execute on function %s to enamel_sec', f.fn);
         end if;
     end loop;
@@ -44,11 +45,11 @@ grant execute on function sec.audit_append(jsonb) to enamel_log;
 grant execute on function sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
     sec.unfinished_exports(), sec.export_is_dead(uuid, uuid) to enamel_jobs;
 grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int), sec.hold_export(uuid) to enamel_sealer;
-grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid) to enamel_staff, enamel_group, enamel_patient,
+grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid), sec.user_type_of(uuid) to enamel_staff, enamel_group, enamel_patient,
     enamel_audit, enamel_auth, enamel_jobs, enamel_platform;
 grant execute on function sec.quota_usage(uuid) to enamel_staff, enamel_group, enamel_audit, enamel_platform;
 grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
-grant execute on function sec.create_child_tenant(jsonb) to enamel_staff;
-grant execute on function sec.viewer_name(uuid, uuid) to enamel_staff, enamel_patient, enamel_audit;
+grant execute on function sec.create_child_tenant(jsonb), sec.rotate_secret(uuid, bytea, timestamptz) to enamel_staff;
+grant execute on function sec.viewer(uuid, uuid, text) to enamel_staff, enamel_patient, enamel_audit;
 grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
 grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;

@@ -60,17 +60,26 @@ begin
         metadata jsonb, detail_salt text, leaf_hash text);
 end $$;
 
--- The name behind an event about a patient, for those who may see the event: patients learn who saw their record, though
--- they see no logins.
-create or replace function sec.viewer_name(tenant uuid, event uuid) returns text language plpgsql stable parallel restricted
+-- Who is behind an event about a patient, for those who may see the event: patients learn who saw their record, though they
+-- see no logins. `what` is name, role (the strongest the login has in the tenant today), behalf (of whom a proxy looked) or
+-- emergency (why emergency access was taken).
+create or replace function sec.viewer(tenant uuid, event uuid, what text) returns text language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
+declare c sec.claims := sec.claims(); e enamel.audit_events;
 begin
-    return (select u.full_name from enamel.audit_events e join enamel.users u on u.id = e.user_id
-             where e.tenant_id = tenant and e.id = event and e.patient_id is not null and case
-                 when c.scope = 'patient' then exists (
-                     select from sec.charts(0, c, 'manage_consents') h where h.tenant_id = e.tenant_id and h.patient_id = e.patient_id)
-                 else e.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end);
+    select a.* into e from enamel.audit_events a
+     where a.tenant_id = tenant and a.id = event and a.patient_id is not null and case
+           when c.scope = 'patient' then exists (
+               select from sec.charts(0, c, 'manage_consents') h where h.tenant_id = a.tenant_id and h.patient_id = a.patient_id)
+           else a.tenant_id = any (sec.tenants(kernel.bit('view_audit'))) end;
+    return case what
+        when 'name' then (select u.full_name from enamel.users u where u.id = e.user_id)
+        when 'role' then sec.role_in(e.tenant_id, e.user_id)
+        when 'behalf' then (select e.patient_id where e.plane = 'PATIENT' and not exists (
+            select from enamel.patient_portal_accounts p
+             where p.tenant_id = e.tenant_id and p.patient_id = e.patient_id and p.user_id = e.user_id))::text
+        when 'emergency' then (select g.reason from enamel.break_glass_grants g where g.tenant_id = e.tenant_id and g.id = e.break_glass_id)
+    end;
 end $$;
 
 -- A running export is known by a lock that its own connection holds for as long as it lives.
@@ -116,9 +125,9 @@ select kernel.protect('data_retention_policies',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none', read => 'view_tenant',
     write => 'manage_governance');
 select kernel.protect('legal_holds', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_governance', sec => 'r');
+    read => 'view_patient', write => 'manage_governance', sec => 'r');
 select kernel.protect('legal_hold_items', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_governance', patient => 'patient_id', sec => 'r');
+    read => 'view_patient', write => 'manage_governance', patient => 'patient_id', sec => 'r');
 select kernel.protect('break_glass_grants', 'staff=all/all audit=all/none jobs=all/all platform=all/all',
     read => 'view_audit', patient => 'patient_id', sec => 'rw');
 select kernel.protect('data_dictionary_columns', 'staff=all/none audit=all/none jobs=all/none platform=all/all',
@@ -495,3 +504,79 @@ select gen_random_uuid(), l.rel, l.col, l.ty, case l.level when 'public' then 'N
  where (data_dictionary_columns.data_type, data_dictionary_columns.phi_sensitivity_level, data_dictionary_columns.is_encrypted,
         data_dictionary_columns.retention_class, data_dictionary_columns.description)
     is distinct from (excluded.data_type, excluded.phi_sensitivity_level, excluded.is_encrypted, excluded.retention_class, excluded.description);
+
+-- ── Links to a share ───────────────────────────────────────────────────────────────────────────────────────────
+-- Nobody reads keys. They are made and ended here, for a share that the caller may change.
+select kernel.protect('share_links', 'jobs=all/all', secret => '{token_hash}', sec => 'rw');
+select kernel.protect('share_visits', 'jobs=all/all', secret => '{token_hash}', sec => 'rwd');
+create or replace function sec.own_share(share uuid) returns enamel.record_shares language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); found enamel.record_shares;
+begin
+    select s.* into found from enamel.record_shares s
+     where s.id = share
+       and case c.plane when 'staff' then s.tenant_id = sec.tenant(kernel.bit('edit_patient'))
+                        when 'patient' then sec.is_own(s.tenant_id, s.patient_id, kernel.bit('edit_patient'), 'manage_consents')
+                        else false end;
+    return found;
+end $$;
+create or replace function sec.make_share_link(share uuid, hash bytea, asks boolean, uses int) returns uuid language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare s enamel.record_shares := sec.own_share(share); made uuid;
+begin
+    if s.id is null then return null; end if;
+    if s.revoked_at is not null or s.valid_until <= now() then
+        perform kernel.refuse(409, 'state', 'valid_until', 'The share has ended.');
+    end if;
+    insert into enamel.share_links (tenant_id, id, share_id, token_hash, asks_birth_date, uses_max)
+    values (s.tenant_id, gen_random_uuid(), s.id, hash, asks, uses) returning id into made;
+    return made;
+end $$;
+create or replace function sec.end_share_links(share uuid) returns bigint language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare s enamel.record_shares := sec.own_share(share); ended bigint;
+begin
+    if s.id is null then return null; end if;
+    update enamel.share_links l set revoked_at = now() where l.tenant_id = s.tenant_id and l.share_id = s.id and l.revoked_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end $$;
+-- One use. Its row says whose chart it is about; without a share nothing was opened, and without a row there is no such link.
+create or replace function sec.open_share(link bytea, born date, visit bytea, until timestamptz)
+returns table (tenant_id uuid, share_id uuid, patient_id uuid, permissions text[]) language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare l enamel.share_links; s enamel.record_shares; opens boolean;
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    select k.* into l from enamel.share_links k where k.token_hash = link order by k.created_at limit 1 for no key update;
+    if l.id is null then return; end if;
+    select r.* into s from enamel.record_shares r where r.tenant_id = l.tenant_id and r.id = l.share_id;
+    opens := l.revoked_at is null and l.uses < l.uses_max and l.failures < 5 and s.revoked_at is null
+         and s.valid_from <= now() and s.valid_until > now();
+    if opens and l.asks_birth_date and not exists (
+        select from enamel.patients p where p.tenant_id = s.tenant_id and p.id = s.patient_id and p.dob = born) then
+        update enamel.share_links k set failures = k.failures + 1 where k.tenant_id = l.tenant_id and k.id = l.id;
+        opens := false;
+    end if;
+    if opens then
+        update enamel.share_links k set uses = k.uses + 1, last_used_at = now() where k.tenant_id = l.tenant_id and k.id = l.id;
+        insert into enamel.share_visits (tenant_id, id, link_id, token_hash, expires_at)
+        values (l.tenant_id, gen_random_uuid(), l.id, visit, least(until, s.valid_until));
+    end if;
+    return query select l.tenant_id, case when opens then s.id end, s.patient_id, s.permissions;
+end $$;
+-- What an open visit may do at this moment.
+create or replace function sec.resolve_visit(hash bytea) returns table (
+    tenant_id uuid, visit_id uuid, share_id uuid, permissions text[]) language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query select v.tenant_id, v.id, s.id, s.permissions from enamel.share_visits v
+        join enamel.share_links l on l.tenant_id = v.tenant_id and l.id = v.link_id
+        join enamel.record_shares s on s.tenant_id = l.tenant_id and s.id = l.share_id
+        join enamel.tenants t on t.id = v.tenant_id
+     where v.token_hash = hash and v.expires_at > now() and l.revoked_at is null and t.status = 'ACTIVE' and s.revoked_at is null
+       and s.valid_from <= now() and s.valid_until > now();
+end $$;
+grant execute on function sec.make_share_link(uuid, bytea, boolean, int), sec.end_share_links(uuid) to enamel_staff, enamel_patient;
+grant execute on function sec.open_share(bytea, date, bytea, timestamptz), sec.resolve_visit(bytea) to enamel_auth;

@@ -2,9 +2,9 @@
 select kernel.protect('users',
     'staff=all/full_name,preferred_locale,phone group=all/none patient=own/full_name,preferred_locale,phone audit=all/none auth=all/all jobs=all/all platform=all/all',
     home => 'members', read => 'view_tenant', write => 'manage_users', patient => 'id',
-    secret => '{failed_login_count}', sec => 'r');
+    secret => '{failed_login_count}', sec => 'rw');
 select kernel.protect('team_members', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_users');
+    read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('user_auth_identities', 'staff=own/none patient=own/none auth=all/all jobs=all/all',
     home => 'login', patient => 'user_id', secret => '{password_hash}', sec => 'r');
 select kernel.protect('user_mfa_factors', 'staff=own/own patient=own/own auth=all/all jobs=all/all', home => 'login',
@@ -33,7 +33,7 @@ select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'lo
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     read => 'manage_integrations', write => 'manage_integrations',
-    secret => '{client_secret_hash,previous_secret_hash}', sec => 'r');
+    secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
     secret => '{code_hash,code_challenge,code_expires_at}');
@@ -47,6 +47,34 @@ create or replace trigger guard_grant before insert or update on enamel.user_rol
 create or replace trigger guard_client before insert or update on enamel.api_clients
     for each row execute function sec.guard_client();
 
+-- A client of the tenant acts as a service user of its own, which comes into being with it.
+create or replace function sec.add_service() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    -- A row the policies will refuse makes nobody.
+    if c.plane is distinct from 'staff' or c.caps & kernel.bit('manage_integrations') = 0 or new.tenant_id is distinct from c.tenant then
+        return new;
+    end if;
+    insert into enamel.users (id, email, full_name, kind, status)
+    values (gen_random_uuid(), new.client_id || '@clients.invalid', new.name, 'SERVICE', 'ACTIVE') returning id into new.service_user_id;
+    return new;
+end $$;
+create or replace trigger add_service before insert on enamel.api_clients for each row when (new.service_user_id is null)
+    execute function sec.add_service();
+-- A client's new secret; the one before it works on until then. Staff write secrets and read none.
+create or replace function sec.rotate_secret(client uuid, hash bytea, until timestamptz) returns setof enamel.api_clients language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if not coalesce(c.plane = 'staff' and c.caps & kernel.bit('manage_integrations') <> 0, false) then
+        raise exception 'a new secret needs manage_integrations' using errcode = '42501';
+    end if;
+    return query update enamel.api_clients k
+        set previous_secret_hash = k.client_secret_hash, previous_secret_expires_at = until, client_secret_hash = hash
+      where k.tenant_id = c.tenant and k.id = client returning k.*;
+end $$;
+
 -- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────
 -- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).
 
@@ -56,7 +84,7 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
-    last_activity_at timestamptz, role_codes text[], caps bigint, patient_caps bigint, break_glass_id uuid)
+    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -64,9 +92,7 @@ begin
     select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
            k.status, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
            s.scopes, s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
-           s.last_activity_at, r.codes,
-           r.caps | case when m.user_type = 'ASSISTANT' and 'CLINIC_STAFF' = any (r.codes)
-                         then kernel.bit('view_clinical') | kernel.bit('view_imaging') else 0 end,
+           s.last_activity_at, r.codes, r.caps, r.part,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
            sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_schedule') | kernel.bit('edit_treatment')
                | kernel.bit('edit_imaging') | kernel.bit('edit_payments'),
@@ -79,11 +105,12 @@ begin
       left join enamel.api_clients k on k.tenant_id = s.active_tenant_id and k.id = s.api_client_id
       left join enamel.user_tenants m on m.user_id = s.user_id and m.tenant_id = s.active_tenant_id and m.deleted_at is null
      cross join lateral (
-        select coalesce(array_agg(distinct o.code), '{}') as codes, coalesce(bit_or(kernel.bit(p.code)), 0) as caps
+        select coalesce(array_agg(distinct o.code), '{}') as codes,
+               coalesce(bit_or(k.caps) filter (where g.resource_scope = 'ALL_LOCATIONS'), 0) as caps,
+               coalesce(bit_or(k.caps) filter (where g.resource_scope <> 'ALL_LOCATIONS'), 0) as part
           from enamel.user_roles g
           join enamel.roles o on o.tenant_id = g.role_tenant_id and o.id = g.role_id and o.deleted_at is null
-          left join enamel.role_permissions rp on rp.tenant_id = o.tenant_id and rp.role_id = o.id and rp.deleted_at is null
-          left join enamel.permissions p on p.id = rp.permission_id
+         cross join lateral (select sec.caps_of(o.tenant_id, o.id, m.user_type) as caps) k
          where g.user_id = s.user_id and g.tenant_id = s.active_tenant_id and g.deleted_at is null
            and (g.valid_from is null or g.valid_from <= now()) and (g.valid_until is null or g.valid_until > now())) r
      where s.token_hash = resolve_token.token_hash;
@@ -238,17 +265,25 @@ create or replace trigger guard_last_admin before update on enamel.users for eac
 create or replace trigger guard_person before update on enamel.users
     for each row execute function sec.guard_person();
 
--- The strongest role a login holds in the caller's tenant: the one with the most permissions.
+-- The strongest role a login has in a tenant today: for functions that have judged who asks.
+create or replace function sec.role_in(tenant uuid, login uuid) returns text language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp as $$
+    select r.code from enamel.user_roles u
+      join enamel.roles r on r.tenant_id = u.role_tenant_id and r.id = u.role_id and r.deleted_at is null
+      left join enamel.role_permissions p on p.tenant_id = r.tenant_id and p.role_id = r.id and p.deleted_at is null
+     where u.tenant_id = tenant and u.user_id = login and u.deleted_at is null
+       and (u.valid_from is null or u.valid_from <= now()) and (u.valid_until is null or u.valid_until > now())
+     group by r.tenant_id, r.id, r.code order by count(p.id) desc, r.code limit 1 $$;
+-- What a colleague is in the caller's own tenant.
 create or replace function sec.role_of(login uuid) returns text language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
+begin return sec.role_in(c.tenant, login); end $$;
+create or replace function sec.user_type_of(login uuid) returns text language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
 begin
-    return (select r.code from enamel.user_roles u
-              join enamel.roles r on r.tenant_id = u.role_tenant_id and r.id = u.role_id and r.deleted_at is null
-              left join enamel.role_permissions p on p.tenant_id = r.tenant_id and p.role_id = r.id and p.deleted_at is null
-             where u.tenant_id = c.tenant and u.user_id = login and u.deleted_at is null
-               and (u.valid_from is null or u.valid_from <= now()) and (u.valid_until is null or u.valid_until > now())
-             group by r.tenant_id, r.id, r.code order by count(p.id) desc, r.code limit 1);
+    return (select t.user_type from enamel.user_tenants t where t.tenant_id = c.tenant and t.user_id = login and t.deleted_at is null);
 end $$;
 
 -- The moves of each state machine; the records' tables in the code hold the same.

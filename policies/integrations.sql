@@ -6,7 +6,7 @@ select kernel.protect('tenant_integrations', 'staff=all/all group=all/none audit
 select kernel.protect('integration_credentials', 'staff=all/all audit=all/none jobs=all/all',
     read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,refresh_secret_enc,previous_secret_enc}');
 select kernel.protect('external_ids', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_integrations');
+    read => 'view_patient', write => 'manage_integrations');
 select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('sync_job_logs', 'staff=all/none audit=all/none jobs=all/create',
@@ -14,8 +14,8 @@ select kernel.protect('sync_job_logs', 'staff=all/none audit=all/none jobs=all/c
 select kernel.protect('export_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none',
     read => 'manage_governance', write => 'manage_governance');
 select kernel.protect('fhir_resources',
-    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    patient => 'patient_id');
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', read => 'view_clinical',
+    write => 'edit_clinical', patient => 'patient_id');
 select kernel.protect('dicom_nodes', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('dicom_transactions', 'staff=all/none audit=all/none jobs=all/create',

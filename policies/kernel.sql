@@ -3,7 +3,8 @@
 
 -- ── The sealed context ──────────────────────────────────────────────────────────────────────────────────────────
 -- app.ctx := hex(hmac-sha256(key, payload)) || '.' || payload
--- payload := 1|kid|exp|pid|plane|actor|tenant|scope|caps|subject|request|client|session    (uuid, int or word only)
+-- payload := 1|kid|exp|pid|plane|actor|tenant|scope|caps|subject|request|client|session|part    (uuid, int or word only)
+-- caps: what the caller may throughout. part: what some role of theirs allows for a part of the tenant (user_roles.resource_scope).
 create table if not exists sec_priv.ctx_key (
     kid text primary key, ipad bytea not null, opad bytea not null, not_after timestamptz not null default 'infinity');
 alter table sec_priv.ctx_key owner to enamel_sec;
@@ -33,8 +34,10 @@ end $$;
 do $$ begin
     if to_regtype('sec.claims') is null then
         create type sec.claims as (plane text, actor uuid, tenant uuid, scope text, caps bigint, subject uuid,
-                                   request uuid, client uuid, session uuid);
+                                   request uuid, client uuid, session uuid, part bigint);
         alter type sec.claims owner to enamel_sec;
+    elsif not exists (select from pg_attribute where attrelid = 'sec.claims'::regclass and attname = 'part') then
+        alter type sec.claims add attribute part bigint cascade;
     end if;
 end $$;
 
@@ -52,7 +55,7 @@ begin
     then raise exception 'invalid security context' using errcode = '42501'; end if;
     c.plane := f[5]; c.actor := nullif(f[6], '')::uuid; c.tenant := nullif(f[7], '')::uuid; c.scope := f[8];
     c.caps := f[9]::bigint; c.subject := nullif(f[10], '')::uuid; c.request := nullif(f[11], '')::uuid;
-    c.client := nullif(f[12], '')::uuid; c.session := nullif(f[13], '')::uuid;
+    c.client := nullif(f[12], '')::uuid; c.session := nullif(f[13], '')::uuid; c.part := f[14]::bigint;
     return c;
 end $$;
 
@@ -93,6 +96,83 @@ begin
     return null;
 end $$;
 
+-- ── Roles for a part of a tenant ──
+-- A role may be given for a location, for the patients of a team, or for one's own. What asks for caps knows nothing of that and
+-- refuses, so a function below the policies needs the permission throughout; the policies of staff ask these.
+-- The tenant, to whoever has the permission throughout or in part.
+create or replace function sec.home(cap bigint) returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if (c.caps | c.part) & cap = cap and c.scope = 'tenant' then return c.tenant; end if;
+    return null;
+end $$;
+create or replace function sec.whole(cap bigint) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin return coalesce(c.caps & cap = cap, false); end $$;
+create or replace function sec.me() returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (sec.claims()).actor; end $$;
+
+-- What a role allows somebody of that user type.
+create or replace function sec.caps_of(home uuid, given uuid, kind text) returns bigint language plpgsql stable parallel restricted as $$
+begin
+    return coalesce((select bit_or(kernel.bit(p.code)) from enamel.role_permissions rp join enamel.permissions p on p.id = rp.permission_id
+                      where rp.tenant_id = home and rp.role_id = given and rp.deleted_at is null), 0)
+         | coalesce((select kernel.bit('view_clinical') | kernel.bit('view_imaging') from enamel.roles o
+                      where o.tenant_id = home and o.id = given and o.code = 'CLINIC_STAFF' and kind = 'ASSISTANT'), 0);
+end $$;
+-- The parts for which the caller's roles give that permission, as they stand at this moment.
+create or replace function sec.parts(cap bigint, c sec.claims) returns table (kind text, location_id uuid, team_id uuid)
+language plpgsql stable parallel restricted as $$
+begin
+    if c.plane = 'staff' and c.part & cap = cap then return query
+        select g.resource_scope, g.location_id, g.team_id
+          from enamel.user_roles g
+          join enamel.user_tenants m on m.tenant_id = g.tenant_id and m.user_id = g.user_id and m.deleted_at is null
+         where g.user_id = c.actor and g.tenant_id = c.tenant and g.deleted_at is null and g.resource_scope <> 'ALL_LOCATIONS'
+           and (g.valid_from is null or g.valid_from <= now()) and (g.valid_until is null or g.valid_until > now())
+           and sec.caps_of(g.role_tenant_id, g.role_id, m.user_type) & cap = cap;
+    end if;
+end $$;
+create or replace function sec.my_places(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (select array_agg(p.location_id) from sec.parts(cap, sec.claims()) p where p.kind = 'LOCATION'); end $$;
+create or replace function sec.my_teams(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin return (select array_agg(p.team_id) from sec.parts(cap, sec.claims()) p where p.kind = 'TEAM'); end $$;
+-- The caller as a provider, and the providers of their teams.
+create or replace function sec.my_providers(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    return (select array_agg(distinct d.id) from enamel.providers d
+             where d.tenant_id = c.tenant and d.deleted_at is null and d.user_id in (
+                   select c.actor from sec.parts(cap, c) p where p.kind = 'SELF'
+                   union select m.user_id from sec.parts(cap, c) p join enamel.team_members m
+                      on m.tenant_id = c.tenant and m.team_id = p.team_id and m.deleted_at is null where p.kind = 'TEAM'));
+end $$;
+-- The patients of those places ('place'), of those providers ('people'), or of both ('any'): by the patient's own row, by an
+-- appointment or by a visit.
+create or replace function sec.my_patients(cap bigint, whose text) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    clinic uuid := sec.home(cap);
+    places uuid[] := case when whose <> 'people' then sec.my_places(cap) end;
+    providers uuid[] := case when whose <> 'place' then sec.my_providers(cap) end;
+begin
+    return (select array_agg(mine.patient_id) from (
+        select p.id as patient_id from enamel.patients p where p.tenant_id = clinic and p.primary_location_id = any (places)
+        union select p.id from enamel.patients p where p.tenant_id = clinic and p.primary_provider_id = any (providers)
+        union select a.patient_id from enamel.appointments a where a.tenant_id = clinic and a.location_id = any (places)
+        union select a.patient_id from enamel.appointments a where a.tenant_id = clinic and a.provider_id = any (providers)
+        union select a.patient_id from enamel.appointment_providers a where a.tenant_id = clinic and a.provider_id = any (providers)
+        union select e.patient_id from enamel.encounters e where e.tenant_id = clinic and e.location_id = any (places)
+        union select e.patient_id from enamel.encounters e where e.tenant_id = clinic and e.provider_id = any (providers)) mine
+     where mine.patient_id is not null);
+end $$;
+
 -- The (tenant, patient) pairs of a login: own charts by portal account, others' by a proxy that has the scope asked for, or
 -- one that stands for the permission. A launch may narrow to one.
 drop function if exists sec.charts(bigint, sec.claims);
@@ -108,8 +188,21 @@ begin
            and (p.valid_until is null or p.valid_until > now())
            and case when proxy is null then sec.proxy_caps(p.scopes) & cap = cap else proxy = any (p.scopes) end
            and (c.subject is null or p.patient_id = c.subject);
+    -- Whoever has opened a share: its one chart, with what it names, as long as share, link and visit last.
+    elsif c.scope = 'share' and c.caps & cap = cap then return query
+        select s.tenant_id, s.patient_id from enamel.share_visits v
+          join enamel.share_links l on l.tenant_id = v.tenant_id and l.id = v.link_id and l.revoked_at is null
+          join enamel.record_shares s on s.tenant_id = l.tenant_id and s.id = l.share_id
+         where v.tenant_id = c.tenant and v.id = c.session and v.expires_at > now() and s.id = c.subject
+           and s.revoked_at is null and s.valid_from <= now() and s.valid_until > now()
+           and (select coalesce(bit_or(kernel.bit(p)), 0) from unnest(s.permissions) p where p = any (kernel.permissions())) & cap = cap;
     end if;
 end $$;
+
+-- What is written about a patient's health. No mandate shows it: an auditor looks at who did what, not at whom it was done to.
+create or replace function kernel.clinical() returns bigint language sql immutable parallel safe as $$
+    select kernel.bit('view_clinical') | kernel.bit('view_treatment') | kernel.bit('view_imaging') | kernel.bit('view_referral')
+         | kernel.bit('view_messages') $$;
 
 -- The tenants a caller of many may read: a DSO's subtree, an auditor's mandates, a patient's clinics.
 create or replace function sec.tenants(cap bigint) returns uuid[] language plpgsql stable parallel restricted
@@ -125,9 +218,10 @@ begin
              where m.auditor_user_id = c.actor and m.revoked_at is null and now() >= m.valid_from and now() < m.valid_until
                -- A word that is no permission allows nothing; it must not fail, or one tenant's row would lock the auditor
                -- out of every other tenant.
+               and cap & kernel.clinical() = 0
                and (cap = 0 or exists (select from unnest(m.permissions) p
                                         where 1::bigint << (array_position(kernel.permissions(), p) - 1) = cap)));
-        when 'patient' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c, null) h);
+        when 'patient', 'share' then return (select array_agg(distinct h.tenant_id) from sec.charts(cap, c, null) h);
         else return null;
     end case;
 end $$;
@@ -147,9 +241,9 @@ begin return (select array_agg(uuid_send(h.tenant_id) || uuid_send(h.patient_id)
 -- Shared rows belong to the platform tenant and are read beside one's own.
 create or replace function sec.shared(cap bigint) returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare own uuid[] := sec.tenants(cap);
+declare own uuid[] := coalesce(sec.tenants(cap), array[sec.home(cap)]);
 begin
-    if own is null then return null; end if;
+    if own[1] is null then return null; end if;
     return own || '00000000-0000-7000-8000-000000000001'::uuid;
 end $$;
 
@@ -158,20 +252,21 @@ create or replace function sec.actor(cap bigint) returns uuid language plpgsql s
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
 begin
-    if c.caps & cap = cap then return c.actor; end if;
+    if (c.caps | c.part) & cap = cap then return c.actor; end if;
     return null;
 end $$;
 
--- The people of the tenants a caller covers. A patient covers a chart and not its clinic's people.
+-- The people of the tenants a caller covers. A patient covers a chart and not its clinic's people; the logins of patients and
+-- of those who act for them are shown to those who see patients.
 create or replace function sec.members(cap bigint) returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare own uuid[] := sec.tenants(cap); c sec.claims := sec.claims();
+declare own uuid[] := coalesce(sec.tenants(cap), array[sec.home(cap)]); c sec.claims := sec.claims(); sees_patients boolean := sec.known(kernel.bit('view_patient'));
 begin
     if c.scope not in ('tenant', 'subtree', 'audit') then return null; end if;
     return (select array_agg(distinct m.user_id) from (
         select t.user_id from enamel.user_tenants t where t.tenant_id = any (own) and t.deleted_at is null
-        union select a.user_id from enamel.patient_portal_accounts a where a.tenant_id = any (own)
-        union select p.user_id from enamel.patient_proxies p where p.tenant_id = any (own)
+        union select a.user_id from enamel.patient_portal_accounts a where a.tenant_id = any (own) and sees_patients
+        union select p.user_id from enamel.patient_proxies p where p.tenant_id = any (own) and sees_patients
         union select k.service_user_id from enamel.api_clients k where k.tenant_id = any (own)) m);
 end $$;
 
@@ -179,7 +274,7 @@ end $$;
 create or replace function sec.known(cap bigint) returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
-begin return coalesce(c.caps & cap = cap, false); end $$;
+begin return coalesce((c.caps | c.part) & cap = cap, false); end $$;
 create or replace function sec.everything() returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims();
@@ -200,7 +295,7 @@ begin
         new.created_at := old.created_at; new.created_by := old.created_by; new.version := old.version + 1;
         if tg_argv[0] = 'soft' then
             if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null
-               and c.plane = 'staff' and c.caps & kernel.bit('delete_data') = 0 then
+               and c.plane = 'staff' and (c.caps | c.part) & kernel.bit('delete_data') = 0 then
                 raise exception 'retiring a row needs delete_data' using errcode = '42501';
             end if;
             if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null then
@@ -294,12 +389,16 @@ begin raise exception '% is append-only', tg_table_name using errcode = '55000';
 
 -- ── What may not change any more ────────────────────────────────────────────────────────────────────────────────
 -- kernel.freeze('clinical_notes', $$old.status = 'SIGNED'$$, 'Write an amendment.', '{status,amended_at}'): while the
--- condition holds, only the columns of the list change; the refusal says what to do instead.
+-- condition holds, only the columns of the list change; the refusal says what to do instead. Generated columns follow: before
+-- a row is stored they have no value yet, which is no change.
+create or replace function kernel.generated(rel text) returns text[] language sql stable as $$
+    select coalesce(array_agg(attname::text order by attnum), '{}') from pg_attribute
+     where attrelid = ('enamel.' || rel)::regclass and attgenerated <> '' and not attisdropped $$;
 create or replace function kernel.freeze(rel text, condition text, instead text, but text[] default '{}') returns void
 language plpgsql as $$
 begin
     execute format('create or replace trigger frozen before update on enamel.%I for each row when (%s)
-                    execute function kernel.refuse_frozen(%L, %L)', rel, condition, instead, but);
+                    execute function kernel.refuse_frozen(%L, %L)', rel, condition, instead, but || kernel.generated(rel));
 end $$;
 create or replace function kernel.refuse_frozen() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare but text[] := tg_argv[1]::text[] || array['version', 'updated_at', 'updated_by'];
@@ -318,7 +417,7 @@ create or replace function kernel.freeze_with(rel text, whole_column text, whole
 begin
     execute format('create or replace trigger frozen_with before insert or update on enamel.%I for each row
                     execute function kernel.refuse_frozen_part(%L, %L, %L, %L, %L)',
-                   rel, whole_column, whole, condition, instead, but);
+                   rel, whole_column, whole, condition, instead, but || kernel.generated(rel));
 end $$;
 create or replace function kernel.refuse_frozen_part() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare but text[] := tg_argv[4]::text[] || array['version', 'updated_at', 'updated_by']; frozen boolean;
@@ -433,16 +532,9 @@ set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception '%', sentence using errcode = 'EN' || status, constraint = rule, column = field, hint = sentence;
 end $$;
-grant execute on function kernel.refuse(int, text, text, text) to enamel_sec;
--- A rule refuses: rule is `<field>_check` (422 on that field) or `<column>_move` (409); why is told to the caller, so it is
--- a constant of the policies.
-create or replace function kernel.refuse(rel text, rule text, why text) returns void language plpgsql
-set search_path = pg_catalog, pg_temp as $$
-begin
-    raise exception '% refuses', rel using errcode = '23514', table = rel, constraint = rel || '_' || rule, hint = why;
-end $$;
-grant execute on function kernel.refuse(text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
+grant execute on function kernel.refuse(int, text, text, text) to enamel_staff, enamel_patient, enamel_jobs, enamel_auth,
     enamel_platform, enamel_sec;
+drop function if exists kernel.refuse(text, text, text);
 
 -- kernel.same_patient('vital_signs', 'encounter_id', 'encounters'): a row that points to a visit, a note or an exam is about
 -- the same patient. Judged after the policies; what the caller cannot see fits nobody.
@@ -521,13 +613,14 @@ grant select on kernel.reach to enamel_sec;
 --   create (insert only) or a list of columns (update only).
 -- home: tenant (tenant_id), shared (own and the platform tenant's rows), root (tenants), members (users), login (rows of
 --   a login without a tenant), catalogue (everybody reads).
+-- staff_rows: what more is asked of a row on the planes of staff, groups and auditors, for reading and changing alike.
 -- proxy: 'read/write', the words of patient_proxies.scopes that somebody acting for a patient needs; a word of 'any' reads
 --   with whatever scope stands for the permission. A patient's own login needs none of them, and the permission `write` only
 --   so that an application's narrower token stays narrower. What patients may change of a chart cannot leave it unsaid.
-drop function if exists kernel.protect(text, text, text, text, text, text, text, text[], text[], text);
+drop function if exists kernel.protect(text, text, text, text, text, text, text, text[], text[], text, text);
 create or replace function kernel.protect(rel text, planes text, home text default 'tenant', read text default 'self',
     write text default 'self', patient text default null, rows text default null,
-    staff_only text[] default '{}', secret text[] default '{}', sec text default '', proxy text default 'any/')
+    staff_only text[] default '{}', secret text[] default '{}', sec text default '', proxy text default 'any/', staff_rows text default null)
 returns void language plpgsql as $$
 declare
     proxy_reads text := nullif(split_part(proxy, '/', 1), 'any'); proxy_writes text := nullif(split_part(proxy, '/', 2), '');
@@ -545,8 +638,10 @@ begin
     foreach item in array regexp_split_to_array(planes, '\s+') loop
         plane := split_part(item, '=', 1); can_read := split_part(split_part(item, '=', 2), '/', 1);
         can_write := split_part(item, '/', 2); role := 'enamel_' || plane;
-        -- What is published to linked patients, and who looked at their chart, needs no permission of theirs.
-        r := case when plane in ('auth', 'jobs', 'platform') or plane in ('patient', 'share') and (can_read = 'linked' or read = 'view_audit')
+        -- What is published to linked patients, what any member of staff may read, and who looked at their chart, needs no
+        -- permission of theirs: whose it is decides.
+        r := case when plane in ('auth', 'jobs', 'platform')
+                    or plane in ('patient', 'share') and (can_read = 'linked' or read in ('view_tenant', 'view_audit'))
                   then 0 else kernel.bit(read) end;
         if plane = 'patient' and can_write <> 'none' and home = 'tenant' and patient not in ('user_id', 'caller_id')
            and proxy_writes is null then
@@ -560,6 +655,14 @@ begin
         change := kernel.policy_form(case home when 'shared' then 'tenant' else home end, plane,
             case when plane = 'patient' and can_read = 'linked' and patient is not null then 'own' else can_read end,
             w, patient, null, proxy_writes);
+        if plane = 'staff' and home = 'tenant' and can_read = 'all' then
+            see := kernel.staff_form(rel, patient, read, r, false); change := kernel.staff_form(rel, patient, write, w, true);
+        elsif plane = 'staff' and home = 'members' then
+            change := change || format(' and (select sec.whole(%s))', w);
+        end if;
+        if staff_rows is not null and plane in ('staff', 'group', 'audit') then
+            see := see || ' and ' || staff_rows; change := change || ' and ' || staff_rows;
+        end if;
         if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
             insert into kernel.reach values (rel, plane, r, secret);
         end if;
@@ -626,6 +729,46 @@ begin
         execute format('grant insert on %s to enamel_sealer', t);
     end if;
 end $$;
+
+-- Rows of a tenant as its staff see and change them. Whoever has the permission throughout sees them all. With it for a part of
+-- the tenant, a row about a patient is theirs by its place, its provider, its author, whom it is assigned to, or its patient;
+-- where every row has a place (a provider), that decides and not where else the patient goes. What is about no patient is
+-- read by all, as an appointment book needs it, and changed at one's own place; what is left asks for the permission throughout.
+create or replace function kernel.staff_form(rel text, patient text, permission text, cap bigint, changes boolean) returns text
+language plpgsql stable as $$
+declare ways text[] := '{}'; chart text; placed boolean := false; provided boolean := false; phi boolean; col record;
+begin
+    for col in select a.attname::text as name, a.attnotnull as always from pg_attribute a
+                where a.attrelid = ('enamel.' || rel)::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum loop
+        case
+            when col.name in ('location_id', 'primary_location_id') then
+                ways := ways || format('%I = any ((select sec.my_places(%s))::uuid[])', col.name, cap); placed := placed or col.always;
+            when col.name in ('provider_id', 'primary_provider_id') then
+                ways := ways || format('%I = any ((select sec.my_providers(%s))::uuid[])', col.name, cap); provided := provided or col.always;
+            when col.name in ('author_id', 'assigned_user_id') then ways := ways || format('%I = (select sec.me())', col.name);
+            when col.name in ('team_id', 'assigned_team_id') then
+                ways := ways || format('%I = any ((select sec.my_teams(%s))::uuid[])', col.name, cap);
+            when col.name = patient and patient not in ('user_id', 'caller_id') or col.name = 'patient_id' then chart := col.name;
+            else null;
+        end case;
+    end loop;
+    if chart is not null and not (placed and provided) then
+        ways := ways || format('%I = any ((select sec.my_patients(%s, %L))::uuid[])', chart, cap,
+                               case when placed then 'people' when provided then 'place' else 'any' end);
+    end if;
+    phi := coalesce(obj_description(('enamel.' || rel)::regclass, 'pg_class') like '%Sensitivity: phi%', false);
+    return case
+        when chart is not null and cap <> 0 or changes and permission in ('manage_tenant', 'edit_schedule') and cardinality(ways) > 0
+            then format('tenant_id = (select sec.home(%1$s)) and ((select sec.whole(%1$s)) or %2$s)', cap, array_to_string(ways, ' or '))
+        when not changes and not phi and permission in ('view_tenant', 'view_schedule', 'view_clinical', 'view_treatment',
+                                                        'view_imaging', 'view_referral', 'view_messages')
+            then format('tenant_id = (select sec.home(%s))', cap)
+        else format('tenant_id = (select sec.tenant(%s))', cap) end;
+end $$;
+
+-- For staff_rows: a row about a patient asks for that permission beside the table's own.
+create or replace function kernel.about_a_patient(permission text) returns text language sql stable as $$
+    select format('(patient_id is null or (select sec.known(%s)))', kernel.bit(permission)) $$;
 
 -- AND-only, one expression per role and command; every call is an InitPlan.
 drop function if exists kernel.policy_form(text, text, text, bigint, text, text);

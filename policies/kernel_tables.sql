@@ -1,4 +1,9 @@
 -- Who may see and change what in kernel tables; planes and permissions as the model lists them.
+-- Tables whose rows the caller may not read: what the change log says of them is not shown either.
+create or replace function sec.untold() returns text[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); may bigint := case c.plane when 'audit' then c.caps & ~kernel.clinical() else c.caps end;
+begin return coalesce((select array_agg(k.rel) from kernel.reach k where k.plane = 'staff' and k.bit & may <> k.bit), '{}'); end $$;
 -- Written by the change trigger alone; no plane can plant or hide an event.
 select kernel.protect('outbox_events', 'jobs=all/all', sec => 'rw');
 select kernel.protect('idempotency_keys', 'staff=own/own patient=own/own auth=all/all jobs=all/all platform=all/all',
@@ -7,12 +12,14 @@ select kernel.protect('jobs',
     'staff=all/status,run_after,lease_until,attempts,error_details,finished_at jobs=all/all platform=all/all',
     read => 'view_tenant', write => 'manage_tenant', secret => '{params,cursor}');
 select kernel.protect('encryption_keys', 'staff=all/none auth=all/none jobs=all/all platform=all/none',
-    patient => 'patient_id', secret => '{wrapped_key}');
+    patient => 'patient_id', secret => '{wrapped_key}', staff_rows => kernel.about_a_patient('view_patient'));
 select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/none jobs=all/all',
-    read => 'view_audit', write => 'view_audit', patient => 'patient_id', sec => 'rw');
+    read => 'view_audit', write => 'view_audit', patient => 'patient_id', sec => 'rw',
+    staff_rows => 'table_name <> all ((select sec.untold())::text[])');
 -- What a FHIR client sent beyond our columns, sealed with the tenant's key; read beside the record it belongs to.
 select kernel.protect('fhir_extras',
-    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id');
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id',
+    staff_rows => kernel.about_a_patient('view_patient'));
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back, spent refresh tokens and the sessions
 -- nothing refers to any more. Validity is always judged by time as well; this only keeps tables small. Rows removed.
@@ -27,6 +34,7 @@ begin
        and not exists (select from enamel.refresh_tokens o where o.replaced_by_id = r.id);
     get diagnostics n = row_count; swept := swept + n;
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.share_visits where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     perform sec.lapse();
     return swept;
 end $$;

@@ -1,7 +1,10 @@
 -- Who may see and change what in messaging; planes and permissions as the model lists them.
 select kernel.protect('notifications',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_tenant',
-    write => 'view_tenant', patient => 'patient_id', sec => 'rw');
+    write => 'view_tenant', patient => 'user_id', sec => 'rw',
+    -- To one person, or to all of a tenant or role; patients are told as persons, and no longer than the chart is theirs.
+    staff_rows => '(user_id is null or user_id = (select sec.actor(0))) and ' || kernel.about_a_patient('view_patient'),
+    rows => '(patient_id is null or (uuid_send(tenant_id) || uuid_send(patient_id)) = any ((select sec.pairs(0))::bytea[]))');
 select kernel.protect('notification_reads', 'staff=own/own patient=own/own jobs=all/all', patient => 'user_id', sec => 'rw');
 select kernel.protect('notification_deliveries', 'staff=all/none group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'view_tenant');

@@ -1,6 +1,7 @@
 -- Who may see and change what in workflow; planes and permissions as the model lists them.
 select kernel.protect('tasks', 'staff=all/all group=all/none patient=own/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'view_tenant', patient => 'patient_id', rows => 'visible_to_patient', sec => 'rw');
+    read => 'view_tenant', write => 'view_tenant', patient => 'patient_id', rows => 'visible_to_patient', sec => 'rw',
+    proxy => 'messages/', staff_rows => kernel.about_a_patient('view_patient'));
 select kernel.protect('custom_field_definitions', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_workflow', sec => 'r');
 select kernel.protect('custom_field_values', 'staff=all/all group=all/none audit=all/none jobs=all/all',
@@ -8,7 +9,8 @@ select kernel.protect('custom_field_values', 'staff=all/all group=all/none audit
 select kernel.protect('workflows', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all',
     home => 'shared', read => 'view_tenant', write => 'manage_workflow', sec => 'r');
 select kernel.protect('workflow_instances', 'staff=all/all group=all/none audit=all/none jobs=all/all',
-    read => 'view_tenant', write => 'manage_workflow', patient => 'patient_id', sec => 'rw');
+    read => 'view_tenant', write => 'manage_workflow', patient => 'patient_id', sec => 'rw',
+    staff_rows => kernel.about_a_patient('view_patient'));
 select kernel.protect('workflow_transitions', 'staff=all/none group=all/none audit=all/none jobs=all/create',
     read => 'view_tenant', write => 'view_tenant', sec => 'rw');
 

@@ -38,7 +38,7 @@ create index audit_events_occurred_at_id_idx on audit_events (tenant_id, occurre
 create index audit_events_exports_idx on audit_events (tenant_id, occurred_at) where event_type = 'EXPORT_STARTED';
 create index audit_events_resource_id_idx on audit_events (tenant_id, resource_id);
 create index audit_events_request_id_idx on audit_events (tenant_id, request_id);
-create index audit_events_break_glass_id_idx on audit_events (tenant_id, break_glass_id);
+create index audit_events_break_glass_id_idx on audit_events (tenant_id, break_glass_id) where break_glass_id is not null;
 comment on table audit_events is 'Immutable log of security-relevant actions, without patient data. Sensitivity: pii.';
 comment on column audit_events.user_id is 'null for the system';
 comment on column audit_events.resource_type is 'for example PATIENT, IMAGE_STUDY';

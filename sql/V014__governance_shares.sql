@@ -159,3 +159,48 @@ create index document_grants_updated_at_id_idx on document_grants (tenant_id, up
 comment on table document_grants is 'Permission for another clinic to have a patient''s document, made when a booking is confirmed. Sensitivity: phi.';
 comment on column document_grants.booking_id is 'booking in the clinic''s tenant';
 select kernel.record('document_grants');
+
+-- A key to a share, for whoever holds it
+create table share_links (
+    tenant_id uuid not null references tenants (id),
+    id uuid not null,
+    share_id uuid not null,
+    token_hash bytea not null,
+    asks_birth_date boolean not null default true,
+    uses_max integer not null default 1 check (uses_max between 1 and 100),
+    uses integer not null default 0,
+    failures integer not null default 0,
+    last_used_at timestamptz,
+    revoked_at timestamptz,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    updated_at timestamptz not null default now(),
+    updated_by uuid,
+    version bigint not null default 1,
+    primary key (tenant_id, id),
+    foreign key (tenant_id, share_id) references record_shares (tenant_id, id)
+);
+create index share_links_token_hash_idx on share_links (token_hash);
+create index share_links_share_id_idx on share_links (tenant_id, share_id);
+comment on table share_links is 'A key to a share, for whoever holds it. Sensitivity: secret.';
+comment on column share_links.token_hash is 'SHA-256; the token is shown once; sensitivity: secret';
+comment on column share_links.failures is 'wrong birth dates; five close the link';
+select kernel.record('share_links');
+
+-- What a link has opened, until it closes
+create table share_visits (
+    tenant_id uuid not null references tenants (id),
+    id uuid not null,
+    link_id uuid not null,
+    token_hash bytea not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    primary key (tenant_id, id),
+    foreign key (tenant_id, link_id) references share_links (tenant_id, id)
+);
+create index share_visits_token_hash_idx on share_visits (token_hash);
+create index share_visits_link_id_idx on share_visits (tenant_id, link_id);
+comment on table share_visits is 'What a link has opened, until it closes. Sensitivity: secret.';
+comment on column share_visits.token_hash is 'SHA-256; sensitivity: secret';
+select kernel.record('share_visits');

@@ -74,7 +74,7 @@ async fn review(scope: &mut Scope, call: &Call) -> Result<Answer> {
         let mut told = audit_store::of(scope.context(), "AI_OVERRIDE", Action::Execute, Outcome::Success, scope.now());
         (told.resource_type, told.resource_id, told.patient_id) =
             (Some(AI_PREDICTION.schema.into()), Some(prediction.id), prediction.patient);
-        told.metadata = Metadata::new().text("review_action", action.to_owned());
+        told.metadata = Metadata::new().text("review_action", action);
         scope.audit(told);
     }
     Ok(Answer::Record(event))

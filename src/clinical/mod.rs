@@ -4,6 +4,7 @@ pub mod clinical_note_amendment;
 pub mod encounter;
 pub mod encounter_diagnosis;
 mod html;
+mod medical_history;
 pub mod medical_record;
 pub mod medical_record_file;
 mod note_signature;
@@ -15,6 +16,7 @@ mod record_signature;
 mod render_template;
 mod search_notes;
 pub mod template;
+mod timeline;
 mod visit;
 pub mod vital_sign;
 
@@ -49,4 +51,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &record_signature::SIGN,
     &record_signature::MARK_IN_ERROR,
     &render_template::RENDER,
+    &medical_history::MEDICAL_HISTORY,
+    &timeline::TIMELINE,
 ];

@@ -14,7 +14,7 @@ pub static LEGAL_HOLD: Table = Table {
     soft_delete: false,
     stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update],
-    read: Permission::ViewTenant,
+    read: Permission::ViewPatient,
     write: Permission::ManageGovernance,
     group: true,
     patient: None,

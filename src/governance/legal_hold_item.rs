@@ -14,7 +14,7 @@ pub static LEGAL_HOLD_ITEM: Table = Table {
     soft_delete: true,
     stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Delete],
-    read: Permission::ViewTenant,
+    read: Permission::ViewPatient,
     write: Permission::ManageGovernance,
     group: true,
     patient: Some("patient_id"),

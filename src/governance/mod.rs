@@ -32,6 +32,7 @@ pub mod retention_item;
 pub mod retention_run;
 mod rights;
 pub mod sealer;
+mod sharing;
 mod stopping;
 pub mod unfinished;
 mod views;
@@ -72,6 +73,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &consenting::REVOKE,
     &consenting::RENEW,
     &stopping::REVOKE_SHARE,
+    &sharing::MAKE_LINK,
+    &sharing::END_LINKS,
+    &sharing::OPEN_LINK,
     &stopping::RELEASE_HOLD,
     &rights::VERIFY,
     &rights::START,

@@ -29,12 +29,15 @@ pub static PHI_ACCESS_LOG: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().read_only(),
         Field::uuid("user_id").read_only().doc("null for the system"),
-        Field::text("user_name").computed("sec.viewer_name(r.tenant_id, r.id)").pii().doc("a patient may know who it was"),
+        Field::text("user_name").computed("sec.viewer(r.tenant_id, r.id, 'name')").pii().doc("a patient may know who it was"),
+        Field::text("role").computed("sec.viewer(r.tenant_id, r.id, 'role')").doc("the strongest role the login has in the tenant today"),
+        Field::uuid("on_behalf_of").computed("sec.viewer(r.tenant_id, r.id, 'behalf')::uuid").doc("the patient for whom a proxy looked"),
         Field::text("resource_type").read_only(),
         Field::uuid("resource_id").read_only(),
         Field::text("action").required().read_only(),
         Field::text("purpose_of_use").read_only(),
         Field::instant("occurred_at").required().read_only(),
+        Field::text("break_glass_reason").length(4000).computed("sec.viewer(r.tenant_id, r.id, 'emergency')").phi(),
     ],
     machines: &[],
 };

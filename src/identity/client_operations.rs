@@ -11,10 +11,11 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use crate::kernel::table::{Draft, Field, Record, Table, Value, record, store};
 use crate::sql;
 use chrono::TimeDelta;
 use serde_json::{Map, Value as Json, json};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 /// How long the old secret works beside the new one when nothing else is said.
@@ -23,7 +24,6 @@ const OVERLAP_HOURS_MAX: i64 = 24 * 7;
 const LIST_MAX: usize = 50;
 
 sql! {
-    SERVICE_USER_ADD(UUID, TEXT, TEXT) = "insert into users (id, email, full_name, kind, status) values ($1, $2, $3, 'SERVICE', 'ACTIVE')";
     /// $1 client, $2 now.
     CLIENT_SESSIONS_END(UUID, TIMESTAMPTZ) = "
         with ended as (update sessions set revoked_at = $2, revoke_reason = 'ADMIN' where api_client_id = $1 and revoked_at is null returning id)
@@ -77,7 +77,7 @@ pub static REGISTER: Operation = step(
     ],
     Gives::Made("ApiClientSecret", SECRET, &API_CLIENT),
     STAFF,
-    Run::Apart(|call| Box::pin(register(call))),
+    Run::Inside(|scope, call| Box::pin(register(scope, call))),
 );
 pub static ROTATE: Operation = step(
     "rotateApiClientSecret",
@@ -86,7 +86,7 @@ pub static ROTATE: Operation = step(
     &[Field::int("overlap_hours").at_least(0).at_most(OVERLAP_HOURS_MAX)],
     Gives::Object("ApiClientSecret", SECRET),
     STAFF,
-    Run::Apart(|call| Box::pin(rotate(call))),
+    Run::Inside(|scope, call| Box::pin(rotate(scope, call))),
 );
 pub static SET_SCOPES: Operation = step(
     "setApiClientScopes",
@@ -116,10 +116,10 @@ pub static ENABLE: Operation = step(
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &API_CLIENT, vec![]))),
 );
 
-async fn register(call: Call) -> Result<Answer> {
-    let (caller, tenant) = (&call.caller, call.caller.tenant()?);
+async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
+    let caller = &call.caller;
     let kind = call.text("client_type").unwrap_or("BACKEND");
-    let (scopes, redirects, ranges) = (words(&call, "scopes")?, words(&call, "redirect_uris")?, words(&call, "allowed_ip_ranges")?);
+    let (scopes, redirects, ranges) = (words(call, "scopes")?, words(call, "redirect_uris")?, words(call, "allowed_ip_ranges")?);
     check_scopes(caller, kind, &scopes)?;
     check_redirects(kind, &redirects)?;
     if ranges.iter().any(|range| range.parse::<crate::kernel::config::Network>().is_err()) {
@@ -128,10 +128,7 @@ async fn register(call: Call) -> Result<Answer> {
     let grants: &[&str] = if kind == "BACKEND" { &["client_credentials"] } else { &["authorization_code", "refresh_token"] };
     let client_id = hex(Uuid::new_v4().as_bytes());
     let secret = if kind == "PUBLIC" { None } else { Some(Token::new(Kind::ClientSecret)?) };
-    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
-    let service = scope.new_id();
     let name = call.text("name").unwrap_or_default();
-    scope.exec(&SERVICE_USER_ADD, &[&service, &format!("{client_id}@clients.invalid"), &name]).await?;
     let mut draft = Draft::default()
         .set(&API_CLIENT, "client_id", Value::Text(client_id.clone()))?
         .set(&API_CLIENT, "name", Value::Text(name.to_owned()))?
@@ -144,17 +141,15 @@ async fn register(call: Call) -> Result<Answer> {
         .set(&API_CLIENT, "scopes", Value::Texts(scopes))?
         .set(&API_CLIENT, "redirect_uris", Value::Texts(redirects))?
         .set(&API_CLIENT, "allowed_ip_ranges", Value::Texts(ranges))?
-        .set(&API_CLIENT, "grant_types", Value::Texts(grants.iter().map(|word| (*word).to_owned()).collect()))?
-        .set(&API_CLIENT, "service_user_id", Value::Uuid(service))?;
+        .set(&API_CLIENT, "grant_types", Value::Texts(grants.iter().map(|word| (*word).to_owned()).collect()))?;
     if let Some(limit) = call.value("rate_limit_per_minute") {
         draft = draft.set(&API_CLIENT, "rate_limit_per_minute", limit.clone())?;
     }
-    let record = store::insert(&mut scope, &API_CLIENT, &draft, &caller.kernel.keys).await?;
-    scope.commit().await?;
+    let record = store::insert(scope, &API_CLIENT, &draft, &caller.kernel.keys).await?;
     Ok(Answer::Made(record.id, told(&record, secret.as_ref())))
 }
 
-/// Where the service user and the client are made together. The caller's right to it was checked by the contract.
+/// Where sessions end together with the change of their client. The caller's right to it was checked by the contract.
 fn clerk(caller: &Caller, tenant: Uuid) -> Context {
     Context { plane: Plane::Jobs, ..grant::behind(&caller.context, Some(tenant)) }
 }
@@ -222,9 +217,11 @@ async fn held(call: &Call) -> Result<(Scope, Record)> {
     Ok((scope, record))
 }
 
-async fn rotate(call: Call) -> Result<Answer> {
+/// The key of the request is kept in the same transaction: a rotation that was asked for again after a crash is not a second
+/// one, which would forget the secret that is in use.
+async fn rotate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
-    let (mut scope, was) = held(&call).await?;
+    let was = store::lock(scope, &API_CLIENT, call.id()?, call.version, keys).await?;
     if was.text("client_type") == Some("PUBLIC") || was.text("status") != Some("ACTIVE") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Only an active program with a secret can get a new one."));
     }
@@ -232,20 +229,15 @@ async fn rotate(call: Call) -> Result<Answer> {
         Some(Value::Int(hours)) => i64::from(*hours),
         _ => OVERLAP_HOURS,
     };
-    let old = scope.one(&SECRET_OF, &[&was.id]).await?.try_get::<_, Option<Vec<u8>>>(0)?;
     let secret = Token::new(Kind::ClientSecret)?;
-    let draft = Draft::default()
-        .set(&API_CLIENT, "client_secret_hash", Value::Bytes(secret.hash().as_bytes().to_vec()))?
-        .set(&API_CLIENT, "previous_secret_hash", old.map_or(Value::Null, Value::Bytes))?
-        .set(&API_CLIENT, "previous_secret_expires_at", Value::Instant(scope.now() + TimeDelta::hours(hours)))?;
-    let record = store::update(&mut scope, &was, &draft, "rotate-secret", keys).await?;
-    scope.commit().await?;
-    Ok(Answer::Object(told(&record, Some(&secret))))
-}
-
-sql! {
-    /// $1 client.
-    SECRET_OF(UUID) = "select client_secret_hash from api_clients where id = $1 and tenant_id = (select sec.tenant(0))";
+    let until = scope.now() + TimeDelta::hours(hours);
+    let plane = scope.context().plane;
+    let sql = format!("select {} from sec.rotate_secret($1, $2, $3) r", record::columns(&API_CLIENT, plane));
+    let hash = secret.hash();
+    let rows = scope.rows_once(&sql, &[(&was.id, Type::UUID), (&hash.as_bytes(), Type::BYTEA), (&until, Type::TIMESTAMPTZ)]).await?;
+    let now = store::one(&API_CLIENT, plane, &rows, keys).await?;
+    scope.did(Action::Execute, &now);
+    Ok(Answer::Object(told(&now, Some(&secret))))
 }
 
 async fn set_scopes(call: Call) -> Result<Answer> {

@@ -2,11 +2,11 @@
 //! what a provider says opens its own tenant alone.
 
 use super::browser::{self, Cookie};
-use super::grant;
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
 use super::service::Service;
 use super::sign_in_pages::{self, Flow, ROOT};
+use super::{grant, role};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Outcome};
 use crate::kernel::audit_store;
@@ -191,7 +191,7 @@ async fn newcomer(scope: &mut crate::kernel::db::Scope, held: &Registered, claim
     let email = claims.email.as_deref().filter(|_| claims.email_verified).ok_or_else(wrong)?;
     let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).ok_or_else(wrong)?;
     let role = held.mapping.get("default").and_then(Json::as_str).unwrap_or_default();
-    let (role, kind) = MAPPED.iter().find(|(code, _)| *code == role).ok_or_else(wrong)?;
+    let (role, kind) = MAPPED.iter().find(|(code, _)| *code == role::code_of(role)).ok_or_else(wrong)?;
     if !held.domains.iter().any(|known| known.to_lowercase() == domain) || scope.optional(&TAKEN, &[&email]).await?.is_some() {
         return Err(wrong());
     }

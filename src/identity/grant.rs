@@ -81,7 +81,7 @@ pub struct Issued {
 
 /// The context in which identity works for a caller: who they are stays, what they may see is not asked.
 pub fn behind(context: &Context, tenant: Option<Uuid>) -> Context {
-    Context { plane: Plane::Auth, caps: Caps::NONE, subject: None, tenant, ..context.clone() }
+    Context { plane: Plane::Auth, caps: Caps::NONE, part: Caps::NONE, subject: None, tenant, ..context.clone() }
 }
 
 /// The same for somebody who has just proved who they are: what is written down is written as theirs.

@@ -3,7 +3,7 @@
 use super::service::Service;
 use super::token::{Kind, Token};
 use crate::kernel::config::Network;
-use crate::kernel::context::{Caps, Context, Origin, PLATFORM_TENANT, Plane};
+use crate::kernel::context::{Caps, Context, Origin, PLATFORM_TENANT, Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::sql;
@@ -24,6 +24,8 @@ const ACTIVITY_EVERY: TimeDelta = TimeDelta::seconds(60);
 sql! {
     /// $1 hash.
     RESOLVE(BYTEA) = "select * from sec.resolve_token($1)";
+    /// $1 hash.
+    VISIT(BYTEA) = "select tenant_id, visit_id, share_id, permissions from sec.resolve_visit($1)";
     /// $1 session, $2 now.
     TOUCH(UUID, TIMESTAMPTZ) = "
         update sessions set last_activity_at = $2 where id = $1 and last_activity_at < $2 - interval '55 seconds'";
@@ -31,6 +33,9 @@ sql! {
 
 /// The caller behind a bearer token. UNAUTHENTICATED, whatever the reason.
 pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+    if let Some(visit) = Token::parse(Kind::Share, token) {
+        return visitor(kernel, &visit, request, origin).await;
+    }
     let token = Token::parse(Kind::Access, token).ok_or_else(refused)?;
     let bearer = bearer(kernel, &token).await?.ok_or_else(refused)?;
     if bearer.expires <= Utc::now() || !bearer.admits(&origin) {
@@ -39,6 +44,20 @@ pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: A
     let mut context = bearer.context.clone();
     (context.request, context.origin) = (request, Some(origin));
     Ok(Caller { kernel: kernel.clone(), context, reads_subtree: bearer.reads_subtree, scopes: bearer.scopes.clone() })
+}
+
+/// Whoever has opened a share: nobody by name, and asked anew at each request, so that what is revoked ends at once.
+async fn visitor(kernel: &Arc<Kernel>, visit: &Token, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+    let scope = kernel.door.open(&Context::system(Plane::Auth, None)).await?;
+    let answers = scope.once(&[((&VISIT).into(), vec![&visit.hash().as_bytes()])]).await?;
+    let row = answers.iter().flatten().next().ok_or_else(refused)?;
+    let permissions: Vec<String> = row.try_get("permissions")?;
+    let mut context = Context::system(Plane::Share, Some(row.try_get("tenant_id")?));
+    context.session = Some(row.try_get("visit_id")?);
+    context.subject = Some(row.try_get("share_id")?);
+    context.caps = Caps::of(&permissions.iter().filter_map(|word| Permission::parse(word)).collect::<Vec<_>>());
+    (context.request, context.origin) = (request, Some(origin));
+    Ok(Caller { kernel: kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) })
 }
 
 fn refused() -> Error {
@@ -112,7 +131,11 @@ impl Bearer {
         context.session = Some(row.try_get("session_id")?);
         context.client = client;
         context.break_glass = row.try_get("break_glass_id")?;
-        context.caps = caps.and(Caps(row.try_get("scope_caps")?));
+        let scopes = Caps(row.try_get("scope_caps")?);
+        context.caps = caps.and(scopes);
+        if plane == Plane::Staff {
+            context.part = Caps(row.try_get("part")?).and(scopes);
+        }
         if plane == Plane::Patient {
             context.subject = row.try_get("patient_id")?;
         }

@@ -29,3 +29,22 @@ pub static ROLE: Table = Table {
     ],
     machines: &[],
 };
+
+/// Roles under the words of the requirement texts (C-R).
+const WORDS: &[(&str, &str)] = &[
+    ("super_admin", "PLATFORM_ADMIN"),
+    ("Admin", "TENANT_ADMIN"),
+    ("admin", "TENANT_ADMIN"),
+    ("ADMIN", "TENANT_ADMIN"),
+    ("Specialist", "CLINICIAN"),
+    ("provider", "CLINICIAN"),
+    ("staff", "CLINIC_STAFF"),
+    ("STAFF", "CLINIC_STAFF"),
+    ("Patient", "PATIENT"),
+    ("FamilyMember", "PATIENT_PROXY"),
+];
+
+/// The code behind a role's word; a code is its own.
+pub fn code_of(word: &str) -> &str {
+    WORDS.iter().find(|(known, _)| *known == word).map_or(word, |(_, code)| code)
+}

@@ -15,7 +15,7 @@ pub struct Service {
     pub passwords: Passwords,
     pub openid: RelyingParty,
     pub(super) tokens: KnownTokens,
-    pub(super) throttle: Throttle,
+    pub throttle: Throttle,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.

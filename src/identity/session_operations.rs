@@ -261,7 +261,7 @@ async fn me(call: Call) -> Result<Answer> {
             "preferred_locale": person.try_get::<_, &str>("preferred_locale")?, "kind": person.try_get::<_, &str>("kind")?,
             "mfa_enabled": person.try_get::<_, bool>("mfa_enabled")?,
         },
-        "tenant_id": tenant, "plane": context.plane.word(), "tenants": tenants, "invitations": invitations, "roles": roles, "permissions": context.caps.words(),
+        "tenant_id": tenant, "plane": context.plane.word(), "tenants": tenants, "invitations": invitations, "roles": roles, "permissions": context.caps.or(context.part).words(),
         "scopes": call.caller.scopes.as_ref(), "session_id": context.session, "api_client_id": context.client,
     }))))
 }

@@ -26,10 +26,14 @@ pub enum Kind {
     ClientSecret,
     Code,
     Session,
+    /// A key to somebody's share of a record.
+    ShareLink,
+    /// What such a key has opened.
+    Share,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session];
+    pub const ALL: [Self; 7] = [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {
@@ -39,6 +43,8 @@ impl Kind {
             Self::ClientSecret => "en_cs_",
             Self::Code => "en_ac_",
             Self::Session => "en_ss_",
+            Self::ShareLink => "en_sl_",
+            Self::Share => "en_sv_",
         }
     }
 }

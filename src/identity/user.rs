@@ -26,6 +26,7 @@ pub static USER: Table = Table {
     filters: &[
         Filter { name: "q", how: How::Words(&["email_key", "full_name_key"]) },
         Filter { name: "email", how: How::Folded("email_key") },
+        Filter { name: "tenant_user_type", how: How::Elsewhere { sql: "sec.user_type_of(r.id) = $value", blind: false } },
         Filter { name: "kind", how: How::Equal },
         Filter { name: "status", how: How::Equal },
         Filter { name: "is_active", how: How::Equal },

@@ -14,7 +14,7 @@ pub static EXTERNAL_ID: Table = Table {
     soft_delete: true,
     stamps: Stamps::Versioned,
     verbs: &[Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete],
-    read: Permission::ViewTenant,
+    read: Permission::ViewPatient,
     write: Permission::ManageIntegrations,
     group: true,
     patient: None,

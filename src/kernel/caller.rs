@@ -46,7 +46,7 @@ impl Caller {
     /// PostgreSQL enforces it too, by showing nothing; a staff caller is told.
     pub fn needs(&self, permission: Permission) -> Result<()> {
         let told = matches!(self.context.plane, Plane::Staff | Plane::Group);
-        match told && !self.context.caps.allows(permission) {
+        match told && !self.context.caps.or(self.context.part).allows(permission) {
             true => Err(Error::new(&error::FORBIDDEN).detail(format!("The permission {} is needed.", permission.word()))),
             false => Ok(()),
         }
@@ -57,7 +57,7 @@ impl Caller {
     }
     /// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
     pub fn server(&self, tenant: Uuid) -> Context {
-        Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, subject: None, ..self.context.clone() }
+        Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, part: Caps::NONE, subject: None, ..self.context.clone() }
     }
     pub fn tenant(&self) -> Result<Uuid> {
         self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))

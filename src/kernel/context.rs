@@ -161,6 +161,9 @@ impl Caps {
     pub fn and(self, other: Caps) -> Caps {
         Caps(self.0 & other.0)
     }
+    pub fn or(self, other: Caps) -> Caps {
+        Caps(self.0 | other.0)
+    }
     pub fn words(self) -> Vec<&'static str> {
         Permission::ALL.iter().filter(|permission| self.allows(**permission)).map(|permission| permission.word()).collect()
     }
@@ -172,7 +175,10 @@ pub struct Context {
     pub plane: Plane,
     pub actor: Option<Uuid>,
     pub tenant: Option<Uuid>,
+    /// What the caller may throughout.
     pub caps: Caps,
+    /// What they may for a part of the tenant: at a location, for a team's patients or their own.
+    pub part: Caps,
     /// The one patient a SMART launch narrows a patient login to.
     pub subject: Option<Uuid>,
     pub request: Uuid,
@@ -199,6 +205,7 @@ impl Context {
             actor: None,
             tenant,
             caps: Caps::NONE,
+            part: Caps::NONE,
             subject: None,
             request: Uuid::now_v7(),
             client: None,
@@ -237,7 +244,7 @@ impl Sealer {
     pub fn seal(&self, context: &Context, pid: i32, expires: DateTime<Utc>) -> String {
         let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
         let payload = format!(
-            "1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            "1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
             self.kid,
             expires.timestamp(),
             pid,
@@ -250,6 +257,7 @@ impl Sealer {
             context.request,
             id(context.client),
             id(context.session),
+            context.part.0,
         );
         let mut mac = self.mac.clone();
         mac.update(payload.as_bytes());
@@ -284,6 +292,7 @@ mod tests {
             actor: None,
             tenant: Some(PLATFORM_TENANT),
             caps: Caps(5),
+            part: Caps(9),
             subject: None,
             request: Uuid::nil(),
             client: None,
@@ -297,5 +306,6 @@ mod tests {
         let by_pads = Sha256::digest([outer, &Sha256::digest([inner, payload.as_bytes()].concat())].concat());
         assert_eq!(mac, hex(&by_pads));
         assert!(payload.contains("|1000|42|staff||00000000-0000-7000-8000-000000000001|tenant|5|"));
+        assert!(payload.ends_with("|9"));
     }
 }

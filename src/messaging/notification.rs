@@ -17,7 +17,8 @@ pub static NOTIFICATION: Table = Table {
     read: Permission::ViewTenant,
     write: Permission::ViewTenant,
     group: true,
-    patient: Some("patient_id"),
+    // A patient's list is what is addressed to their login, not what is about a chart.
+    patient: None,
     sorts: &[Sort { name: "created_at", column: "created_at", ty: Ty::Instant, nullable: false }],
     filters: &[
         Filter { name: "is_read", how: How::Elsewhere { sql: "sec.is_read(r.tenant_id, r.id) = ($value = 'true')", blind: false } },

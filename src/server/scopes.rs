@@ -11,7 +11,7 @@ use crate::kernel::Caller;
 use crate::kernel::context::Permission;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Method, Operation};
-use crate::kernel::table::{Table, Verb};
+use crate::kernel::table::{Field, Lists, Table, Verb};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -69,6 +69,13 @@ pub fn on_verb(caller: &Caller, table: &Table, verb: Verb) -> Result<()> {
     on_table(caller, table, letter)
 }
 
+fn listed(field: &Field) -> Option<&'static Table> {
+    match field.lists {
+        Lists::Records(table) => Some(table),
+        Lists::Nothing | Lists::Objects(_) => None,
+    }
+}
+
 /// An operation reads or changes the record its path names, and gives one that may be of another table.
 pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
     let reads = operation.method == Method::Get || operation.permission.only_reads();
@@ -78,19 +85,22 @@ pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
         (false, true) => 'u',
         (false, false) => 'c',
     };
-    let gives = match operation.gives {
-        Gives::Created(table) | Gives::Made(_, _, table) => Some((table, 'c')),
-        Gives::Page(table) => Some((table, 's')),
-        Gives::Record(table) => Some((table, letter)),
-        Gives::Object(..) | Gives::Bytes(_) | Gives::Nothing => None,
+    let gives: Vec<(&Table, char)> = match operation.gives {
+        Gives::Created(table) | Gives::Made(_, _, table) => vec![(table, 'c')],
+        Gives::Page(table) => vec![(table, 's')],
+        Gives::Record(table) => vec![(table, letter)],
+        Gives::Object(_, fields) => fields.iter().filter_map(listed).map(|table| (table, 's')).collect(),
+        Gives::Bytes(_) | Gives::Nothing => Vec::new(),
     };
     let named = operation.path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let of = domains::tables().find(|table| table.path.trim_start_matches('/') == named).map(|table| (table, letter));
     // Who the caller is, and what everybody may know.
-    if of.is_none() && gives.is_none() && operation.permission == Permission::Own {
+    if of.is_none() && gives.is_empty() && operation.permission == Permission::Own {
         return Ok(());
     }
-    if of.is_none() && gives.is_none() {
+    // A view that asks for another permission than its record shows more than that record.
+    let more = of.is_some_and(|(table, _)| reads && operation.permission != table.read && operation.permission != Permission::Own);
+    if gives.is_empty() && (of.is_none() || more) {
         return on_type(caller, "*", letter);
     }
     of.into_iter().chain(gives).try_for_each(|(table, letter)| on_table(caller, table, letter))

@@ -2,12 +2,12 @@
 mod control;
 pub mod custom_field_definition;
 pub mod custom_field_value;
-pub mod definition;
 mod doing;
 pub mod job;
 mod running;
+pub mod states;
 pub mod task;
-pub mod workflow;
+pub mod workflow_definition;
 pub mod workflow_instance;
 pub mod workflow_transition;
 
@@ -20,7 +20,7 @@ pub static TABLES: &[&Table] = &[
     &task::TASK,
     &custom_field_definition::CUSTOM_FIELD_DEFINITION,
     &custom_field_value::CUSTOM_FIELD_VALUE,
-    &workflow::WORKFLOW,
+    &workflow_definition::WORKFLOW,
     &workflow_instance::WORKFLOW_INSTANCE,
     &workflow_transition::WORKFLOW_TRANSITION,
 ];

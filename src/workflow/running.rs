@@ -1,7 +1,7 @@
 //! Workflows are activated and retired; their instances step from state to state as the definition allows (catalogue 15.13).
 
-use super::definition::faults;
-use super::workflow::WORKFLOW;
+use super::states::faults;
+use super::workflow_definition::WORKFLOW;
 use super::workflow_instance::WORKFLOW_INSTANCE;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};

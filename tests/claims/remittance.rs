@@ -12,9 +12,12 @@ use serde_json::{Value as Json, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+/// Claim, line, code, billed, paid, owed by the patient; what is left is the contract's.
+type Line<'a> = (Option<Uuid>, Option<Uuid>, &'a str, i64, i64, i64);
+
 impl Office {
     /// What came from the payer: a header by staff, its lines by the server in one transaction.
-    async fn advice(&self, amount: i64, lines: &[(Option<Uuid>, Option<Uuid>, &str, i64, i64, i64)]) -> Record {
+    async fn advice(&self, amount: i64, lines: &[Line<'_>]) -> Record {
         let body = json!({"payer_id": self.payer, "trace_number": Uuid::now_v7().to_string(), "payment_date": "2026-04-01",
             "payment_method": "ACH", "amount_minor": amount, "currency": "EUR"});
         let header = create(&self.clinic.staff(), &REMITTANCE, body).await.unwrap();
@@ -22,8 +25,7 @@ impl Office {
         read(&self.clinic.staff(), &REMITTANCE, header.id).await.unwrap()
     }
 
-    /// claim, line, code, billed, paid, owed by the patient; what is left is the contract's.
-    async fn add(&self, remittance: Uuid, lines: &[(Option<Uuid>, Option<Uuid>, &str, i64, i64, i64)]) -> Result<()> {
+    async fn add(&self, remittance: Uuid, lines: &[Line<'_>]) -> Result<()> {
         let staff = self.clinic.staff();
         let mut scope = staff.kernel.door.open(&staff.server(self.clinic.id)).await.unwrap();
         for (claim, line, code, billed, paid, owed) in lines {

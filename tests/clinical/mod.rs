@@ -1,5 +1,6 @@
 //! Visits, notes and records over the real database.
 mod notes;
+mod overview;
 mod records;
 mod visits;
 

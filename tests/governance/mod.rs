@@ -3,6 +3,7 @@ mod emergency;
 mod logs;
 mod requests;
 mod retention;
+mod shares;
 
 use crate::world::operations::run;
 use enamel::kernel::Caller;

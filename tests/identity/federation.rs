@@ -107,7 +107,7 @@ fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
             issuer.issuer_url(),
             "enamel",
             SECRET,
-            json!({"allowed_domains": [domain], "role_mapping": {"default": "CLINIC_STAFF"}}),
+            json!({"allowed_domains": [domain], "role_mapping": {"default": "staff"}}),
         )
         .await;
         register(

@@ -3,12 +3,13 @@
 mod channels;
 mod identity;
 mod rows;
+mod scopes;
 mod sessions;
 
 use super::arena::{Arena, NORTH, Session, context};
 use super::naive::Naive;
 use crate::world::{self, World};
-use enamel::kernel::context::Plane;
+use enamel::kernel::context::{Context, Plane};
 
 /// An attack as two texts: what the attacker says there and here.
 pub struct Attack {
@@ -38,6 +39,11 @@ pub fn said(answer: &Result<Vec<String>, String>) -> String {
 
 /// Runs them all; every failure is named.
 pub fn run(attacks: fn() -> Vec<Attack>) {
+    run_as(|plane| context(plane, NORTH), attacks);
+}
+
+/// The same, by other callers.
+pub fn run_as(caller: fn(Plane) -> Context, attacks: fn() -> Vec<Attack>) {
     world::with(async move |world: &'static World| {
         let (arena, naive) = (Arena::shared(world).await, Naive::get(world).await);
         let mut wrong = Vec::new();
@@ -47,7 +53,7 @@ pub fn run(attacks: fn() -> Vec<Attack>) {
                 wrong.push(format!("attack {} does not succeed on the naive twin: {there:?}", attack.number));
             }
             let session: Session = arena.plane(attack.plane).await;
-            let here = said(&session.ask(&context(attack.plane, NORTH), &attack.ours).await);
+            let here = said(&session.ask(&caller(attack.plane), &attack.ours).await);
             if here != attack.answer {
                 wrong.push(format!("attack {} on {}: {here}, expected {}", attack.number, attack.plane.word(), attack.answer));
             }

@@ -17,21 +17,24 @@ glob(relname, why) as (values
     ('audit_seals', 'one tree over all tenants, hashes only'), ('audit_anchors', 'one tree over all tenants, hashes only')),
 -- Indexes that the security role or the workers walk across tenants; planes reach them through functions only.
 across(index) as (values
-    ('api_clients_client_id_key'), ('quotes_id_idx'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
+    ('api_clients_client_id_key'), ('quotes_id_idx'), ('share_links_token_hash_idx'), ('share_visits_token_hash_idx'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
     ('patient_portal_accounts_user_id_tenant_idx'), ('patient_proxies_user_id_tenant_idx'), ('audit_mandates_auditor_user_id_tenant_idx')),
 policy as (
     select pol.*, c.relname, (select array_agg(case r when 0 then 'public' else r::regrole::text end) from unnest(pol.polroles) r) as roles
       from pg_policy pol join tab c on c.oid = pol.polrelid),
 expression as (
-    select p.*, regexp_replace(regexp_replace(raw, '::(bigint|uuid\[\]|bytea\[\]|text)|[()\s'']', '', 'g'), '\d+', 'N', 'g') as e
+    select p.*, regexp_replace(regexp_replace(raw, '::(bigint|uuid\[\]|bytea\[\]|text\[\]|text)|[()\s'']', '', 'g'), '\d+', 'N', 'g') as e
       from policy p, lateral unnest(array[pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)]) raw where raw is not null),
 form(pattern) as (values ('^(' ||
     'SELECTsec\.everythingASeverything|SELECTsec\.knownNASknown|' ||
     '[a-z_]+=SELECTsec\.actorNASactor|' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
-    'tenant_id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
+    'tenant_id=(SELECTsec\.tenantNAStenant|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
+    '(ANDSELECTsec\.wholeNASwhole(OR[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+))*)?' ||
     '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?' ||
-    '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
+    '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
+    '(ANDpatient_idISNULLOR(SELECTsec\.knownNASknown|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||
+    '(ANDtable_name<>ALLSELECTsec\.untoldASuntold)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
     '(ANDstudy_id<>ALLSELECTsec\.withheld_studiesASwithheld_studies)?$')),
 v(level, rule, object) as (
  select 'ERROR', 'R01 RLS not enabled and forced', relname::text from tab where not (relrowsecurity and relforcerowsecurity)
@@ -70,6 +73,14 @@ v(level, rule, object) as (
    where e !~ 'sec\.(pairs|actor)' and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.e ~ 'sec\.(pairs|actor)')
      and not (polcmd = 'r' and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id'
                                           and not has_column_privilege(x.roles[1], x.polrelid, a.attnum, 'select')))
+ union all select 'ERROR', 'R21e a policy that forgets ' || what || ', which its sibling asks', relname || '.' || polname
+   from expression x, (values ('sec\.known'), ('sec\.untold'), ('user_idISNULL')) asked(what), lateral (values ('{enamel_staff,enamel_group,enamel_audit}'::text[])) people(planes)
+   where x.roles && people.planes and x.e !~ what
+     and exists (select from expression y where y.polrelid = x.polrelid and y.roles && people.planes and y.e ~ what and y.e !~ '^SELECT')
+     and x.e !~ '^SELECT'
+ union all select 'ERROR', 'R21f a login''s rows about patients without the pair check', relname || '.' || polname from expression x
+   where roles && array['enamel_patient'] and relname not in ('sessions', 'oauth_authorizations') and e ~ 'sec\.actor' and e !~ 'sec\.pairs'
+     and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')
  union all select 'ERROR', 'R21c a tenant table without its tenant in the policy', relname || '.' || polname from expression x join ten on ten.oid = x.polrelid
    where e <> 'true' and e !~ '^tenant_id='
  union all select 'ERROR', 'R22 two permissive policies for one role and command', relname || ' ' || r::regrole || ' ' || polcmd::text from policy, unnest(polroles) r where polpermissive group by relname, r, polcmd having count(*) > 1

@@ -13,6 +13,8 @@ mod plans;
 mod pool;
 mod probe;
 mod properties;
+mod roles;
+mod scopes;
 mod seed;
 mod shape;
 mod startup;

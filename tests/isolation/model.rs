@@ -121,15 +121,18 @@ impl Model {
             _ if !has => BTreeSet::new(),
             Plane::Staff => [who.tenant].into(),
             Plane::Group => (0..self.parents.len()).filter(|tenant| self.above(*tenant, who.tenant)).collect(),
+            // Nothing clinical is shown to an auditor, whatever the mandate names.
+            Plane::Audit if needs == Permission::ViewImaging => BTreeSet::new(),
             Plane::Audit => self.mandated(who, needs),
             _ => BTreeSet::new(),
         }
     }
-    fn people(&self, tenants: &BTreeSet<usize>) -> BTreeSet<usize> {
+    /// The logins of patients are shown to those who see patients.
+    fn people(&self, tenants: &BTreeSet<usize>, patients: bool) -> BTreeSet<usize> {
         let members = self.members.iter().filter(|(_, tenant, gone)| tenants.contains(tenant) && !gone).map(|(user, ..)| *user);
-        let patients = self.accounts.iter().filter(|(_, (tenant, _), _)| tenants.contains(tenant)).map(|(user, ..)| *user);
+        let own = self.accounts.iter().filter(|(_, (tenant, _), _)| tenants.contains(tenant)).map(|(user, ..)| *user);
         let proxies = self.proxies.iter().filter(|proxy| tenants.contains(&proxy.chart.0)).map(|proxy| proxy.user);
-        members.chain(patients).chain(proxies).collect()
+        members.chain(own.chain(proxies).filter(|_| patients)).collect()
     }
     pub fn sees(&self, who: &Asks, row: &Row, people: &[Uuid]) -> bool {
         let (_, of, needs) = TABLES[row.table];
@@ -140,7 +143,8 @@ impl Model {
                 Of::Tenant => false,
                 Of::Linked => linked.iter().any(|(tenant, _)| Some(*tenant) == row.tenant),
                 Of::Shared => !linked.is_empty() && row.tenant.is_none_or(|own| linked.iter().any(|(tenant, _)| *tenant == own)),
-                Of::People => has && row.id == people[who.user],
+                // One's own login is one's own, whatever a token allows.
+                Of::People => row.id == people[who.user],
                 Of::Chart | Of::Published => {
                     let chart = row.tenant.zip(row.number).unwrap();
                     has && self.charts(who, Some(needs)).contains(&chart) && (of == Of::Chart || row.published)
@@ -148,9 +152,10 @@ impl Model {
             };
         }
         let tenants = self.tenants(who, needs);
+        let has = |needs| who.caps.iter().any(|place| PERMISSIONS[*place] == needs);
         match of {
             Of::People if who.plane == Plane::Jobs => true,
-            Of::People => self.people(&tenants).iter().any(|user| people[*user] == row.id),
+            Of::People => self.people(&tenants, has(Permission::ViewPatient)).iter().any(|user| people[*user] == row.id),
             Of::Shared => !tenants.is_empty() && row.tenant.is_none_or(|own| tenants.contains(&own)),
             _ => row.tenant.is_some_and(|own| tenants.contains(&own)),
         }

@@ -20,6 +20,8 @@ create table event_2026 partition of event for values from ('2026-01-01') to ('2
 create table portal (login uuid, tenant_id uuid, patient_id uuid);
 create table chart (tenant_id uuid, id uuid, owner text);
 create table staff_note (tenant_id uuid, body text);
+-- Whose visit it is only the application asks.
+create table booking (tenant_id uuid not null, provider text not null, place text not null, note text);
 create table session_key (secret text);
 create table mandate (auditor uuid, tenant_id uuid, valid_until timestamptz);
 create table account (tenant_id uuid not null, balance int check (balance >= 0));
@@ -31,6 +33,7 @@ alter table task enable row level security;
 alter table event enable row level security;
 alter table chart enable row level security;
 alter table staff_note enable row level security;
+alter table booking enable row level security;
 create policy p on patient using (tenant_id = current_setting('app.tenant_id')::uuid) with check (true);
 create policy p on visit using (tenant_id = current_setting('app.tenant_id')::uuid);
 create policy r on task for select using (tenant_id = current_setting('app.tenant_id')::uuid);
@@ -39,6 +42,7 @@ create policy u on task for update using (true) with check (true);
 create policy d on task for delete using (true);
 create policy p on event using (tenant_id = current_setting('app.tenant_id')::uuid);
 create policy p on staff_note using (tenant_id = current_setting('app.tenant_id')::uuid);
+create policy p on booking using (tenant_id = current_setting('app.tenant_id')::uuid);
 create policy admin on patient to naive_admin using (current_user = 'naive_admin');
 -- By two lists, where the pair should decide.
 create policy p on chart using (tenant_id in (select tenant_id from app.portal where login = current_setting('app.login')::uuid)
@@ -61,6 +65,8 @@ insert into visit (tenant_id, patient_id, note) values
 insert into task values (1, '00000000-0000-0000-0000-00000000000a', 'a'), (2, '00000000-0000-0000-0000-00000000000b', 'b');
 insert into event values ('00000000-0000-0000-0000-00000000000b', '2026-05-05', 'b');
 insert into staff_note values ('00000000-0000-0000-0000-00000000000a', 'gossip');
+insert into booking values ('00000000-0000-0000-0000-00000000000a', 'me', 'here', 'mine'),
+    ('00000000-0000-0000-0000-00000000000a', 'another', 'there', 'not mine');
 insert into session_key values ('a key');
 insert into portal values ('00000000-0000-0000-0000-0000000000f1', '00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000a1'),
     ('00000000-0000-0000-0000-0000000000f1', '00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-0000000000b1');

@@ -100,7 +100,7 @@ impl Target {
     }
     /// A column to try: one whose value does not matter, if there is one.
     fn column(&self, granted: &[String]) -> String {
-        let free = |name: &&String| self.literals.get(*name).is_none();
+        let free = |name: &&String| !self.literals.contains_key(*name);
         let first = granted.iter().find(|name| *name == "updated_at" || granted.iter().all(|other| other != "updated_at") && free(name));
         first.or(granted.last()).unwrap_or(&self.columns[0]).clone()
     }
@@ -156,11 +156,10 @@ fn seen(answer: &str) -> String {
 }
 
 /// The columns of each table that the plane may update.
-async fn updatable(truth: &Client, plane: Plane, targets: &[&Target]) -> Vec<Vec<String>> {
+pub async fn updatable(truth: &Client, plane: Plane, names: &[&str]) -> Vec<Vec<String>> {
     let sql = "select array(select c.attname::text from pg_attribute c where c.attrelid = ('enamel.' || t.name)::regclass and c.attnum > 0
                  and not c.attisdropped and has_column_privilege($1, c.attrelid, c.attnum, 'UPDATE') order by c.attnum)
                  from unnest($2::text[]) with ordinality t (name, place) order by place";
-    let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
     let rows = truth.query(sql, &[&format!("enamel_{}", plane.word()), &names]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
@@ -195,7 +194,7 @@ pub enum Depth {
 
 /// All commands of one plane on these tables, context by context: one transaction a context serves every table.
 pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Plane, targets: &[&Target], depth: Depth) -> Vec<Line> {
-    let columns = updatable(truth, plane, targets).await;
+    let columns = updatable(truth, plane, &targets.iter().map(|target| target.name()).collect::<Vec<_>>()).await;
     let own = arena::own(plane);
     let chosen: Vec<String> = targets.iter().zip(&columns).map(|(target, granted)| target.column(granted)).collect();
     let read: Vec<String> = targets.iter().map(|target| target.read()).collect();
@@ -203,6 +202,7 @@ pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Pl
     for context in [own.clone(), arena::context(plane, SOUTH), arena::context(plane, OAK), Context { caps: Caps::NONE, ..own.clone() }] {
         reads.push(run(session, &session.seal(&context), &read).await);
     }
+    let parts = part(session, &own, targets, &chosen).await;
     let basic: Vec<String> = targets.iter().zip(&chosen).flat_map(|(target, column)| target.basic(column)).collect();
     let none = run(session, "", &basic).await;
     let mut forgeries = Vec::new();
@@ -227,10 +227,31 @@ pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Pl
         let writes: Vec<String> = written.by_ref().take(each[place].len()).collect();
         let reads: Vec<String> = reads.iter().map(|answers| answers[place].clone()).collect();
         let copied = if depth == Depth::All { copy(session, &own, target).await } else { Default::default() };
-        let text = format_line(target, &columns[place], &reads, &writes, &copied);
+        let mut text = format_line(target, &columns[place], &reads, &writes, &copied);
+        if let Some(part) = parts.get(place).filter(|_| text != "denied") {
+            text += part;
+        }
         lines.push(Line { table: target.name().to_owned(), plane, text, broken });
     }
     lines
+}
+
+/// What staff see and change who have every permission for their own patients only.
+async fn part(session: &Session, own: &Context, targets: &[&Target], columns: &[String]) -> Vec<String> {
+    if own.plane != Plane::Staff {
+        return Vec::new();
+    }
+    let context = Context { caps: Caps::NONE, part: own.caps, ..own.clone() };
+    let each = targets
+        .iter()
+        .zip(columns)
+        .flat_map(|(target, column)| [target.read(), target.own.clone(), target.stranger.clone(), target.blindly(column)]);
+    let answers = run(session, &session.seal(&context), &each.collect::<Vec<_>>()).await;
+    let line = |answers: &[String]| {
+        let (own, stranger) = (yes(&answers[1]), yes(&answers[2]));
+        format!(" | part {} insert own:{own} stranger:{stranger} update rows:{}", seen(&answers[0]), answers[3].replace("42501", "n"))
+    };
+    answers.chunks(4).map(line).collect()
 }
 
 /// Without a context nothing is seen and nothing done.

@@ -227,8 +227,10 @@ const FORGETFUL: &[(&str, &str, &str)] = &[
     ("sec.tenants(bigint)", "m.auditor_user_id = c.actor", "true"),
     ("sec.tenants(bigint)", "ancestor_id = c.tenant", "true"),
     ("sec.tenants(bigint)", "c.caps & cap is distinct from cap", "c is null"),
-    ("sec.tenant(bigint)", "c.caps & cap = cap", "true"),
+    ("sec.tenants(bigint)", "cap & kernel.clinical() = 0", "true"),
+    ("sec.home(bigint)", "(c.caps | c.part) & cap = cap", "true"),
     ("sec.members(bigint)", "t.deleted_at is null", "true"),
+    ("sec.members(bigint)", "and sees_patients", ""),
 ];
 /// Worlds within which each has to be noticed.
 const WORLDS_MAX: usize = 150;

@@ -153,7 +153,8 @@ async fn columns_of(client: &Client, index: &str) -> Vec<String> {
 /// Another value for a column of the index that does not say whose row it is.
 async fn vary(client: &Client, shape: &Shape, draft: &mut Draft, columns: &[String], turn: usize) -> bool {
     for column in columns.iter().filter_map(|name| shape.column(name)).filter(|column| column.generated.is_none()) {
-        if draft.get(&column.name).is_some_and(|source| !source.free() && !(column.nullable && *source == Source::Row("users".into()))) {
+        let removable = |source: &Source| column.nullable && *source == Source::Row("users".into());
+        if draft.get(&column.name).is_some_and(|source| !source.free() && !removable(source)) {
             continue;
         }
         if column.nullable && draft.remove(&column.name).is_some() {
@@ -179,6 +180,13 @@ fn finish() -> String {
                  '{{appointments,messages,billing,plans,clinical,documents,imaging}}', 'ACTIVE', 'PATIENT', '2026-01-01');",
         OAK.tenant_id(),
         OAK.id("patients"),
+        NORTH.id("users")
+    );
+    // For their own patients only: what a context with a part shows.
+    sql += &format!(
+        "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id, resource_scope)
+         select '{}', gen_random_uuid(), '{}', o.tenant_id, o.id, 'SELF' from enamel.roles o where o.code = 'TENANT_ADMIN';",
+        NORTH.tenant_id(),
         NORTH.id("users")
     );
     for tenant in ["north", "south", "oak", "dso", "platform"] {

@@ -73,3 +73,55 @@ fn the_list_can_be_asked_for_what_is_unread() {
         assert_eq!(unread().await, Some(0));
     });
 }
+
+/// Patients, and those who act for them, see what is addressed to them over HTTP, as long as they have the chart.
+#[test]
+fn patients_and_proxies_see_what_is_for_them() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (patient, other) = (clinic.patient("Told").await.unwrap().id, clinic.patient("Other").await.unwrap().id);
+        let (user, token) = world.patient_token(&[(clinic.id, patient)]).await;
+        // The proxy has a chart of their own in the clinic too.
+        let (proxy, proxy_token) = world.patient_token(&[(clinic.id, other)]).await;
+        let truth = world.truth().await;
+        truth
+            .execute(
+                "insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, status, granted_by, valid_from)
+                 values ($1, gen_random_uuid(), $2, $3, 'OTHER', '{appointments}', 'ACTIVE', 'PATIENT', now() - interval '1 day')",
+                &[&clinic.id, &patient, &proxy],
+            )
+            .await
+            .unwrap();
+        let tell = async |audience: &str, user: Option<Uuid>, about: Option<Uuid>| {
+            let id = Uuid::now_v7();
+            let sql = "insert into enamel.notifications (tenant_id, id, audience, user_id, patient_id, type, title, message)
+                       values ($1, $2, $3, $4, $5, 'SYSTEM_MESSAGE', 'A', 'B')";
+            truth.execute(sql, &[&clinic.id, &id, &audience, &user, &about]).await.unwrap();
+            id
+        };
+        let mine = tell("PATIENT", Some(user), Some(patient)).await;
+        let plain = tell("USER", Some(user), None).await;
+        let theirs = tell("PATIENT", Some(proxy), Some(patient)).await;
+        let staffs = tell("TENANT", None, Some(patient)).await;
+        let seen = async |token: &str| {
+            let (status, page) = world.get(Some(token), "/notifications").await;
+            assert_eq!(status, 200, "{page}");
+            page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().parse().unwrap()).collect::<Vec<Uuid>>()
+        };
+        assert_eq!(seen(&token).await, [mine, plain]);
+        assert_eq!(seen(&proxy_token).await, [theirs], "not what was said to the patient");
+        let mark = async |token: &str, id: Uuid| world.post(Some(token), &format!("/notifications/{id}/mark-read"), json!({})).await;
+        assert_eq!(mark(&token, mine).await.1["is_read"], json!(true));
+        assert_eq!(mark(&token, theirs).await.0, 404);
+        assert_eq!(mark(&token, staffs).await.0, 404);
+        assert_eq!(mark(&proxy_token, theirs).await.1["is_read"], json!(true));
+        let ended = "update enamel.patient_proxies set valid_until = now() where user_id = $1";
+        truth.execute(ended, &[&proxy]).await.unwrap();
+        assert_eq!(seen(&proxy_token).await, Vec::<Uuid>::new(), "what was said about a chart goes with the grant");
+        assert_eq!(mark(&proxy_token, theirs).await.0, 404);
+        // Staff read what is for all of them, and nobody's own mail.
+        let admin = clinic.token("TENANT_ADMIN").await;
+        assert_eq!(seen(&admin).await, [staffs]);
+        assert_eq!(seen(&clinic.token("DATA_SCIENTIST").await).await, Vec::<Uuid>::new(), "it is about a patient");
+    });
+}

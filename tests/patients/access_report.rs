@@ -43,3 +43,60 @@ fn a_patient_learns_who_saw_their_record() {
         assert_eq!(page(&stranger, mine, json!({})).await.err(), Some(404));
     });
 }
+
+#[test]
+fn a_report_tells_the_role_the_proxy_and_the_emergency() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let patient = clinic.patient("Seen").await.unwrap().id;
+        let login = portal_login(world, clinic.id, patient).await;
+        let dentist = clinic.employee("CLINICIAN").await;
+        let grant = Uuid::now_v7();
+        world
+            .truth()
+            .await
+            .execute(
+                "insert into enamel.break_glass_grants (tenant_id, id, user_id, patient_id, reason, valid_from, valid_until)
+             values ($1, $2, $3, $4, 'Anaphylaxis in the chair', now(), now() + interval '1 hour')",
+                &[&clinic.id, &grant, &dentist.id, &patient],
+            )
+            .await
+            .unwrap();
+        let mut hurried = world.caller(Plane::Staff, clinic.id, Some(dentist.id), &[Permission::ViewPatient]);
+        hurried.context.break_glass = Some(grant);
+        let (proxy, _) = clinic.proxy(patient, &["clinical"]).await;
+        let parent = world.caller(Plane::Patient, clinic.id, Some(proxy), &[Permission::ViewPatient]);
+        let own = world.caller(Plane::Patient, clinic.id, Some(login), &[Permission::ViewPatient]);
+        for caller in [&hurried, &parent, &own] {
+            let seen = read(caller, &PATIENT, patient).await.unwrap();
+            caller.saw(&caller.context, &seen).await.unwrap();
+        }
+        let Ok(Answer::Page(rows, _)) = run(&own, "getPatientAccessReport", Some(patient), json!({})).await else { panic!("no page") };
+        let of = |login: Uuid| rows.iter().find(|row| row.uuid("user_id") == Some(login)).unwrap();
+        let told = |login| (of(login).text("role"), of(login).uuid("on_behalf_of"), of(login).text("break_glass_reason"));
+        assert_eq!(told(dentist.id), (Some("CLINICIAN"), None, Some("Anaphylaxis in the chair")));
+        assert_eq!(told(proxy), (None, Some(patient), None));
+        assert_eq!(told(login), (None, None, None));
+    });
+}
+
+#[test]
+fn colleagues_are_found_by_what_they_are() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (token, dentist) = (clinic.token("TENANT_ADMIN").await, clinic.employee("CLINICIAN").await);
+        world
+            .truth()
+            .await
+            .execute(
+                "update enamel.user_tenants set user_type = 'HYGIENIST' where tenant_id = $1 and user_id = $2",
+                &[&clinic.id, &dentist.id],
+            )
+            .await
+            .unwrap();
+        let (status, page) = world.get(Some(&token), "/users?tenant_user_type=HYGIENIST").await;
+        assert_eq!(status, 200);
+        let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|user| user["id"].clone()).collect();
+        assert_eq!(ids, [json!(dentist.id)]);
+    });
+}

@@ -12,7 +12,7 @@ const SCOPES: [&str; 8] = ["appointments", "messages", "billing", "plans", "clin
 
 impl Clinic {
     /// A login that acts for the patient with these scopes, and its token.
-    async fn proxy(&self, patient: Uuid, scopes: &[&str]) -> (Uuid, String) {
+    pub async fn proxy(&self, patient: Uuid, scopes: &[&str]) -> (Uuid, String) {
         let login = self.world.user().await;
         self.world
             .truth()

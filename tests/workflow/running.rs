@@ -8,7 +8,7 @@ use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::Error;
 use enamel::workflow::task::TASK;
-use enamel::workflow::workflow::WORKFLOW;
+use enamel::workflow::workflow_definition::WORKFLOW;
 use enamel::workflow::workflow_instance::WORKFLOW_INSTANCE;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;

@@ -124,6 +124,15 @@ pub enum Refers {
     Shared(&'static str, &'static str),
 }
 
+/// What a JSON list in an answer is made of.
+#[derive(Debug, Clone, Copy)]
+pub enum Lists {
+    Nothing,
+    /// Records as their own resource shows them; a token needs its scope too.
+    Records(&'static Table),
+    Objects(&'static [Field]),
+}
+
 /// Writes what a field says into rows of their own, after its record is written.
 pub type Unfold = for<'a> fn(&'a mut Scope, &'a Record, &'a Value, &'a Keyring) -> BoxFuture<'a, Result<()>>;
 
@@ -154,6 +163,8 @@ pub struct Field {
     pub aliases: &'static [(&'static str, &'static str)],
     /// Not stored either, and taken all the same.
     pub unfolds: Option<Unfold>,
+    /// In an answer: a JSON list of these.
+    pub lists: Lists,
     pub doc: &'static str,
 }
 
@@ -177,6 +188,7 @@ impl Field {
             costly: false,
             aliases: &[],
             unfolds: None,
+            lists: Lists::Nothing,
             doc: "",
         }
     }
@@ -212,6 +224,14 @@ impl Field {
     }
     pub const fn json(name: &'static str) -> Field {
         Field::new(name, Ty::Json)
+    }
+    /// A list of records in an answer.
+    pub const fn records(name: &'static str, table: &'static Table) -> Field {
+        Field { lists: Lists::Records(table), ..Field::new(name, Ty::Json) }
+    }
+    /// A list of objects in an answer.
+    pub const fn objects(name: &'static str, fields: &'static [Field]) -> Field {
+        Field { lists: Lists::Objects(fields), ..Field::new(name, Ty::Json) }
     }
     pub const fn texts(name: &'static str) -> Field {
         Field::new(name, Ty::TextArray)

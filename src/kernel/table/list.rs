@@ -297,7 +297,11 @@ impl List {
 fn read_bit(table: &Table, plane: Plane) -> i64 {
     match plane {
         Plane::Auth | Plane::Jobs | Plane::Platform => 0,
-        Plane::Patient | Plane::Share if table.patient.is_none() || table.read == Permission::ViewAudit => 0,
+        Plane::Patient | Plane::Share
+            if table.patient.is_none() || matches!(table.read, Permission::ViewTenant | Permission::ViewAudit) =>
+        {
+            0
+        }
         _ => table.read.bit(),
     }
 }

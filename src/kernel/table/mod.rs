@@ -14,7 +14,9 @@ pub mod value;
 
 pub use clock::Clock;
 pub use draft::Draft;
-pub use field::{Access, Field, Filter, Form, Home, How, Machine, Move, Refers, Sealing, Sensitivity, Sort, Stamps, Table, Ty, Verb};
+pub use field::{
+    Access, Field, Filter, Form, Home, How, Lists, Machine, Move, Refers, Sealing, Sensitivity, Sort, Stamps, Table, Ty, Verb,
+};
 pub use list::{Cursor, List};
 pub use record::{Record, Width};
 pub use value::Value;

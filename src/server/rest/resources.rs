@@ -57,6 +57,7 @@ fn wants_deleted(request: &Request) -> bool {
 }
 
 pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
+    caller.needs(table.write)?;
     let bytes = body_bytes(&mut request).await?;
     let draft = Draft::create(table, &object(&request, &bytes)?)?;
     let mut once = match begin(&caller, table, &request, &bytes).await? {
@@ -74,6 +75,7 @@ async fn begin(caller: &Caller, table: &Table, request: &Request, bytes: &[u8]) 
 }
 
 pub async fn patch(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {
+    caller.needs(table.write)?;
     let id = query::path_id(&request)?;
     let bytes = body_bytes(&mut request).await?;
     let draft = Draft::patch(table, &object(&request, &bytes)?)?;

@@ -5,7 +5,7 @@
 mod common;
 
 use crate::kernel::operation::{Gives, Method, Operation};
-use crate::kernel::table::{Field, Filter, Form, How, Sealing, Stamps, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, How, Lists, Sealing, Stamps, Table, Ty, Verb};
 pub use common::{batch, history, of_batch, of_history};
 use poem::http::Method as Http;
 use poem_openapi::registry::{
@@ -68,8 +68,16 @@ fn list_of(ty: Ty) -> MetaSchema {
     MetaSchema { items: Some(Box::new(inline(base(ty)))), ..MetaSchema::new("array") }
 }
 
-fn of_field(field: &Field, nullable: bool) -> MetaSchema {
-    let mut schema = base(field.ty);
+fn of_field(field: &'static Field, nullable: bool) -> MetaSchema {
+    let items = match field.lists {
+        Lists::Nothing => None,
+        Lists::Records(table) => Some(reference(table.schema)),
+        Lists::Objects(fields) => Some(inline(of_fields(field.doc, fields))),
+    };
+    let mut schema = match items {
+        Some(items) => MetaSchema { items: Some(Box::new(items)), ..MetaSchema::new("array") },
+        None => base(field.ty),
+    };
     schema.nullable = nullable;
     if nullable && !schema.enum_items.is_empty() {
         schema.enum_items.push(Json::Null);

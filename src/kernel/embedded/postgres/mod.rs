@@ -141,6 +141,8 @@ fn settings(folder: &Folder, options: &Options) -> Vec<String> {
     let (port, connections) = (format!("port={PORT}"), format!("max_connections={}", options.connections_max));
     let mut settings = vec![folder::MARK, "listen_addresses=", "unix_socket_permissions=0700", &sockets, &port];
     settings.extend([&connections, "password_encryption=scram-sha-256", "wal_level=replica", "max_wal_size=2GB"]);
+    // After a checkpoint each leaf of each tenant's indexes goes to the log whole.
+    settings.push("wal_compression=lz4");
     settings.extend(["checkpoint_timeout=15min", "shared_buffers=256MB", "jit=off", "timezone=UTC", "log_timezone=UTC"]);
     // Nothing a patient's data could be in: no statement, no parameter, no "Key (…)=(…)" detail, no error text of a
     // request (they sort below LOG and quote what they were given).

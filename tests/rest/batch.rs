@@ -152,14 +152,14 @@ fn a_step_may_point_to_a_shared_row_of_the_same_run() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let token = clinic.token("TENANT_ADMIN").await;
-        let policy = |number: &str| {
+        let policy = |rank: &str| {
             json!({"method": "POST", "path": "/patient-insurance-policies",
-                "body": {"patient_id": "#p", "payer_id": "#payer", "policy_number": number, "currency": "EUR"}})
+                "body": {"patient_id": "#p", "payer_id": "#payer", "policy_number": rank, "coverage_order": rank, "currency": "EUR"}})
         };
         let steps = json!({"operations": [
             {"method": "POST", "path": "/patients", "body": {"last_name": "Insured"}, "ref": "p"},
             {"method": "POST", "path": "/payers", "body": {"name": "Mutual"}, "ref": "payer"},
-            policy("N-1"), policy("N-2"),
+            policy("PRIMARY"), policy("SECONDARY"),
         ]});
         let (code, made) = world.post(Some(&token), "/batch", steps).await;
         assert_eq!(code, 200, "{made}");

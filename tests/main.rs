@@ -12,6 +12,7 @@ mod e2e;
 mod faults;
 mod fhir;
 mod fuzz;
+mod generate;
 mod governance;
 mod house;
 mod identity;

@@ -3,6 +3,7 @@ mod audit;
 pub mod breaking;
 pub mod data_schema;
 mod demo;
+pub mod generate;
 mod import;
 mod openapi;
 mod secrets;
@@ -33,6 +34,8 @@ enum Command {
     Serve(WithConfig),
     /// Brings the database to the schema of this binary (needs database.admin_url)
     Migrate(WithConfig),
+    /// Loads tenants and patients in quantity, for benchmarks (needs a superuser in database.admin_url)
+    Generate(generate::Generate),
     /// Exports and proves audit logs
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -101,6 +104,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Up(up) => up::up(up).await?,
         Command::Serve(at) => serve::serve(at.config.as_deref()).await?,
         Command::Migrate(at) => serve::migrate(at.config.as_deref()).await?,
+        Command::Generate(asked) => generate::generate(asked).await?,
         Command::Audit(audit) => return audit::run(audit).await,
         Command::Import(import) => import::run(import).await?,
         Command::Openapi(how) => openapi::write(std::path::Path::new("openapi"), how.breaking)?,

@@ -93,7 +93,7 @@ section! {
     DatabaseConfig at "database" {
         /// `postgres://host[:port]/database` without a user, or `postgres:///database?host=/socket/directory`.
         url: String = "";
-        /// `postgres://administrator:password@host/database`, for `migrate` only; `serve` never reads it.
+        /// `postgres://administrator:password@host/database`, for `migrate` and `generate`; `serve` never reads it.
         admin_url: Option<SecretString> = "" by "secret_text_option" or default;
         /// The roles' passwords are HMAC-SHA-256 of their names under this secret (32 characters or more).
         secret: SecretString = "" by "secret_text";

@@ -70,8 +70,12 @@ fn connector(config: &Config, role: &str, tls: Option<&MakeRustlsConnect>) -> Re
 
 /// Brings the database to this binary's schema as `admin`, who may create roles.
 pub async fn migrate_as(admin: tokio_postgres::Config, config: &Config) -> Result<usize> {
-    let admin = Connector { config: admin, tls: tls(config)? };
-    migrate::migrate(&admin, &sealer(config)?, &passwords(config)).await
+    migrate::migrate(&as_admin(admin, config)?, &sealer(config)?, &passwords(config)).await
+}
+
+/// The administrator's way in, with the transport the configuration asks for.
+pub fn as_admin(admin: tokio_postgres::Config, config: &Config) -> Result<Connector> {
+    Ok(Connector { config: admin, tls: tls(config)? })
 }
 
 /// Pools, checks and keys. Refuses an unsafe database before anything is served.

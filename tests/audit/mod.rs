@@ -1,7 +1,7 @@
 //! The audit log from commit to package: nothing is missed, nothing can be changed unseen, nobody sees another's.
 mod anchor_copies;
 mod horizon;
-mod house;
+pub mod house;
 mod mandates;
 mod planes;
 mod tampering;

@@ -14,7 +14,7 @@
 //! - PostgreSQL has its durable settings for all.
 
 use crate::house::House;
-use crate::people::{FIRST, PATIENT_PREFIX, People};
+use crate::people::{FIRST, LOAD_PREFIX, PATIENT_PREFIX, People, TENANT_PREFIX};
 use crate::proxy::Watched;
 use crate::wire::Statement;
 use secrecy::ExposeSecret;
@@ -28,20 +28,29 @@ pub enum How {
     Ahead,
 }
 
-const CLIENTS: u32 = 16;
+const CLIENTS: usize = 16;
+
+/// What pgbench needs beside the server's own functions, and the events it appends: those of a read.
+pub async fn ready(people: &People, read: &Watched) {
+    people.truth.batch_execute(&helpers(read, people)).await.unwrap();
+    own_append(people).await;
+}
 
 /// Reads a second.
 pub async fn run(house: &House, people: &People, watched: &Watched, how: How, batch: u32, seconds: f64) -> f64 {
-    people.truth.batch_execute(&helpers(watched, people)).await.unwrap();
-    own_append(people).await;
+    let scripts = tps(house, people, &script(&watched.read, how, batch), CLIENTS, seconds).await;
+    scripts * f64::from(if how == How::Ahead { batch } else { 1 })
+}
+
+/// Runs of the script a second. Client 0 asks for the first clinic.
+pub async fn tps(house: &House, people: &People, script: &str, clients: usize, seconds: f64) -> f64 {
     people.settle().await;
-    let file = house.dir.join("read.pgbench");
-    std::fs::write(&file, script(&watched.read, how, batch)).unwrap();
+    let file = house.dir.join("script.pgbench");
+    std::fs::write(&file, format!("{ENTER}{script}")).unwrap();
     let password = house.config("thousand").database.plane_password("enamel_staff").expose_secret().to_owned();
     let output = Command::new("pgbench")
-        .args(["--no-vacuum", "--protocol=prepared", "--define=entered=0", "--username=enamel_staff", "--jobs=2"])
-        .arg(format!("--client={CLIENTS}"))
-        .arg(format!("--time={}", seconds.round().max(1.0)))
+        .args(["--no-vacuum", "--protocol=prepared", "--define=entered=0", "--username=enamel_staff"])
+        .args([format!("--client={clients}"), format!("--jobs={}", clients.min(2)), format!("--time={}", seconds.round().max(1.0))])
         .arg(format!("--host={}", house.sockets().display()))
         .arg(format!("--file={}", file.display()))
         .arg("thousand")
@@ -52,49 +61,76 @@ pub async fn run(house: &House, people: &People, watched: &Watched, how: How, ba
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "pgbench failed: {}", String::from_utf8_lossy(&output.stderr));
     let scripts = said.lines().find_map(|line| line.strip_prefix("tps = ")).and_then(|rest| rest.split(' ').next()).unwrap();
-    scripts.parse::<f64>().unwrap() * f64::from(if how == How::Ahead { batch } else { 1 })
+    scripts.parse::<f64>().unwrap()
 }
 
+const ENTER: &str = "\\if :entered = 0\nselect * from bench.enter(:client_id) \\gset\n\\set entered 1\n\\endif\n";
+pub const NUMBER: &str = "\\set number random(:first, :last)\n";
+
 fn script(read: &[Statement], how: How, batch: u32) -> String {
-    let mut script = String::from("\\if :entered = 0\nselect * from bench.enter(:client_id) \\gset\n\\set entered 1\n\\endif\n");
-    // Without a Sync between them, what runs first decides the isolation of all: BEGIN comes before what wipes the session.
-    let (begin, rest): (Vec<&Statement>, Vec<&Statement>) = read.iter().partition(|statement| statement.text.starts_with("begin"));
-    let statements: String = begin.into_iter().chain(rest).map(|statement| bound(statement) + ";\n").collect();
+    let statements: String = read.iter().map(|statement| bound(statement) + ";\n").collect();
     let append = |events: u32| format!("select bench.audit_append(bench.events({events}));\n");
-    const NUMBER: &str = "\\set number random(:first, :last)\n";
     match how {
-        How::Pipelined => script += &format!("{NUMBER}\\startpipeline\n{statements}{}\\endpipeline\n", append(1)),
-        How::OneByOne => script += &format!("{NUMBER}{statements}{}", append(1)),
+        How::Pipelined => format!("{NUMBER}\\startpipeline\n{statements}{}\\endpipeline\n", append(1)),
+        How::OneByOne => format!("{NUMBER}{statements}{}", append(1)),
         How::Ahead => {
-            (0..batch).for_each(|_| script += &format!("{NUMBER}\\startpipeline\n{statements}\\endpipeline\n"));
-            script += &append(batch);
+            let one = format!("{NUMBER}\\startpipeline\n{statements}\\endpipeline\n");
+            one.repeat(batch as usize) + &append(batch)
         }
     }
-    script
+}
+
+/// A change as the server was seen to make it, its audit event in the same transaction. What wipes the session is left out:
+/// sent alone it would cost pgbench more than it costs the server.
+pub fn change(watched: &Watched) -> String {
+    let own = |statement: &&Statement| !statement.text.starts_with("close all");
+    let statements: String = watched.read.iter().filter(own).map(|statement| bound(statement) + ";\n").collect();
+    format!("{NUMBER}begin;\n{statements}")
+}
+
+/// A list with the same SQL, and the event of a read.
+pub fn list(watched: &Watched) -> String {
+    script(&watched.read, How::Pipelined, 1)
 }
 
 /// The statement with pgbench's variables in place of what the server bound.
 fn bound(statement: &Statement) -> String {
     let mut text = statement.text.clone();
     for (place, value) in statement.params.iter().enumerate().rev() {
-        let id = <[u8; 16]>::try_from(value.as_slice()).ok().map(|bytes| Uuid::from_bytes(bytes).to_string());
-        let variable = match (id, std::str::from_utf8(value)) {
-            (Some(id), _) if id.starts_with(PATIENT_PREFIX) => format!("('{PATIENT_PREFIX}' || :number::text)::uuid"),
-            (Some(_), _) => ":tenant::uuid".to_owned(),
-            (None, Ok(text)) if text.get(64..67) == Some(".1|") => ":context".to_owned(),
-            _ => panic!("a value the baseline does not know in: {}", statement.text),
-        };
-        text = text.replace(&format!("${}", place + 1), &variable);
+        let oid = statement.types.get(place).copied().unwrap_or_default();
+        text = text.replace(&format!("${}", place + 1), &literal(oid, value));
     }
     text
 }
 
+fn literal(oid: u32, value: &[u8]) -> String {
+    let whole = |bytes: &[u8]| bytes.iter().fold(if bytes[0] > 127 { -1i64 } else { 0 }, |all, byte| all << 8 | i64::from(*byte));
+    match oid {
+        2950 => match Uuid::from_slice(value).unwrap().to_string() {
+            id if id.starts_with(PATIENT_PREFIX) => format!("('{PATIENT_PREFIX}' || :number::text)::uuid"),
+            id if id.starts_with(TENANT_PREFIX) => ":tenant::uuid".to_owned(),
+            id if id.starts_with(LOAD_PREFIX) => format!("'{id}'::uuid"),
+            _ => "gen_random_uuid()".to_owned(),
+        },
+        25 if value.get(64..67) == Some(b".1|") => ":context".to_owned(),
+        25 => format!("'{}'::text", String::from_utf8_lossy(value).replace('\'', "''")),
+        16 => format!("{}", value[0] == 1),
+        20 | 23 => whole(value).to_string(),
+        1082 => format!("(date '2000-01-01' + {})", whole(value)),
+        1184 => format!("(timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond')", whole(value)),
+        3802 => "bench.own_events(:tenant)".to_owned(),
+        _ => panic!("a value of type {oid}, which the baseline does not know"),
+    }
+}
+
 fn helpers(watched: &Watched, people: &People) -> String {
     // jsonb travels as a version byte and its text.
-    let rows: serde_json::Value = serde_json::from_slice(&watched.audit.params[0][1..]).unwrap();
+    let audit = watched.audit.as_ref().unwrap();
+    let rows: serde_json::Value = serde_json::from_slice(&audit.params[0][1..]).unwrap();
     let row = rows[0].to_string().replace('%', "%%").replace('\'', "''");
     let field = |name: &str| rows[0][name].as_str().unwrap().to_owned();
-    let row = row.replace(&field("id"), "%1$s").replace(&field("tenant_id"), "%2$s").replace(&field("patient_id"), "%3$s");
+    let row = row.replace(&field("id"), "%1$s").replace(&field("tenant_id"), "%2$s");
+    let row = row.replace(&field("patient_id"), "%3$s");
     let (patients, tenants) = people.clinics.last().map(|last| (last.first, last.tenant)).unwrap();
     format!(
         "insert into sec_priv.ctx_key (kid, ipad, opad) select 'bench', decode(repeat('5a', 64), 'hex'), decode(repeat('a5', 64), 'hex') on conflict do nothing;
@@ -112,6 +148,8 @@ fn helpers(watched: &Watched, people: &People) -> String {
         create or replace function bench.events(count int) returns jsonb language sql volatile as $$
             select ('[' || string_agg(format('{row}', gen_random_uuid(), bench.tenant(1 + (random() * {tenants})::int % {tenants}),
                 bench.patient((random() * {patients})::bigint)), ',') || ']')::jsonb from generate_series(1, count) $$;
+        create or replace function bench.own_events(tenant text) returns jsonb language sql volatile as $$
+            select ('[' || format('{row}', gen_random_uuid(), tenant, bench.patient(0)) || ']')::jsonb $$;
         grant usage on schema bench to enamel_staff, enamel_sec;
         grant execute on all functions in schema bench to enamel_staff;"
     )

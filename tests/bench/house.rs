@@ -9,7 +9,7 @@ use enamel::server::start;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 use tokio_postgres::config::Host;
 use uuid::Uuid;
@@ -83,6 +83,8 @@ impl House {
 /// `enamel serve`, from a configuration file.
 pub struct Serving {
     pub address: SocketAddr,
+    /// From the command to the first connection.
+    pub started: Duration,
     process: Child,
 }
 
@@ -97,6 +99,7 @@ impl Serving {
         let file = house.dir.join(format!("{database}-{}.toml", api.port()));
         std::fs::write(&file, house.toml(database, sockets, api.port(), probes.port())).unwrap();
         let log = std::fs::File::create(house.dir.join(format!("{database}-{}.log", api.port()))).unwrap();
+        let began = Instant::now();
         let process = Command::new(env!("CARGO_BIN_EXE_enamel"))
             .args(["serve", "--config"])
             .arg(&file)
@@ -105,12 +108,13 @@ impl Serving {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let serving = Serving { address: api, process };
-        for _ in 0..500 {
+        let mut serving = Serving { address: api, started: Duration::ZERO, process };
+        for _ in 0..1000 {
             if tokio::net::TcpStream::connect(api).await.is_ok() {
+                serving.started = began.elapsed();
                 return serving;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the server did not start; its log is in {}", house.dir.display());
     }

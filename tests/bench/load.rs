@@ -2,17 +2,22 @@
 //! cost little, for server and PostgreSQL share the machine with it.
 
 use crate::house::Serving;
-use crate::people::{Clinic, People, patient_id};
+use crate::people::{Clinic, patient_id};
 use crate::stand::median;
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+#[derive(Clone)]
 enum What {
     Read,
-    List,
+    Page(String),
+    Create,
+    Patch,
+    Batch,
 }
 
 /// What is asked, by whom, of which server.
@@ -20,7 +25,7 @@ enum What {
 pub struct Load {
     to: SocketAddr,
     callers: Arc<[Clinic]>,
-    what: Arc<What>,
+    what: What,
 }
 
 pub struct Sample {
@@ -31,23 +36,52 @@ pub struct Sample {
 }
 
 impl Load {
-    /// Patients of all these clinics, each asked for with its clinic's token.
-    pub fn reads(_: &People, server: &Serving, clinics: &[Clinic]) -> Load {
-        Load { to: server.address, callers: clinics.into(), what: Arc::new(What::Read) }
+    fn of(server: &Serving, clinics: &[Clinic], what: What) -> Load {
+        Load { to: server.address, callers: clinics.into(), what }
     }
-    /// The first page of one caller.
-    pub fn list(people: &People, server: &Serving, place: usize) -> Load {
-        Load { to: server.address, callers: [people.tenant(place).clone()].into(), what: Arc::new(What::List) }
+    /// Patients of all these clinics, each asked for with its clinic's token.
+    pub fn reads(server: &Serving, clinics: &[Clinic]) -> Load {
+        Load::of(server, clinics, What::Read)
+    }
+    /// A page of one caller.
+    pub fn page(server: &Serving, caller: &Clinic, path: &str) -> Load {
+        Load::of(server, std::slice::from_ref(caller), What::Page(path.to_owned()))
+    }
+    pub fn creates(server: &Serving, clinics: &[Clinic]) -> Load {
+        Load::of(server, clinics, What::Create)
+    }
+    /// Of patients as they were loaded, or as other patches of this run left them.
+    pub fn patches(server: &Serving, clinics: &[Clinic]) -> Load {
+        Load::of(server, clinics, What::Patch)
+    }
+    /// [`ROWS`] new rows in each.
+    pub fn batches(server: &Serving, clinics: &[Clinic]) -> Load {
+        Load::of(server, clinics, What::Batch)
     }
 
-    fn request(&self, random: &mut Random) -> Vec<u8> {
+    /// `connection` of many: no two of them change the same patient.
+    fn request(&self, random: &mut Random, connection: u64) -> Vec<u8> {
         let caller = &self.callers[random.below(self.callers.len() as u64) as usize];
-        let path = match *self.what {
-            What::Read => format!("{READ}{}", patient_id(caller.first + random.below(caller.patients))),
-            What::List => LIST.to_owned(),
+        let (method, path, head, body) = match &self.what {
+            What::Read => {
+                ("GET", format!("{READ}{}", patient_id(caller.first + random.below(caller.patients))), String::new(), String::new())
+            }
+            What::Page(path) => ("GET", path.clone(), String::new(), String::new()),
+            What::Create => ("POST", "/api/v1/patients".to_owned(), String::new(), PATIENT.to_owned()),
+            What::Patch => {
+                let number = caller.first + random.below(caller.patients / PARTS) * PARTS + connection % PARTS;
+                let mut versions = VERSIONS.lock().unwrap();
+                let version = versions.entry(number).or_insert(1);
+                let head = format!("If-Match: W/\"{version}\"\r\n");
+                *version += 1;
+                ("PATCH", format!("/api/v1/patients/{}", patient_id(number)), head, format!("{{\"name_prefix\":\"{version}\"}}"))
+            }
+            What::Batch => ("POST", "/api/v1/batch".to_owned(), String::new(), BATCH.clone()),
         };
+        let head =
+            if body.is_empty() { head } else { format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()) };
         format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: */*\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: */*\r\n{head}\r\n{body}",
             self.to,
             caller.tokens[random.below(caller.tokens.len() as u64) as usize]
         )
@@ -56,7 +90,22 @@ impl Load {
 }
 
 const READ: &str = "/fhir/r4/Patient/";
-const LIST: &str = "/api/v1/patients?limit=20";
+const PATIENT: &str = r#"{"first_name":"Nora","last_name":"Neumann","dob":"1984-05-06","phone_mobile":"+4915112345678"}"#;
+/// Patients are divided among so many connections.
+const PARTS: u64 = 16;
+static VERSIONS: LazyLock<Mutex<HashMap<u64, i64>>> = LazyLock::new(Mutex::default);
+
+/// Rows of a batch: patients, then an address for each.
+pub const ROWS: usize = 500;
+static BATCH: LazyLock<String> = LazyLock::new(|| {
+    let patient = |n: usize| format!(r#"{{"method":"POST","path":"/patients","ref":"p{n}","body":{PATIENT}}}"#);
+    let address = |n: usize| {
+        let body = format!(r##"{{"patient_id":"#p{n}","line1":"Lane {n}","city":"Bonn","country":"DE"}}"##);
+        format!(r#"{{"method":"POST","path":"/patient-addresses","body":{body}}}"#)
+    };
+    let steps: Vec<String> = (0..ROWS / 2).map(patient).chain((0..ROWS / 2).map(address)).collect();
+    format!("{{\"operations\":[{}]}}", steps.join(","))
+});
 
 /// xorshift64*; a benchmark needs no better.
 struct Random(u64);
@@ -104,7 +153,7 @@ async fn connection(load: Load, seed: u64, until: Instant) -> Vec<f64> {
     stream.set_nodelay(true).unwrap();
     let (mut taken, mut buffer) = (Vec::with_capacity(100_000), Vec::with_capacity(64 * 1024));
     while Instant::now() < until {
-        let request = load.request(&mut random);
+        let request = load.request(&mut random, seed);
         let asked = Instant::now();
         stream.write_all(&request).await.unwrap();
         answer(&mut stream, &mut buffer).await;
@@ -113,7 +162,7 @@ async fn connection(load: Load, seed: u64, until: Instant) -> Vec<f64> {
     taken
 }
 
-/// Reads one answer whole; anything but 200 ends the run, for a refusal would be fast.
+/// Reads one answer whole; anything but success ends the run, for a refusal would be fast.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
     buffer.clear();
     let mut whole = None;
@@ -123,7 +172,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
             && let Some(head) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n")
         {
             let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-            assert!(text.starts_with("http/1.1 200"), "{}", String::from_utf8_lossy(buffer));
+            assert!(text.starts_with("http/1.1 20"), "{}", String::from_utf8_lossy(buffer));
             let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
             whole = Some(head + 4 + length.trim().parse::<usize>().unwrap());
         }
@@ -136,7 +185,7 @@ pub async fn one_by_one(load: &Load, count: usize) {
     let mut stream = TcpStream::connect(load.to).await.unwrap();
     let mut buffer = Vec::new();
     for _ in 0..count {
-        stream.write_all(&load.request(&mut random)).await.unwrap();
+        stream.write_all(&load.request(&mut random, 0)).await.unwrap();
         answer(&mut stream, &mut buffer).await;
     }
 }

@@ -1,7 +1,7 @@
 //! `make bench`: the server's speed and memory against stated limits, as ratios measured in one run on this machine.
 //!
 //! ```text
-//! BENCH_PATIENTS   rows of the large table (default 1 000 000, over 1 000 tenants; once more over 10)
+//! BENCH_PATIENTS   patients (default 1 000 000, over 1 000 tenants with what belongs to them; once more alone over 10)
 //! BENCH_SECONDS    length of one measurement (default 8)
 //! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
 //! ```
@@ -11,14 +11,17 @@ mod baseline;
 mod cost;
 mod house;
 mod load;
+mod pages;
 mod people;
 mod proxy;
 mod stand;
 mod wire;
+mod writes;
 
 use house::{House, Serving};
 use load::{Load, Sample};
 use people::People;
+use proxy::Watch;
 use stand::Stand;
 use std::time::Duration;
 
@@ -50,22 +53,32 @@ fn main() {
 async fn run(size: Size) -> usize {
     let mut stand = Stand::start();
     let house = House::start().await;
-    stand.note(format!("making {} patients of 1000 tenants, and as many of 10 …", size.patients));
-    let many = People::make(&house, "thousand", people::Shape { dsos: 10, tenants: 1_000 }, size.patients).await;
-    let few = People::make(&house, "ten", people::Shape { dsos: 0, tenants: 10 }, size.patients).await;
+    stand.note(format!("loading {} patients of 1000 tenants with what belongs to them, and as many of 10 alone …", size.patients));
+    let many = People::make(&house, "thousand", 1_000, size.patients, false).await;
+    let (rows, seconds) = (many.rows, many.loading.as_secs_f64());
+    stand.note(format!("{rows} rows in {seconds:.0} s, {:.0} rows/s", rows as f64 / seconds));
+    let of_a_million = seconds / 60.0 * 1e6 / size.patients as f64;
+    stand.judge("load of a million patients with ten rows each", of_a_million, "min", stand::Limit::AtMost(15.0));
+    let few = People::make(&house, "ten", 10, size.patients, true).await;
 
-    let watched = proxy::watch(&house, &many).await;
+    let watch = Watch::start(&house).await;
+    let watched = watch.see(&Load::reads(&watch.server, &many.clinics[..1])).await;
     stand.judge("round trips to the database for one read", watched.round_trips, "round trips", stand::Limit::AtMost(1.0));
     stand.note(format!("besides, the audit log took {:.2} round trips a read on its own connection", watched.log_round_trips));
+    baseline::ready(&many, &watched).await;
 
     let server = Serving::start(&house, "thousand").await;
+    stand.judge("start of the server on existing data", server.started.as_secs_f64(), "s", stand::Limit::Below(3.0));
     tokio::time::sleep(Duration::from_secs(2)).await;
     stand.judge("idle RSS of the server", server.rss_mib(), "MiB", stand::Limit::Below(80.0));
 
     reads(&mut stand, &house, &many, &server, &watched, size).await;
     lists(&mut stand, &many, &server, size).await;
+    pages::measure(&mut stand, &house, &many, &server, &watch, size).await;
     stand.judge("RSS of the server under load", server.peak_rss_mib(), "MiB", stand::Limit::Below(250.0));
     tenants(&mut stand, &house, &many, &few, &server, size).await;
+    writes::measure(&mut stand, &house, &many, &server, &watch, size).await;
+    watch.stop().await;
     server.stop().await;
     let cost = cost::measure(&house, &many, size).await;
     stand.judge("row-level security and sealing, per request", cost.extra_us, "µs", stand::Limit::AtMost(60.0));
@@ -76,7 +89,7 @@ async fn run(size: Size) -> usize {
 
 /// The read of one patient, against pgbench sending the same statements.
 async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving, watched: &proxy::Watched, size: Size) {
-    let reads = Load::reads(many, server, &many.clinics);
+    let reads = Load::reads(server, &many.clinics);
     load::run(&reads, CONNECTIONS, 2.0).await;
     let (mut pipelined, mut one_by_one, mut samples, mut baseline) =
         (Vec::new(), Vec::new(), Vec::<Sample>::new(), [Vec::new(), Vec::new()]);
@@ -110,9 +123,11 @@ async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving
     stand.judge("p99 of a read, in medians", spread, "×", stand::Limit::Below(5.0));
 }
 
+const LIST: &str = "/api/v1/patients?limit=20";
+
 /// A DSO's page over 200 clinics, against one clinic's.
 async fn lists(stand: &mut Stand, many: &People, server: &Serving, size: Size) {
-    let (group, clinic) = (Load::list(many, server, many.dso), Load::list(many, server, many.of_the_dso()));
+    let (group, clinic) = (Load::page(server, many.tenant(many.dso), LIST), Load::page(server, many.tenant(many.of_the_dso()), LIST));
     let mut ratios = Vec::new();
     let mut last = (0.0, 0.0);
     for _ in 0..size.rounds {
@@ -128,7 +143,7 @@ async fn lists(stand: &mut Stand, many: &People, server: &Serving, size: Size) {
 /// The same rows over 1 000 tenants and over 10.
 async fn tenants(stand: &mut Stand, house: &House, many: &People, few: &People, server: &Serving, size: Size) {
     let small = Serving::start(house, "ten").await;
-    let (at_many, at_few) = (Load::reads(many, server, &many.clinics), Load::reads(few, &small, &few.clinics));
+    let (at_many, at_few) = (Load::reads(server, &many.clinics), Load::reads(&small, &few.clinics));
     load::run(&at_few, CONNECTIONS, 2.0).await;
     let mut ratios = Vec::new();
     for _ in 0..size.rounds.max(5) {

@@ -2,7 +2,6 @@
 
 use crate::house::{House, Serving};
 use crate::load::{self, Load};
-use crate::people::People;
 use crate::stand::median;
 use crate::wire::{Client, Said, Statement, ready};
 use std::path::PathBuf;
@@ -10,14 +9,14 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-/// What one read was, once connections and statements are warm.
+/// What one request was, once connections and statements are warm.
 pub struct Watched {
     pub round_trips: f64,
     pub log_round_trips: f64,
-    /// On the connection that reads, from BEGIN to COMMIT.
+    /// On the connection of the caller's plane, from BEGIN to COMMIT.
     pub read: Vec<Statement>,
-    /// The audit events' statement, on its own connection.
-    pub audit: Statement,
+    /// The audit events' statement on its own connection, where it is not in the transaction.
+    pub audit: Option<Statement>,
 }
 
 #[derive(Default)]
@@ -31,30 +30,44 @@ struct Heard {
 const WARM: usize = 40;
 const WATCHED: usize = 40;
 
-pub async fn watch(house: &House, people: &People) -> Watched {
-    let folder = house.dir.join("watched");
-    std::fs::create_dir_all(&folder).unwrap();
-    let heard = Arc::new(Mutex::new(Heard::default()));
-    let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();
-    let listening = tokio::spawn(listen(listener, house.sockets().join(".s.PGSQL.5432"), heard.clone()));
-    let server = Serving::through(house, "thousand", &folder).await;
-    let reads = Load::reads(people, &server, &people.clinics[..1]);
-    load::one_by_one(&reads, WARM).await;
-    let mut trips = Vec::new();
-    let mut last = Heard::default();
-    for _ in 0..WATCHED {
-        *heard.lock().unwrap() = Heard::default();
-        load::one_by_one(&reads, 1).await;
-        last = std::mem::take(&mut *heard.lock().unwrap());
-        trips.push((last.read_trips as f64, last.log_trips as f64));
+/// A server that is listened to.
+pub struct Watch {
+    pub server: Serving,
+    heard: Arc<Mutex<Heard>>,
+    listening: tokio::task::JoinHandle<()>,
+}
+
+impl Watch {
+    pub async fn start(house: &House) -> Watch {
+        let folder = house.dir.join("watched");
+        std::fs::create_dir_all(&folder).unwrap();
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();
+        let listening = tokio::spawn(listen(listener, house.sockets().join(".s.PGSQL.5432"), heard.clone()));
+        Watch { server: Serving::through(house, "thousand", &folder).await, heard, listening }
     }
-    server.stop().await;
-    listening.abort();
-    Watched {
-        round_trips: median(trips.iter().map(|trips| trips.0)),
-        log_round_trips: median(trips.iter().map(|trips| trips.1)),
-        read: last.reads,
-        audit: last.audits.pop().unwrap(),
+
+    pub async fn see(&self, load: &Load) -> Watched {
+        load::one_by_one(load, WARM).await;
+        let mut trips = Vec::new();
+        let mut last = Heard::default();
+        for _ in 0..WATCHED {
+            *self.heard.lock().unwrap() = Heard::default();
+            load::one_by_one(load, 1).await;
+            last = std::mem::take(&mut *self.heard.lock().unwrap());
+            trips.push((last.read_trips as f64, last.log_trips as f64));
+        }
+        Watched {
+            round_trips: median(trips.iter().map(|trips| trips.0)),
+            log_round_trips: median(trips.iter().map(|trips| trips.1)),
+            read: last.reads,
+            audit: last.audits.pop(),
+        }
+    }
+
+    pub async fn stop(self) {
+        self.server.stop().await;
+        self.listening.abort();
     }
 }
 

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
     pub text: String,
+    /// What it was prepared for (pg_type's oids).
+    pub types: Vec<u32>,
     pub params: Vec<Vec<u8>>,
 }
 
@@ -15,7 +17,7 @@ pub struct Client {
     pending: Vec<u8>,
     started: bool,
     pub user: String,
-    prepared: HashMap<String, String>,
+    prepared: HashMap<String, (String, Vec<u32>)>,
 }
 
 pub enum Said {
@@ -60,16 +62,18 @@ impl Client {
         match tag {
             b'P' => {
                 let (name, text) = (body.text(), body.text());
-                self.prepared.insert(name, text);
+                let types = (0..body.count()).map(|_| body.number()).collect();
+                self.prepared.insert(name, (text, types));
                 vec![Said::Other]
             }
             b'B' => {
                 let (_portal, name) = (body.text(), body.text());
                 (0..body.count()).for_each(|_| body.skip(2));
                 let params = (0..body.count()).map(|_| body.value()).collect();
-                vec![Said::Statement(Statement { text: self.prepared.get(&name).cloned().unwrap_or_default(), params })]
+                let (text, types) = self.prepared.get(&name).cloned().unwrap_or_default();
+                vec![Said::Statement(Statement { text, types, params })]
             }
-            b'Q' => vec![Said::Statement(Statement { text: body.text(), params: Vec::new() }), Said::Sync],
+            b'Q' => vec![Said::Statement(Statement { text: body.text(), types: Vec::new(), params: Vec::new() }), Said::Sync],
             b'S' => vec![Said::Sync],
             _ => vec![Said::Other],
         }
@@ -92,6 +96,11 @@ impl Reader<'_> {
         let count = usize::from(u16::from_be_bytes([self.0[0], self.0[1]]));
         self.skip(2);
         count
+    }
+    fn number(&mut self) -> u32 {
+        let number = u32::from_be_bytes(self.0[..4].try_into().unwrap());
+        self.skip(4);
+        number
     }
     /// NULL is read as empty.
     fn value(&mut self) -> Vec<u8> {

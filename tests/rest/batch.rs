@@ -105,3 +105,98 @@ fn a_batch_gives_no_more_power_than_its_steps() {
         assert_eq!(world.post(None, "/batch", json!({"operations": []})).await.0, 401);
     });
 }
+
+/// Creates that follow each other travel together; what they say of each other holds as if each had waited.
+#[test]
+fn a_run_of_creates_answers_like_its_steps_one_by_one() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let steps = |bad: usize| -> Vec<Json> {
+            let pair = |n: usize| {
+                let parent = if n == bad { json!({"last_name": "Run", "external_ref": "first"}) } else { json!({"last_name": "Run"}) };
+                let child = json!({"patient_id": format!("#p{n}"), "line1": "Lane 1", "city": "Town", "country": "DE"});
+                [
+                    json!({"method": "POST", "path": "/patients", "body": parent, "ref": format!("p{n}")}),
+                    json!({"method": "POST", "path": "/patient-addresses", "body": child}),
+                ]
+            };
+            let first = json!({"method": "POST", "path": "/patients", "body": {"last_name": "Run", "external_ref": "first"}});
+            std::iter::once(first).chain((0..200).flat_map(pair)).collect()
+        };
+        let states = |told: &Json| -> Vec<i64> {
+            told["results"].as_array().unwrap().iter().map(|result| result["status"].as_i64().unwrap()).collect()
+        };
+        let (code, refusal) = world.post(Some(&token), "/batch", json!({"operations": steps(150)})).await;
+        assert_eq!((code, &refusal["errors"][0]["field"]), (409, &json!("operations[301].body.external_ref")), "{refusal}");
+        let (code, told) = world.post(Some(&token), "/batch", json!({"atomic": false, "operations": steps(150)})).await;
+        assert_eq!(code, 200);
+        let mut expected = vec![201; 401];
+        // Its address names a row that never was.
+        (expected[301], expected[302]) = (409, 422);
+        assert_eq!(states(&told), expected);
+        assert_eq!(told["results"][304]["body"]["patient_id"], told["results"][303]["id"]);
+        let stored: i64 = world
+            .truth()
+            .await
+            .query_one("select count(*) from enamel.patient_addresses where tenant_id = $1", &[&clinic.id])
+            .await
+            .unwrap()
+            .get(0);
+        assert_eq!(stored, 199);
+    });
+}
+
+#[test]
+fn a_step_may_point_to_a_shared_row_of_the_same_run() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let policy = |rank: &str| {
+            json!({"method": "POST", "path": "/patient-insurance-policies",
+                "body": {"patient_id": "#p", "payer_id": "#payer", "policy_number": rank, "coverage_order": rank, "currency": "EUR"}})
+        };
+        let steps = json!({"operations": [
+            {"method": "POST", "path": "/patients", "body": {"last_name": "Insured"}, "ref": "p"},
+            {"method": "POST", "path": "/payers", "body": {"name": "Mutual"}, "ref": "payer"},
+            policy("PRIMARY"), policy("SECONDARY"),
+        ]});
+        let (code, made) = world.post(Some(&token), "/batch", steps).await;
+        assert_eq!(code, 200, "{made}");
+        assert_eq!(at(&made, 3, "body")["payer_id"], made["results"][1]["id"]);
+        assert_eq!(at(&made, 3, "body")["payer_tenant_id"], json!(clinic.id));
+    });
+}
+
+/// Neighbours of one table share a statement; a refusal among them is still the answer of its step alone.
+#[test]
+fn neighbours_of_one_table_are_answered_in_their_order() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let steps = |twin: &str| -> Vec<Json> {
+            let patient = |n: usize| {
+                let number = if n == 40 { twin.to_owned() } else { format!("N{n}") };
+                json!({"method": "POST", "path": "/patients", "body": {"last_name": format!("Row {n}"), "external_ref": number}})
+            };
+            (0..60).map(patient).collect()
+        };
+        let (code, refusal) = world.post(Some(&token), "/batch", json!({"operations": steps("N5")})).await;
+        assert_eq!((code, &refusal["errors"][0]["field"]), (409, &json!("operations[40].body.external_ref")), "{refusal}");
+        let (code, told) = world.post(Some(&token), "/batch", json!({"atomic": false, "operations": steps("N5")})).await;
+        let names: Vec<&Json> = (0..60).map(|place| &told["results"][place]["body"]["last_name"]).collect();
+        assert_eq!((code, at(&told, 40, "status"), names[40]), (200, &json!(409), &Json::Null));
+        assert!((0..60).filter(|n| *n != 40).all(|n| names[n] == &json!(format!("Row {n}")) && at(&told, n, "version") == 1), "{told}");
+        let again: Vec<Json> = steps("N40").into_iter().skip(40).take(1).collect();
+        assert_eq!(world.post(Some(&token), "/batch", json!({"operations": again})).await.0, 200);
+        // What comes later is not there yet.
+        let (kept, merged) = (Uuid::now_v7(), Uuid::now_v7());
+        let pair = json!({"operations": [
+            {"method": "POST", "path": "/locations", "body": {"id": kept, "name": "A", "country": "DE", "time_zone": "Europe/Berlin"}},
+            {"method": "POST", "path": "/operatories", "body": {"name": "1", "location_id": merged}},
+            {"method": "POST", "path": "/locations", "body": {"id": merged, "name": "B", "country": "DE", "time_zone": "Europe/Berlin"}},
+        ]});
+        let (code, refusal) = world.post(Some(&token), "/batch", pair).await;
+        assert_eq!((code, &refusal["errors"][0]["field"]), (422, &json!("operations[1].body.location_id")), "{refusal}");
+    });
+}

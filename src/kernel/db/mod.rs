@@ -4,8 +4,9 @@ mod fault;
 pub mod migrate;
 pub mod pool;
 pub mod scope;
+mod shapes;
 mod sql;
 
 pub use pool::{Connector, Pools};
-pub use scope::{Door, Param, Query, Scope, SharedDoor};
+pub use scope::{Door, Param, Query, Scope, Shaped, SharedDoor};
 pub use sql::Sql;

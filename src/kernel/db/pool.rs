@@ -4,6 +4,7 @@
 //! else (a dropped future, a cancelled request, a panic, a lost reply) marks it dirty, and a dirty one is closed.
 //! Session state never exists: the context is transaction-local.
 
+use super::shapes::{Met, Shapes};
 use crate::kernel::error::{Error, Result};
 use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
@@ -24,6 +25,7 @@ const HEARD_MAX: usize = 1_000;
 pub struct Conn {
     pub client: ClientWrapper,
     pub pid: i32,
+    shapes: Shapes,
     dirty: AtomicBool,
 }
 
@@ -31,6 +33,26 @@ impl Conn {
     /// Prepared once per connection. Only text made of our own constants may come here.
     pub async fn prepared(&self, text: &str, types: &[Type]) -> Result<Statement, tokio_postgres::Error> {
         self.client.prepare_typed_cached(text, types).await
+    }
+    /// The statement of a shape that this connection meets again; nothing at the first time.
+    pub async fn shaped(&self, text: &str, types: &[Type]) -> Result<Option<Statement>, tokio_postgres::Error> {
+        match self.shapes.meet(text, types) {
+            Met::First => Ok(None),
+            Met::Again => self.prepare_shape(text, types).await.map(Some),
+            Met::Prepared(statement) => Ok(Some(statement)),
+        }
+    }
+    /// The same for one that is about to be met many times.
+    pub async fn shape(&self, text: &str, types: &[Type]) -> Result<Statement, tokio_postgres::Error> {
+        match self.shapes.meet(text, types) {
+            Met::Prepared(statement) => Ok(statement),
+            Met::First | Met::Again => self.prepare_shape(text, types).await,
+        }
+    }
+    async fn prepare_shape(&self, text: &str, types: &[Type]) -> Result<Statement, tokio_postgres::Error> {
+        let statement = self.client.prepare_typed(text, types).await?;
+        self.shapes.prepared(text, types, &statement);
+        Ok(statement)
     }
     pub fn mark_dirty(&self, dirty: bool) {
         self.dirty.store(dirty, Ordering::Release);
@@ -127,7 +149,7 @@ impl Manager for ConnManager {
         let client = self.0.create().await?;
         let pid = client.query_typed("select pg_backend_pid()", &[]).await?;
         let pid = pid.first().map(|row| row.get(0)).unwrap_or_default();
-        Ok(Conn { client, pid, dirty: AtomicBool::new(false) })
+        Ok(Conn { client, pid, shapes: Shapes::default(), dirty: AtomicBool::new(false) })
     }
 
     async fn recycle(&self, conn: &mut Conn, metrics: &Metrics) -> RecycleResult<Self::Error> {

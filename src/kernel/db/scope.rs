@@ -15,7 +15,7 @@ use futures_util::future::{join, join_all};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 pub type Param<'a> = &'a (dyn ToSql + Sync);
@@ -24,10 +24,9 @@ pub type Param<'a> = &'a (dyn ToSql + Sync);
 const SEAL_VALID_S: i64 = 60;
 /// Session state never exists by our doing; what a hostile statement left on the connection is wiped with the same trip.
 const BEGIN: &str = "close all; unlisten *; reset all; begin";
-/// The same in two, for a transaction that says its isolation is the first thing in its message. A read has one snapshot
-/// for all its statements: a record and its parts never come from two moments.
-const WIPE: &str = "close all; unlisten *; reset all";
-const BEGIN_READ: &str = "begin isolation level repeatable read";
+/// A read has one snapshot for all its statements: a record and its parts never come from two moments. What says its
+/// isolation is the first thing in its message.
+const BEGIN_READ: &str = "begin isolation level repeatable read; close all; unlisten *; reset all";
 const SET_CONTEXT: &str = "select set_config('app.ctx', $1, true)";
 
 /// A statement of ours, or a generated one made of our own column names.
@@ -57,6 +56,12 @@ pub struct Scope {
     began: bool,
     now: DateTime<Utc>,
     events: Vec<AuditEvent>,
+}
+
+/// A statement of [`Scope::pipeline`].
+pub struct Shaped<'a> {
+    pub text: &'a str,
+    pub params: Vec<(Param<'a>, Type)>,
 }
 
 /// Where [`Scope::undo`] goes back to.
@@ -120,10 +125,9 @@ impl Scope {
         let context: [Param<'_>; 1] = [&self.sealed];
         // Polled in order, and that is the order on the wire.
         let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
-        let begin = join(conn.client.batch_execute(WIPE), conn.client.batch_execute(BEGIN_READ));
-        let ((((wiped, began), set), rows), ended) =
+        let begin = conn.client.batch_execute(BEGIN_READ);
+        let (((began, set), rows), ended) =
             join(join(join(begin, conn.client.query(&set_context, &context)), reads), conn.client.batch_execute("commit")).await;
-        wiped?;
         began?;
         set?;
         let rows = rows.into_iter().collect::<Result<Vec<_>, _>>();
@@ -134,10 +138,13 @@ impl Scope {
 
     /// Runs one statement inside the transaction, opening it first (in the same round trip) when it is not open.
     pub async fn rows(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<Vec<Row>> {
-        let query = query.into();
-        let statement = self.prepare(&query).await?;
+        let statement = self.prepare(&query.into()).await?;
+        self.run(&statement, params).await
+    }
+
+    async fn run(&mut self, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>> {
         if self.began {
-            return Ok(self.conn()?.client.query(&statement, params).await?);
+            return Ok(self.conn()?.client.query(statement, params).await?);
         }
         let set_context = self.prepare(&Query { text: Cow::Borrowed(SET_CONTEXT), types: Cow::Borrowed(&[Type::TEXT]) }).await?;
         self.began = true;
@@ -145,19 +152,62 @@ impl Scope {
         conn.mark_dirty(true);
         let context: [Param<'_>; 1] = [&self.sealed];
         let ((began, set), rows) =
-            join(join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)), conn.client.query(&statement, params))
+            join(join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)), conn.client.query(statement, params))
                 .await;
         began?;
         set?;
         Ok(rows?)
     }
 
-    /// Like [`Self::rows`] for statements whose shape differs from call to call: parsed each time, never kept.
-    pub async fn rows_once(&mut self, text: &str, params: &[(Param<'_>, Type)]) -> Result<Vec<Row>> {
+    async fn begin(&mut self) -> Result<()> {
         if !self.began {
             self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
         }
+        Ok(())
+    }
+
+    /// Like [`Self::rows`] for statements whose shape differs from call to call: parsed each time, never kept.
+    pub async fn rows_once(&mut self, text: &str, params: &[(Param<'_>, Type)]) -> Result<Vec<Row>> {
+        self.begin().await?;
         Ok(self.conn()?.client.query_typed(text, params).await?)
+    }
+
+    /// Like [`Self::rows`] for statements made of our own names for the columns a draft has: prepared by a connection that
+    /// meets the shape again.
+    pub async fn rows_shaped(&mut self, text: &str, params: &[(Param<'_>, Type)]) -> Result<Vec<Row>> {
+        let types: Vec<Type> = params.iter().map(|(_, ty)| ty.clone()).collect();
+        match self.conn()?.shaped(text, &types).await? {
+            Some(statement) => self.run(&statement, &params.iter().map(|(value, _)| *value).collect::<Vec<_>>()).await,
+            None => self.rows_once(text, params).await,
+        }
+    }
+
+    /// Many of them in one pipeline. Gives the answers up to the first that was refused, and that refusal. `marked`: each has
+    /// a savepoint of its own, so that the transaction goes on behind the refused one; else it can only end.
+    pub async fn pipeline(&mut self, steps: &[Shaped<'_>], marked: bool) -> Result<(Vec<Vec<Row>>, Option<Error>)> {
+        self.begin().await?;
+        let conn = self.conn()?;
+        let mut statements = Vec::with_capacity(steps.len());
+        for step in steps {
+            let types: Vec<Type> = step.params.iter().map(|(_, ty)| ty.clone()).collect();
+            statements.push((conn.shape(step.text, &types).await?, step.params.iter().map(|(value, _)| *value).collect::<Vec<_>>()));
+        }
+        // Polled in order, and that is the order on the wire.
+        let answers = join_all(statements.iter().map(|(statement, params)| step(&conn.client, statement, params, marked))).await;
+        let (mut rows, mut refusal) = (Vec::with_capacity(answers.len()), None);
+        for answer in answers {
+            match answer {
+                Ok(found) => rows.push(found),
+                Err(failure) => {
+                    refusal = Some(Error::from(failure));
+                    break;
+                }
+            }
+        }
+        if marked && refusal.is_some() {
+            self.undo(Mark { events: self.events.len() }).await?;
+        }
+        Ok((rows, refusal))
     }
 
     pub async fn optional(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<Option<Row>> {
@@ -169,9 +219,7 @@ impl Scope {
     }
     /// Rows touched.
     pub async fn exec(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<u64> {
-        if !self.began {
-            self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
-        }
+        self.begin().await?;
         let statement = self.prepare(&query.into()).await?;
         Ok(self.conn()?.client.execute(&statement, params).await?)
     }
@@ -210,9 +258,7 @@ impl Scope {
             self.leave();
             return Ok(());
         }
-        if !self.began {
-            self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
-        }
+        self.begin().await?;
         let conn = self.conn()?;
         if self.events.is_empty() {
             // A statement that failed has returned its error already; this one proves the transaction still stands.
@@ -240,6 +286,15 @@ impl Scope {
             conn.mark_dirty(false);
         }
     }
+}
+
+async fn step(client: &Client, statement: &Statement, params: &[Param<'_>], marked: bool) -> Result<Vec<Row>, tokio_postgres::Error> {
+    if !marked {
+        return client.query(statement, params).await;
+    }
+    let (mark, keep) = (client.batch_execute("savepoint mark"), client.batch_execute("release savepoint mark"));
+    let ((marked, rows), _) = join(join(mark, client.query(statement, params)), keep).await;
+    marked.and(rows)
 }
 
 impl Drop for Scope {

@@ -113,7 +113,7 @@ pub enum Sensitivity {
 }
 
 /// What a UUID points to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refers {
     Nothing,
     /// A row of the same tenant: the composite foreign key decides.

@@ -1,5 +1,6 @@
 //! Records: field tables, and the one way to read and write them.
 pub mod clock;
+mod create;
 pub mod draft;
 pub mod field;
 pub mod form;
@@ -7,6 +8,7 @@ pub mod list;
 mod machine;
 pub mod projection;
 pub mod record;
+mod references;
 mod shape;
 pub mod store;
 pub mod value;

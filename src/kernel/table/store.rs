@@ -1,9 +1,11 @@
 //! Reading and writing any record through a scope. Both contracts come here; nothing else knows a table's SQL shape.
 
+use super::create::taken;
 use super::draft::Draft;
-use super::field::{Home, Refers, Table, Ty};
+use super::field::{Home, Table, Ty};
 use super::list::{Built, Cursor, List};
 use super::record::{self, Record, Width};
+use super::references::References;
 use super::value::{self, Value};
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
@@ -16,6 +18,8 @@ use std::borrow::Cow;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
+
+pub use super::create::{insert, insert_run, is_plain};
 
 sql! {
     /// Versions of a record, newest first: $1 table, $2 record, $3 versions before this one, $4 at most.
@@ -95,38 +99,8 @@ pub fn fold(text: &str) -> String {
     decomposed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Stores a new record and returns it as read. References are looked up under the caller's own policies first.
-pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, keys: &Keyring) -> Result<Record> {
-    let tenant = scope.tenant()?;
-    let id = draft.id.unwrap_or_else(|| scope.new_id());
-    let shared = references(scope, draft).await?;
-    let tenant_keys = keys.of(if table.has_tenant() { tenant } else { crate::kernel::context::PLATFORM_TENANT }).await?;
-    let mut columns = vec![("id".to_owned(), Value::Uuid(id), Type::UUID)];
-    if table.has_tenant() {
-        columns.push(("tenant_id".to_owned(), Value::Uuid(tenant), Type::UUID));
-    }
-    columns.extend(draft.stored(table, id, &tenant_keys)?);
-    columns.extend(shared);
-    let names: Vec<&str> = columns.iter().map(|(name, ..)| name.as_str()).collect();
-    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
-    let plane = scope.context().plane;
-    let sql = format!(
-        "insert into {} as r ({}) values ({}) returning {}",
-        table.name,
-        names.join(", "),
-        places.join(", "),
-        record::columns(table, plane)
-    );
-    let params: Vec<(Param<'_>, Type)> = columns.iter().map(|(_, value, ty)| (value as Param<'_>, ty.clone())).collect();
-    let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, draft))?;
-    let record = one(table, plane, &rows, keys).await?;
-    let record = unfold(scope, record, draft, keys).await?;
-    scope.did(Action::Create, &record);
-    Ok(record)
-}
-
 /// Writes what the draft says about rows of their own; the record is read again when there was any.
-async fn unfold(scope: &mut Scope, record: Record, draft: &Draft, keys: &Keyring) -> Result<Record> {
+pub(super) async fn unfold(scope: &mut Scope, record: Record, draft: &Draft, keys: &Keyring) -> Result<Record> {
     let mut unfolded = false;
     for (field, value) in &draft.values {
         if let Some(write) = field.unfolds {
@@ -148,26 +122,6 @@ pub async fn seen(scope: &mut Scope, table: &'static Table, id: Uuid, keys: &Key
     let built = get_query(table, plane, scope.context().tenant, id, false)?;
     let rows = scope.rows(built.query.clone(), &built.params()).await?;
     one(table, plane, &rows, keys).await
-}
-
-/// A client-made id that is taken answers like any other key, by its field; a key of several fields names each.
-fn taken(failure: Error, table: &Table, draft: &Draft) -> Error {
-    if failure.code != &error::DUPLICATE {
-        return failure;
-    }
-    let ends = |with: &str| failure.cause.as_ref().is_some_and(|cause| cause.to_string().ends_with(with));
-    if draft.id.is_some() && ends(&format!("{}_pkey", table.name)) {
-        return Error::new(&error::DUPLICATE).fault("id", "unique", "The id is taken.");
-    }
-    let Some(key) = failure.faults.first().map(|fault| fault.field.clone()).filter(|key| table.field(key).is_none()) else {
-        return failure;
-    };
-    let named = table.fields.iter().filter(|field| format!("_{key}_").contains(&format!("_{}_", field.name)));
-    let mut told = Error { faults: Vec::new(), ..failure };
-    for field in named {
-        told = told.fault(field.name, "unique", "Another resource has this key.");
-    }
-    told
 }
 
 /// Reads for a change: the row is locked and, when the caller names a version, it is that one.
@@ -196,7 +150,7 @@ pub async fn update(scope: &mut Scope, was: &Record, draft: &Draft, by: &str, ke
             return Err(refuse_move(machine, from));
         }
     }
-    let shared = references(scope, draft).await?;
+    let shared = References::of(scope, [draft]).await?.columns(draft)?;
     let tenant_keys = keys.of(if table.name == "tenants" { was.id } else { was.tenant }).await?;
     let mut columns = draft.stored(table, was.id, &tenant_keys)?;
     columns.extend(shared);
@@ -243,56 +197,12 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
     let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
-    let rows = scope.rows_once(&sql, &params).await.map_err(|failure| taken(failure, table, &Draft::default()))?;
+    let rows = scope.rows_shaped(&sql, &params).await.map_err(|failure| taken(failure, table, &Draft::default()))?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let record = record::decode(table, plane, row, keys).await?;
     scope.did(action, &record);
     Ok(record)
-}
-
-/// Foreign keys cannot tell a row of another tenant's people from our own, and a shared row has two homes: what a draft
-/// points to must be visible under the caller's policies. Gives the tenant columns of shared references.
-async fn references(scope: &mut Scope, draft: &Draft) -> Result<Vec<(String, Value, Type)>> {
-    let mut out = Vec::new();
-    for (field, value) in &draft.values {
-        if let (Value::Uuids(ids), Refers::Tenant(target)) = (value, field.refers) {
-            all_of(scope, field.name, target, ids).await?;
-        }
-        let Value::Uuid(id) = value else { continue };
-        let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(field.name, "reference", "It points to nothing the caller can see.");
-        match field.refers {
-            Refers::Shared(target, column) => {
-                // Where the target has no such column, `deleted_at` is that of the row outside.
-                let sql = format!(
-                    "select x.tenant_id from (select null::timestamptz as deleted_at) o cross join lateral (
-                         select t.tenant_id from {target} t
-                          where t.tenant_id = any ((select sec.shared(0))::uuid[]) and t.id = $1 and deleted_at is null) x"
-                );
-                let rows = scope.rows_once(&sql, &[(id, Type::UUID)]).await?;
-                let owner: Uuid = rows.first().ok_or_else(unknown)?.try_get(0)?;
-                out.push((column.to_owned(), Value::Uuid(owner), Type::UUID));
-            }
-            Refers::Installation(target) => {
-                let rows = scope.rows_once(&format!("select from {target} where id = $1"), &[(id, Type::UUID)]).await?;
-                rows.first().ok_or_else(unknown)?;
-            }
-            Refers::Tenant(_) | Refers::Nothing => {}
-        }
-    }
-    Ok(out)
-}
-
-/// No foreign key holds a list of ids.
-async fn all_of(scope: &mut Scope, field: &'static str, target: &str, ids: &[Uuid]) -> Result<()> {
-    let sql = format!("select count(*) from unnest($1) i where not exists (select from {target} t where t.tenant_id = $2 and t.id = i)");
-    let tenant = scope.tenant()?;
-    let rows = scope.rows_once(&sql, &[(&ids, Type::UUID_ARRAY), (&tenant, Type::UUID)]).await?;
-    let strange: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-    match strange {
-        0 => Ok(()),
-        _ => Err(Error::new(&error::REFERENCE_UNKNOWN).fault(field, "reference", "It points to nothing the caller can see.")),
-    }
 }
 
 /// Reads a query parameter as the type of the field it filters.

@@ -5,6 +5,7 @@
 //! and bodies where they mean the id it got.
 
 use super::answer;
+use super::batch_run;
 use super::resources::{body_bytes, object};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
@@ -43,7 +44,7 @@ impl Places {
     }
 }
 
-enum Target {
+pub(super) enum Target {
     Record(&'static Table, Verb, Option<Uuid>),
     Operation(&'static Operation, Option<Uuid>),
 }
@@ -57,7 +58,7 @@ struct Done {
     secret: bool,
 }
 
-type Names = HashMap<String, Uuid>;
+pub(super) type Names = HashMap<String, Uuid>;
 
 pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
     let bytes = body_bytes(&mut request).await?;
@@ -72,29 +73,84 @@ pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
         Turn::First(once) => once,
         Turn::Again(answer) => return Ok(answer),
     };
-    let (scope, mut secret) = (&mut once.scope, false);
-    let mut results = Vec::with_capacity(steps.len());
-    let mut names = Names::new();
-    for (place, step) in steps.iter().enumerate() {
-        let mark = if atomic { None } else { Some(scope.mark().await?) };
-        let done = take(scope, &caller, step, &mut names).await;
-        secret |= done.as_ref().is_ok_and(|done| done.secret);
-        results.push(match (done, mark) {
+    let done =
+        Running { scope: &mut once.scope, caller: &caller, atomic, steps: &steps, names: Names::new(), results: Vec::new(), secret: false };
+    let (results, secret) = done.all().await?;
+    once.end(answer::json(StatusCode::OK, &json!({"atomic": atomic, "results": results}))?, secret).await
+}
+
+/// A batch on its way.
+struct Running<'b> {
+    scope: &'b mut Scope,
+    caller: &'b Caller,
+    atomic: bool,
+    steps: &'b [Map<String, Json>],
+    names: Names,
+    results: Vec<Json>,
+    secret: bool,
+}
+
+impl Running<'_> {
+    async fn all(mut self) -> Result<(Vec<Json>, bool)> {
+        let mut most = batch_run::MOST;
+        while self.results.len() < self.steps.len() {
+            let run = batch_run::Run::of(self.caller, self.steps, self.results.len(), most, &self.names);
+            if run.len() > 1 {
+                // What follows a refused step was sent for nothing, so many refusals make the runs short.
+                most = if self.together(run).await? { (most * 2).min(batch_run::MOST) } else { (most / 2).max(1) };
+            } else {
+                self.alone().await?;
+                most = (most * 2).min(batch_run::MOST);
+            }
+        }
+        Ok((self.results, self.secret))
+    }
+
+    async fn alone(&mut self) -> Result<()> {
+        let place = self.results.len();
+        let Some(step) = self.steps.get(place) else { return Ok(()) };
+        let mark = if self.atomic { None } else { Some(self.scope.mark().await?) };
+        let done = take(self.scope, self.caller, step, &mut self.names).await;
+        self.secret |= done.as_ref().is_ok_and(|done| done.secret);
+        let result = match (done, mark) {
             (Ok(done), None) => told(&done),
             (Ok(done), Some(mark)) => {
-                scope.keep(mark).await?;
+                self.scope.keep(mark).await?;
                 told(&done)
             }
             (Err(refusal), None) => return Err(of_step(refusal, place)),
             (Err(refusal), Some(mark)) => {
-                scope.undo(mark).await?;
-                let (_, problem) = problem::problem(&refusal, Uuid::nil());
-                let problem: Json = serde_json::from_slice(&problem).map_err(Error::internal)?;
-                json!({"status": refusal.code.status, "id": null, "version": null, "body": problem})
+                self.scope.undo(mark).await?;
+                refused(&refusal)?
             }
-        });
+        };
+        self.results.push(result);
+        Ok(())
     }
-    once.end(answer::json(StatusCode::OK, &json!({"atomic": atomic, "results": results}))?, secret).await
+
+    /// Whether nothing was refused.
+    async fn together(&mut self, run: batch_run::Run) -> Result<bool> {
+        let (records, refusal) = store::insert_run(self.scope, &run.drafts, !self.atomic, &self.caller.kernel.keys).await?;
+        let whole = records.len() == run.len();
+        for (record, name) in records.into_iter().zip(run.names) {
+            self.names.extend(name.map(|name| (name, record.id)));
+            self.results.push(told(&of_record(StatusCode::CREATED, record)));
+        }
+        match refusal.map(|refusal| below(refusal, "body")) {
+            Some(refusal) if self.atomic => return Err(of_step(refusal, self.results.len())),
+            Some(refusal) => self.results.push(refused(&refusal)?),
+            // The next may point to a row of this run.
+            None if !whole => self.alone().await?,
+            None => return Ok(true),
+        }
+        Ok(false)
+    }
+}
+
+fn refused(refusal: &Error) -> Result<Json> {
+    let (_, problem) = problem::problem(refusal, Uuid::nil());
+    let problem: Json = serde_json::from_slice(&problem).map_err(Error::internal)?;
+    Ok(json!({"status": refusal.code.status, "id": null, "version": null, "body": problem}))
 }
 
 fn flag(body: &mut Map<String, Json>, name: &str) -> Result<bool> {
@@ -135,7 +191,15 @@ fn told(done: &Done) -> Json {
     json!({"status": done.status.as_u16(), "id": done.id, "version": done.version, "body": done.body})
 }
 
-async fn take(scope: &mut Scope, caller: &Caller, step: &Map<String, Json>, names: &mut Names) -> Result<Done> {
+/// One step as it was read.
+pub(super) struct Step {
+    pub target: Target,
+    pub version: Option<i64>,
+    pub body: Map<String, Json>,
+    pub name: Option<String>,
+}
+
+pub(super) fn read(step: &Map<String, Json>, names: &Names) -> Result<Step> {
     let invalid = |field: &str, rule, text: &str| Error::new(&error::INVALID).fault(field, rule, text);
     if let Some(name) = step.keys().find(|name| !["method", "path", "body", "if_match", "ref"].contains(&name.as_str())) {
         return Err(invalid(&super::query::shown(name), "unknown", "There is no such field."));
@@ -157,6 +221,11 @@ async fn take(scope: &mut Scope, caller: &Caller, step: &Map<String, Json>, name
         Some(Json::String(name)) if is_name(name) && !names.contains_key(name) => Some(name.clone()),
         Some(_) => return Err(invalid("ref", "format", "It must be a new name of letters, digits, - and _, at most 64.")),
     };
+    Ok(Step { target, version, body, name })
+}
+
+async fn take(scope: &mut Scope, caller: &Caller, step: &Map<String, Json>, names: &mut Names) -> Result<Done> {
+    let Step { target, version, body, name } = read(step, names)?;
     let done = match target {
         Target::Record(table, verb, id) => on_record(scope, caller, table, verb, id, version, &body).await,
         Target::Operation(operation, id) => on_operation(scope, caller, operation, id, version, body).await,
@@ -234,13 +303,13 @@ async fn on_record(
     version: Option<i64>,
     body: &Map<String, Json>,
 ) -> Result<Done> {
-    scopes::on_verb(caller, table, verb)?;
-    caller.needs(table.write)?;
     let keys = &caller.kernel.keys;
     if verb == Verb::Create {
-        let record = store::insert(scope, table, &Draft::create(table, body)?, keys).await?;
+        let record = store::insert(scope, table, &creating(caller, table, body)?, keys).await?;
         return Ok(of_record(StatusCode::CREATED, record));
     }
+    scopes::on_verb(caller, table, verb)?;
+    caller.needs(table.write)?;
     let version = version.ok_or_else(|| Error::new(&error::PRECONDITION_REQUIRED))?;
     let id = id.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     let draft = if verb == Verb::Update { Some(Draft::patch(table, body)?) } else { None };
@@ -252,6 +321,12 @@ async fn on_record(
             Ok(Done { status: StatusCode::NO_CONTENT, id: Some(id), version: None, body: Json::Null, secret: false })
         }
     }
+}
+
+pub(super) fn creating(caller: &Caller, table: &'static Table, body: &Map<String, Json>) -> Result<Draft> {
+    scopes::on_verb(caller, table, Verb::Create)?;
+    caller.needs(table.write)?;
+    Draft::create(table, body)
 }
 
 fn of_record(status: StatusCode, record: crate::kernel::table::Record) -> Done {

@@ -1,6 +1,7 @@
 //! The REST contract: every record's endpoints and every named operation, described and routed from the same tables.
 mod answer;
 mod batch;
+mod batch_run;
 mod document;
 mod history;
 mod operations;

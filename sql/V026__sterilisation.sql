@@ -9,7 +9,7 @@ create table sterilisation_cycles (
     cycle_no integer not null check (cycle_no >= 1),
     program text not null check (char_length(program) <= 300),
     started_at timestamptz not null,
-    ended_at timestamptz check (ended_at >= started_at),
+    ended_at timestamptz,
     temperature_c double precision check (temperature_c between 0 and 300),
     result text not null check (result in ('PASSED', 'FAILED', 'ABORTED')),
     load text check (char_length(load) <= 4000),
@@ -18,7 +18,8 @@ create table sterilisation_cycles (
     created_by uuid,
     primary key (tenant_id, id),
     foreign key (tenant_id, location_id) references locations (tenant_id, id),
-    check (released_by is null or result = 'PASSED')
+    constraint sterilisation_cycles_ended_at_check check (ended_at >= started_at),
+    constraint sterilisation_cycles_released_by_check check (released_by is null or result = 'PASSED')
 );
 create unique index sterilisation_cycles_cycle_key on sterilisation_cycles (tenant_id, location_id, steriliser, cycle_no);
 create index sterilisation_cycles_started_at_id_idx on sterilisation_cycles (tenant_id, started_at, id);

@@ -53,7 +53,7 @@ async fn import(call: Call, target: Target) -> Result<Answer> {
     let form = match file.text("file_type") {
         Some(media::CSV) => "csv",
         Some(media::JSON) => "fhir",
-        _ => return Err(Error::new(&error::INVALID).fault("file_id", "type", "It must be a CSV or a JSON file.")),
+        _ => return Err(Error::new(&error::INVALID).fault("file_id", "media", "It must be a CSV or a JSON file.")),
     };
     if file.text("status") != Some("READY") {
         return Err(Error::new(&error::FILE_NOT_READY));

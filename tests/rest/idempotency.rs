@@ -287,6 +287,7 @@ fn keys_hold_for_all_but_what_only_looks() {
         free,
         [
             "createFileDownloadLink",
+            "createReceivedDocumentDownloadLink",
             "exportAuditEvents",
             "findSlots",
             "matchPatients",

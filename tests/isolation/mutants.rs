@@ -82,6 +82,8 @@ async fn mutants(truth: &Client) -> Vec<Mutant> {
                     by_grants: cmd == "UPDATE" && keyword == "with check"
                         || plane == Plane::Share
                         || expression.contains("sec.actor(") && dropped.contains("pair")
+                        // Of what is addressed to one person, the arena's people are told nothing elsewhere.
+                        || expression.contains("user_id IS NULL") && dropped.contains("tenant_id")
                         || ["sec.known(", "sec.untold(", "user_id IS NULL"].iter().any(|asked| dropped.contains(asked))
                         || cmd == "UPDATE" && expression.contains("sec.everything"),
                 });

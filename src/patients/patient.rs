@@ -4,8 +4,8 @@ use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 // Each look elsewhere asks the sealed context once more: a read of one patient took 19 µs in PostgreSQL without the two
-// first below, 56 µs with them and 82 µs where there is a contact to show; the two of plans cost as much again. FHIR has no place for them and leaves them out. A field
-// more of this kind wants a stored column.
+// first below, 56 µs with them and 82 µs where there is a contact to show. FHIR has no place for them and leaves them out.
+// A field more of this kind wants a stored column.
 
 /// One portal account of a patient is open at most (a unique index says so).
 const PORTAL_USER: &str = "select a.user_id from patient_portal_accounts a

@@ -199,8 +199,8 @@ pub async fn week(kernel: &Arc<Kernel>, bar: &ProgressBar) -> Outcome {
     let [north, south, oak] = &mut clinics[..] else { return Err(line("the demo world has three clinics")) };
     super::talk::refer(north, south, 3, true).await?;
     super::talk::refer(north, oak, 5, false).await?;
-    super::talk::write(north, 0, &cast::PORTALS[0].2.email).await?;
-    super::talk::write(oak, 1, &cast::PORTALS[3].2.email).await
+    super::talk::write(north, 0, cast::PORTALS[0].2.email).await?;
+    super::talk::write(oak, 1, cast::PORTALS[3].2.email).await
 }
 
 /// The model that looks for caries: released, and on trial in the three clinics.

@@ -45,7 +45,7 @@ impl Plan {
     }
     /// As `pg_temp.id` in helpers.sql; the kind reads the same in both.
     fn id(&self, kind: u16, number: u64) -> Uuid {
-        let kind = (kind / 10 % 10) << 4 | kind % 10;
+        let kind = ((kind / 10 % 10) << 4) | (kind % 10);
         let last = (100_000_000_000 + number).to_string().bytes().fold(0u64, |all, digit| all << 4 | u64::from(digit - b'0'));
         Uuid::from_u128(u128::from(self.seed) << 96 | u128::from(kind) << 80 | 0x7000 << 64 | 0x8000 << 48 | u128::from(last))
     }

@@ -25,11 +25,14 @@ pub fn with_routes(route: Route) -> Route {
 
 static CHAPTERS: LazyLock<Vec<Chapter>> = LazyLock::new(chapter::all);
 
+/// A chapter, and what of it the search found.
+type Found<'a> = (&'a Chapter, Vec<String>);
+
 #[derive(Template)]
 #[template(path = "reference.html")]
 struct Contents<'a> {
     asked: &'a str,
-    parts: Vec<(&'static str, Vec<(&'a Chapter, Vec<String>)>)>,
+    parts: Vec<(&'static str, Vec<Found<'a>>)>,
     root: &'a str,
     document: &'a str,
     stylesheet: &'a str,

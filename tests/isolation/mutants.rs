@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 
 const SAMPLE: usize = 40;
+/// The same sample for everybody who has the same tree; `ENAMEL_SEED` draws another.
+const SEED: u64 = 1;
 
 struct Mutant {
     table: String,
@@ -109,7 +111,7 @@ fn a_loosened_policy_turns_the_suite_red() {
         let truth = arena.truth().await;
         let targets: HashMap<String, Target> =
             probe::targets(&truth).await.into_iter().map(|target| (target.name().to_owned(), target)).collect();
-        let seed = std::env::var("ENAMEL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(uuid::Uuid::new_v4().as_u64_pair().0 | 1);
+        let seed = std::env::var("ENAMEL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
         let mut sessions = HashMap::new();
         for plane in Plane::ALL {
             sessions.insert(plane, arena.plane(plane).await);

@@ -114,7 +114,13 @@ impl Arena {
     }
     /// One session on a plane's login.
     pub async fn login(&self, role: &str) -> Session {
-        let client = self.connector(role).connect().await.unwrap();
+        self.session(self.connector(role).connect().await.unwrap()).await
+    }
+    /// One that may take any plane's login, and change what it likes.
+    pub async fn director(&self) -> Session {
+        self.session(superuser(self.world, &self.name).await).await
+    }
+    async fn session(&self, client: Client) -> Session {
         let pid = client.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
         Session { client, pid, sealer: self.sealer.clone() }
     }
@@ -159,7 +165,7 @@ pub fn own(plane: Plane) -> Context {
 pub struct Session {
     pub client: Client,
     pub pid: i32,
-    sealer: Sealer,
+    pub sealer: Sealer,
 }
 
 impl Session {

@@ -2,7 +2,7 @@
 //! permissions to be read in review. What must hold whatever the file says is asserted besides.
 
 use super::arena::Arena;
-use super::probe::{self, Depth, Line, Target};
+use super::probe::{self, Line, Target};
 use super::shape::Shape;
 use crate::world;
 use enamel::kernel::context::Plane;
@@ -47,7 +47,7 @@ fn excused(line: &Line, without_tenant: bool) -> bool {
 
 async fn observe_all(arena: &Arena, truth: &Client, plane: Plane, targets: &[Target]) -> Vec<Line> {
     let session = arena.plane(plane).await;
-    probe::observe(arena, truth, &session, plane, &targets.iter().collect::<Vec<_>>(), Depth::All).await
+    probe::observe(truth, &session, plane, targets).await
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What one plane may do with one table, tried statement by statement. The line it makes is what the golden file holds.
 
-use super::arena::{self, Arena, ELSEWHERE, NORTH, OAK, SOUTH, STRANGER, Session, Set, TWIN};
+use super::arena::{self, ELSEWHERE, NORTH, OAK, SOUTH, STRANGER, Session, Set, TWIN};
 use super::seed;
 use super::shape::Shape;
 use chrono::{TimeDelta, Utc};
@@ -9,28 +9,98 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// Runs each statement by itself and undoes it. `?` in front: the first column of its row; else the rows it touched.
+/// Runs each statement by itself and undoes it; says the rows it touched, or its SQLSTATE. `?` in front: the first column of its
+/// row instead. `!`: only whether policies let it in; a rule of the domain speaks only to those whom they do. `~`: only what
+/// somebody gets who should get nothing.
 const RUNNER: &str = "
     create function probe.run(statements text[]) returns text[] language plpgsql as $$
     declare s text; answer text; n bigint; out text[] := '{}';
     begin
         foreach s in array statements loop
             begin
-                if left(s, 1) = '?' then execute substr(s, 2) into answer;
-                else execute s; get diagnostics n = row_count; answer := n; end if;
+                if s ~ '^[~!]*[?]' then execute ltrim(s, '~!?') into answer;
+                else execute ltrim(s, '~!'); get diagnostics n = row_count; answer := n; end if;
                 raise exception using errcode = 'PR000', message = coalesce(answer, '');
-            exception when others then
-                out := out || case sqlstate when 'PR000' then '=' || sqlerrm else sqlstate end;
+            exception when others then answer := case sqlstate when 'PR000' then '=' || sqlerrm else sqlstate end;
             end;
+            out := out || case
+                when s like '!%' and answer in ('42501', '0A000') then 'n'
+                when s like '!%' and answer ~ '^(=|23|EN4|55000)' then 'y'
+                when s like '~%' and answer ~ '^(42501|=0?|EN4..)$' then ''
+                else answer end;
         end loop;
         return out;
     end $$;
     grant usage on schema probe to public;
     grant select on probe.label to public;
-    grant execute on function probe.run(text[]) to public;";
+    grant execute on function probe.run(text[]) to public;
+
+    -- The same for one statement, by a superuser who takes that plane's login for it, with something changed before.
+    create function probe.tried(changed text, plane text, sealed text, statement text) returns text language plpgsql as $$
+    declare answer text;
+    begin
+        execute changed;
+        perform set_config('session_authorization', plane, true), set_config('app.ctx', sealed, true);
+        answer := (probe.run(array[statement]))[1];
+        raise exception using errcode = 'PR001';
+    exception when sqlstate 'PR001' then return answer;
+    end $$;
+    -- Which of the changes no statement shows, each tried as its context says.
+    create function probe.unseen(changes text[], plane text, contexts text[], statements text[]) returns int[] language plpgsql as $$
+    declare unseen int[] := array(select generate_subscripts(changes, 1)); alike int[]; was text; place int;
+    begin
+        for i in 1 .. cardinality(statements) loop
+            exit when unseen = '{}';
+            was := probe.tried('select', plane, contexts[i], statements[i]);
+            alike := '{}';
+            foreach place in array unseen loop
+                if probe.tried(changes[place], plane, contexts[i], statements[i]) = was then alike := alike || place; end if;
+            end loop;
+            unseen := alike;
+        end loop;
+        return unseen;
+    end $$;";
 
 pub async fn install(client: &Client) {
     client.batch_execute(RUNNER).await.unwrap();
+}
+
+/// As whom a statement is tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    Own,
+    Sibling,
+    Foreign,
+    /// Without a permission.
+    Powerless,
+    /// With every permission, for their own patients only.
+    Part,
+    Nobody,
+    /// With a context PostgreSQL must not believe, one of [`forged`].
+    Forged(usize),
+}
+
+impl Who {
+    pub fn seal(self, session: &Session, plane: Plane) -> String {
+        let own = arena::own(plane);
+        let context = match self {
+            Who::Own => own,
+            Who::Sibling => arena::context(plane, SOUTH),
+            Who::Foreign => arena::context(plane, OAK),
+            Who::Powerless => Context { caps: Caps::NONE, ..own },
+            Who::Part => Context { caps: Caps::NONE, part: own.caps, ..own },
+            Who::Nobody => return String::new(),
+            Who::Forged(kind) => return forged(session, plane).swap_remove(kind).1,
+        };
+        session.seal(&context)
+    }
+}
+
+/// One statement, and the command of the policy that answers it first.
+pub struct Try {
+    pub who: Who,
+    pub command: &'static str,
+    pub sql: String,
 }
 
 /// A table and the rows we try to plant in it.
@@ -107,14 +177,74 @@ impl Target {
     fn keys(&self) -> &str {
         if self.shape.has("tenant_id") { "tenant_id, id" } else { "id" }
     }
-    /// [`BASIC`] statements: each must fail before its first row without a believed context.
-    fn basic(&self, column: &str) -> Vec<String> {
+    /// Each must fail before its first row without a believed context.
+    fn basic(&self, column: &str) -> [(&'static str, String); 4] {
+        [
+            ("SELECT", self.read()),
+            ("INSERT", self.own.clone()),
+            ("UPDATE", self.blindly(column)),
+            ("DELETE", format!("delete from enamel.{}", self.name())),
+        ]
+    }
+
+    /// Everything that is tried on this plane, whose columns these are.
+    pub fn script(&self, plane: Plane, granted: &[String], depth: Depth) -> Vec<Try> {
+        let column = self.column(granted);
+        let read = |who| Try { who, command: "SELECT", sql: self.read() };
+        let mut all: Vec<Try> = [Who::Own, Who::Sibling, Who::Foreign, Who::Powerless].map(read).into();
+        let mut add = |who, command, sql| all.push(Try { who, command, sql });
+        for (command, sql) in self.writes(granted, &column) {
+            add(Who::Own, command, sql);
+        }
+        if plane == Plane::Staff {
+            add(Who::Part, "SELECT", self.read());
+            add(Who::Part, "INSERT", format!("!{}", self.own));
+            add(Who::Part, "INSERT", format!("!{}", self.stranger));
+            add(Who::Part, "UPDATE", self.blindly(&column));
+        }
+        for (command, sql) in self.basic(&column) {
+            add(Who::Nobody, command, format!("~{sql}"));
+        }
+        for kind in (0..FORGERIES).filter(|_| depth == Depth::All) {
+            for (command, sql) in self.basic(&column) {
+                add(Who::Forged(kind), command, sql);
+            }
+        }
+        all
+    }
+
+    fn writes(&self, granted: &[String], column: &str) -> Vec<(&'static str, String)> {
         let name = self.name();
-        vec![self.read(), self.own.clone(), self.blindly(column), format!("delete from enamel.{name}")]
+        let mut list: Vec<(&str, String)> = Vec::new();
+        for planted in [&self.own, &self.stranger, &self.foreign, &self.twin, &self.elsewhere] {
+            list.push(("INSERT", format!("!{planted}")));
+        }
+        list.push(("UPDATE", self.blindly(column)));
+        let keys = if self.shape.has("id") { self.keys() } else { "ancestor_id" };
+        let returning = format!("?with w as (update enamel.{name} set {column} = {column} returning {keys}) {}", &self.labels("w")[1..]);
+        list.push(("UPDATE", returning));
+        for (insert, set) in [(&self.own, NORTH), (&self.foreign, OAK)] {
+            let insert = with_id(insert, self, set);
+            list.push(("UPDATE", format!("!{insert} on conflict ({}) do update set {column} = excluded.{column}", self.keys())));
+        }
+        for set in [NORTH, OAK] {
+            let merge = format!("merge into enamel.{name} t using (select 1) s on {}", self.key(set));
+            list.push(("UPDATE", format!("{merge} when matched then update set {column} = t.{column}")));
+        }
+        list.push(("DELETE", format!("delete from enamel.{name}")));
+        for set in [NORTH, OAK] {
+            list.push(("DELETE", format!("delete from enamel.{name} where {}", self.key(set))));
+        }
+        // Without reading a column, so that the policy for changing is all that is asked.
+        let owners = [(&self.shape.patient, "patients"), (&self.shape.owner, "users")];
+        for (owner, table) in owners.iter().filter_map(|(owner, table)| owner.as_ref().map(|owner| (owner, table))) {
+            if granted.contains(owner) {
+                list.push(("UPDATE", format!("!update enamel.{name} set {owner} = '{}'", STRANGER.id(table))));
+            }
+        }
+        list
     }
 }
-
-const BASIC: usize = 4;
 
 /// What was seen, to be written or compared.
 pub struct Line {
@@ -138,15 +268,6 @@ pub async fn run(session: &Session, sealed: &str, statements: &[String]) -> Vec<
     answers
 }
 
-fn yes(answer: &str) -> String {
-    match answer {
-        "42501" => "n".into(),
-        "0A000" => "n".into(),
-        // A rule of the domain speaks only to those whom the policies let in.
-        code if code.starts_with("23") || code.starts_with("EN4") || code == "55000" || code.starts_with('=') => "y".into(),
-        other => other.to_owned(),
-    }
-}
 fn seen(answer: &str) -> String {
     match answer.strip_prefix('=') {
         Some(labels) => format!("[{labels}]"),
@@ -164,19 +285,21 @@ pub async fn updatable(truth: &Client, plane: Plane, names: &[&str]) -> Vec<Vec<
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+const FORGERIES: usize = 6;
+
 /// Contexts PostgreSQL must not believe, and the one of another plane.
-pub fn forged(session: &Session, plane: Plane, sealer: &enamel::kernel::context::Sealer) -> Vec<(&'static str, String)> {
+pub fn forged(session: &Session, plane: Plane) -> Vec<(&'static str, String)> {
     let real = arena::own(plane);
     let sealed = session.seal(&real);
-    let later = Utc::now() + TimeDelta::seconds(60);
+    let (now, minute) = (Utc::now(), TimeDelta::seconds(60));
     let other = if plane == Plane::Staff { Plane::Jobs } else { Plane::Staff };
     let mut elsewhere = real.clone();
     elsewhere.plane = other;
     let flipped = if sealed.starts_with('0') { "1" } else { "0" };
     vec![
-        ("expired", sealer.seal(&real, session.pid, Utc::now() - TimeDelta::seconds(1))),
-        ("wrong pid", sealer.seal(&real, session.pid + 1, later)),
-        ("wrong plane", sealer.seal(&elsewhere, session.pid, later)),
+        ("expired", session.sealer.seal(&real, session.pid, now - TimeDelta::seconds(1))),
+        ("wrong pid", session.sealer.seal(&real, session.pid + 1, now + minute)),
+        ("wrong plane", session.sealer.seal(&elsewhere, session.pid, now + minute)),
         ("wrong MAC", format!("{flipped}{}", &sealed[1..])),
         ("changed", sealed.replace(&real.tenant.unwrap_or_default().to_string(), &OAK.tenant_id().to_string())),
         ("garbage", "0".repeat(300)),
@@ -193,102 +316,54 @@ pub enum Depth {
 }
 
 /// All commands of one plane on these tables, context by context: one transaction a context serves every table.
-pub async fn observe(arena: &Arena, truth: &Client, session: &Session, plane: Plane, targets: &[&Target], depth: Depth) -> Vec<Line> {
-    let columns = updatable(truth, plane, &targets.iter().map(|target| target.name()).collect::<Vec<_>>()).await;
-    let own = arena::own(plane);
-    let chosen: Vec<String> = targets.iter().zip(&columns).map(|(target, granted)| target.column(granted)).collect();
-    let read: Vec<String> = targets.iter().map(|target| target.read()).collect();
-    let mut reads = Vec::new();
-    for context in [own.clone(), arena::context(plane, SOUTH), arena::context(plane, OAK), Context { caps: Caps::NONE, ..own.clone() }] {
-        reads.push(run(session, &session.seal(&context), &read).await);
-    }
-    let parts = part(session, &own, targets, &chosen).await;
-    let basic: Vec<String> = targets.iter().zip(&chosen).flat_map(|(target, column)| target.basic(column)).collect();
-    let none = run(session, "", &basic).await;
-    let mut forgeries = Vec::new();
-    if depth == Depth::All {
-        for (kind, sealed) in forged(session, plane, &arena.sealer) {
-            forgeries.push((kind, run(session, &sealed, &basic).await));
+pub async fn observe(truth: &Client, session: &Session, plane: Plane, targets: &[Target]) -> Vec<Line> {
+    let columns = updatable(truth, plane, &targets.iter().map(Target::name).collect::<Vec<_>>()).await;
+    let scripts: Vec<Vec<Try>> =
+        targets.iter().zip(&columns).map(|(target, granted)| target.script(plane, granted, Depth::All)).collect();
+    let mut answers: Vec<Vec<String>> = scripts.iter().map(|script| vec![String::new(); script.len()]).collect();
+    let mut everybody: Vec<Who> = Vec::new();
+    for one in scripts.iter().flatten() {
+        if !everybody.contains(&one.who) {
+            everybody.push(one.who);
         }
     }
-    let each: Vec<Vec<String>> =
-        targets.iter().zip(columns.iter().zip(&chosen)).map(|(target, (columns, column))| writes(target, columns, column)).collect();
-    let mut written = run(session, &session.seal(&own), &each.concat()).await.into_iter();
+    for who in everybody {
+        let places = scripts.iter().enumerate().flat_map(|(target, script)| (0..script.len()).map(move |place| (target, place)));
+        let places: Vec<(usize, usize)> = places.filter(|(target, place)| scripts[*target][*place].who == who).collect();
+        let statements: Vec<String> = places.iter().map(|(target, place)| scripts[*target][*place].sql.clone()).collect();
+        let given = run(session, &who.seal(session, plane), &statements).await;
+        for ((target, place), answer) in places.into_iter().zip(given) {
+            answers[target][place] = answer;
+        }
+    }
     let mut lines = Vec::with_capacity(targets.len());
     for (place, target) in targets.iter().enumerate() {
-        let basics = place * BASIC..(place + 1) * BASIC;
-        let mut broken = unbelieved(target, plane, &none[basics.clone()]);
-        for (kind, answers) in &forgeries {
-            if answers[basics.clone()].iter().any(|answer| answer != "42501") {
-                let given = &answers[basics.clone()];
-                broken.push(format!("{} {}: a context that is {kind} gives {given:?}", target.name(), plane.word()));
-            }
-        }
-        let writes: Vec<String> = written.by_ref().take(each[place].len()).collect();
-        let reads: Vec<String> = reads.iter().map(|answers| answers[place].clone()).collect();
-        let copied = if depth == Depth::All { copy(session, &own, target).await } else { Default::default() };
-        let mut text = format_line(target, &columns[place], &reads, &writes, &copied);
-        if let Some(part) = parts.get(place).filter(|_| text != "denied") {
-            text += part;
-        }
-        lines.push(Line { table: target.name().to_owned(), plane, text, broken });
+        let copied = copy(session, &arena::own(plane), target).await;
+        let said: Said = &|who| scripts[place].iter().zip(&answers[place]).filter(|(one, _)| one.who == who).map(|(_, answer)| &**answer).collect();
+        let text = format_line(target, &columns[place], said, &copied);
+        lines.push(Line { table: target.name().to_owned(), plane, text, broken: believed(target, session, plane, said) });
     }
     lines
 }
 
-/// What staff see and change who have every permission for their own patients only.
-async fn part(session: &Session, own: &Context, targets: &[&Target], columns: &[String]) -> Vec<String> {
-    if own.plane != Plane::Staff {
-        return Vec::new();
-    }
-    let context = Context { caps: Caps::NONE, part: own.caps, ..own.clone() };
-    let each = targets
-        .iter()
-        .zip(columns)
-        .flat_map(|(target, column)| [target.read(), target.own.clone(), target.stranger.clone(), target.blindly(column)]);
-    let answers = run(session, &session.seal(&context), &each.collect::<Vec<_>>()).await;
-    let line = |answers: &[String]| {
-        let (own, stranger) = (yes(&answers[1]), yes(&answers[2]));
-        format!(" | part {} insert own:{own} stranger:{stranger} update rows:{}", seen(&answers[0]), answers[3].replace("42501", "n"))
-    };
-    answers.chunks(4).map(line).collect()
-}
+/// What somebody's statements gave, in their order.
+type Said<'a> = &'a dyn Fn(Who) -> Vec<&'a str>;
 
-/// Without a context nothing is seen and nothing done.
-fn unbelieved(target: &Target, plane: Plane, none: &[String]) -> Vec<String> {
-    let sees = !none[0].trim_start_matches(['=', '0']).is_empty() && none[0] != "42501";
-    let does = none[1..].iter().any(|answer| !["42501", "=0"].contains(&answer.as_str()) && !answer.starts_with("EN4"));
-    if sees || does { vec![format!("{} {}: without a context {none:?}", target.name(), plane.word())] } else { Vec::new() }
-}
-
-fn writes(target: &Target, columns: &[String], column: &str) -> Vec<String> {
-    let name = target.name();
-    let mut list = vec![target.own.clone(), target.stranger.clone(), target.foreign.clone(), target.twin.clone(), target.elsewhere.clone()];
-    list.push(target.blindly(column));
-    let keys = if target.shape.has("id") { target.keys() } else { "ancestor_id" };
-    list.push(format!("?with w as (update enamel.{name} set {column} = {column} returning {keys}) {}", &target.labels("w")[1..]));
-    let change = format!("set {column} = excluded.{column}");
-    let conflict = |insert: &str, set: Set| format!("{} on conflict ({}) do update {change}", with_id(insert, target, set), target.keys());
-    list.push(conflict(&target.own, NORTH));
-    list.push(conflict(&target.foreign, OAK));
-    for set in [NORTH, OAK] {
-        list.push(format!(
-            "merge into enamel.{name} t using (select 1) s on {} when matched then update set {column} = t.{column}",
-            target.key(set)
-        ));
+/// Without a context nothing is seen and nothing done; with a false one everything is refused.
+fn believed(target: &Target, session: &Session, plane: Plane, said: Said) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut note = |what: &str, given: Vec<&str>| broken.push(format!("{} {}: {what} gives {given:?}", target.name(), plane.word()));
+    let none = said(Who::Nobody);
+    if none.iter().any(|answer| !answer.is_empty()) {
+        note("no context", none);
     }
-    list.push(format!("delete from enamel.{name}"));
-    for set in [NORTH, OAK] {
-        list.push(format!("delete from enamel.{name} where {}", target.key(set)));
-    }
-    // Without reading a column, so that the policy for changing is all that is asked.
-    let owners = [(&target.shape.patient, "patients"), (&target.shape.owner, "users")];
-    for (owner, table) in owners.iter().filter_map(|(owner, table)| owner.as_ref().map(|owner| (owner, table))) {
-        if columns.contains(owner) {
-            list.push(format!("update enamel.{name} set {owner} = '{}'", STRANGER.id(table)));
+    for (place, (kind, _)) in forged(session, plane).into_iter().enumerate() {
+        let given = said(Who::Forged(place));
+        if given.iter().any(|answer| *answer != "42501") {
+            note(&format!("a context that is {kind}"), given);
         }
     }
-    list
+    broken
 }
 
 /// The same insert with the id that is there already.
@@ -324,39 +399,46 @@ async fn copy(session: &Session, own: &Context, target: &Target) -> [String; 2] 
     let into = session.client.simple_query(&format!("copy enamel.{} from stdin", target.name())).await;
     let into = into.err().map_or("y".into(), |failure| arena::sqlstate(&failure));
     session.rollback().await;
-    [out.replace("42501", "denied"), yes(&into)]
+    [out.replace("42501", "denied"), into.replace("42501", "n")]
 }
 
-fn format_line(target: &Target, columns: &[String], reads: &[String], writes: &[String], copied: &[String; 2]) -> String {
-    if reads.iter().chain(writes).all(|answer| answer == "42501") && copied[0] == "denied" && copied[1] == "n" {
+fn format_line(target: &Target, columns: &[String], said: Said, copied: &[String; 2]) -> String {
+    let own = said(Who::Own);
+    let (read, writes) = (own[0], &own[1..]);
+    let others = [Who::Sibling, Who::Foreign, Who::Powerless].map(|who| said(who)[0]);
+    if own.iter().chain(&others).all(|answer| ["42501", "n"].contains(answer)) && copied[0] == "denied" && copied[1] == "n" {
         return "denied".into();
     }
     let givable: Vec<&String> =
         target.columns.iter().filter(|name| !["tenant_id", "id", "created_at", "created_by"].contains(&name.as_str())).collect();
     let granted = if columns.len() == givable.len() { "*".to_owned() } else { columns.join(",") };
-    let moved: Vec<String> = writes[14..].iter().map(|answer| yes(answer)).collect();
-    format!(
+    let done = |place: usize| writes[place].replace("42501", "n");
+    let mut line = format!(
         "select {} sibling {} foreign {} no-capability {} | insert own:{} stranger:{} foreign:{} twin:{} elsewhere:{} | update({granted}) rows:{} returning {} move:{} | upsert own:{} foreign:{} | merge own:{} foreign:{} | delete all:{} own:{} foreign:{} | copy to:{} from:{}",
-        seen(&reads[0]),
-        seen(&reads[1]),
-        seen(&reads[2]),
-        seen(&reads[3]),
-        yes(&writes[0]),
-        yes(&writes[1]),
-        yes(&writes[2]),
-        yes(&writes[3]),
-        yes(&writes[4]),
-        writes[5].replace("42501", "n"),
-        seen(&writes[6]),
-        if moved.is_empty() { "-".into() } else { moved.join(",") },
-        yes(&writes[7]),
-        yes(&writes[8]),
-        writes[9].replace("42501", "n"),
-        writes[10].replace("42501", "n"),
-        writes[11].replace("42501", "n"),
-        writes[12].replace("42501", "n"),
-        writes[13].replace("42501", "n"),
+        seen(read),
+        seen(others[0]),
+        seen(others[1]),
+        seen(others[2]),
+        writes[0],
+        writes[1],
+        writes[2],
+        writes[3],
+        writes[4],
+        done(5),
+        seen(writes[6]),
+        if writes.len() == 14 { "-".into() } else { writes[14..].join(",") },
+        writes[7],
+        writes[8],
+        done(9),
+        done(10),
+        done(11),
+        done(12),
+        done(13),
         copied[0],
         copied[1],
-    )
+    );
+    if let [read, own, stranger, rows] = said(Who::Part)[..] {
+        line += &format!(" | part {} insert own:{own} stranger:{stranger} update rows:{}", seen(read), rows.replace("42501", "n"));
+    }
+    line
 }

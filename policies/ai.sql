@@ -94,7 +94,7 @@ create or replace trigger within_quota before insert on enamel.ai_inference_jobs
     execute function sec.within_quota('max_ai_inferences_per_month');
 
 -- Only a released version of the same model is in force; the version waits with its retirement for who puts it there.
-create or replace function sec.guard_deployment() returns trigger language plpgsql security definer
+create or replace function sec.fill_deployment() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); v record;
 begin
@@ -113,8 +113,8 @@ begin
     end if;
     return new;
 end $$;
-create or replace trigger guard_deployment before insert or update on enamel.ai_model_deployments for each row
-    execute function sec.guard_deployment();
+create or replace trigger in_force before insert or update on enamel.ai_model_deployments for each row
+    execute function sec.fill_deployment();
 select kernel.freeze('ai_model_versions', $$old.status <> 'DRAFT'$$, 'Add a new version.',
     '{status,validated_on,sbom_uri,change_plan_reference,release_notes}');
 

@@ -799,8 +799,11 @@ begin
         if patient in ('user_id', 'caller_id') then
             form := form || format(' and %I = (select sec.actor(%s))', patient, cap);
         else
-            form := form || format(' and %I = any ((select sec.patients(%s))::uuid[])', patient, cap)
-                         || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select %s)::bytea[])', patient, pairs);
+            form := form || format(' and %I = any ((select sec.patients(%s))::uuid[])', patient, cap);
+            -- A share opens one chart: there the two lists have one member each and are the pair.
+            if plane = 'patient' then
+                form := form || format(' and (uuid_send(tenant_id) || uuid_send(%I)) = any ((select %s)::bytea[])', patient, pairs);
+            end if;
         end if;
     end if;
     if rows is not null and plane in ('patient', 'share') then form := form || ' and ' || rows; end if;

@@ -58,7 +58,7 @@ impl Set {
     }
 }
 
-fn hashed(parts: &[&str]) -> Uuid {
+pub fn hashed(parts: &[&str]) -> Uuid {
     let digest = Sha256::digest(parts.join("|"));
     uuid::Builder::from_custom_bytes(digest[..16].try_into().unwrap()).into_uuid()
 }
@@ -101,6 +101,13 @@ impl Arena {
         Arena { name, world, sealer: start::sealer(&world.config).unwrap() }
     }
 
+    /// Where policies answer alone: a rule of a domain that speaks first would hide what they say.
+    pub async fn bare(world: &'static World, name: &str) -> Arena {
+        let arena = Arena::fresh(world, name).await;
+        arena.truth().await.batch_execute(&rules("disable")).await.unwrap();
+        arena
+    }
+
     pub async fn truth(&self) -> Client {
         let client = superuser(self.world, &self.name).await;
         // Puts rows into any state at once; what triggers demand of real changes is tested elsewhere.
@@ -137,6 +144,20 @@ pub async fn superuser(world: &World, name: &str) -> Client {
     Connector { config: world.cluster().superuser_config(name), tls: None }.connect().await.unwrap()
 }
 
+/// Turns the rules of the domains on or off: every trigger but those that stamp, those that guard beside the policies, and those
+/// that keep logs as they are.
+pub fn rules(how: &str) -> String {
+    format!(
+        "do $$ declare t record; begin
+             for t in select tgrelid::regclass as rel, tgname from pg_trigger join pg_class c on c.oid = tgrelid
+                       where not tgisinternal and c.relnamespace = 'enamel'::regnamespace
+                         and tgname not in ('stamp', 'refuse_change') and tgname not like 'guard%' loop
+                 execute format('alter table %s {how} trigger %I', t.rel, t.tgname);
+             end loop;
+         end $$"
+    )
+}
+
 async fn template(world: &World) {
     world::database(world.cluster(), TEMPLATE_NAME).await;
     start::migrate_as(world.cluster().superuser_config(TEMPLATE_NAME), &world.config).await.unwrap();
@@ -145,11 +166,16 @@ async fn template(world: &World) {
     super::probe::install(&client).await;
 }
 
-/// The caller of a plane that stands for that set of rows: its clinic's staff, its DSO, its patient, its auditor.
+/// The caller of a plane that stands for that set of rows: its clinic's staff, its DSO, its patient, its auditor, or whoever has
+/// opened its share.
 pub fn context(plane: Plane, of: Set) -> Context {
     let mut context = Context::system(plane, Some(of.tenant_id()));
-    context.actor = Some(of.id("users"));
     context.caps = Caps::of(Permission::ALL);
+    if plane == Plane::Share {
+        (context.session, context.subject) = (Some(of.id("share_visits")), Some(of.id("record_shares")));
+    } else {
+        context.actor = Some(of.id("users"));
+    }
     context
 }
 

@@ -4,6 +4,7 @@ mod channels;
 mod identity;
 mod rows;
 mod scopes;
+mod servers;
 mod sessions;
 
 use super::arena::{Arena, NORTH, Session, context};

@@ -31,7 +31,7 @@ form(pattern) as (values ('^(' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
     'tenant_id=(SELECTsec\.tenantNAStenant|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
     '(ANDSELECTsec\.wholeNASwhole(OR[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+))*)?' ||
-    '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?' ||
+    '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatients(ANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?)?' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
     '(ANDpatient_idISNULLOR(SELECTsec\.knownNASknown|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||
     '(ANDtable_name<>ALLSELECTsec\.untoldASuntold)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
@@ -65,22 +65,12 @@ v(level, rule, object) as (
  union all select 'ERROR', 'R21 policy outside the generator''s forms', relname || '.' || polname || ': ' || e from expression, form
    where not (e = 'true' and roles <@ array['enamel_sec', 'enamel_sealer']) and e !~ pattern
  union all select 'ERROR', 'R21b a patient''s policy without the pair check', relname || '.' || polname from expression x
-   where roles && array['enamel_patient', 'enamel_share'] and relname not in (select relname from glob) and e !~ 'sec\.(pairs|actor)'
+   where relname not in (select relname from glob)
+     -- A share opens one chart, whose tenant and patient are the pair.
+     and (roles && array['enamel_patient'] and e !~ 'sec\.(pairs|actor)' or roles && array['enamel_share'] and e !~ 'sec\.patients')
      -- What is published to others names no patient: the plane cannot read the column.
      and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id'
                     and (x.polcmd <> 'r' or has_column_privilege(x.roles[1], x.polrelid, a.attnum, 'select')))
- union all select 'ERROR', 'R21d a policy that forgets whose row it is, which its sibling asks', relname || '.' || polname from expression x
-   where e !~ 'sec\.(pairs|actor)' and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.e ~ 'sec\.(pairs|actor)')
-     and not (polcmd = 'r' and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id'
-                                          and not has_column_privilege(x.roles[1], x.polrelid, a.attnum, 'select')))
- union all select 'ERROR', 'R21e a policy that forgets ' || what || ', which its sibling asks', relname || '.' || polname
-   from expression x, (values ('sec\.known'), ('sec\.untold'), ('user_idISNULL')) asked(what), lateral (values ('{enamel_staff,enamel_group,enamel_audit}'::text[])) people(planes)
-   where x.roles && people.planes and x.e !~ what
-     and exists (select from expression y where y.polrelid = x.polrelid and y.roles && people.planes and y.e ~ what and y.e !~ '^SELECT')
-     and x.e !~ '^SELECT'
- union all select 'ERROR', 'R21g a change by staff that forgets the part it is for, which its sibling asks', relname || '.' || polname from expression x
-   where roles && array['enamel_staff'] and polcmd in ('a', 'w') and e !~ 'sec\.whole'
-     and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.polcmd in ('a', 'w') and y.e ~ 'sec\.whole' and y.e !~ '^id=')
  union all select 'ERROR', 'R21f a login''s rows about patients without the pair check', relname || '.' || polname from expression x
    where roles && array['enamel_patient'] and relname not in ('sessions', 'oauth_authorizations') and e ~ 'sec\.actor' and e !~ 'sec\.pairs'
      and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')

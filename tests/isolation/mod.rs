@@ -15,6 +15,7 @@ mod probe;
 mod properties;
 mod roles;
 mod scopes;
+mod script;
 mod seed;
 mod shape;
 mod startup;

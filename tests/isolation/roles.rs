@@ -5,7 +5,7 @@
 mod http;
 mod promises;
 
-use super::arena::{Arena, NORTH, PLATFORM, STRANGER, Set};
+use super::arena::{self, Arena, NORTH, PLATFORM, STRANGER, Set};
 use super::probe;
 use super::seed::{self, Plan};
 use crate::world::{self, World};
@@ -13,7 +13,7 @@ use enamel::identity::token::{Kind, Token};
 use enamel::kernel::config::Config;
 use enamel::kernel::context::{Context, Origin, PLATFORM_TENANT, Plane};
 use enamel::server::{self, Contract, start};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -102,6 +102,8 @@ struct Stage {
     truth: Client,
     kernel: Arc<enamel::kernel::Kernel>,
     base_url: String,
+    /// Tables that have a row about another in the same clinic.
+    others: BTreeSet<String>,
 }
 
 impl Stage {
@@ -123,7 +125,8 @@ impl Stage {
         tokio::spawn(bound.serve(app, std::future::pending()));
         // It lives as long as the process.
         std::mem::forget(prepared);
-        Stage { arena, truth, kernel, base_url }
+        let others = truth.query("select rel from probe.label where label = $1", &[&STRANGER.label()]).await.unwrap();
+        Stage { arena, truth, kernel, base_url, others: others.iter().map(|row| row.get(0)).collect() }
     }
 
     /// Makes somebody of the seeded rows' owner, and signs them in.
@@ -133,10 +136,9 @@ impl Stage {
         match person.who {
             Who::Member(role, kind) => self.employ(set, role, kind).await,
             Who::Patient => self.employ(set, "PATIENT", "PATIENT").await,
-            Who::Proxy(scope) => user = self.entrust(set, scope, "infinity").await,
+            Who::Proxy(scope) => user = self.entrust(set, scope, "2099-01-01").await,
         }
-        let home = matches!(person.who, Who::Member(..)).then(|| set.tenant_id());
-        self.session(user, home).await
+        self.session(user, Some(set.tenant_id())).await
     }
 
     async fn employ(&self, set: Set, role: &str, kind: &str) {
@@ -215,18 +217,6 @@ fn updating(plan: &Plan, set: Set, granted: &[String]) -> [String; 2] {
     [format!("update enamel.{name} set {column} = {value} where {key}"), retire]
 }
 
-/// Turns the triggers of the domains on or off.
-fn rules(how: &str) -> String {
-    format!(
-        "do $$ declare t record; begin
-             for t in select tgrelid::regclass as rel, tgname from pg_trigger join pg_class c on c.oid = tgrelid
-                       where not tgisinternal and c.relnamespace = 'enamel'::regnamespace and tgname <> 'stamp' and tgname not like 'guard%' loop
-                 execute format('alter table %s {how} trigger %I', t.rel, t.tgname);
-             end loop;
-         end $$"
-    )
-}
-
 /// One statement for each command on one's own row and on another's, reading first.
 fn statements(plan: &Plan, person: Person, granted: &[String]) -> Vec<String> {
     let (own, other) = person.sets();
@@ -264,14 +254,6 @@ fn judged(answers: &[String], person: Person, another: bool) -> Rights {
 async fn observe(stage: &Stage, plans: &[Plan]) -> Matrix {
     let mut matrix = Matrix::new();
     let names: Vec<&str> = plans.iter().map(|plan| plan.shape.name.as_str()).collect();
-    let stranger: Vec<String> = stage
-        .truth
-        .query("select rel from probe.label where label = $1", &[&STRANGER.label()])
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
     for person in PEOPLE {
         let context = stage.resolve(&stage.sign_in(person).await).await;
         let granted = probe::updatable(&stage.truth, context.plane, &names).await;
@@ -280,7 +262,7 @@ async fn observe(stage: &Stage, plans: &[Plan]) -> Matrix {
         let answers = probe::run(&session, &session.seal(&context), &list).await;
         for (plan, answers) in plans.iter().zip(answers.chunks(STATEMENTS)) {
             let name = &plan.shape.name;
-            let rights = judged(answers, person, stranger.contains(name));
+            let rights = judged(answers, person, stage.others.contains(name));
             matrix.entry(name.clone()).or_default().insert(person.column, rights);
         }
     }
@@ -310,9 +292,9 @@ fn every_role_may_what_the_golden_file_says() {
         stage.truth.batch_execute("set search_path = enamel, kernel, pg_catalog").await.unwrap();
         let plans = seed::plans(&stage.truth).await;
         // Below the domains' own rules, which may speak first: policies, and the guards that belong to them.
-        stage.truth.batch_execute(&rules("disable")).await.unwrap();
+        stage.truth.batch_execute(&arena::rules("disable")).await.unwrap();
         let matrix = observe(&stage, &plans).await;
-        stage.truth.batch_execute(&rules("enable")).await.unwrap();
+        stage.truth.batch_execute(&arena::rules("enable")).await.unwrap();
         let text = text(&matrix);
         if std::env::var("ENAMEL_GOLDEN").is_ok_and(|what| what == "write") {
             std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/isolation/roles.txt"), &text).unwrap();
@@ -333,7 +315,7 @@ fn a_proxy_loses_its_grant_at_its_end() {
     world::with(async |world| {
         let stage = Stage::build(world).await;
         stage.employ(NORTH, "PATIENT", "PATIENT").await;
-        let user = stage.entrust(NORTH, "appointments,clinical", "infinity").await;
+        let user = stage.entrust(NORTH, "appointments,clinical", "2099-01-01").await;
         let token = stage.session(user, None).await;
         let context = stage.resolve(&token).await;
         let session = stage.arena.plane(Plane::Patient).await;

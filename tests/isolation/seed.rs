@@ -1,7 +1,7 @@
 //! Rows for every table and set, their values invented from the catalogue: types, checks, references, policies. A table
 //! added later is filled like the others; only what no catalogue can say stands in [`OVERRIDES`].
 
-use super::arena::{self, Arena, DSO, ELSEWHERE, NORTH, OAK, SETS, SOUTH, Set};
+use super::arena::{self, Arena, DSO, ELSEWHERE, HIDDEN, NORTH, OAK, SETS, SOUTH, STRANGER, Set};
 use super::invent::{self, Draft, Source};
 use super::shape::{self, Shape};
 use crate::world;
@@ -16,6 +16,8 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ("*", "storage_key", "'{tenant}/none/none/{id}'"),
     ("appointment_series", "recurrence_rule", "'FREQ=WEEKLY'"),
     ("api_clients", "client_type", "'BACKEND'"),
+    // Of a table that not everybody may read.
+    ("change_log", "table_name", "'patients'"),
     ("break_glass_grants", "valid_from", "'2098-12-31 22:00+00'"),
     ("break_glass_grants", "valid_until", "'2099-01-01'"),
     ("consents", "subject_type", "'PATIENT'"),
@@ -25,6 +27,37 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ("patient_portal_accounts", "email_key", "'{id}'"),
     ("users", "kind", "'SERVICE'"),
 ];
+
+/// One more row: like that set's, with its own label and these values instead.
+struct More {
+    table: &'static str,
+    like: Set,
+    label: &'static str,
+    instead: Vec<(&'static str, String)>,
+}
+
+/// What shows conditions that ask for more than whose row it is.
+fn more() -> Vec<More> {
+    let more = |table, like, label, instead: &[(&'static str, String)]| More { table, like, label, instead: instead.to_vec() };
+    let null = || "null".to_owned();
+    let id = |id: Uuid| format!("'{id}'");
+    let everybody = [("audience", "'TENANT'".to_owned()), ("user_id", null()), ("patient_id", null())];
+    let (me, second, quarantined) = (NORTH.id("users"), arena::hashed(&["second chart"]), HIDDEN.id("imaging_studies"));
+    vec![
+        // To everybody of a clinic; to one person who left it; to one about somebody else's chart.
+        more("notifications", NORTH, "all", &everybody),
+        more("notifications", OAK, "all", &everybody),
+        more("notifications", ELSEWHERE, "left", &[("patient_id", null())]),
+        more("notifications", NORTH, "others", &[("patient_id", id(STRANGER.id("patients")))]),
+        // Of a table that everybody may read.
+        more("change_log", NORTH, "plain", &[("table_name", "'fhir_extras'".into())]),
+        more("change_log", STRANGER, "stranger-plain", &[("table_name", "'fhir_extras'".into())]),
+        // North's own patient has a chart of another number in oak, where the twin has theirs.
+        more("patient_portal_accounts", OAK, "second", &[("user_id", id(me)), ("patient_id", id(second))]),
+        more("imaging_series", NORTH, "quarantined", &[("study_id", id(quarantined))]),
+        more("imaging_objects", NORTH, "quarantined", &[("study_id", id(quarantined))]),
+    ]
+}
 
 /// Tables that are not rows with an id; [`finish`] fills them.
 const BY_HAND: &[&str] = &["tenant_closure"];
@@ -106,12 +139,19 @@ async fn fill_table(client: &Client, plan: &Plan) {
         }
         if store(client, plan, set, id).await {
             filled.insert((set.tenant_id(), id));
-            label(client, &plan.shape, set, id).await;
+            label(client, &plan.shape, set.tenant_id(), id, &set.label()).await;
         } else {
             let second = set.unpublished().is_some() && !alone(client, &plan.shape).await;
             let must = plan.shape.has("tenant_id") && ([NORTH, SOUTH, OAK, ELSEWHERE].contains(&set) || second);
             assert!(!must, "no row of {} fits into {}: teach the seed one", set.label(), plan.shape.name);
         }
+    }
+    for more in more().into_iter().filter(|more| more.table == plan.shape.name) {
+        let (tenant, id) = (more.like.tenant_id(), arena::hashed(&[more.table, more.like.tenant, more.label]));
+        let mut row = plan.row(more.like, id);
+        row.extend(more.instead.into_iter().map(|(column, literal)| (column.to_owned(), literal)));
+        client.execute(&insert(&plan.shape, &row), &[]).await.unwrap();
+        label(client, &plan.shape, tenant, id, &format!("{}.{}", more.like.tenant, more.label)).await;
     }
 }
 
@@ -123,9 +163,8 @@ async fn alone(client: &Client, shape: &Shape) -> bool {
     !client.query(sql, &[&shape.name]).await.unwrap().is_empty()
 }
 
-async fn label(client: &Client, shape: &Shape, set: Set, id: Uuid) {
-    let sql = "insert into probe.label values ($1, $2, $3, $4)";
-    client.execute(sql, &[&shape.name, &set.tenant_id(), &id, &set.label()]).await.unwrap();
+async fn label(client: &Client, shape: &Shape, tenant: Uuid, id: Uuid, label: &str) {
+    client.execute("insert into probe.label values ($1, $2, $3, $4)", &[&shape.name, &tenant, &id, &label]).await.unwrap();
 }
 
 /// One row, varied until no unique index refuses it.
@@ -172,11 +211,13 @@ async fn vary(client: &Client, shape: &Shape, draft: &mut Draft, columns: &[Stri
 
 /// Who has which chart, which mandate, and the tree.
 fn finish() -> String {
-    // North's patient is known to oak too.
+    // North's patient is known to oak too, whose page nobody has published.
     let mut sql = format!(
         "update enamel.audit_mandates set permissions = kernel.permissions();
+         update enamel.record_shares set permissions = kernel.permissions();
+         update enamel.clinic_profiles set status = 'DRAFT' where tenant_id = '{0}';
          insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, scopes, status, granted_by, valid_from)
-         values ('{}', gen_random_uuid(), '{}', '{}', 'OTHER',
+         values ('{0}', gen_random_uuid(), '{1}', '{2}', 'OTHER',
                  '{{appointments,messages,billing,plans,clinical,documents,imaging}}', 'ACTIVE', 'PATIENT', '2026-01-01');",
         OAK.tenant_id(),
         OAK.id("patients"),

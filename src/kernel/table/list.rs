@@ -132,8 +132,10 @@ impl List {
         let with_key = |columns: String| key.map_or(columns.clone(), |key| format!("{columns}, r.{key} as sort_key"));
         let whole = record::columns_of(self.table, plane, self.width);
         let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
-        // A patient's rows are walked chart by chart: among a clinic's rows, few are theirs.
-        let patient = self.table.patient.filter(|_| many && matches!(plane, Plane::Patient | Plane::Share));
+        // A patient's rows are walked chart by chart: among a clinic's rows, few are theirs. What is published to all names nobody.
+        let outside = matches!(plane, Plane::Patient | Plane::Share);
+        let named = |column: &&str| !self.table.field(column).is_some_and(|field| field.staff_only);
+        let patient = self.table.patient.filter(|_| many && outside).filter(named);
         let mut wheres = String::new();
         if let Some(column) = patient {
             write!(wheres, "r.tenant_id = t.id and r.{column} = t.patient").map_err(Error::internal)?;

@@ -77,7 +77,7 @@ async fn import(call: Call) -> Result<Answer> {
     let currency = schedule.text("currency").unwrap_or_default();
     let read = read(text, digits(currency))?;
     // Replacing is what the caller may do; retiring rows one by one they may not.
-    let mut scope = caller.kernel.door.open(&caller.server(schedule.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(schedule.tenant, call.operation.permission)?).await?;
     store::lock(&mut scope, &FEE_SCHEDULE, id, Some(schedule.version), keys).await?;
     let items = Json::Array(read.items);
     let retired = scope.exec(&RETIRE, &[&schedule.tenant, &id, &items]).await?;

@@ -58,7 +58,7 @@ async fn post(call: Call) -> Result<Answer> {
     if let Err(refusal) = &seen {
         caller.refused(&REMITTANCE, Some(id), Action::Execute, refusal).await?;
     }
-    let mut scope = caller.kernel.door.open(&caller.server(seen?.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(seen?.tenant, call.operation.permission)?).await?;
     let remittance = store::lock(&mut scope, &REMITTANCE, id, call.version, keys).await?;
     if let (Some(from), Some(machine)) = (remittance.text("status").filter(|status| *status != "BALANCED"), REMITTANCE.machines.first()) {
         return Err(store::refuse_move(machine, from));

@@ -100,7 +100,7 @@ async fn preview(call: Call) -> Result<Answer> {
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
     let policy = store::one(&DATA_RETENTION_POLICY, caller.context.plane, rows, &caller.kernel.keys).await?;
     covered(policy.text("data_class").unwrap_or_default())?;
-    let scope = caller.kernel.door.open(&Context::system(Plane::Jobs, Some(caller.tenant()?))).await?;
+    let scope = caller.kernel.door.open(&caller.acting(caller.tenant()?, call.operation.permission)?).await?;
     let answers = scope.once(&[((&COUNTS).into(), vec![&policy.id])]).await?;
     caller.saw(&caller.context, &policy).await?;
     let mut counts = Map::from_iter([("policy_id".to_owned(), json!(policy.id))]);

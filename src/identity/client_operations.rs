@@ -6,7 +6,7 @@ use super::token::{Kind, Token};
 use super::{grant, scope};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
-use crate::kernel::context::{Context, Permission, Plane};
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
@@ -152,11 +152,6 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Made(record.id, told(&record, secret.as_ref())))
 }
 
-/// Where sessions end together with the change of their client. The caller's right to it was checked by the contract.
-fn clerk(caller: &Caller, tenant: Uuid) -> Context {
-    Context { plane: Plane::Jobs, ..grant::behind(&caller.context, Some(tenant)) }
-}
-
 fn told(record: &Record, secret: Option<&Token>) -> Map<String, Json> {
     object(json!({
         "id": record.id, "client_id": record.text("client_id"), "client_secret": secret.map(|secret| secret.expose()),
@@ -211,11 +206,11 @@ pub(super) fn is_redirect(uri: &str) -> bool {
         && url.password().is_none()
 }
 
-/// The client as the caller sees it, then locked where secrets may be written.
+/// The client, locked where its sessions can end together with its change.
 async fn held(call: &Call) -> Result<(Scope, Record)> {
     let (caller, keys) = (&call.caller, &call.caller.kernel.keys);
-    let tenant = caller.tenant()?;
-    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    let server = caller.acting(caller.tenant()?, call.operation.permission)?;
+    let mut scope = caller.kernel.door.open(&server).await?;
     let record = store::lock(&mut scope, &API_CLIENT, call.id()?, call.version, keys).await?;
     Ok((scope, record))
 }

@@ -123,6 +123,7 @@ pub static CHANGE_PASSWORD: Operation = Operation {
 /// A scope that may change accounts, once it is sure that the caller sees this one.
 async fn account(call: &Call) -> Result<(Scope, Uuid)> {
     let (caller, user) = (&call.caller, call.id()?);
+    caller.needs_throughout(call.operation.permission)?;
     let keys = &caller.kernel.keys;
     let built = store::get_query(&USER, caller.context.plane, caller.context.tenant, user, false)?;
     let seen = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;

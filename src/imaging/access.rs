@@ -4,6 +4,7 @@ use super::file::FILE;
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Context, Permission, Plane};
+use crate::kernel::db::{Param, Query};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Record, store};
 use crate::sql;
@@ -18,7 +19,11 @@ sql! {
     CHART_OPEN(UUID, UUID, INT8) = "
         select from patients where tenant_id = $1 and id = $2 and deleted_at is null
            and uuid_send(tenant_id) || uuid_send(id) = any ((select sec.pairs($3, 'documents'))::bytea[])";
-    /// $1 patient, $2 as above: the clinics in which the login may add to that chart.
+    /// $1 tenant, $2 patient, $3 the permission a token must not lack: the chart is the login's own, or it acts for it.
+    LOGIN_HAS_CHART(UUID, UUID, INT8) = "select (uuid_send($1) || uuid_send($2)) = any ((select sec.pairs($3, 'documents'))::bytea[])";
+    /// $1 patient, $2 permission: whether a role of the caller's for a part of the tenant gives it for that patient.
+    PART_HAS_CHART(UUID, INT8) = "select $1 = any ((select sec.my_patients($2, 'any'))::uuid[])";
+    /// $1 patient, $2 the permission to add files: the clinics in which the login may add to that chart.
     CHART_HOMES(UUID, INT8) = "
         select tenant_id from patients where id = $1 and deleted_at is null
            and uuid_send(tenant_id) || uuid_send(id) = any ((select sec.pairs($2, 'documents'))::bytea[]) limit 2";
@@ -94,6 +99,24 @@ pub async fn home_of_chart(caller: &Caller, patient: Uuid) -> Result<Uuid> {
         (homes, Some(tenant)) if homes.contains(&tenant) => Ok(tenant),
         ([home], None) => Ok(*home),
         _ => Err(Error::new(&error::REFERENCE_UNKNOWN).fault("patient_id", "reference", "It points to nothing the caller can see.")),
+    }
+}
+
+/// Whether the caller may do that in the chart of a record they see, where the server then does it for them: staff by a role
+/// for all of the tenant or for a part with that patient; a patient's login by a chart that it may change.
+pub async fn acts_in_chart(caller: &Caller, record: &Record, permission: Permission) -> Result<()> {
+    let context = &caller.context;
+    let (edit, bit) = (Permission::EditPatient.bit(), permission.bit());
+    let asked: (Query, Vec<Param<'_>>) = match context.plane {
+        Plane::Patient => ((&LOGIN_HAS_CHART).into(), vec![&record.tenant, &record.patient, &edit]),
+        _ if context.part.allows(permission) && !context.caps.allows(permission) => ((&PART_HAS_CHART).into(), vec![&record.patient, &bit]),
+        _ => return caller.needs_throughout(permission),
+    };
+    let answers = caller.kernel.door.open(context).await?.once(&[asked]).await?;
+    let row = answers.iter().flatten().next();
+    match row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten() {
+        Some(true) => Ok(()),
+        _ => Err(Error::new(&error::FORBIDDEN)),
     }
 }
 

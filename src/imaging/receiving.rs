@@ -120,6 +120,7 @@ async fn remember(caller: &Caller, record: &Record, kind: &'static str) -> Resul
 async fn keep(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let Shared { document, entry, source } = shared(&call).await?;
+    access::acts_in_chart(caller, &document, call.operation.permission).await?;
     if entry.text("status") != Some("SCANNING") {
         return Ok(Answer::Record(entry));
     }

@@ -6,7 +6,7 @@ use super::file::FILE;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Context, Permission, Plane};
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
@@ -17,8 +17,6 @@ use uuid::Uuid;
 sql! {
     /// $1 login.
     NAME_OF(UUID) = "select full_name from users where id = $1";
-    /// $1 tenant, $2 patient, $3 the permission a token must not lack: the chart is the login's own, or it acts for it.
-    ACTS_IN_CHART(UUID, UUID, INT8) = "select (uuid_send($1) || uuid_send($2)) = any ((select sec.pairs($3, 'documents'))::bytea[])";
 }
 
 const fn step(
@@ -127,17 +125,18 @@ async fn sign(call: Call) -> Result<Answer> {
     }
 }
 
-/// The record as policies show it to the caller; a patient's login must also be one that may change things in that chart.
+/// The record as policies show it to the caller, who must also be one that may do this in that chart.
 pub(super) async fn seen(call: &Call, table: &'static Table) -> Result<Record> {
     let (caller, id) = (&call.caller, call.id()?);
-    let found = found(caller, &caller.context, table, id).await;
+    let found = found(call, table, id).await;
     if let Err(refusal) = &found {
         caller.refused(table, Some(id), Action::Execute, refusal).await?;
     }
     found
 }
 
-async fn found(caller: &Caller, context: &Context, table: &'static Table, id: Uuid) -> Result<Record> {
+async fn found(call: &Call, table: &'static Table, id: Uuid) -> Result<Record> {
+    let (caller, context) = (&call.caller, &call.caller.context);
     let built = store::get_query(table, context.plane, context.tenant, id, false)?;
     let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
@@ -145,14 +144,6 @@ async fn found(caller: &Caller, context: &Context, table: &'static Table, id: Uu
     if record.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }
-    if context.plane == Plane::Patient {
-        let bit = Permission::EditPatient.bit();
-        let scope = caller.kernel.door.open(context).await?;
-        let answers = scope.once(&[((&ACTS_IN_CHART).into(), vec![&record.tenant, &record.patient, &bit])]).await?;
-        let row = answers.iter().flatten().next();
-        if row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten() != Some(true) {
-            return Err(Error::new(&error::FORBIDDEN));
-        }
-    }
+    access::acts_in_chart(caller, &record, call.operation.permission).await?;
     Ok(record)
 }

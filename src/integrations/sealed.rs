@@ -1,9 +1,7 @@
 //! Secrets are written and never read by those who have them: the caller's own eyes find the record, the server opens it.
 
-use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::audit_store;
-use crate::kernel::context::{Caps, Context, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call};
@@ -13,11 +11,6 @@ use tokio_postgres::types::Type;
 /// How long a former secret works beside the new one when nothing else is said.
 pub const OVERLAP_HOURS: i64 = 24;
 pub const OVERLAP_HOURS_MAX: i64 = 24 * 7;
-
-/// The server itself in the caller's tenant, on the caller's behalf.
-fn server(caller: &Caller) -> Context {
-    Context { plane: Plane::Jobs, caps: Caps::NONE, subject: None, ..caller.context.clone() }
-}
 
 /// The record as policies show it to the caller, then locked where its secrets may be opened.
 pub async fn held(call: &Call, table: &'static Table) -> Result<(Scope, Record)> {
@@ -29,7 +22,7 @@ pub async fn held(call: &Call, table: &'static Table) -> Result<(Scope, Record)>
         caller.refused(table, Some(id), Action::Execute, &refusal).await?;
         return Err(refusal);
     }
-    let mut scope = caller.kernel.door.open(&server(caller)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(caller.tenant()?, call.operation.permission)?).await?;
     let record = store::lock(&mut scope, table, id, call.version, &caller.kernel.keys).await?;
     Ok((scope, record))
 }

@@ -45,8 +45,15 @@ impl Caller {
     }
     /// PostgreSQL enforces it too, by showing nothing; a staff caller is told.
     pub fn needs(&self, permission: Permission) -> Result<()> {
+        self.told(self.context.caps.or(self.context.part), permission)
+    }
+    /// Where no policy asks for which part of the tenant a role is: a permission for a part is not enough.
+    pub fn needs_throughout(&self, permission: Permission) -> Result<()> {
+        self.told(self.context.caps, permission)
+    }
+    fn told(&self, caps: Caps, permission: Permission) -> Result<()> {
         let told = matches!(self.context.plane, Plane::Staff | Plane::Group);
-        match told && !self.context.caps.or(self.context.part).allows(permission) {
+        match told && !caps.allows(permission) {
             true => Err(Error::new(&error::FORBIDDEN).detail(format!("The permission {} is needed.", permission.word()))),
             false => Ok(()),
         }
@@ -55,9 +62,15 @@ impl Caller {
     pub fn on(&self, planes: &[Plane]) -> Result<()> {
         if planes.contains(&self.context.plane) { Ok(()) } else { Err(Error::new(&error::FORBIDDEN)) }
     }
-    /// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
+    /// The server itself in that tenant, on behalf of this caller: for looking up what belongs to something the caller's own
+    /// eyes have found. What the caller may do there is not asked; to do something use [`Self::acting`].
     pub fn server(&self, tenant: Uuid) -> Context {
         Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, part: Caps::NONE, subject: None, ..self.context.clone() }
+    }
+    /// The server itself in that tenant, doing for this caller what the permission allows.
+    pub fn acting(&self, tenant: Uuid, permission: Permission) -> Result<Context> {
+        self.needs_throughout(permission)?;
+        Ok(self.server(tenant))
     }
     pub fn tenant(&self) -> Result<Uuid> {
         self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))

@@ -153,7 +153,7 @@ async fn decide(call: Call, by: &'static str) -> Result<Answer> {
         caller.refused(&REFERRAL_SUBMISSION, Some(id), Action::Execute, refusal).await?;
     }
     let seen = seen?;
-    let mut scope = caller.kernel.door.open(&caller.server(seen.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(seen.tenant, call.operation.permission)?).await?;
     let was = store::lock(&mut scope, &REFERRAL_SUBMISSION, id, call.version, keys).await?;
     let machine = REFERRAL_SUBMISSION.machines.first().ok_or_else(|| Error::internal("submissions have no states"))?;
     let from = was.text("status").unwrap_or_default();

@@ -29,14 +29,9 @@ sql! {
            and uuid_send(tenant_id) || uuid_send(id) = any ((select sec.pairs($2, 'documents'))::bytea[]) limit 2";
 }
 
-/// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
-pub fn server(caller: &Caller, tenant: Uuid) -> Context {
-    caller.server(tenant)
-}
-
 /// Who writes: staff themselves; for a patient, who may only add files, the server.
 pub fn writer(caller: &Caller, tenant: Uuid) -> Context {
-    if caller.context.plane == Plane::Staff { caller.context.clone() } else { server(caller, tenant) }
+    if caller.context.plane == Plane::Staff { caller.context.clone() } else { caller.server(tenant) }
 }
 
 /// The file as these eyes see it.
@@ -71,7 +66,7 @@ async fn own_upload(caller: &Caller, id: Uuid) -> Result<Record> {
     let answers = caller.kernel.door.open(&caller.context).await?.once(&[((&CLINICS).into(), vec![])]).await?;
     for row in answers.iter().flatten() {
         let tenant: Uuid = row.try_get(0)?;
-        let file = match read(caller, &server(caller, tenant), id).await {
+        let file = match read(caller, &caller.server(tenant), id).await {
             Ok(file) => file,
             Err(refusal) if refusal.code == &error::NOT_FOUND => continue,
             Err(failure) => return Err(failure),
@@ -122,7 +117,7 @@ pub async fn acts_in_chart(caller: &Caller, record: &Record, permission: Permiss
 
 /// Where the bytes of an authorised file lie.
 pub async fn object_key(caller: &Caller, tenant: Uuid, id: Uuid) -> Result<String> {
-    let scope = caller.kernel.door.open(&server(caller, tenant)).await?;
+    let scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let answers = scope.once(&[((&OBJECT_KEY).into(), vec![&tenant, &id])]).await?;
     let row = answers.iter().flatten().next().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     Ok(row.try_get(0)?)

@@ -30,7 +30,7 @@ async fn link(call: Call) -> Result<Answer> {
         store::one(&CLINIC_IMAGE, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await?;
     let file = image.uuid("file_id").filter(|_| !image.deleted()).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     // The registry keeps files from outside; the server looks, and hands out no patient's.
-    let file = access::read(caller, &access::server(caller, image.tenant), file).await?;
+    let file = access::read(caller, &caller.server(image.tenant), file).await?;
     if file.patient.is_some() {
         return Err(Error::new(&error::FILE_NOT_READY));
     }

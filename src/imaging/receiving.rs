@@ -78,7 +78,7 @@ async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
     else {
         return Err(Error::internal("a received document leads nowhere"));
     };
-    let here = access::server(caller, document.tenant);
+    let here = caller.server(document.tenant);
     if let Some(booking) = document.uuid("booking_id") {
         let confirmed = caller.kernel.door.open(&here).await?.once(&[((&CONFIRMED).into(), vec![&document.tenant, &booking])]).await?;
         if confirmed.iter().flatten().next().is_none() {
@@ -87,7 +87,7 @@ async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
         }
     }
     // Nobody here may look across; the server asks there whether the grant still stands.
-    let there = access::server(caller, from);
+    let there = caller.server(from);
     let granted = caller.kernel.door.open(&there).await?.once(&[((&GRANTED).into(), vec![&from, &grant, &document.tenant])]).await?;
     let file: Uuid = granted.iter().flatten().next().ok_or_else(ended)?.try_get(0)?;
     let source = access::read(caller, &there, file).await?;
@@ -145,7 +145,7 @@ async fn keep(call: Call) -> Result<Answer> {
 
 async fn settle(caller: &Caller, entry: &Record, key: String, is_good: bool) -> Result<Answer> {
     let (status, word) = if is_good { ("READY", completion::VERIFIED) } else { ("QUARANTINED", completion::TYPE_MISMATCH) };
-    let mut scope = caller.kernel.door.open(&access::server(caller, entry.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(entry.tenant)).await?;
     let was = store::lock(&mut scope, &FILE, entry.id, None, &caller.kernel.keys).await?;
     if was.text("status") != Some("SCANNING") {
         return Ok(Answer::Record(was));

@@ -70,7 +70,7 @@ async fn finalise(scope: &mut Scope, call: &Call) -> Result<Answer> {
 /// Who finalises need not be allowed to open images; the registry itself is asked.
 async fn readable(caller: &Caller, tenant: Uuid, file: Option<Uuid>) -> Result<()> {
     let file = file.ok_or_else(|| Error::new(&error::FILE_NOT_READY))?;
-    let context = access::server(caller, tenant);
+    let context = caller.server(tenant);
     let built = store::get_query(&FILE, context.plane, context.tenant, file, false)?;
     let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
@@ -104,7 +104,7 @@ async fn sign(call: Call) -> Result<Answer> {
     if seen.text("status") != Some("ENTERED_IN_ERROR") {
         readable(caller, seen.tenant, seen.uuid("file_id")).await?;
     }
-    let mut scope = caller.kernel.door.open(&access::server(caller, seen.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(seen.tenant)).await?;
     let name: String = scope.one(&NAME_OF, &[&signer]).await?.try_get(0)?;
     let now = scope.now();
     let columns = vec![

@@ -10,7 +10,7 @@
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Caps, Context, PLATFORM_TENANT, Plane};
+use crate::kernel::context::{PLATFORM_TENANT, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
@@ -233,7 +233,7 @@ pub async fn apart(caller: &Caller, key: &Key, secret: bool, run: BoxFuture<'sta
         _ => caller.context.tenant,
     };
     let tenant = tenant.unwrap_or(PLATFORM_TENANT);
-    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let holds_s = f64::from(caller.kernel.config.server.request_deadline_s) + LAPSE_S;
     let held = match take(&mut scope, caller, key, tenant, holds_s).await? {
         Taken::Now(held) => held,
@@ -263,7 +263,7 @@ pub async fn apart(caller: &Caller, key: &Key, secret: bool, run: BoxFuture<'sta
 }
 
 async fn settle(caller: &Caller, held: &Held, answer: Option<(StatusCode, Option<&Json>)>) -> Result<()> {
-    let mut scope = caller.kernel.door.open(&clerk(caller, held.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(held.tenant)).await?;
     match answer {
         Some((status, answer)) => held.keep(&mut scope, caller, status.as_u16(), answer, KEPT_S).await?,
         None => {
@@ -271,10 +271,6 @@ async fn settle(caller: &Caller, held: &Held, answer: Option<(StatusCode, Option
         }
     }
     scope.commit().await
-}
-
-fn clerk(caller: &Caller, tenant: Uuid) -> Context {
-    Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, subject: None, ..caller.context.clone() }
 }
 
 /// The answer, and the form it is kept in.

@@ -183,7 +183,8 @@ fn a_part_signs_and_takes_back_in_its_own_charts() {
             let bytes = file(clinic, patient, "READY", "aa").await;
             let form = document(clinic, patient, bytes).await.id;
             assert_eq!(said(&partly(clinic, clerk, Permission::SignClinical), "signDocument", form, json!({})).await, answer);
-            let grant = json!({"patient_id": patient, "file_id": bytes, "grantee_tenant_id": clinic.id, "granted_at": "2026-01-01T00:00:00Z"});
+            let grant =
+                json!({"patient_id": patient, "file_id": bytes, "grantee_tenant_id": clinic.id, "granted_at": "2026-01-01T00:00:00Z"});
             let grant = create(&clinic.staff(), &DOCUMENT_GRANT, grant).await.unwrap().id;
             assert_eq!(said(&partly(clinic, clerk, Permission::EditClinical), "revokeDocumentGrant", grant, json!({})).await, answer);
         }

@@ -11,7 +11,7 @@ use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::list::{PAGE_SIZE_MAX, sort_of};
+use crate::kernel::table::list::PAGE_SIZE_MAX;
 use crate::kernel::table::{Draft, Field, List, Record, Table, Value, store};
 use crate::patients::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::sql;
@@ -130,8 +130,7 @@ pub async fn read(scope: &mut Scope, keys: &Keyring, claim: Record) -> Result<Wh
 }
 
 async fn parts(scope: &mut Scope, keys: &Keyring, table: &'static Table, order: &str, claim: Uuid) -> Result<Vec<Record>> {
-    let mut list = List::new(table);
-    list.sort = sort_of(table, order).ok_or_else(|| Error::internal(format!("{} has no order {order}", table.name)))?;
+    let mut list = List::by(table, order)?;
     list.limit = PAGE_SIZE_MAX;
     list.extra.push(("r.claim_id = $value".into(), vec![(Value::Uuid(claim), Type::UUID)]));
     let (plane, tenant) = (scope.context().plane, scope.context().tenant);

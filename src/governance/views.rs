@@ -2,11 +2,10 @@
 
 use super::change_log_entry::CHANGE_LOG_ENTRY;
 use super::disclosure::DISCLOSURE;
-use super::pages::{CURSOR, LIMIT, page};
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::sort_of;
+use crate::kernel::page::{CURSOR, LIMIT, page};
 use crate::kernel::table::{Field, List, Value, store};
 use crate::patients::patient::PATIENT;
 use crate::sql;
@@ -115,10 +114,7 @@ async fn accounting(call: Call) -> Result<Answer> {
 
 /// All of a log, newest first.
 fn newest(table: &'static crate::kernel::table::Table, by: &str) -> Result<List> {
-    let mut list = List::new(table);
-    list.sort = sort_of(table, by).ok_or_else(|| Error::internal("the log has no order"))?;
-    list.descending = true;
-    Ok(list)
+    Ok(List { descending: true, ..List::by(table, by)? })
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX};
+use crate::kernel::page::{LIMIT, limit};
 use crate::kernel::table::record;
-use crate::kernel::table::{Field, Value, store};
+use crate::kernel::table::{Field, store};
 use crate::sql;
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -100,11 +100,7 @@ pub static SEARCH: Operation = Operation {
     path: "/messages/search",
     tag: MESSAGE.tag,
     doc: "Messages that hold all the words, newest first, of those the caller may read; what is sought is in no URL",
-    takes: &[
-        Field::text("q").example(r#""caries""#).required().doc("2 characters or more"),
-        Field::uuid("conversation_id"),
-        Field::int("limit").at_least(1).at_most(PAGE_SIZE_MAX as i64),
-    ],
+    takes: &[Field::text("q").example(r#""caries""#).required().doc("2 characters or more"), Field::uuid("conversation_id"), LIMIT],
     gives: Gives::Page(&MESSAGE),
     planes: BOTH,
     permission: Permission::ViewMessages,
@@ -117,10 +113,7 @@ async fn search(call: Call) -> Result<Answer> {
     if words.trim().chars().count() < WORD_CHARACTERS_MIN {
         return Err(Error::new(&error::INVALID).fault("q", "length", "It needs 2 characters or more."));
     }
-    let most = match call.value("limit") {
-        Some(Value::Int(limit)) => *limit,
-        _ => i32::try_from(PAGE_SIZE).unwrap_or(i32::MAX),
-    };
+    let most = i32::try_from(limit(&call)).unwrap_or(i32::MAX);
     let (plane, conversation) = (caller.context.plane, call.uuid("conversation_id"));
     let sql = format!("select {} from sec.search_messages($1, $2, $3) r", record::columns(&MESSAGE, plane));
     let mut scope = caller.kernel.door.open(&caller.context).await?;

@@ -142,12 +142,10 @@ async fn parts(scope: &mut Scope, keys: &Keyring, table: &'static Table, order: 
 /// A record as the caller sees it, when it does.
 pub async fn seen(scope: &mut Scope, keys: &Keyring, table: &'static Table, id: Option<Uuid>) -> Result<Option<Record>> {
     let Some(id) = id else { return Ok(None) };
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(table, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    match rows.is_empty() {
-        true => Ok(None),
-        false => store::one(table, plane, &rows, keys).await.map(|record| Some(record).filter(|record| !record.deleted())),
+    match store::seen(scope, table, id, keys).await {
+        Ok(record) => Ok(Some(record).filter(|record| !record.deleted())),
+        Err(refusal) if refusal.code == &error::NOT_FOUND => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -102,10 +102,8 @@ async fn timeline(call: Call) -> Result<Answer> {
         Some(cursor) => (Some(moment(cursor)?), Some(cursor.id)),
         None => (None, None),
     };
-    let built = store::get_query(&PATIENT, context.plane, context.tenant, call.id()?, false)?;
     let mut scope = caller.kernel.door.open(context).await?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let patient = store::one(&PATIENT, context.plane, &rows, keys).await?;
+    let patient = store::seen(&mut scope, &PATIENT, call.id()?, keys).await?;
     let rows_wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut rows = match events(context.plane, call.text("kind")) {
         Some(query) => scope.rows(query, &[&patient.tenant, &patient.id, &before, &last, &rows_wanted]).await?,

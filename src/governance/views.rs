@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::page::{CURSOR, LIMIT, page};
-use crate::kernel::table::{Field, List, Value, store};
+use crate::kernel::table::{Field, List, Value};
 use crate::patients::patient::PATIENT;
 use crate::sql;
 use chrono::Months;
@@ -105,9 +105,7 @@ async fn accounting(call: Call) -> Result<Answer> {
     ));
     let (records, next) = page(&call, context, list).await?;
     if records.is_empty() {
-        let built = store::get_query(&PATIENT, context.plane, context.tenant, patient, false)?;
-        let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-        store::one(&PATIENT, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await?;
+        caller.glance(context, &PATIENT, patient).await?;
     }
     Ok(Answer::Page(records, next))
 }

@@ -124,10 +124,7 @@ pub static CHANGE_PASSWORD: Operation = Operation {
 async fn account(call: &Call) -> Result<(Scope, Uuid)> {
     let (caller, user) = (&call.caller, call.id()?);
     caller.needs_throughout(call.operation.permission)?;
-    let keys = &caller.kernel.keys;
-    let built = store::get_query(&USER, caller.context.plane, caller.context.tenant, user, false)?;
-    let seen = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    store::one(&USER, caller.context.plane, seen.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+    caller.glance(&caller.context, &USER, user).await?;
     Ok((caller.kernel.door.open(&grant::behind(&caller.context, caller.context.tenant)).await?, user))
 }
 

@@ -2,11 +2,10 @@
 
 use super::file::FILE;
 use crate::kernel::Caller;
-use crate::kernel::audit::Action;
 use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::db::{Param, Query};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Record, store};
+use crate::kernel::table::Record;
 use crate::sql;
 use uuid::Uuid;
 
@@ -36,10 +35,7 @@ pub fn writer(caller: &Caller, tenant: Uuid) -> Context {
 
 /// The file as these eyes see it.
 pub async fn read(caller: &Caller, context: &Context, id: Uuid) -> Result<Record> {
-    let built = store::get_query(&FILE, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let record = store::one(&FILE, context.plane, rows, &caller.kernel.keys).await?;
+    let record = caller.glance(context, &FILE, id).await?;
     if record.deleted() { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }
 }
 
@@ -50,15 +46,7 @@ pub async fn upload(caller: &Caller, id: Uuid) -> Result<Record> {
         Plane::Patient => own_upload(caller, id).await,
         _ => read(caller, &caller.context, id).await,
     };
-    remember(caller, id, found).await
-}
-
-/// A file that was not found was asked for all the same.
-pub async fn remember(caller: &Caller, id: Uuid, found: Result<Record>) -> Result<Record> {
-    if let Err(refusal) = &found {
-        caller.refused(&FILE, Some(id), Action::Execute, refusal).await?;
-    }
-    found
+    caller.sought(&FILE, id, found).await
 }
 
 async fn own_upload(caller: &Caller, id: Uuid) -> Result<Record> {

@@ -61,16 +61,12 @@ struct Shared {
 
 async fn shared(call: &Call) -> Result<Shared> {
     let (caller, id) = (&call.caller, call.id()?);
-    let found = opened(caller, id).await;
-    if let Err(refusal) = &found {
-        caller.refused(&RECEIVED_DOCUMENT, Some(id), Action::Execute, refusal).await?;
-    }
-    found
+    caller.sought(&RECEIVED_DOCUMENT, id, opened(caller, id).await).await
 }
 
 async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
     let ended = || Error::new(&error::MOVE_REFUSED).detail("It is shared no more.").fault("revoked_at", "state", "The sharing has ended.");
-    let document = received(caller, id).await?;
+    let document = caller.glance(&caller.context, &RECEIVED_DOCUMENT, id).await?;
     if !document.get("revoked_at").is_null() {
         return Err(ended());
     }
@@ -93,13 +89,6 @@ async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
     let source = access::read(caller, &there, file).await?;
     let entry = access::read(caller, &here, entry).await?;
     Ok(Shared { document, entry, source })
-}
-
-async fn received(caller: &Caller, id: Uuid) -> Result<Record> {
-    let context = &caller.context;
-    let built = store::get_query(&RECEIVED_DOCUMENT, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    store::one(&RECEIVED_DOCUMENT, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await
 }
 
 async fn link(call: Call) -> Result<Answer> {

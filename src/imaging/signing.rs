@@ -71,10 +71,7 @@ async fn finalise(scope: &mut Scope, call: &Call) -> Result<Answer> {
 async fn readable(caller: &Caller, tenant: Uuid, file: Option<Uuid>) -> Result<()> {
     let file = file.ok_or_else(|| Error::new(&error::FILE_NOT_READY))?;
     let context = caller.server(tenant);
-    let built = store::get_query(&FILE, context.plane, context.tenant, file, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let file = store::one(&FILE, context.plane, rows, &caller.kernel.keys).await?;
+    let file = caller.glance(&context, &FILE, file).await?;
     if file.text("status") == Some("READY") && !file.deleted() { Ok(()) } else { Err(Error::new(&error::FILE_NOT_READY)) }
 }
 
@@ -127,20 +124,13 @@ async fn sign(call: Call) -> Result<Answer> {
 
 /// The record as policies show it to the caller, who must also be one that may do this in that chart.
 pub(super) async fn seen(call: &Call, table: &'static Table) -> Result<Record> {
-    let (caller, id) = (&call.caller, call.id()?);
-    let found = found(call, table, id).await;
-    if let Err(refusal) = &found {
-        caller.refused(table, Some(id), Action::Execute, refusal).await?;
-    }
-    found
+    let id = call.id()?;
+    call.caller.sought(table, id, found(call, table, id).await).await
 }
 
 async fn found(call: &Call, table: &'static Table, id: Uuid) -> Result<Record> {
-    let (caller, context) = (&call.caller, &call.caller.context);
-    let built = store::get_query(table, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let record = store::one(table, context.plane, rows, &caller.kernel.keys).await?;
+    let caller = &call.caller;
+    let record = caller.glance(&caller.context, table, id).await?;
     if record.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }

@@ -15,13 +15,7 @@ pub const OVERLAP_HOURS_MAX: i64 = 24 * 7;
 /// The record as policies show it to the caller, then locked where its secrets may be opened.
 pub async fn held(call: &Call, table: &'static Table) -> Result<(Scope, Record)> {
     let (caller, id) = (&call.caller, call.id()?);
-    let built = store::get_query(table, caller.context.plane, caller.context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    if let Err(refusal) = store::one(table, caller.context.plane, rows, &caller.kernel.keys).await {
-        caller.refused(table, Some(id), Action::Execute, &refusal).await?;
-        return Err(refusal);
-    }
+    caller.sought(table, id, caller.glance(&caller.context, table, id).await).await?;
     let mut scope = caller.kernel.door.open(&caller.acting(caller.tenant()?, call.operation.permission)?).await?;
     let record = store::lock(&mut scope, table, id, call.version, &caller.kernel.keys).await?;
     Ok((scope, record))

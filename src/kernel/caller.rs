@@ -7,7 +7,7 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Caps, Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Record, Table};
+use crate::kernel::table::{Record, Table, store};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +38,12 @@ impl Caller {
     }
     pub async fn read(&self, table: &Table) -> Result<Scope> {
         self.kernel.door.open(&self.reading(table)?).await
+    }
+    /// One record in one round trip, as that context shows it; retired ones too.
+    pub async fn glance(&self, context: &Context, table: &'static Table, id: Uuid) -> Result<Record> {
+        let built = store::get_query(table, context.plane, context.tenant, id, false)?;
+        let answers = self.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
+        store::one(table, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &self.kernel.keys).await
     }
     pub async fn write(&self, permission: Permission) -> Result<Scope> {
         self.needs(permission)?;
@@ -96,6 +102,14 @@ impl Caller {
         }
         let recorded = events.into_iter().map(|event| self.kernel.audit.record(event));
         futures_util::future::try_join_all(recorded).await.map(|_| ())
+    }
+
+    /// What an operation looked for: when it was not found, that is remembered before it is told.
+    pub async fn sought<T>(&self, table: &Table, id: Uuid, found: Result<T>) -> Result<T> {
+        if let Err(refusal) = &found {
+            self.refused(table, Some(id), Action::Execute, refusal).await?;
+        }
+        found
     }
 
     /// Something was refused or not found; the refusal is remembered before it is told.

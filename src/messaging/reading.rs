@@ -39,10 +39,7 @@ pub static READ_NOTIFICATION: Operation = Operation {
 async fn read_notification(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let id = call.id()?;
     mark(scope, Some(id)).await?.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&NOTIFICATION, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let notification = store::one(&NOTIFICATION, plane, &rows, &call.caller.kernel.keys).await?;
+    let notification = store::seen(scope, &NOTIFICATION, id, &call.caller.kernel.keys).await?;
     scope.did(Action::Update, &notification);
     Ok(Answer::Record(notification))
 }

@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::page::{CURSOR, LIMIT, page};
-use crate::kernel::table::{Field, List, Value, store};
+use crate::kernel::table::{Field, List, Value};
 use tokio_postgres::types::Type;
 
 pub static ACCESS_REPORT: Operation = Operation {
@@ -28,7 +28,7 @@ const OF_PATIENT: &str = "r.patient_id = $value or r.patient_id in (
 
 async fn access_report(call: Call) -> Result<Answer> {
     let caller = &call.caller;
-    let (context, keys) = (&caller.context, &caller.kernel.keys);
+    let context = &caller.context;
     let patient = call.id()?;
     let mut list = List::by(&PHI_ACCESS_LOG, "occurred_at")?;
     list.descending = true;
@@ -36,9 +36,7 @@ async fn access_report(call: Call) -> Result<Answer> {
     let (records, next) = page(&call, context, list).await?;
     if records.is_empty() && call.text(CURSOR.name).is_none() {
         // Nobody has seen it, or there is no such record: told apart by what the caller may see.
-        let built = store::get_query(&PATIENT, context.plane, context.tenant, patient, false)?;
-        let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-        store::one(&PATIENT, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+        caller.glance(context, &PATIENT, patient).await?;
     }
     Ok(Answer::Page(records, next))
 }

@@ -164,11 +164,9 @@ pub static EVENTS: Operation = Operation {
 };
 
 async fn events(call: Call) -> Result<Answer> {
-    let (caller, keys, referral) = (&call.caller, &call.caller.kernel.keys, call.id()?);
+    let (caller, referral) = (&call.caller, call.id()?);
     let context = caller.reading(&REFERRAL)?;
-    let built = store::get_query(&REFERRAL, context.plane, context.tenant, referral, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let referral = store::one(&REFERRAL, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+    let referral = caller.glance(&context, &REFERRAL, referral).await?;
     let mut list = List::by(&REFERRAL_EVENT, "created_at")?;
     let of = [referral.tenant, referral.id].map(|id| (Value::Uuid(id), Type::UUID));
     list.extra.push(("r.tenant_id = $value and r.referral_id = $value".into(), of.to_vec()));

@@ -71,10 +71,7 @@ pub static FREE_SLOTS: Operation = Operation {
     permission: Permission::ViewSchedule,
     run: Run::Inside(|scope, call| {
         Box::pin(async move {
-            let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-            let built = store::get_query(&PROVIDER, plane, tenant, call.id()?, false)?;
-            let rows = scope.rows(built.query.clone(), &built.params()).await?;
-            let provider = store::one(&PROVIDER, plane, &rows, &call.caller.kernel.keys).await?;
+            let provider = store::seen(scope, &PROVIDER, call.id()?, &call.caller.kernel.keys).await?;
             free(scope, call, provider.tenant, Some(provider.id)).await
         })
     }),

@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::page::{CURSOR, LIMIT, page};
-use crate::kernel::table::{List, Value, store};
+use crate::kernel::table::{List, Value};
 
 pub static HISTORY: Operation = Operation {
     id: "getAppointmentHistory",
@@ -23,13 +23,10 @@ pub static HISTORY: Operation = Operation {
 
 async fn history(call: Call) -> Result<Answer> {
     let caller = &call.caller;
-    let keys = &caller.kernel.keys;
     let context = caller.reading(&APPOINTMENT_EVENT)?;
     let id = call.id()?;
     // A foreign id and a random one are answered alike.
-    let built = store::get_query(&APPOINTMENT, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    store::one(&APPOINTMENT, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+    caller.glance(&context, &APPOINTMENT, id).await?;
 
     let mut list = List::by(&APPOINTMENT_EVENT, "created_at")?;
     for filter in APPOINTMENT_EVENT.filters.iter().filter(|filter| filter.name == "appointment_id") {

@@ -144,10 +144,7 @@ async fn make_move(scope: &mut Scope, call: &Call) -> Result<Answer> {
 
 /// As the caller sees it and, when the caller names a version, that one.
 async fn seen(scope: &mut Scope, call: &Call) -> Result<Record> {
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&APPOINTMENT, plane, tenant, call.id()?, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let record = store::one(&APPOINTMENT, plane, &rows, &call.caller.kernel.keys).await?;
+    let record = store::seen(scope, &APPOINTMENT, call.id()?, &call.caller.kernel.keys).await?;
     match call.version {
         Some(version) if version != record.version => Err(Error::new(&error::STALE)),
         _ => Ok(record),

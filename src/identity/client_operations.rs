@@ -4,6 +4,7 @@ use super::api_client::API_CLIENT;
 use super::session_operations::object;
 use super::token::{Kind, Token};
 use super::{grant, scope};
+use crate::integrations::sealed::{OVERLAP_HOURS_MAX, overlap_hours};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
@@ -11,16 +12,13 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Table, Value, record, store};
+use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
 use crate::sql;
 use chrono::TimeDelta;
 use serde_json::{Map, Value as Json, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-/// How long the old secret works beside the new one when nothing else is said.
-const OVERLAP_HOURS: i64 = 24;
-const OVERLAP_HOURS_MAX: i64 = 24 * 7;
 const LIST_MAX: usize = 50;
 
 sql! {
@@ -223,17 +221,17 @@ async fn rotate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     if was.text("client_type") == Some("PUBLIC") || was.text("status") != Some("ACTIVE") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Only an active program with a secret can get a new one."));
     }
-    let hours = match call.value("overlap_hours") {
-        Some(Value::Int(hours)) => i64::from(*hours),
-        _ => OVERLAP_HOURS,
-    };
     let secret = Token::new(Kind::ClientSecret)?;
-    let until = scope.now() + TimeDelta::hours(hours);
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.rotate_secret($1, $2, $3) r", record::columns(&API_CLIENT, plane));
+    let until = scope.now() + TimeDelta::hours(overlap_hours(call));
     let hash = secret.hash();
-    let rows = scope.rows_once(&sql, &[(&was.id, Type::UUID), (&hash.as_bytes(), Type::BYTEA), (&until, Type::TIMESTAMPTZ)]).await?;
-    let now = store::one(&API_CLIENT, plane, &rows, keys).await?;
+    let now = store::given_one(
+        scope,
+        &API_CLIENT,
+        "sec.rotate_secret($1, $2, $3)",
+        &[(&was.id, Type::UUID), (&hash.as_bytes(), Type::BYTEA), (&until, Type::TIMESTAMPTZ)],
+        keys,
+    )
+    .await?;
     scope.did(Action::Execute, &now);
     Ok(Answer::Object(told(&now, Some(&secret))))
 }

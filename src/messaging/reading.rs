@@ -5,11 +5,10 @@ use super::message::MESSAGE;
 use super::notification::NOTIFICATION;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::db::Scope;
+use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::page::{LIMIT, limit};
-use crate::kernel::table::record;
 use crate::kernel::table::{Field, store};
 use crate::sql;
 use serde_json::json;
@@ -81,10 +80,7 @@ pub static READ_MESSAGE: Operation = Operation {
 
 /// Who only reads may not change a message: the security role notes it for them.
 async fn read_message(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.read_message($1) r", record::columns(&MESSAGE, plane));
-    let rows = scope.rows_once(&sql, &[(&call.id()?, Type::UUID)]).await?;
-    let message = store::one(&MESSAGE, plane, &rows, &call.caller.kernel.keys).await?;
+    let message = store::given_one(scope, &MESSAGE, "sec.read_message($1)", &[(&call.id()?, Type::UUID)], &call.caller.kernel.keys).await?;
     scope.did(Action::Read, &message);
     Ok(Answer::Record(message))
 }
@@ -111,15 +107,10 @@ async fn search(call: Call) -> Result<Answer> {
         return Err(Error::new(&error::INVALID).fault("q", "length", "It needs 2 characters or more."));
     }
     let most = i32::try_from(limit(&call)).unwrap_or(i32::MAX);
-    let (plane, conversation) = (caller.context.plane, call.uuid("conversation_id"));
-    let sql = format!("select {} from sec.search_messages($1, $2, $3) r", record::columns(&MESSAGE, plane));
     let mut scope = caller.kernel.door.open(&caller.context).await?;
-    let rows = scope.rows_once(&sql, &[(&words, Type::TEXT), (&conversation, Type::UUID), (&most, Type::INT4)]).await?;
+    let params: [(Param<'_>, Type); 3] = [(&words, Type::TEXT), (&call.uuid("conversation_id"), Type::UUID), (&most, Type::INT4)];
+    let found = store::given(&mut scope, &MESSAGE, "sec.search_messages($1, $2, $3) r", &params, &caller.kernel.keys).await?;
     scope.commit().await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        found.push(record::decode(&MESSAGE, plane, row, &caller.kernel.keys).await?);
-    }
     caller.searched(&caller.context, &MESSAGE, &found).await?;
     Ok(Answer::Page(found, None))
 }

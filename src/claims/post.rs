@@ -51,7 +51,7 @@ pub static POST: Operation = Operation {
 
 async fn post(call: Call) -> Result<Answer> {
     let (caller, keys, id) = (&call.caller, &call.caller.kernel.keys, call.id()?);
-    let seen = caller.sought(&REMITTANCE, id, caller.glance(&caller.context, &REMITTANCE, id).await).await?;
+    let seen = caller.glance(&caller.context, &REMITTANCE, id).await?;
     let mut scope = caller.kernel.door.open(&caller.acting(seen.tenant, call.operation.permission)?).await?;
     let remittance = store::lock(&mut scope, &REMITTANCE, id, call.version, keys).await?;
     if let (Some(from), Some(machine)) = (remittance.text("status").filter(|status| *status != "BALANCED"), REMITTANCE.machines.first()) {

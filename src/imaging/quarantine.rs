@@ -54,7 +54,7 @@ pub static ACCEPT_MATCH: Operation = Operation {
 /// Those who govern need not be those who edit images: they see the file with their own eyes, the server writes.
 async fn release(call: Call) -> Result<Answer> {
     let (caller, id) = (&call.caller, call.id()?);
-    let file = caller.sought(&FILE, id, access::read(caller, &caller.context, id).await).await?;
+    let file = access::read(caller, &caller.context, id).await?;
     let keys = &caller.kernel.keys;
     let mut scope = caller.kernel.door.open(&caller.acting(file.tenant, call.operation.permission)?).await?;
     let was = store::lock(&mut scope, &FILE, id, call.version, keys).await?;

@@ -61,10 +61,6 @@ struct Shared {
 
 async fn shared(call: &Call) -> Result<Shared> {
     let (caller, id) = (&call.caller, call.id()?);
-    caller.sought(&RECEIVED_DOCUMENT, id, opened(caller, id).await).await
-}
-
-async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
     let ended = || Error::new(&error::MOVE_REFUSED).detail("It is shared no more.").fault("revoked_at", "state", "The sharing has ended.");
     let document = caller.glance(&caller.context, &RECEIVED_DOCUMENT, id).await?;
     if !document.get("revoked_at").is_null() {

@@ -124,13 +124,8 @@ async fn sign(call: Call) -> Result<Answer> {
 
 /// The record as policies show it to the caller, who must also be one that may do this in that chart.
 pub(super) async fn seen(call: &Call, table: &'static Table) -> Result<Record> {
-    let id = call.id()?;
-    call.caller.sought(table, id, found(call, table, id).await).await
-}
-
-async fn found(call: &Call, table: &'static Table, id: Uuid) -> Result<Record> {
     let caller = &call.caller;
-    let record = caller.glance(&caller.context, table, id).await?;
+    let record = caller.glance(&caller.context, table, call.id()?).await?;
     if record.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }

@@ -15,7 +15,7 @@ pub const OVERLAP_HOURS_MAX: i64 = 24 * 7;
 /// The record as policies show it to the caller, then locked where its secrets may be opened.
 pub async fn held(call: &Call, table: &'static Table) -> Result<(Scope, Record)> {
     let (caller, id) = (&call.caller, call.id()?);
-    caller.sought(table, id, caller.glance(&caller.context, table, id).await).await?;
+    caller.glance(&caller.context, table, id).await?;
     let mut scope = caller.kernel.door.open(&caller.acting(caller.tenant()?, call.operation.permission)?).await?;
     let record = store::lock(&mut scope, table, id, call.version, &caller.kernel.keys).await?;
     Ok((scope, record))

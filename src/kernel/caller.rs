@@ -104,16 +104,8 @@ impl Caller {
         futures_util::future::try_join_all(recorded).await.map(|_| ())
     }
 
-    /// What an operation looked for: when it was not found, that is remembered before it is told.
-    pub async fn sought<T>(&self, table: &Table, id: Uuid, found: Result<T>) -> Result<T> {
-        if let Err(refusal) = &found {
-            self.refused(table, Some(id), Action::Execute, refusal).await?;
-        }
-        found
-    }
-
-    /// Something was refused or not found; the refusal is remembered before it is told.
-    pub async fn refused(&self, table: &Table, id: Option<Uuid>, action: Action, refusal: &Error) -> Result<()> {
+    /// Something was refused or not found; the refusal is remembered before it is told. `what`: the kind of record, or the operation.
+    pub async fn refused(&self, what: &'static str, id: Option<Uuid>, action: Action, refusal: &Error) -> Result<()> {
         let outcome = match refusal.code.status {
             401 | 403 => Outcome::Denied,
             404 => Outcome::Failed,
@@ -121,7 +113,7 @@ impl Caller {
         };
         let kind = if outcome == Outcome::Denied { "ACCESS_DENIED" } else { "RECORD_READ" };
         let mut event = audit_store::of(&self.context, kind, action, outcome, Utc::now());
-        event.resource_type = Some(std::borrow::Cow::Borrowed(table.schema));
+        event.resource_type = Some(std::borrow::Cow::Borrowed(what));
         event.resource_id = id;
         event.metadata = Metadata::new().text("code", refusal.code.code);
         self.kernel.audit.record(event).await

@@ -146,7 +146,7 @@ pub static REFUSE: Operation = decision(
 async fn decide(call: Call, by: &'static str) -> Result<Answer> {
     let (caller, id, keys) = (&call.caller, call.id()?, &call.caller.kernel.keys);
     let context = caller.reading(&REFERRAL_SUBMISSION)?;
-    let seen = caller.sought(&REFERRAL_SUBMISSION, id, caller.glance(&context, &REFERRAL_SUBMISSION, id).await).await?;
+    let seen = caller.glance(&context, &REFERRAL_SUBMISSION, id).await?;
     let mut scope = caller.kernel.door.open(&caller.acting(seen.tenant, call.operation.permission)?).await?;
     let was = store::lock(&mut scope, &REFERRAL_SUBMISSION, id, call.version, keys).await?;
     let machine = REFERRAL_SUBMISSION.machines.first().ok_or_else(|| Error::internal("submissions have no states"))?;

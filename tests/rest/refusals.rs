@@ -21,7 +21,7 @@ fn what_is_refused_is_remembered_whichever_way_it_was_asked() {
         assert_eq!(world.get(Some(&token), &format!("{path}/history")).await.0, 404);
         assert_eq!(world.patch(&token, &path, 1, json!({"last_name": "Mine"})).await.0, 404);
         assert_eq!(world.post(Some(&token), &format!("{path}/deactivate"), json!({})).await.0, 404);
-        assert_eq!(world.post(Some(&token), &format!("/received-documents/{foreign}/download-link"), json!({})).await.0, 404);
+        assert_eq!(world.post(Some(&token), &format!("/received-documents/{foreign}/download-link"), json!({})).await.0, 403);
         assert_eq!(world.post(Some(&token), "/batch", batch(false, vec![&patch, &team, &team])).await.0, 200);
         assert_eq!(world.post(Some(&token), "/batch", batch(true, vec![&team, &patch])).await.0, 403);
         let expected = [
@@ -29,7 +29,7 @@ fn what_is_refused_is_remembered_whichever_way_it_was_asked() {
             failed("Patient", "READ"),
             failed("Patient", "UPDATE"),
             failed("Patient", "EXECUTE"),
-            failed("ReceivedDocument", "EXECUTE"),
+            ("ACCESS_DENIED", "ReceivedDocument", "EXECUTE", Some(foreign)),
             failed("Patient", "UPDATE"),
             denied,
             denied,

@@ -101,10 +101,8 @@ impl Group {
 async fn accuracy(call: Call) -> Result<Answer> {
     let (caller, id) = (&call.caller, call.id()?);
     let context = caller.reading(&AI_MODEL_VERSION)?;
-    let built = store::get_query(&AI_MODEL_VERSION, context.plane, context.tenant, id, false)?;
     let mut scope = caller.kernel.door.open(&context).await?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let version = store::one(&AI_MODEL_VERSION, context.plane, &rows, &caller.kernel.keys).await?;
+    let version = store::seen(&mut scope, &AI_MODEL_VERSION, id, &caller.kernel.keys).await?;
     let rows = scope.rows(&FINDINGS, &[&id]).await?;
     scope.commit().await?;
     caller.saw(&context, &version).await?;

@@ -139,10 +139,7 @@ async fn study(scope: &mut Scope, call: &Call) -> Result<Study> {
 async fn released(scope: &mut Scope, call: &Call, study: &Study) -> Result<Record> {
     let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault("model_version_id", "reference", "There is no such released version.");
     let id = call.uuid("model_version_id").ok_or_else(unknown)?;
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&AI_MODEL_VERSION, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let version = store::one(&AI_MODEL_VERSION, plane, &rows, &call.caller.kernel.keys).await.map_err(|_| unknown())?;
+    let version = store::seen(scope, &AI_MODEL_VERSION, id, &call.caller.kernel.keys).await.map_err(|_| unknown())?;
     if version.text("status") != Some("RELEASED") {
         return Err(unknown());
     }

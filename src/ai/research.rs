@@ -5,7 +5,6 @@ use super::deidentify::Criteria;
 use super::research_access_log::RESEARCH_ACCESS_LOG;
 use super::research_dataset::RESEARCH_DATASET;
 use crate::integrations::export_job::EXPORT_JOB;
-use crate::kernel::Caller;
 use crate::kernel::bell::Bell;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
@@ -82,7 +81,7 @@ async fn publish(call: Call) -> Result<Answer> {
     let mut scope = caller.write(Permission::ManageGovernance).await?;
     store::seen(&mut scope, &RESEARCH_DATASET, id, &caller.kernel.keys).await?;
     scope.commit().await?;
-    let (standing, all) = standing(caller, id).await?;
+    let (standing, all) = standing(&call, id).await?;
     if all == 0 {
         return Err(Error::new(&error::MOVE_REFUSED).fault("member_count", "built", "It has not been built yet."));
     }
@@ -96,9 +95,9 @@ async fn publish(call: Call) -> Result<Answer> {
     Ok(answer)
 }
 
-async fn standing(caller: &Caller, set: Uuid) -> Result<(i64, i64)> {
-    let tenant = caller.tenant()?;
-    let mut scope = caller.kernel.door.open(&caller.server(tenant)).await?;
+async fn standing(call: &Call, set: Uuid) -> Result<(i64, i64)> {
+    let tenant = call.caller.tenant()?;
+    let mut scope = call.caller.kernel.door.open(&call.caller.acting(tenant, call.operation.permission)?).await?;
     let row = scope.one(&STANDING, &[&tenant, &set]).await?;
     scope.commit().await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
@@ -124,7 +123,7 @@ async fn export(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let set = published(&call).await?;
     let actor = caller.context.actor.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let mut scope = caller.kernel.door.open(&caller.server(set.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(set.tenant, call.operation.permission)?).await?;
     let draft = Draft::default()
         .set(&EXPORT_JOB, "export_type", Value::Text("REPORT".to_owned()))?
         .set(&EXPORT_JOB, "requested_by", Value::Uuid(actor))?
@@ -153,7 +152,7 @@ async fn download(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let set = published(&call).await?;
     let actor = caller.context.actor.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let mut scope = caller.kernel.door.open(&caller.server(set.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(set.tenant, call.operation.permission)?).await?;
     let none = || Error::new(&error::CONFLICT).detail("No export of it is there yet.");
     let row = scope.optional(&LATEST, &[&set.tenant, &set.id]).await?.ok_or_else(none)?;
     let (mut files, count): (Json, i64) = (row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.unwrap_or_default());

@@ -47,7 +47,7 @@ pub static WITHDRAW: Operation = Operation {
 
 async fn review(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
-    let prediction = read(scope, call, &AI_PREDICTION, call.id()?).await?;
+    let prediction = store::seen(scope, &AI_PREDICTION, call.id()?, keys).await?;
     let action = call.text("review_action").unwrap_or_default();
     let reviewer = scope.context().actor.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let edited = match (action, call.value("annotation")) {
@@ -78,13 +78,6 @@ async fn review(scope: &mut Scope, call: &Call) -> Result<Answer> {
         scope.audit(told);
     }
     Ok(Answer::Record(event))
-}
-
-async fn read(scope: &mut Scope, call: &Call, table: &'static Table, id: uuid::Uuid) -> Result<Record> {
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(table, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    store::one(table, plane, &rows, &call.caller.kernel.keys).await
 }
 
 /// The reviewer's annotation of the same image; after the model's own, when that had one, as its next version.

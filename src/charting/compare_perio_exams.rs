@@ -54,10 +54,8 @@ pub static COMPARE: Operation = Operation {
 async fn compare(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let context = caller.reading(&PERIO_EXAM)?;
-    let built = store::get_query(&PERIO_EXAM, context.plane, context.tenant, call.id()?, false)?;
     let mut scope = caller.kernel.door.open(&context).await?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let exam = store::one(&PERIO_EXAM, context.plane, &rows, &caller.kernel.keys).await?;
+    let exam = store::seen(&mut scope, &PERIO_EXAM, call.id()?, &caller.kernel.keys).await?;
     let last = match call.value("last") {
         Some(Value::Int(last)) => *last,
         _ => EXAMS,

@@ -48,10 +48,8 @@ pub static PATIENT_CHART: Operation = Operation {
 async fn patient_chart(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let context = caller.reading(&PATIENT)?;
-    let built = store::get_query(&PATIENT, context.plane, context.tenant, call.id()?, false)?;
     let mut scope = caller.kernel.door.open(&context).await?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let patient = store::one(&PATIENT, context.plane, &rows, &caller.kernel.keys).await?;
+    let patient = store::seen(&mut scope, &PATIENT, call.id()?, &caller.kernel.keys).await?;
     let at = call.instant("at").unwrap_or_else(|| scope.now());
     let chart: Json = scope.one(&CHART, &[&patient.tenant, &patient.id, &at]).await?.try_get(0)?;
     let settled = matches!(context.plane, Plane::Staff | Plane::Group);

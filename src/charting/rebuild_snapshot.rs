@@ -38,10 +38,7 @@ pub static REBUILD_SNAPSHOT: Operation = Operation {
 };
 
 async fn rebuild(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&TOOTH_CHART_SNAPSHOT, plane, tenant, call.id()?, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let stored = store::one(&TOOTH_CHART_SNAPSHOT, plane, &rows, &call.caller.kernel.keys).await?;
+    let stored = store::seen(scope, &TOOTH_CHART_SNAPSHOT, call.id()?, &call.caller.kernel.keys).await?;
     let row = scope.one(&REBUILD, &[&stored.tenant, &stored.id]).await?;
     let (chart, hash): (Json, String) = (row.try_get(0)?, row.try_get(1)?);
     scope.did(crate::kernel::audit::Action::Read, &stored);

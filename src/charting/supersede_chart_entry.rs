@@ -30,10 +30,7 @@ const HOW_WRITTEN: &[&str] = &["supersedes_id", "supersede_reason", "tooth_enter
 /// The database ends the old statement, and refuses the second of two that would.
 async fn supersede(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&CHART_ENTRY, plane, tenant, call.id()?, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let was = store::one(&CHART_ENTRY, plane, &rows, keys).await?;
+    let was = store::seen(scope, &CHART_ENTRY, call.id()?, keys).await?;
     if !was.get("superseded_at").is_null() {
         return Err(Error::new(&error::CONFLICT).detail("The entry was superseded before."));
     }

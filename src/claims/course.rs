@@ -11,7 +11,7 @@ use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::list::{PAGE_SIZE_MAX, sort_of};
+use crate::kernel::table::list::PAGE_SIZE_MAX;
 use crate::kernel::table::{Draft, Field, List, Record, Table, Value, store};
 use crate::patients::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::sql;
@@ -130,8 +130,7 @@ pub async fn read(scope: &mut Scope, keys: &Keyring, claim: Record) -> Result<Wh
 }
 
 async fn parts(scope: &mut Scope, keys: &Keyring, table: &'static Table, order: &str, claim: Uuid) -> Result<Vec<Record>> {
-    let mut list = List::new(table);
-    list.sort = sort_of(table, order).ok_or_else(|| Error::internal(format!("{} has no order {order}", table.name)))?;
+    let mut list = List::by(table, order)?;
     list.limit = PAGE_SIZE_MAX;
     list.extra.push(("r.claim_id = $value".into(), vec![(Value::Uuid(claim), Type::UUID)]));
     let (plane, tenant) = (scope.context().plane, scope.context().tenant);
@@ -143,12 +142,10 @@ async fn parts(scope: &mut Scope, keys: &Keyring, table: &'static Table, order: 
 /// A record as the caller sees it, when it does.
 pub async fn seen(scope: &mut Scope, keys: &Keyring, table: &'static Table, id: Option<Uuid>) -> Result<Option<Record>> {
     let Some(id) = id else { return Ok(None) };
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(table, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    match rows.is_empty() {
-        true => Ok(None),
-        false => store::one(table, plane, &rows, keys).await.map(|record| Some(record).filter(|record| !record.deleted())),
+    match store::seen(scope, table, id, keys).await {
+        Ok(record) => Ok(Some(record).filter(|record| !record.deleted())),
+        Err(refusal) if refusal.code == &error::NOT_FOUND => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -10,12 +10,13 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::{Field, Refers, store};
+use crate::reference::sheet;
 use crate::sql;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
 
 sql! {
-    /// $1 tenant, $2 schedule, $3 items: codes that the file has no more.
+    /// $1 tenant, $2 schedule, $3 codes that stand in the file.
     RETIRE(UUID, UUID, JSONB) = "
         update fee_schedule_items i set deleted_at = now(), delete_reason = 'not in the imported file'
          where i.tenant_id = $1 and i.fee_schedule_id = $2 and i.deleted_at is null and not exists (
@@ -77,10 +78,10 @@ async fn import(call: Call) -> Result<Answer> {
     let currency = schedule.text("currency").unwrap_or_default();
     let read = read(text, digits(currency))?;
     // Replacing is what the caller may do; retiring rows one by one they may not.
-    let mut scope = caller.kernel.door.open(&caller.server(schedule.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(schedule.tenant, call.operation.permission)?).await?;
     store::lock(&mut scope, &FEE_SCHEDULE, id, Some(schedule.version), keys).await?;
-    let items = Json::Array(read.items);
-    let retired = scope.exec(&RETIRE, &[&schedule.tenant, &id, &items]).await?;
+    let (items, named) = (Json::Array(read.items), Json::Array(read.named));
+    let retired = scope.exec(&RETIRE, &[&schedule.tenant, &id, &named]).await?;
     let changed = scope.exec(&REPRICE, &[&schedule.tenant, &id, &items]).await?;
     let added = scope.exec(&ADD, &[&schedule.tenant, &id, &items, &currency]).await?;
     let mut event = audit_store::of_record(&caller.context, Action::Execute, &schedule, scope.now());
@@ -92,68 +93,76 @@ async fn import(call: Call) -> Result<Answer> {
     Ok(Answer::Object(report.into_iter().map(|(name, json)| (name.to_owned(), json)).collect()))
 }
 
+#[derive(Default)]
 struct Table {
     items: Vec<Json>,
+    /// Every code that a line names, also one that was refused: it is not missing from the file.
+    named: Vec<Json>,
     refused: Vec<Json>,
+}
+
+/// Where the columns stand.
+struct Columns {
+    code: usize,
+    fee: usize,
+    system: Option<usize>,
+    allowed: Option<usize>,
+    /// Digits behind the point.
+    digits: u32,
 }
 
 fn read(text: &str, digits: u32) -> Result<Table> {
     let wrong = |text: &str| Error::new(&error::INVALID).fault("file_id", "csv", text);
-    let mut lines = text.trim_start_matches('\u{feff}').lines();
-    let head = lines.next().unwrap_or_default();
-    let separator = if head.contains(';') { ';' } else { ',' };
-    let names: Vec<String> = cells(head, separator).unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
+    let (mut lines, names) = sheet::opened(text.as_bytes()).map_err(wrong)?;
     let place = |name: &str| names.iter().position(|found| found == name);
     let (Some(code), Some(fee)) = (place("code"), place("fee")) else {
         return Err(wrong("Its first line must name the columns code and fee."));
     };
-    let (system, allowed) = (place("code_system"), place("allowed"));
-    let mut table = Table { items: Vec::new(), refused: Vec::new() };
-    let mut seen = HashSet::new();
-    for (number, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        if number >= LINES_MAX {
+    let columns = Columns { code, fee, system: place("code_system"), allowed: place("allowed"), digits };
+    let (mut table, mut seen, mut line) = (Table::default(), HashSet::new(), csv::StringRecord::new());
+    let mut count = 0;
+    while lines.read_record(&mut line).map_err(|_| wrong("It cannot be read to its end."))? {
+        count += 1;
+        if count > LINES_MAX {
             return Err(wrong("It has more than 20000 lines."));
         }
-        let cells = cells(line, separator);
-        let cell = |at: usize| cells.as_ref().and_then(|cells| cells.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty());
-        let name = |text: &&str| text.chars().count() <= 300;
-        let read = || {
-            let code = cell(code).filter(name).ok_or("code")?;
-            let system = system.and_then(cell).unwrap_or("LOCAL");
-            let fee = cell(fee).and_then(|text| minor(text, digits)).ok_or("fee")?;
-            let allowed = allowed.and_then(cell).map(|text| minor(text, digits).ok_or("allowed")).transpose()?;
-            if !seen.insert((system.to_owned(), code.to_owned())) {
-                return Err("duplicate");
-            }
-            Ok(json!({"code_system": system, "code": code, "fee_minor": fee, "allowed_minor": allowed}))
-        };
-        let mut read = read;
-        match read() {
+        // Behind a quote that nobody closed all further lines are one cell, and their codes would be missing.
+        if line.iter().any(|cell| cell.contains('\n')) {
+            return Err(wrong("A quote is not closed in its line."));
+        }
+        if line.iter().all(str::is_empty) {
+            continue;
+        }
+        match columns.item(&line, &mut table.named, &mut seen) {
             Ok(item) => table.items.push(item),
-            Err(rule) if table.refused.len() < REFUSED_MAX => table.refused.push(json!({"line": number + 2, "rule": rule})),
+            Err(rule) if table.refused.len() < REFUSED_MAX => {
+                table.refused.push(json!({"line": line.position().map_or(0, csv::Position::line), "rule": rule}));
+            }
             Err(_) => {}
         }
     }
     if table.items.is_empty() { Err(wrong("No line of it can be read.")) } else { Ok(table) }
 }
 
-/// RFC 4180 within one line.
-fn cells(line: &str, separator: char) -> Option<Vec<String>> {
-    let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
-    let mut letters = line.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                cell.push('"');
-            }
-            '"' => quoted = !quoted,
-            _ if letter == separator && !quoted => cells.push(std::mem::take(&mut cell)),
-            _ => cell.push(letter),
+impl Columns {
+    /// The item of a line, or the rule it breaks.
+    fn item(
+        &self,
+        line: &csv::StringRecord,
+        named: &mut Vec<Json>,
+        seen: &mut HashSet<(String, String)>,
+    ) -> std::result::Result<Json, &'static str> {
+        let cell = |place: usize| line.get(place).filter(|cell| !cell.is_empty());
+        let code = cell(self.code).filter(|code| code.chars().count() <= 300).ok_or("code")?;
+        let system = self.system.and_then(cell).unwrap_or("LOCAL");
+        named.push(json!({"code_system": system, "code": code}));
+        let fee = cell(self.fee).and_then(|text| minor(text, self.digits)).ok_or("fee")?;
+        let allowed = self.allowed.and_then(cell).map(|text| minor(text, self.digits).ok_or("allowed")).transpose()?;
+        match seen.insert((system.to_owned(), code.to_owned())) {
+            true => Ok(json!({"code_system": system, "code": code, "fee_minor": fee, "allowed_minor": allowed})),
+            false => Err("duplicate"),
         }
     }
-    cells.push(cell);
-    (!quoted).then_some(cells)
 }
 
 /// An amount as people write it, exact: `85`, `85.5`, `85,50`.
@@ -188,7 +197,12 @@ mod tests {
         assert_eq!(table.items[1]["allowed_minor"], json!(9025));
         let told: Vec<_> = table.refused.iter().map(|line| (line["line"].as_u64().unwrap(), line["rule"].as_str().unwrap())).collect();
         assert_eq!(told, [(4, "fee"), (5, "duplicate"), (6, "code"), (7, "fee")]);
-        assert!(read("a,b\n1,2\n", 2).is_err() && read("code,fee\n", 2).is_err() && read("", 2).is_err());
+        let named: Vec<_> = table.named.iter().map(|item| item["code"].as_str().unwrap()).collect();
+        assert_eq!(named, ["T1", "T;2", "T3", "T1", "T4"], "what was refused is not missing");
+        for bad in ["a,b\n1,2\n", "code,fee\n", "", "code,fee\nT1,1\n\"T2,1\nT3,1\n"] {
+            assert!(read(bad, 2).is_err(), "{bad}");
+        }
+        assert_eq!(read("\u{feff}CODE, Fee\n\n ,\nT1, 7\n", 2).unwrap().items.len(), 1);
     }
 
     #[test]
@@ -207,7 +221,6 @@ mod tests {
         }
         #[test]
         fn no_line_breaks_the_reader(line in "\\PC*") {
-            let _ = cells(&line, ',');
             let _ = read(&format!("code,fee\nT1,1\n{line}"), 2);
         }
     }

@@ -4,7 +4,6 @@
 use super::claim::CLAIM;
 use super::course::{dated, tell};
 use super::remittance::REMITTANCE;
-use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
@@ -52,13 +51,8 @@ pub static POST: Operation = Operation {
 
 async fn post(call: Call) -> Result<Answer> {
     let (caller, keys, id) = (&call.caller, &call.caller.kernel.keys, call.id()?);
-    let built = store::get_query(&REMITTANCE, caller.context.plane, caller.context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let seen = store::one(&REMITTANCE, caller.context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await;
-    if let Err(refusal) = &seen {
-        caller.refused(&REMITTANCE, Some(id), Action::Execute, refusal).await?;
-    }
-    let mut scope = caller.kernel.door.open(&caller.server(seen?.tenant)).await?;
+    let seen = caller.glance(&caller.context, &REMITTANCE, id).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(seen.tenant, call.operation.permission)?).await?;
     let remittance = store::lock(&mut scope, &REMITTANCE, id, call.version, keys).await?;
     if let (Some(from), Some(machine)) = (remittance.text("status").filter(|status| *status != "BALANCED"), REMITTANCE.machines.first()) {
         return Err(store::refuse_move(machine, from));

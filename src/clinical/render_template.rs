@@ -56,10 +56,7 @@ pub static RENDER: Operation = Operation {
 };
 
 async fn found(scope: &mut Scope, call: &Call, table: &'static Table, id: Uuid) -> Result<Record> {
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(table, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let record = store::one(table, plane, &rows, &call.caller.kernel.keys).await?;
+    let record = store::seen(scope, table, id, &call.caller.kernel.keys).await?;
     if record.deleted() { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }
 }
 

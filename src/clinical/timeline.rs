@@ -6,9 +6,9 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Query;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX};
+use crate::kernel::page::{CURSOR, LIMIT, limit};
 use crate::kernel::table::value::instant_text;
-use crate::kernel::table::{Cursor, Field, List, Sort, Ty, Value, store};
+use crate::kernel::table::{Cursor, Field, List, Sort, Ty, store};
 use crate::patients::patient::PATIENT;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
@@ -68,11 +68,7 @@ pub static TIMELINE: Operation = Operation {
     path: "/patients/{id}/timeline",
     tag: PATIENT.tag,
     doc: "Encounters, notes, procedures, images, plans and messages by date, newest first; of what the caller may see",
-    takes: &[
-        Field::choice("kind", KINDS).doc("only these"),
-        Field::int("limit").at_least(1).at_most(PAGE_SIZE_MAX as i64),
-        Field::text("cursor").length(4_000),
-    ],
+    takes: &[Field::choice("kind", KINDS).doc("only these"), LIMIT, CURSOR],
     gives: Gives::Object(
         "PatientTimeline",
         &[
@@ -99,20 +95,15 @@ async fn timeline(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let (context, keys) = (&caller.context, &caller.kernel.keys);
     caller.needs(PATIENT.read)?;
-    let limit = match call.value("limit") {
-        Some(Value::Int(limit)) => usize::try_from(*limit).unwrap_or(PAGE_SIZE),
-        _ => PAGE_SIZE,
-    };
+    let limit = limit(&call);
     let order = order();
     let after = call.text("cursor").map(|text| Cursor::open(text, &order, keys.own())).transpose()?;
     let (before, last) = match &after {
         Some(cursor) => (Some(moment(cursor)?), Some(cursor.id)),
         None => (None, None),
     };
-    let built = store::get_query(&PATIENT, context.plane, context.tenant, call.id()?, false)?;
     let mut scope = caller.kernel.door.open(context).await?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let patient = store::one(&PATIENT, context.plane, &rows, keys).await?;
+    let patient = store::seen(&mut scope, &PATIENT, call.id()?, keys).await?;
     let rows_wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut rows = match events(context.plane, call.text("kind")) {
         Some(query) => scope.rows(query, &[&patient.tenant, &patient.id, &before, &last, &rows_wanted]).await?,

@@ -1,6 +1,7 @@
 //! DICOM: what a file says of itself before its pixels. Knows no patients and no tables.
 pub mod header;
 mod modality;
+mod texts;
 mod time;
 mod walk;
 

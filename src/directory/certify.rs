@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, record, store};
+use crate::kernel::table::{Field, store};
 use tokio_postgres::types::Type;
 
 pub static VERIFY: Operation = Operation {
@@ -23,10 +23,14 @@ pub static VERIFY: Operation = Operation {
 };
 
 async fn verify(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.verify_certification($1, $2) r", record::columns(&CLINIC_CERTIFICATION, plane));
-    let rows = scope.rows_once(&sql, &[(&call.uuid("tenant_id"), Type::UUID), (&call.id()?, Type::UUID)]).await?;
-    let verified = store::one(&CLINIC_CERTIFICATION, plane, &rows, &call.caller.kernel.keys).await?;
+    let verified = store::given_one(
+        scope,
+        &CLINIC_CERTIFICATION,
+        "sec.verify_certification($1, $2)",
+        &[(&call.uuid("tenant_id"), Type::UUID), (&call.id()?, Type::UUID)],
+        &call.caller.kernel.keys,
+    )
+    .await?;
     scope.did(Action::Update, &verified);
     Ok(Answer::Record(verified))
 }

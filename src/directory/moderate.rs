@@ -9,7 +9,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Draft, Field, Record, Refers, Value, record, store};
+use crate::kernel::table::{Draft, Field, Refers, Value, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -111,10 +111,7 @@ pub static MINE: Operation = Operation {
 
 /// The row that a function gave, told as what was done.
 async fn answer(scope: &mut Scope, call: &Call, action: Action, function: &str, params: &[(Param<'_>, Type)]) -> Result<Answer> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&CLINIC_REVIEW, plane));
-    let rows = scope.rows_once(&sql, params).await?;
-    let review = store::one(&CLINIC_REVIEW, plane, &rows, &call.caller.kernel.keys).await?;
+    let review = store::given_one(scope, &CLINIC_REVIEW, function, params, &call.caller.kernel.keys).await?;
     scope.did(action, &review);
     Ok(Answer::Record(review))
 }
@@ -138,12 +135,7 @@ async fn reply(scope: &mut Scope, call: &Call) -> Result<Answer> {
 }
 
 async fn mine(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.my_reviews() r", record::columns(&CLINIC_REVIEW, plane));
-    let mut reviews: Vec<Record> = Vec::new();
-    for row in scope.rows_once(&sql, &[]).await? {
-        reviews.push(record::decode(&CLINIC_REVIEW, plane, &row, &call.caller.kernel.keys).await?);
-    }
+    let reviews = store::given(scope, &CLINIC_REVIEW, "sec.my_reviews() r", &[], &call.caller.kernel.keys).await?;
     call.caller.searched(&call.caller.context, &CLINIC_REVIEW, &reviews).await?;
     Ok(Answer::Page(reviews, None))
 }

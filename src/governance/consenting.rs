@@ -82,10 +82,8 @@ async fn give(scope: &mut Scope, call: &Call) -> Result<Answer> {
 /// One row for each purpose of the wording, in the caller's transaction.
 pub async fn record_tick(scope: &mut Scope, keys: &Keyring, tick: &Tick) -> Result<Vec<Record>> {
     let context = scope.context().clone();
-    let built = store::get_query(&CONSENT_TEXT, context.plane, context.tenant, tick.wording, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
     let unknown = |_| Error::new(&error::REFERENCE_UNKNOWN).fault("consent_text_id", "reference", "There is no such wording.");
-    let wording = store::one(&CONSENT_TEXT, context.plane, &rows, keys).await.map_err(unknown)?;
+    let wording = store::seen(scope, &CONSENT_TEXT, tick.wording, keys).await.map_err(unknown)?;
     let purposes: Vec<String> =
         wording.get("consent_types").as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect();
     if purposes.is_empty() {

@@ -8,7 +8,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Field, Record, Value, record, store};
+use crate::kernel::table::{Field, Record, Value, store};
 use tokio_postgres::types::Type;
 
 /// Four hours.
@@ -79,10 +79,7 @@ pub static CLOSE: Operation = step(
 );
 
 async fn through(scope: &mut Scope, call: &Call, function: &str, params: &[(crate::kernel::db::Param<'_>, Type)]) -> Result<Record> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&BREAK_GLASS_GRANT, plane));
-    let rows = scope.rows_once(&sql, params).await?;
-    store::one(&BREAK_GLASS_GRANT, plane, &rows, &call.caller.kernel.keys).await
+    store::given_one(scope, &BREAK_GLASS_GRANT, function, params, &call.caller.kernel.keys).await
 }
 
 pub static REVIEW: Operation = Operation {

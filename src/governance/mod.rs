@@ -22,7 +22,6 @@ pub mod keys;
 mod ledger;
 pub mod legal_hold;
 pub mod legal_hold_item;
-pub(crate) mod pages;
 pub mod phi_access_log;
 pub mod processor_agreement;
 mod projections;

@@ -95,12 +95,9 @@ const COVERED: &[&str] = &["PATIENT_RECORD", "IMAGING", "CONSENT_HELD"];
 /// Governance need not see charts to count them: the list is made on the jobs plane, of the caller's tenant.
 async fn preview(call: Call) -> Result<Answer> {
     let caller = &call.caller;
-    let built = store::get_query(&DATA_RETENTION_POLICY, caller.context.plane, caller.context.tenant, call.id()?, false)?;
-    let answers = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let policy = store::one(&DATA_RETENTION_POLICY, caller.context.plane, rows, &caller.kernel.keys).await?;
+    let policy = caller.glance(&caller.context, &DATA_RETENTION_POLICY, call.id()?).await?;
     covered(policy.text("data_class").unwrap_or_default())?;
-    let scope = caller.kernel.door.open(&Context::system(Plane::Jobs, Some(caller.tenant()?))).await?;
+    let scope = caller.kernel.door.open(&caller.acting(caller.tenant()?, call.operation.permission)?).await?;
     let answers = scope.once(&[((&COUNTS).into(), vec![&policy.id])]).await?;
     caller.saw(&caller.context, &policy).await?;
     let mut counts = Map::from_iter([("policy_id".to_owned(), json!(policy.id))]);

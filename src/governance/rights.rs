@@ -8,7 +8,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Value, record, store};
+use crate::kernel::table::{Draft, Field, Record, Value, store};
 use chrono::{Months, NaiveDate};
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -164,9 +164,8 @@ async fn withdraw(scope: &mut Scope, call: &Call) -> Result<Answer> {
         let now = scope.now();
         return transition(scope, call, &DSAR_REQUEST, vec![("completed_at", Value::Instant(now))]).await;
     }
-    let sql = format!("select {} from sec.withdraw_request($1) r", record::columns(&DSAR_REQUEST, Plane::Patient));
-    let rows = scope.rows_once(&sql, &[(&call.id()?, Type::UUID)]).await?;
-    let record = store::one(&DSAR_REQUEST, Plane::Patient, &rows, &call.caller.kernel.keys).await?;
+    let record =
+        store::given_one(scope, &DSAR_REQUEST, "sec.withdraw_request($1)", &[(&call.id()?, Type::UUID)], &call.caller.kernel.keys).await?;
     scope.did(Action::Update, &record);
     Ok(Answer::Record(record))
 }

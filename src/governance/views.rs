@@ -2,12 +2,11 @@
 
 use super::change_log_entry::CHANGE_LOG_ENTRY;
 use super::disclosure::DISCLOSURE;
-use super::pages::{CURSOR, LIMIT, page};
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::sort_of;
-use crate::kernel::table::{Field, List, Value, store};
+use crate::kernel::page::{CURSOR, LIMIT, page};
+use crate::kernel::table::{Field, List, Value};
 use crate::patients::patient::PATIENT;
 use crate::sql;
 use chrono::Months;
@@ -106,19 +105,14 @@ async fn accounting(call: Call) -> Result<Answer> {
     ));
     let (records, next) = page(&call, context, list).await?;
     if records.is_empty() {
-        let built = store::get_query(&PATIENT, context.plane, context.tenant, patient, false)?;
-        let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-        store::one(&PATIENT, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await?;
+        caller.glance(context, &PATIENT, patient).await?;
     }
     Ok(Answer::Page(records, next))
 }
 
 /// All of a log, newest first.
 fn newest(table: &'static crate::kernel::table::Table, by: &str) -> Result<List> {
-    let mut list = List::new(table);
-    list.sort = sort_of(table, by).ok_or_else(|| Error::internal("the log has no order"))?;
-    list.descending = true;
-    Ok(list)
+    Ok(List { descending: true, ..List::by(table, by)? })
 }
 
 #[cfg(test)]

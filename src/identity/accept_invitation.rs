@@ -54,10 +54,7 @@ async fn accept(call: Call) -> Result<Answer> {
     let (tenant, _) = asked.into_iter().find(|(_, id)| *id == invitation).ok_or_else(none)?;
     let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(tenant))).await?;
     let membership: Option<Uuid> = scope.one(&ACCEPTED, &[&tenant, &invitation]).await?.try_get(0)?;
-    let plane = scope.context().plane;
-    let built = store::get_query(&USER_TENANT, plane, Some(tenant), membership.ok_or_else(none)?, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let record = store::one(&USER_TENANT, plane, &rows, &caller.kernel.keys).await?;
+    let record = store::seen(&mut scope, &USER_TENANT, membership.ok_or_else(none)?, &caller.kernel.keys).await?;
     scope.did(Action::Create, &record);
     scope.commit().await?;
     grant::forget(&caller.kernel, |context| context.actor == Some(user) && context.tenant == Some(tenant))?;

@@ -4,23 +4,21 @@ use super::api_client::API_CLIENT;
 use super::session_operations::object;
 use super::token::{Kind, Token};
 use super::{grant, scope};
+use crate::integrations::sealed::{OVERLAP_HOURS_MAX, overlap_hours};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
-use crate::kernel::context::{Context, Permission, Plane};
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Table, Value, record, store};
+use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
 use crate::sql;
 use chrono::TimeDelta;
 use serde_json::{Map, Value as Json, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-/// How long the old secret works beside the new one when nothing else is said.
-const OVERLAP_HOURS: i64 = 24;
-const OVERLAP_HOURS_MAX: i64 = 24 * 7;
 const LIST_MAX: usize = 50;
 
 sql! {
@@ -152,11 +150,6 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Made(record.id, told(&record, secret.as_ref())))
 }
 
-/// Where sessions end together with the change of their client. The caller's right to it was checked by the contract.
-fn clerk(caller: &Caller, tenant: Uuid) -> Context {
-    Context { plane: Plane::Jobs, ..grant::behind(&caller.context, Some(tenant)) }
-}
-
 fn told(record: &Record, secret: Option<&Token>) -> Map<String, Json> {
     object(json!({
         "id": record.id, "client_id": record.text("client_id"), "client_secret": secret.map(|secret| secret.expose()),
@@ -211,11 +204,11 @@ pub(super) fn is_redirect(uri: &str) -> bool {
         && url.password().is_none()
 }
 
-/// The client as the caller sees it, then locked where secrets may be written.
+/// The client, locked where its sessions can end together with its change.
 async fn held(call: &Call) -> Result<(Scope, Record)> {
     let (caller, keys) = (&call.caller, &call.caller.kernel.keys);
-    let tenant = caller.tenant()?;
-    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    let server = caller.acting(caller.tenant()?, call.operation.permission)?;
+    let mut scope = caller.kernel.door.open(&server).await?;
     let record = store::lock(&mut scope, &API_CLIENT, call.id()?, call.version, keys).await?;
     Ok((scope, record))
 }
@@ -228,17 +221,17 @@ async fn rotate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     if was.text("client_type") == Some("PUBLIC") || was.text("status") != Some("ACTIVE") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Only an active program with a secret can get a new one."));
     }
-    let hours = match call.value("overlap_hours") {
-        Some(Value::Int(hours)) => i64::from(*hours),
-        _ => OVERLAP_HOURS,
-    };
     let secret = Token::new(Kind::ClientSecret)?;
-    let until = scope.now() + TimeDelta::hours(hours);
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.rotate_secret($1, $2, $3) r", record::columns(&API_CLIENT, plane));
+    let until = scope.now() + TimeDelta::hours(overlap_hours(call));
     let hash = secret.hash();
-    let rows = scope.rows_once(&sql, &[(&was.id, Type::UUID), (&hash.as_bytes(), Type::BYTEA), (&until, Type::TIMESTAMPTZ)]).await?;
-    let now = store::one(&API_CLIENT, plane, &rows, keys).await?;
+    let now = store::given_one(
+        scope,
+        &API_CLIENT,
+        "sec.rotate_secret($1, $2, $3)",
+        &[(&was.id, Type::UUID), (&hash.as_bytes(), Type::BYTEA), (&until, Type::TIMESTAMPTZ)],
+        keys,
+    )
+    .await?;
     scope.did(Action::Execute, &now);
     Ok(Answer::Object(told(&now, Some(&secret))))
 }

@@ -31,10 +31,7 @@ pub static COPY_ROLE: Operation = Operation {
 
 async fn copy(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
-    let (plane, tenant) = (scope.context().plane, scope.tenant()?);
-    let built = store::get_query(&ROLE, plane, Some(tenant), call.id()?, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let source = store::one(&ROLE, plane, &rows, keys).await?;
+    let source = store::seen(scope, &ROLE, call.id()?, keys).await?;
     if source.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }
@@ -50,6 +47,6 @@ async fn copy(scope: &mut Scope, call: &Call) -> Result<Answer> {
         }
     }
     let made = store::insert(scope, &ROLE, &draft, keys).await?;
-    scope.exec(&COPY_PERMISSIONS, &[&tenant, &made.id, &source.tenant, &source.id]).await?;
+    scope.exec(&COPY_PERMISSIONS, &[&made.tenant, &made.id, &source.tenant, &source.id]).await?;
     Ok(Answer::Record(made))
 }

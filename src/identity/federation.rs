@@ -10,7 +10,7 @@ use super::{grant, role};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Context, PLATFORM_TENANT, Plane};
+use crate::kernel::context::PLATFORM_TENANT;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
 use chrono::{TimeDelta, Utc};
@@ -154,7 +154,8 @@ async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending,
     let wrong = || Error::new(&error::CREDENTIALS_WRONG);
     let held = registered(caller, tenant, provider).await?;
     let claims = Service::of(&caller.kernel)?.openid.finish(&held.provider, pending, callback, Utc::now()).await?;
-    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    // Memberships are made by the server, on nobody's behalf.
+    let mut scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let user = match scope.optional(&IDENTITY, &[&claims.issuer, &claims.subject]).await? {
         Some(row) => {
             let user: Uuid = row.try_get(0)?;
@@ -177,11 +178,6 @@ sql! {
     /// $1 login, $2 tenant.
     OPEN(UUID, UUID) = "
         select from users u where u.id = $1 and u.status = 'ACTIVE' and exists (select from sec.homes_of(u.id) h where h.tenant_id = $2)";
-}
-
-/// Memberships are made by the tenant's clerk, on nobody's behalf.
-fn clerk(caller: &Caller, tenant: Uuid) -> Context {
-    Context { plane: Plane::Jobs, ..grant::behind(&caller.context, Some(tenant)) }
 }
 
 /// Somebody nobody has prepared: taken in with the mapped role, when the provider answers for the domain of a verified

@@ -32,9 +32,7 @@ pub static REVOKE_GRANT: Operation = Operation {
 async fn revoke(call: Call) -> Result<Answer> {
     let (_, user) = own_session(&call)?;
     let (caller, id, keys) = (&call.caller, call.id()?, &call.caller.kernel.keys);
-    let built = store::get_query(&OAUTH_AUTHORIZATION, caller.context.plane, caller.context.tenant, id, false)?;
-    let seen = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let own = store::one(&OAUTH_AUTHORIZATION, caller.context.plane, seen.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+    let own = caller.glance(&caller.context, &OAUTH_AUTHORIZATION, id).await?;
     let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(own.tenant))).await?;
     let was = store::lock(&mut scope, &OAUTH_AUTHORIZATION, id, call.version, keys).await?;
     if was.uuid("user_id") != Some(user) {

@@ -6,7 +6,7 @@ use super::session_operations::object;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, store};
+use crate::kernel::table::Field;
 use serde_json::json;
 
 static FOUND: &[Field] = &[
@@ -33,10 +33,7 @@ pub static TEST: Operation = Operation {
 async fn test(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let context = caller.reading(&IDENTITY_PROVIDER)?;
-    let built = store::get_query(&IDENTITY_PROVIDER, context.plane, context.tenant, call.id()?, false)?;
-    let rows = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = rows.first().map(Vec::as_slice).unwrap_or_default();
-    let provider = store::one(&IDENTITY_PROVIDER, context.plane, rows, &caller.kernel.keys).await?;
+    let provider = caller.glance(&context, &IDENTITY_PROVIDER, call.id()?).await?;
     if provider.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }

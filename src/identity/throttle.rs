@@ -6,7 +6,7 @@ use crate::kernel::table::store::fold;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
@@ -39,6 +39,7 @@ impl Throttle {
     /// One more try at `account` (an e-mail, a client id) from `address`. RATE_LIMITED.
     pub fn admit(&self, account: &str, address: Option<IpAddr>) -> Result<()> {
         self.tidy();
+        let address = address.map(network);
         let key = Sha256::digest(format!("{}\n{address:?}", fold(account)));
         let checks = [self.addresses.check_key(&address), self.accounts.check_key(&key.into())];
         let wait =
@@ -59,9 +60,29 @@ impl Throttle {
     }
 }
 
+/// Whoever has one IPv6 address has all of its /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
+        four => four,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_is_one_address() {
+        let throttle = Throttle::default();
+        let from = |text: String| Some(text.parse().unwrap());
+        let admitted = (0..60).filter(|n| throttle.admit("ana@clinic.example", from(format!("2001:db8:1:2::{n:x}"))).is_ok()).count();
+        assert_eq!(admitted, 30);
+        assert!(throttle.admit("ana@clinic.example", from("2001:db8:1:3::1".to_owned())).is_ok());
+        let mapped = (0..60).filter(|_| throttle.admit("ben@clinic.example", from("::ffff:203.0.113.7".to_owned())).is_ok()).count();
+        assert_eq!((mapped, throttle.admit("ben@clinic.example", from("203.0.113.7".to_owned())).is_ok()), (30, false));
+        assert!(throttle.admit("ben@clinic.example", from("203.0.113.8".to_owned())).is_ok());
+    }
 
     #[test]
     fn one_account_is_tried_so_often_and_its_neighbour_still() {

@@ -120,24 +120,21 @@ pub static CHANGE_PASSWORD: Operation = Operation {
     run: Run::Apart(|call| Box::pin(change_password(call))),
 };
 
-/// A scope that may change accounts, once it is sure that the caller sees this one.
+/// A scope that may change accounts, once it is sure that the caller sees this one and that it is their tenant's alone: who
+/// could unlock somebody's account of another clinic could try passwords without end.
 async fn account(call: &Call) -> Result<(Scope, Uuid)> {
     let (caller, user) = (&call.caller, call.id()?);
-    let keys = &caller.kernel.keys;
-    let built = store::get_query(&USER, caller.context.plane, caller.context.tenant, user, false)?;
-    let seen = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    store::one(&USER, caller.context.plane, seen.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
-    Ok((caller.kernel.door.open(&grant::behind(&caller.context, caller.context.tenant)).await?, user))
+    caller.needs_throughout(call.operation.permission)?;
+    caller.glance(&caller.context, &USER, user).await?;
+    let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, caller.context.tenant)).await?;
+    if caller.context.plane == Plane::Staff && scope.one(&ELSEWHERE, &[&user, &caller.tenant()?]).await?.try_get(0)? {
+        return Err(Error::new(&error::FORBIDDEN).detail("The person belongs to other tenants too, and no one of them decides."));
+    }
+    Ok((scope, user))
 }
 
 async fn move_user(call: Call) -> Result<Answer> {
     let (mut scope, user) = account(&call).await?;
-    if call.caller.context.plane == Plane::Staff {
-        let tenant = call.caller.tenant()?;
-        if scope.one(&ELSEWHERE, &[&user, &tenant]).await?.try_get(0)? {
-            return Err(Error::new(&error::FORBIDDEN).detail("The person belongs to other tenants too; end the membership instead."));
-        }
-    }
     let answer = transition(&mut scope, &call, &USER, vec![]).await?;
     // An account that is opened again has no sessions left from before.
     grant::end_all(&mut scope, user, "USER_DISABLED", None).await?;

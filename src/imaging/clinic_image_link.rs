@@ -6,7 +6,6 @@ use crate::directory::clinic_image::CLINIC_IMAGE;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::store;
 
 pub static GET_CLINIC_IMAGE_LINK: Operation = Operation {
     id: "getClinicImageLink",
@@ -24,13 +23,10 @@ pub static GET_CLINIC_IMAGE_LINK: Operation = Operation {
 async fn link(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let context = caller.reading(&CLINIC_IMAGE)?;
-    let built = store::get_query(&CLINIC_IMAGE, context.plane, context.tenant, call.id()?, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let image =
-        store::one(&CLINIC_IMAGE, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await?;
+    let image = caller.glance(&context, &CLINIC_IMAGE, call.id()?).await?;
     let file = image.uuid("file_id").filter(|_| !image.deleted()).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     // The registry keeps files from outside; the server looks, and hands out no patient's.
-    let file = access::read(caller, &access::server(caller, image.tenant), file).await?;
+    let file = access::read(caller, &caller.server(image.tenant), file).await?;
     if file.patient.is_some() {
         return Err(Error::new(&error::FILE_NOT_READY));
     }

@@ -139,7 +139,7 @@ async fn incoming<'a>(caller: &Caller, tenant: Uuid, patient: Uuid, header: &'a 
 
 /// Devices write the clock on their wall: the clinic's.
 async fn zone(caller: &Caller, tenant: Uuid) -> Result<chrono_tz::Tz> {
-    let scope = caller.kernel.door.open(&access::server(caller, tenant)).await?;
+    let scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let answers = scope.once(&[((&ZONE).into(), vec![&tenant])]).await?;
     let name: Option<String> = answers.iter().flatten().next().map(|row| row.try_get(0)).transpose()?;
     Ok(name.and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC))

@@ -34,8 +34,7 @@ pub static CREATE_FILE_DOWNLOAD_LINK: Operation = Operation {
 async fn link(call: Call) -> Result<Answer> {
     let (caller, id) = (&call.caller, call.id()?);
     let context = caller.reading(&FILE)?;
-    let file = access::read(caller, &context, id).await;
-    let file = access::remember(caller, id, file).await?;
+    let file = access::read(caller, &context, id).await?;
     handed_out(caller, &file).await.map(|signed| Answer::Object(upload::shown(&signed)))
 }
 

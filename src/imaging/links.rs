@@ -11,7 +11,7 @@ use crate::governance::consent::CONSENT;
 use crate::integrations::export_job::EXPORT_JOB;
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Record, Table, store};
+use crate::kernel::table::{Record, Table};
 use crate::referrals::referral_file::REFERRAL_FILE;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -67,9 +67,6 @@ async fn open(caller: &Caller, link: &Link, id: Uuid) -> Result<String> {
 
 async fn document_file(caller: &Caller, id: Uuid) -> Result<Uuid> {
     let context = caller.reading(&DOCUMENT)?;
-    let built = store::get_query(&DOCUMENT, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let document = store::one(&DOCUMENT, context.plane, rows, &caller.kernel.keys).await?;
+    let document = caller.glance(&context, &DOCUMENT, id).await?;
     document.uuid("file_id").filter(|_| !document.deleted()).ok_or_else(|| Error::new(&error::NOT_FOUND))
 }

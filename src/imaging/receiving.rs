@@ -61,16 +61,8 @@ struct Shared {
 
 async fn shared(call: &Call) -> Result<Shared> {
     let (caller, id) = (&call.caller, call.id()?);
-    let found = opened(caller, id).await;
-    if let Err(refusal) = &found {
-        caller.refused(&RECEIVED_DOCUMENT, Some(id), Action::Execute, refusal).await?;
-    }
-    found
-}
-
-async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
     let ended = || Error::new(&error::MOVE_REFUSED).detail("It is shared no more.").fault("revoked_at", "state", "The sharing has ended.");
-    let document = received(caller, id).await?;
+    let document = caller.glance(&caller.context, &RECEIVED_DOCUMENT, id).await?;
     if !document.get("revoked_at").is_null() {
         return Err(ended());
     }
@@ -78,7 +70,7 @@ async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
     else {
         return Err(Error::internal("a received document leads nowhere"));
     };
-    let here = access::server(caller, document.tenant);
+    let here = caller.server(document.tenant);
     if let Some(booking) = document.uuid("booking_id") {
         let confirmed = caller.kernel.door.open(&here).await?.once(&[((&CONFIRMED).into(), vec![&document.tenant, &booking])]).await?;
         if confirmed.iter().flatten().next().is_none() {
@@ -87,19 +79,12 @@ async fn opened(caller: &Caller, id: Uuid) -> Result<Shared> {
         }
     }
     // Nobody here may look across; the server asks there whether the grant still stands.
-    let there = access::server(caller, from);
+    let there = caller.server(from);
     let granted = caller.kernel.door.open(&there).await?.once(&[((&GRANTED).into(), vec![&from, &grant, &document.tenant])]).await?;
     let file: Uuid = granted.iter().flatten().next().ok_or_else(ended)?.try_get(0)?;
     let source = access::read(caller, &there, file).await?;
     let entry = access::read(caller, &here, entry).await?;
     Ok(Shared { document, entry, source })
-}
-
-async fn received(caller: &Caller, id: Uuid) -> Result<Record> {
-    let context = &caller.context;
-    let built = store::get_query(&RECEIVED_DOCUMENT, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    store::one(&RECEIVED_DOCUMENT, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &caller.kernel.keys).await
 }
 
 async fn link(call: Call) -> Result<Answer> {
@@ -120,6 +105,7 @@ async fn remember(caller: &Caller, record: &Record, kind: &'static str) -> Resul
 async fn keep(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let Shared { document, entry, source } = shared(&call).await?;
+    access::acts_in_chart(caller, &document, call.operation.permission).await?;
     if entry.text("status") != Some("SCANNING") {
         return Ok(Answer::Record(entry));
     }
@@ -144,7 +130,7 @@ async fn keep(call: Call) -> Result<Answer> {
 
 async fn settle(caller: &Caller, entry: &Record, key: String, is_good: bool) -> Result<Answer> {
     let (status, word) = if is_good { ("READY", completion::VERIFIED) } else { ("QUARANTINED", completion::TYPE_MISMATCH) };
-    let mut scope = caller.kernel.door.open(&access::server(caller, entry.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(entry.tenant)).await?;
     let was = store::lock(&mut scope, &FILE, entry.id, None, &caller.kernel.keys).await?;
     if was.text("status") != Some("SCANNING") {
         return Ok(Answer::Record(was));

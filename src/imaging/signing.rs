@@ -6,7 +6,7 @@ use super::file::FILE;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Context, Permission, Plane};
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
@@ -17,8 +17,6 @@ use uuid::Uuid;
 sql! {
     /// $1 login.
     NAME_OF(UUID) = "select full_name from users where id = $1";
-    /// $1 tenant, $2 patient, $3 the permission a token must not lack: the chart is the login's own, or it acts for it.
-    ACTS_IN_CHART(UUID, UUID, INT8) = "select (uuid_send($1) || uuid_send($2)) = any ((select sec.pairs($3, 'documents'))::bytea[])";
 }
 
 const fn step(
@@ -72,11 +70,8 @@ async fn finalise(scope: &mut Scope, call: &Call) -> Result<Answer> {
 /// Who finalises need not be allowed to open images; the registry itself is asked.
 async fn readable(caller: &Caller, tenant: Uuid, file: Option<Uuid>) -> Result<()> {
     let file = file.ok_or_else(|| Error::new(&error::FILE_NOT_READY))?;
-    let context = access::server(caller, tenant);
-    let built = store::get_query(&FILE, context.plane, context.tenant, file, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let file = store::one(&FILE, context.plane, rows, &caller.kernel.keys).await?;
+    let context = caller.server(tenant);
+    let file = caller.glance(&context, &FILE, file).await?;
     if file.text("status") == Some("READY") && !file.deleted() { Ok(()) } else { Err(Error::new(&error::FILE_NOT_READY)) }
 }
 
@@ -106,7 +101,7 @@ async fn sign(call: Call) -> Result<Answer> {
     if seen.text("status") != Some("ENTERED_IN_ERROR") {
         readable(caller, seen.tenant, seen.uuid("file_id")).await?;
     }
-    let mut scope = caller.kernel.door.open(&access::server(caller, seen.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(seen.tenant)).await?;
     let name: String = scope.one(&NAME_OF, &[&signer]).await?.try_get(0)?;
     let now = scope.now();
     let columns = vec![
@@ -127,32 +122,13 @@ async fn sign(call: Call) -> Result<Answer> {
     }
 }
 
-/// The record as policies show it to the caller; a patient's login must also be one that may change things in that chart.
+/// The record as policies show it to the caller, who must also be one that may do this in that chart.
 pub(super) async fn seen(call: &Call, table: &'static Table) -> Result<Record> {
-    let (caller, id) = (&call.caller, call.id()?);
-    let found = found(caller, &caller.context, table, id).await;
-    if let Err(refusal) = &found {
-        caller.refused(table, Some(id), Action::Execute, refusal).await?;
-    }
-    found
-}
-
-async fn found(caller: &Caller, context: &Context, table: &'static Table, id: Uuid) -> Result<Record> {
-    let built = store::get_query(table, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let record = store::one(table, context.plane, rows, &caller.kernel.keys).await?;
+    let caller = &call.caller;
+    let record = caller.glance(&caller.context, table, call.id()?).await?;
     if record.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }
-    if context.plane == Plane::Patient {
-        let bit = Permission::EditPatient.bit();
-        let scope = caller.kernel.door.open(context).await?;
-        let answers = scope.once(&[((&ACTS_IN_CHART).into(), vec![&record.tenant, &record.patient, &bit])]).await?;
-        let row = answers.iter().flatten().next();
-        if row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten() != Some(true) {
-            return Err(Error::new(&error::FORBIDDEN));
-        }
-    }
+    access::acts_in_chart(caller, &record, call.operation.permission).await?;
     Ok(record)
 }

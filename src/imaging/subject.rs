@@ -1,6 +1,5 @@
 //! Whether the person a DICOM header names is the patient the uploader chose.
 
-use super::access;
 use crate::dicom::Header;
 use crate::kernel::Caller;
 use crate::kernel::error::Result;
@@ -28,7 +27,7 @@ sql! {
 pub async fn differences(caller: &Caller, tenant: Uuid, patient: Uuid, header: &Header) -> Result<Vec<&'static str>> {
     let id = header.patient_id.as_deref().unwrap_or_default();
     let hash = caller.kernel.keys.of(tenant).await?.blind("patient_identifiers", "value", id)?;
-    let scope = caller.kernel.door.open(&access::server(caller, tenant)).await?;
+    let scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let answers = scope.once(&[((&CHART).into(), vec![&tenant, &patient, &hash])]).await?;
     let Some(row) = answers.iter().flatten().next() else { return Ok(DIFFERENCES.to_vec()) };
     let (first, last): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);

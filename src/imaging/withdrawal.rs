@@ -3,7 +3,7 @@
 
 use super::document_grant::DOCUMENT_GRANT;
 use super::imaging_study::IMAGING_STUDY;
-use super::{access, signing};
+use super::signing;
 use crate::kernel::audit::Action;
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
@@ -51,7 +51,7 @@ async fn revoke(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let keys = &caller.kernel.keys;
     let seen = signing::seen(&call, &DOCUMENT_GRANT).await?;
-    let mut scope = caller.kernel.door.open(&access::server(caller, seen.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(seen.tenant)).await?;
     let was = store::lock(&mut scope, &DOCUMENT_GRANT, seen.id, call.version, keys).await?;
     if was.text("revoked_at").is_some() {
         return Err(Error::new(&error::MOVE_REFUSED).fault("revoked_at", "state", "The grant is revoked already."));

@@ -8,7 +8,7 @@ pub mod external_id;
 pub mod external_system;
 pub mod integration_credential;
 mod jobs;
-mod sealed;
+pub mod sealed;
 pub mod sync_job;
 pub mod sync_job_log;
 pub mod tenant_integration;

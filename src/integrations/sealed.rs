@@ -1,9 +1,7 @@
 //! Secrets are written and never read by those who have them: the caller's own eyes find the record, the server opens it.
 
-use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::audit_store;
-use crate::kernel::context::{Caps, Context, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call};
@@ -14,22 +12,11 @@ use tokio_postgres::types::Type;
 pub const OVERLAP_HOURS: i64 = 24;
 pub const OVERLAP_HOURS_MAX: i64 = 24 * 7;
 
-/// The server itself in the caller's tenant, on the caller's behalf.
-fn server(caller: &Caller) -> Context {
-    Context { plane: Plane::Jobs, caps: Caps::NONE, subject: None, ..caller.context.clone() }
-}
-
 /// The record as policies show it to the caller, then locked where its secrets may be opened.
 pub async fn held(call: &Call, table: &'static Table) -> Result<(Scope, Record)> {
     let (caller, id) = (&call.caller, call.id()?);
-    let built = store::get_query(table, caller.context.plane, caller.context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&caller.context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    if let Err(refusal) = store::one(table, caller.context.plane, rows, &caller.kernel.keys).await {
-        caller.refused(table, Some(id), Action::Execute, &refusal).await?;
-        return Err(refusal);
-    }
-    let mut scope = caller.kernel.door.open(&server(caller)).await?;
+    caller.glance(&caller.context, table, id).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(caller.tenant()?, call.operation.permission)?).await?;
     let record = store::lock(&mut scope, table, id, call.version, &caller.kernel.keys).await?;
     Ok((scope, record))
 }

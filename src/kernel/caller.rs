@@ -7,7 +7,7 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Caps, Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Record, Table};
+use crate::kernel::table::{Record, Table, store};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,14 +39,27 @@ impl Caller {
     pub async fn read(&self, table: &Table) -> Result<Scope> {
         self.kernel.door.open(&self.reading(table)?).await
     }
+    /// One record in one round trip, as that context shows it; retired ones too.
+    pub async fn glance(&self, context: &Context, table: &'static Table, id: Uuid) -> Result<Record> {
+        let built = store::get_query(table, context.plane, context.tenant, id, false)?;
+        let answers = self.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
+        store::one(table, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &self.kernel.keys).await
+    }
     pub async fn write(&self, permission: Permission) -> Result<Scope> {
         self.needs(permission)?;
         self.kernel.door.open(&self.context).await
     }
     /// PostgreSQL enforces it too, by showing nothing; a staff caller is told.
     pub fn needs(&self, permission: Permission) -> Result<()> {
+        self.told(self.context.caps.or(self.context.part), permission)
+    }
+    /// Where no policy asks for which part of the tenant a role is: a permission for a part is not enough.
+    pub fn needs_throughout(&self, permission: Permission) -> Result<()> {
+        self.told(self.context.caps, permission)
+    }
+    fn told(&self, caps: Caps, permission: Permission) -> Result<()> {
         let told = matches!(self.context.plane, Plane::Staff | Plane::Group);
-        match told && !self.context.caps.or(self.context.part).allows(permission) {
+        match told && !caps.allows(permission) {
             true => Err(Error::new(&error::FORBIDDEN).detail(format!("The permission {} is needed.", permission.word()))),
             false => Ok(()),
         }
@@ -55,9 +68,15 @@ impl Caller {
     pub fn on(&self, planes: &[Plane]) -> Result<()> {
         if planes.contains(&self.context.plane) { Ok(()) } else { Err(Error::new(&error::FORBIDDEN)) }
     }
-    /// The server itself in that tenant, on behalf of this caller: for what policies keep from the caller's own plane.
+    /// The server itself in that tenant, on behalf of this caller: for looking up what belongs to something the caller's own
+    /// eyes have found. What the caller may do there is not asked; to do something use [`Self::acting`].
     pub fn server(&self, tenant: Uuid) -> Context {
         Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, part: Caps::NONE, subject: None, ..self.context.clone() }
+    }
+    /// The server itself in that tenant, doing for this caller what the permission allows.
+    pub fn acting(&self, tenant: Uuid, permission: Permission) -> Result<Context> {
+        self.needs_throughout(permission)?;
+        Ok(self.server(tenant))
     }
     pub fn tenant(&self) -> Result<Uuid> {
         self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))
@@ -85,8 +104,8 @@ impl Caller {
         futures_util::future::try_join_all(recorded).await.map(|_| ())
     }
 
-    /// Something was refused or not found; the refusal is remembered before it is told.
-    pub async fn refused(&self, table: &Table, id: Option<Uuid>, action: Action, refusal: &Error) -> Result<()> {
+    /// Something was refused or not found; the refusal is remembered before it is told. `what`: the kind of record, or the operation.
+    pub async fn refused(&self, what: &'static str, id: Option<Uuid>, action: Action, refusal: &Error) -> Result<()> {
         let outcome = match refusal.code.status {
             401 | 403 => Outcome::Denied,
             404 => Outcome::Failed,
@@ -94,7 +113,7 @@ impl Caller {
         };
         let kind = if outcome == Outcome::Denied { "ACCESS_DENIED" } else { "RECORD_READ" };
         let mut event = audit_store::of(&self.context, kind, action, outcome, Utc::now());
-        event.resource_type = Some(std::borrow::Cow::Borrowed(table.schema));
+        event.resource_type = Some(std::borrow::Cow::Borrowed(what));
         event.resource_id = id;
         event.metadata = Metadata::new().text("code", refusal.code.code);
         self.kernel.audit.record(event).await

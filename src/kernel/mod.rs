@@ -12,6 +12,7 @@ pub mod error;
 pub mod hex;
 pub mod json;
 pub mod operation;
+pub mod page;
 pub mod path;
 pub mod storage;
 pub mod table;

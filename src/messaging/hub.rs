@@ -6,7 +6,6 @@ use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -35,7 +34,7 @@ pub enum News {
 
 pub struct Hub {
     news: broadcast::Sender<News>,
-    listening: AtomicBool,
+    listening: tokio::sync::Mutex<bool>,
     open: Mutex<HashMap<Uuid, usize>>,
     stop: watch::Sender<bool>,
 }
@@ -49,7 +48,7 @@ pub struct Seat {
 impl Hub {
     pub fn start() -> Arc<Hub> {
         let (news, _) = broadcast::channel(QUEUE_MAX);
-        Arc::new(Hub { news, listening: AtomicBool::new(false), open: Mutex::default(), stop: watch::channel(false).0 })
+        Arc::new(Hub { news, listening: tokio::sync::Mutex::new(false), open: Mutex::default(), stop: watch::channel(false).0 })
     }
     pub fn of(kernel: &Kernel) -> Result<Arc<Hub>> {
         kernel.services.get::<Arc<Hub>>().cloned().ok_or_else(|| Error::internal("no hub was started"))
@@ -78,15 +77,14 @@ impl Hub {
     }
 
     pub async fn hear(self: &Arc<Hub>, kernel: &Arc<Kernel>) -> Result<broadcast::Receiver<News>> {
-        let heard = self.news.subscribe();
-        if !self.listening.swap(true, Ordering::AcqRel) {
-            let first = kernel.door.pools.connector("jobs")?.listen(CHANNEL).await;
-            if first.is_err() {
-                self.listening.store(false, Ordering::Release);
-            }
-            tokio::spawn(self.clone().carry(kernel.clone(), first?));
+        // Nobody's stream begins before the channel is heard; who goes away meanwhile leaves it to the next.
+        let mut listening = self.listening.lock().await;
+        if !*listening {
+            let first = kernel.door.pools.connector("jobs")?.listen(CHANNEL).await?;
+            tokio::spawn(self.clone().carry(kernel.clone(), first));
+            *listening = true;
         }
-        Ok(heard)
+        Ok(self.news.subscribe())
     }
 
     /// Hands on what is heard, and listens again whenever the connection is lost.

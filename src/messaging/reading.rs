@@ -5,12 +5,11 @@ use super::message::MESSAGE;
 use super::notification::NOTIFICATION;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::db::Scope;
+use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX};
-use crate::kernel::table::record;
-use crate::kernel::table::{Field, Value, store};
+use crate::kernel::page::{LIMIT, limit};
+use crate::kernel::table::{Field, store};
 use crate::sql;
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -39,10 +38,7 @@ pub static READ_NOTIFICATION: Operation = Operation {
 async fn read_notification(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let id = call.id()?;
     mark(scope, Some(id)).await?.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&NOTIFICATION, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let notification = store::one(&NOTIFICATION, plane, &rows, &call.caller.kernel.keys).await?;
+    let notification = store::seen(scope, &NOTIFICATION, id, &call.caller.kernel.keys).await?;
     scope.did(Action::Update, &notification);
     Ok(Answer::Record(notification))
 }
@@ -84,10 +80,7 @@ pub static READ_MESSAGE: Operation = Operation {
 
 /// Who only reads may not change a message: the security role notes it for them.
 async fn read_message(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.read_message($1) r", record::columns(&MESSAGE, plane));
-    let rows = scope.rows_once(&sql, &[(&call.id()?, Type::UUID)]).await?;
-    let message = store::one(&MESSAGE, plane, &rows, &call.caller.kernel.keys).await?;
+    let message = store::given_one(scope, &MESSAGE, "sec.read_message($1)", &[(&call.id()?, Type::UUID)], &call.caller.kernel.keys).await?;
     scope.did(Action::Read, &message);
     Ok(Answer::Record(message))
 }
@@ -100,11 +93,7 @@ pub static SEARCH: Operation = Operation {
     path: "/messages/search",
     tag: MESSAGE.tag,
     doc: "Messages that hold all the words, newest first, of those the caller may read; what is sought is in no URL",
-    takes: &[
-        Field::text("q").example(r#""caries""#).required().doc("2 characters or more"),
-        Field::uuid("conversation_id"),
-        Field::int("limit").at_least(1).at_most(PAGE_SIZE_MAX as i64),
-    ],
+    takes: &[Field::text("q").example(r#""caries""#).required().doc("2 characters or more"), Field::uuid("conversation_id"), LIMIT],
     gives: Gives::Page(&MESSAGE),
     planes: BOTH,
     permission: Permission::ViewMessages,
@@ -117,19 +106,11 @@ async fn search(call: Call) -> Result<Answer> {
     if words.trim().chars().count() < WORD_CHARACTERS_MIN {
         return Err(Error::new(&error::INVALID).fault("q", "length", "It needs 2 characters or more."));
     }
-    let most = match call.value("limit") {
-        Some(Value::Int(limit)) => *limit,
-        _ => i32::try_from(PAGE_SIZE).unwrap_or(i32::MAX),
-    };
-    let (plane, conversation) = (caller.context.plane, call.uuid("conversation_id"));
-    let sql = format!("select {} from sec.search_messages($1, $2, $3) r", record::columns(&MESSAGE, plane));
+    let most = i32::try_from(limit(&call)).unwrap_or(i32::MAX);
     let mut scope = caller.kernel.door.open(&caller.context).await?;
-    let rows = scope.rows_once(&sql, &[(&words, Type::TEXT), (&conversation, Type::UUID), (&most, Type::INT4)]).await?;
+    let params: [(Param<'_>, Type); 3] = [(&words, Type::TEXT), (&call.uuid("conversation_id"), Type::UUID), (&most, Type::INT4)];
+    let found = store::given(&mut scope, &MESSAGE, "sec.search_messages($1, $2, $3) r", &params, &caller.kernel.keys).await?;
     scope.commit().await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        found.push(record::decode(&MESSAGE, plane, row, &caller.kernel.keys).await?);
-    }
     caller.searched(&caller.context, &MESSAGE, &found).await?;
     Ok(Answer::Page(found, None))
 }

@@ -8,7 +8,6 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::record;
 use crate::kernel::table::{Table, store};
 use tokio_postgres::types::Type;
 
@@ -92,11 +91,9 @@ async fn by_patient(
     more: &[(Param<'static>, Type)],
 ) -> Result<Answer> {
     let id = call.id()?;
-    let sql = format!("select {} from {function} r", record::columns(table, Plane::Patient));
     let mut params: Vec<(Param<'_>, Type)> = vec![(&id, Type::UUID)];
     params.extend(more.iter().cloned());
-    let rows = scope.rows_once(&sql, &params).await?;
-    let changed = store::one(table, Plane::Patient, &rows, &call.caller.kernel.keys).await?;
+    let changed = store::given_one(scope, table, function, &params, &call.caller.kernel.keys).await?;
     scope.did(Action::Update, &changed);
     Ok(Answer::Record(changed))
 }

@@ -4,8 +4,9 @@ use super::patient::PATIENT;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, Field, List, Record, Value, store};
+use crate::kernel::page::{CURSOR, LIMIT, page};
+use crate::kernel::table::list::sort_of;
+use crate::kernel::table::{Field, List, Record, Value, store};
 use serde_json::json;
 
 pub static SEARCH: Operation = Operation {
@@ -22,8 +23,8 @@ pub static SEARCH: Operation = Operation {
         Field::text("email"),
         Field::choice("status", &["ACTIVE", "INACTIVE", "DECEASED"]),
         Field::text("sort").doc("as in GET /patients"),
-        Field::int("limit").at_least(1).at_most(PAGE_SIZE_MAX as i64),
-        Field::text("cursor").length(4_000),
+        LIMIT,
+        CURSOR,
     ],
     gives: Gives::Page(&PATIENT),
     planes: &[Plane::Staff, Plane::Audit],
@@ -34,34 +35,16 @@ pub static SEARCH: Operation = Operation {
 const CRITERIA: [&str; 6] = ["q", "dob", "identifier", "phone", "email", "status"];
 
 async fn search(call: Call) -> Result<Answer> {
-    let caller = &call.caller;
-    let keys = &caller.kernel.keys;
-    let mut list = List::new(&PATIENT);
-    list.limit = match call.value("limit") {
-        Some(Value::Int(limit)) => usize::try_from(*limit).unwrap_or(PAGE_SIZE),
-        _ => PAGE_SIZE,
-    };
-    for name in CRITERIA {
-        let (Some(value), Some(filter)) = (call.value(name), PATIENT.filters.iter().find(|filter| filter.name == name)) else { continue };
-        list.filters.push((filter, value.clone()));
-    }
-    if list.filters.is_empty() {
+    if CRITERIA.iter().all(|name| call.value(name).is_none()) {
         return Err(Error::new(&error::INVALID).fault("q", "required", "At least one criterion is needed."));
     }
+    let mut list = List::new(&PATIENT);
     if let Some(sort) = call.text("sort") {
         let (descending, name) = sort.strip_prefix('-').map_or((false, sort), |name| (true, name));
         let sort = sort_of(&PATIENT, name).ok_or_else(|| Error::new(&error::INVALID).fault("sort", "value", "There is no such order."))?;
         (list.sort, list.descending) = (sort, descending);
     }
-    list.hash_blind(caller).await?;
-    if let Some(cursor) = call.text("cursor") {
-        list.after = Some(Cursor::open(cursor, &list, keys.own())?);
-    }
-    let context = caller.reading(&PATIENT)?;
-    let scope = caller.kernel.door.open(&context).await?;
-    let (records, next) = store::list(scope, &list, keys).await?;
-    let next = next.map(|cursor| cursor.seal(&list, keys.own())).transpose()?;
-    caller.searched(&context, &PATIENT, &records).await?;
+    let (records, next) = page(&call, &call.caller.reading(&PATIENT)?, list).await?;
     Ok(Answer::Page(records, next))
 }
 

@@ -71,7 +71,8 @@ async fn import(call: Call, target: Target) -> Result<Answer> {
         return Err(Error::new(&error::CONFLICT).fault(version, "licence", "Attest the licence for this edition first."));
     }
     scope.commit().await?;
-    let job = queue(caller, &caller.server(caller.tenant()?), &order, file.id).await?;
+    let server = caller.acting(caller.tenant()?, call.operation.permission)?;
+    let job = queue(caller, &server, &order, file.id).await?;
     Ok(Answer::Record(job))
 }
 

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 pub const BYTES_MAX: u64 = 64 << 20;
 pub const CODES_MAX: u64 = 500_000;
@@ -45,12 +45,19 @@ fn columns(table: &'static Table) -> impl Iterator<Item = &'static Field> {
     table.fields.iter().filter(|field| field.on_create() && !GIVEN.contains(&field.name))
 }
 
-fn csv(table: &'static Table, from: impl Read, each: &mut dyn FnMut(Line) -> bool) -> Result<(), Unreadable> {
-    let mut from = std::io::BufReader::new(from);
+/// A table below a line of names, which shows its separator; lines may have any number of cells. Gives the names in small letters.
+pub fn opened<R: Read>(from: R) -> Result<(csv::Reader<BufReader<R>>, Vec<String>), Unreadable> {
+    let mut from = BufReader::new(from);
     let separator = separator(&mut from)?;
     let mut reader = csv::ReaderBuilder::new().delimiter(separator).flexible(true).trim(csv::Trim::All).from_reader(from);
-    let names = reader.headers().map_err(|_| "The line of names cannot be read.")?.clone();
-    let fields = names.iter().map(|name| columns(table).find(|field| field.name.eq_ignore_ascii_case(name.trim_start_matches('\u{feff}'))));
+    let names = reader.headers().map_err(|_| "The line of names cannot be read.")?;
+    let names = names.iter().map(|name| name.trim_start_matches('\u{feff}').to_ascii_lowercase()).collect();
+    Ok((reader, names))
+}
+
+fn csv(table: &'static Table, from: impl Read, each: &mut dyn FnMut(Line) -> bool) -> Result<(), Unreadable> {
+    let (mut reader, names) = opened(from)?;
+    let fields = names.iter().map(|name| columns(table).find(|field| field.name == name));
     let fields = fields.collect::<Option<Vec<_>>>().ok_or("Its first line names a column that does not exist.")?;
     if fields.iter().map(|field| field.name).collect::<HashSet<_>>().len() < fields.len() {
         return Err("Its first line names a column twice.");
@@ -66,7 +73,7 @@ fn csv(table: &'static Table, from: impl Read, each: &mut dyn FnMut(Line) -> boo
     Ok(())
 }
 
-fn separator(from: &mut impl std::io::BufRead) -> Result<u8, Unreadable> {
+fn separator(from: &mut impl BufRead) -> Result<u8, Unreadable> {
     let start = from.fill_buf().map_err(|_| "The file cannot be read.")?;
     let head = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(if head.contains(&b';') { b';' } else { b',' })
@@ -109,7 +116,7 @@ struct Concept {
 }
 
 fn fhir(table: &'static Table, from: impl Read, each: &mut dyn FnMut(Line) -> bool) -> Result<(), Unreadable> {
-    let mut json = serde_json::Deserializer::from_reader(std::io::BufReader::new(from));
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(from));
     let mut walk = Walk { named: columns(table).any(|field| field.name == "display"), number: 0, stopped: false, each };
     let kind = Whole(&mut walk).deserialize(&mut json);
     match (walk.stopped, kind) {

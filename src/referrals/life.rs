@@ -8,8 +8,8 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, Field, List, Record, Value, store};
+use crate::kernel::page::{CURSOR, LIMIT, page};
+use crate::kernel::table::{Field, List, Record, Value, store};
 use tokio_postgres::types::Type;
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
@@ -156,7 +156,7 @@ pub static EVENTS: Operation = Operation {
     path: "/referrals/{id}/events",
     tag: "Referrals and public referral links",
     doc: "The life of a referral, oldest first",
-    takes: &[Field::int("limit").at_least(1).at_most(PAGE_SIZE_MAX as i64), Field::text("cursor").length(4_000)],
+    takes: &[LIMIT, CURSOR],
     gives: Gives::Page(&REFERRAL_EVENT),
     planes: &[Plane::Staff, Plane::Patient],
     permission: Permission::ViewReferral,
@@ -164,24 +164,12 @@ pub static EVENTS: Operation = Operation {
 };
 
 async fn events(call: Call) -> Result<Answer> {
-    let (caller, keys, referral) = (&call.caller, &call.caller.kernel.keys, call.id()?);
+    let (caller, referral) = (&call.caller, call.id()?);
     let context = caller.reading(&REFERRAL)?;
-    let built = store::get_query(&REFERRAL, context.plane, context.tenant, referral, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let referral = store::one(&REFERRAL, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
-    let mut list = List::new(&REFERRAL_EVENT);
-    list.sort = sort_of(&REFERRAL_EVENT, "created_at").ok_or_else(|| Error::internal("events have no order"))?;
-    list.limit = match call.value("limit") {
-        Some(Value::Int(limit)) => usize::try_from(*limit).unwrap_or(PAGE_SIZE),
-        _ => PAGE_SIZE,
-    };
+    let referral = caller.glance(&context, &REFERRAL, referral).await?;
+    let mut list = List::by(&REFERRAL_EVENT, "created_at")?;
     let of = [referral.tenant, referral.id].map(|id| (Value::Uuid(id), Type::UUID));
     list.extra.push(("r.tenant_id = $value and r.referral_id = $value".into(), of.to_vec()));
-    if let Some(cursor) = call.text("cursor") {
-        list.after = Some(Cursor::open(cursor, &list, keys.own())?);
-    }
-    let (records, next) = store::list(caller.kernel.door.open(&context).await?, &list, keys).await?;
-    let next = next.map(|cursor| cursor.seal(&list, keys.own())).transpose()?;
-    caller.searched(&context, &REFERRAL_EVENT, &records).await?;
+    let (records, next) = page(&call, &context, list).await?;
     Ok(Answer::Page(records, next))
 }

@@ -50,10 +50,7 @@ async fn match_patient(scope: &mut Scope, call: &Call) -> Result<Answer> {
 /// A record of this clinic that is in use: neither retired nor merged into another.
 async fn existing(scope: &mut Scope, call: &Call, patient: Uuid) -> Result<Uuid> {
     let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault("patient_id", "reference", "It points to nothing the caller can see.");
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&PATIENT, plane, tenant, patient, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let record = store::one(&PATIENT, plane, &rows, &call.caller.kernel.keys).await.map_err(|_| unknown())?;
+    let record = store::seen(scope, &PATIENT, patient, &call.caller.kernel.keys).await.map_err(|_| unknown())?;
     match record.deleted() || !record.get("merged_into_id").is_null() {
         true => Err(unknown()),
         false => Ok(record.id),

@@ -146,14 +146,8 @@ pub static REFUSE: Operation = decision(
 async fn decide(call: Call, by: &'static str) -> Result<Answer> {
     let (caller, id, keys) = (&call.caller, call.id()?, &call.caller.kernel.keys);
     let context = caller.reading(&REFERRAL_SUBMISSION)?;
-    let built = store::get_query(&REFERRAL_SUBMISSION, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    let seen = store::one(&REFERRAL_SUBMISSION, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await;
-    if let Err(refusal) = &seen {
-        caller.refused(&REFERRAL_SUBMISSION, Some(id), Action::Execute, refusal).await?;
-    }
-    let seen = seen?;
-    let mut scope = caller.kernel.door.open(&caller.server(seen.tenant)).await?;
+    let seen = caller.glance(&context, &REFERRAL_SUBMISSION, id).await?;
+    let mut scope = caller.kernel.door.open(&caller.acting(seen.tenant, call.operation.permission)?).await?;
     let was = store::lock(&mut scope, &REFERRAL_SUBMISSION, id, call.version, keys).await?;
     let machine = REFERRAL_SUBMISSION.machines.first().ok_or_else(|| Error::internal("submissions have no states"))?;
     let from = was.text("status").unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Refers, record, store};
+use crate::kernel::table::{Field, Refers, store};
 use crate::sql;
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
@@ -53,10 +53,14 @@ async fn book(scope: &mut Scope, call: &Call) -> Result<Answer> {
     if let Some(patient) = patient {
         input.insert("patient_id".into(), patient.to_string().into());
     }
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.book_appointment($1, $2) r", record::columns(&APPOINTMENT, plane));
-    let rows = scope.rows_once(&sql, &[(&tenant, Type::UUID), (&Json::Object(input), Type::JSONB)]).await?;
-    let booked = store::one(&APPOINTMENT, plane, &rows, &call.caller.kernel.keys).await?;
+    let booked = store::given_one(
+        scope,
+        &APPOINTMENT,
+        "sec.book_appointment($1, $2)",
+        &[(&tenant, Type::UUID), (&Json::Object(input), Type::JSONB)],
+        &call.caller.kernel.keys,
+    )
+    .await?;
     scope.did(Action::Create, &booked);
     Ok(Answer::Record(booked))
 }

@@ -5,7 +5,7 @@ use super::appointment::APPOINTMENT;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Refers, record};
+use crate::kernel::table::{Field, Refers, store};
 use crate::sql;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -64,18 +64,13 @@ async fn calendar_feed(call: Call) -> Result<Answer> {
         ));
     }
     let (provider, location) = (call.uuid("provider"), call.uuid("location"));
-    let sql = format!(
-        "select {} from appointments r where r.tenant_id = any ((select sec.tenants(0))::uuid[]) and {BOOKED} order by r.start_at, r.id limit {EVENTS_MAX}",
-        record::columns(&APPOINTMENT, context.plane)
+    let booked = format!(
+        "appointments r where r.tenant_id = any ((select sec.tenants(0))::uuid[]) and {BOOKED} order by r.start_at, r.id limit {EVENTS_MAX}"
     );
     let mut scope = caller.kernel.door.open(&context).await?;
     let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] =
         [(&from, Type::TIMESTAMPTZ), (&to, Type::TIMESTAMPTZ), (&provider, Type::UUID), (&location, Type::UUID)];
-    let rows = scope.rows_once(&sql, &params).await?;
-    let mut records = Vec::with_capacity(rows.len());
-    for row in &rows {
-        records.push(record::decode(&APPOINTMENT, context.plane, row, &caller.kernel.keys).await?);
-    }
+    let records = store::given(&mut scope, &APPOINTMENT, &booked, &params, &caller.kernel.keys).await?;
     let ids: Vec<Uuid> = records.iter().map(|record| record.id).collect();
     let names = scope.rows(&NAMES, &[&ids]).await?;
     scope.commit().await?;

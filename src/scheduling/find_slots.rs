@@ -2,6 +2,7 @@
 //! Computed in the database, beside the triggers that hold a booking to the same answer; nothing is written.
 
 use crate::directory::provider::PROVIDER;
+use crate::identity::throttle::Throttle;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
@@ -10,11 +11,17 @@ use crate::kernel::table::value::instant_text;
 use crate::kernel::table::{Field, Refers, Value, store};
 use crate::sql;
 use chrono::{DateTime, TimeDelta, Utc};
+use governor::Quota;
 use serde_json::json;
+use std::num::NonZeroU32;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 const RANGE_DAYS_MAX: i64 = 60;
 const SLOTS_MAX: i32 = 2_000;
+/// What somebody without a login may ask of one clinic from one address: the search is work for the database.
+static THROTTLE: LazyLock<Throttle> = LazyLock::new(|| Throttle::new(Quota::per_minute(PER_MINUTE)));
+const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 const FROM: Field = Field::instant("from").required();
 const TO: Field = Field::instant("to").required().doc("not included; at most 60 days later");
@@ -71,10 +78,7 @@ pub static FREE_SLOTS: Operation = Operation {
     permission: Permission::ViewSchedule,
     run: Run::Inside(|scope, call| {
         Box::pin(async move {
-            let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-            let built = store::get_query(&PROVIDER, plane, tenant, call.id()?, false)?;
-            let rows = scope.rows(built.query.clone(), &built.params()).await?;
-            let provider = store::one(&PROVIDER, plane, &rows, &call.caller.kernel.keys).await?;
+            let provider = store::seen(scope, &PROVIDER, call.id()?, &call.caller.kernel.keys).await?;
             free(scope, call, provider.tenant, Some(provider.id)).await
         })
     }),
@@ -97,6 +101,8 @@ async fn clinic(scope: &mut Scope, call: &Call) -> Result<Uuid> {
     let named = call.text("tenant");
     match scope.context().plane {
         Plane::Auth => {
+            let address = call.caller.context.origin.as_ref().and_then(|origin| origin.ip);
+            THROTTLE.admit(named.unwrap_or_default(), address)?;
             let row = scope.one(&TENANT, &[&named.ok_or_else(unnamed)?]).await?;
             row.try_get::<_, Option<Uuid>>(0)?.ok_or_else(unknown)
         }

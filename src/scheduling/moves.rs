@@ -9,7 +9,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Record, Refers, record, store};
+use crate::kernel::table::{Field, Record, Refers, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 
@@ -131,23 +131,18 @@ async fn make_move(scope: &mut Scope, call: &Call) -> Result<Answer> {
     if !possible {
         return Err(store::refuse_move(machine, from));
     }
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.move_appointment($1, $2, $3, $4, $5) r", record::columns(&APPOINTMENT, plane));
     let input = Json::Object(call.body.clone());
     let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 5] =
         [(&was.tenant, Type::UUID), (&was.id, Type::UUID), (&was.version, Type::INT8), (&verb, Type::TEXT), (&input, Type::JSONB)];
-    let rows = scope.rows_once(&sql, &params).await?;
-    let record = store::one(&APPOINTMENT, plane, &rows, &call.caller.kernel.keys).await?;
+    let record =
+        store::given_one(scope, &APPOINTMENT, "sec.move_appointment($1, $2, $3, $4, $5)", &params, &call.caller.kernel.keys).await?;
     scope.did(Action::Update, &record);
     Ok(Answer::Record(record))
 }
 
 /// As the caller sees it and, when the caller names a version, that one.
 async fn seen(scope: &mut Scope, call: &Call) -> Result<Record> {
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&APPOINTMENT, plane, tenant, call.id()?, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let record = store::one(&APPOINTMENT, plane, &rows, &call.caller.kernel.keys).await?;
+    let record = store::seen(scope, &APPOINTMENT, call.id()?, &call.caller.kernel.keys).await?;
     match call.version {
         Some(version) if version != record.version => Err(Error::new(&error::STALE)),
         _ => Ok(record),

@@ -10,7 +10,7 @@
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Caps, Context, PLATFORM_TENANT, Plane};
+use crate::kernel::context::{PLATFORM_TENANT, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
@@ -78,8 +78,12 @@ impl Key {
                 "It must have 1 to 255 visible characters.",
             ));
         }
-        let route = format!("{} {}", request.method(), request.original_uri().path());
-        Ok(Some(Key { key: key.to_owned(), route: route.chars().take(240).collect(), body_hash: Sha256::digest(body).to_vec() }))
+        let (method, uri) = (request.method(), request.original_uri());
+        let route = format!("{method} {}", uri.path()).chars().take(240).collect();
+        // What a conditional request is about stands in its query.
+        let asked = uri.query().map(|query| Sha256::digest(query).to_vec()).unwrap_or_default();
+        let body_hash = Sha256::new().chain_update(body).chain_update(asked).finalize().to_vec();
+        Ok(Some(Key { key: key.to_owned(), route, body_hash }))
     }
 
     /// An application's keys are its own, also where it acts for the same person as another: it may have other scopes.
@@ -233,7 +237,7 @@ pub async fn apart(caller: &Caller, key: &Key, secret: bool, run: BoxFuture<'sta
         _ => caller.context.tenant,
     };
     let tenant = tenant.unwrap_or(PLATFORM_TENANT);
-    let mut scope = caller.kernel.door.open(&clerk(caller, tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let holds_s = f64::from(caller.kernel.config.server.request_deadline_s) + LAPSE_S;
     let held = match take(&mut scope, caller, key, tenant, holds_s).await? {
         Taken::Now(held) => held,
@@ -263,7 +267,7 @@ pub async fn apart(caller: &Caller, key: &Key, secret: bool, run: BoxFuture<'sta
 }
 
 async fn settle(caller: &Caller, held: &Held, answer: Option<(StatusCode, Option<&Json>)>) -> Result<()> {
-    let mut scope = caller.kernel.door.open(&clerk(caller, held.tenant)).await?;
+    let mut scope = caller.kernel.door.open(&caller.server(held.tenant)).await?;
     match answer {
         Some((status, answer)) => held.keep(&mut scope, caller, status.as_u16(), answer, KEPT_S).await?,
         None => {
@@ -271,10 +275,6 @@ async fn settle(caller: &Caller, held: &Held, answer: Option<(StatusCode, Option
         }
     }
     scope.commit().await
-}
-
-fn clerk(caller: &Caller, tenant: Uuid) -> Context {
-    Context { plane: Plane::Jobs, tenant: Some(tenant), caps: Caps::NONE, subject: None, ..caller.context.clone() }
 }
 
 /// The answer, and the form it is kept in.
@@ -306,4 +306,25 @@ fn record_of(kept: &Json) -> Option<Uuid> {
     let headers = kept["headers"].as_array().into_iter().flatten();
     let location = headers.filter(|pair| pair[0] == "location").find_map(|pair| pair[1].as_str()).or(kept["location"].as_str())?;
     location.split("/_history/").next()?.rsplit('/').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_for_what_was_asked_with_it() {
+        let of = |uri: &'static str, body: &str| {
+            let request = Request::builder().uri(uri.parse().unwrap()).header("idempotency-key", "k").finish();
+            let key = Key::of(&request, body.as_bytes()).unwrap().unwrap();
+            (key.route, key.body_hash)
+        };
+        let plain = of("/fhir/r4/Patient", "{}");
+        assert_eq!(plain, of("/fhir/r4/Patient", "{}"));
+        let asked = of("/fhir/r4/Patient?identifier=1", "{}");
+        assert_eq!(asked.0, plain.0);
+        for other in [plain, of("/fhir/r4/Patient?identifier=2", "{}"), of("/fhir/r4/Patient?identifier=1", "{ }")] {
+            assert_ne!(asked.1, other.1);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::{Field, Form, record, store};
+use crate::kernel::table::{Field, Form, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 
@@ -51,10 +51,7 @@ async fn create_child(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let mut input = call.body.clone();
     input.insert("id".into(), scope.new_id().to_string().into());
     input.insert("location_id".into(), scope.new_id().to_string().into());
-    let plane = scope.context().plane;
-    let sql = format!("select {} from sec.create_child_tenant($1) r", record::columns(&TENANT, plane));
-    let rows = scope.rows_once(&sql, &[(&Json::Object(input), Type::JSONB)]).await?;
-    let child = store::one(&TENANT, plane, &rows, keys).await?;
+    let child = store::given_one(scope, &TENANT, "sec.create_child_tenant($1)", &[(&Json::Object(input), Type::JSONB)], keys).await?;
     let mut event = audit_store::of(scope.context(), "RECORD_CREATED", Action::Create, Outcome::Success, scope.now());
     event.resource_type = Some(TENANT.schema.into());
     event.resource_id = Some(child.id);

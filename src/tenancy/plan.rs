@@ -86,10 +86,7 @@ async fn change_plan(scope: &mut Scope, call: &Call) -> Result<Answer> {
 async fn offered(scope: &mut Scope, call: &Call) -> Result<Record> {
     let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault("plan_id", "reference", "There is no such plan on offer.");
     let id = call.uuid("plan_id").ok_or_else(unknown)?;
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(&SUBSCRIPTION_PLAN, plane, tenant, id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let plan = store::one(&SUBSCRIPTION_PLAN, plane, &rows, &call.caller.kernel.keys).await.map_err(|_| unknown())?;
+    let plan = store::seen(scope, &SUBSCRIPTION_PLAN, id, &call.caller.kernel.keys).await.map_err(|_| unknown())?;
     if plan.text("status") == Some("ACTIVE") { Ok(plan) } else { Err(unknown()) }
 }
 
@@ -114,10 +111,8 @@ pub static QUOTA_USE: Operation = Operation {
 async fn quota_use(call: Call) -> Result<Answer> {
     let caller = &call.caller;
     let context = caller.reading(&TENANT_QUOTA)?;
-    let built = store::get_query(&TENANT_QUOTA, context.plane, context.tenant, call.id()?, false)?;
     let mut scope = caller.kernel.door.open(&context).await?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let quota = store::one(&TENANT_QUOTA, context.plane, &rows, &caller.kernel.keys).await?;
+    let quota = store::seen(&mut scope, &TENANT_QUOTA, call.id()?, &caller.kernel.keys).await?;
     let rows = scope.rows(&QUOTA_USAGE, &[&quota.tenant]).await?;
     scope.commit().await?;
     caller.saw(&context, &quota).await?;

@@ -8,7 +8,6 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::record;
 use crate::kernel::table::{Draft, Field, Table, Value, store};
 use crate::sql;
 use tokio_postgres::types::Type;
@@ -107,12 +106,9 @@ pub static CANCEL: Operation = step(
 
 /// Whom a step is allowed the definition says, not the table: the security role takes it and writes the log of steps.
 async fn through(scope: &mut Scope, call: &Call, function: &str, id: Uuid, more: &[(Param<'_>, Type)]) -> Result<Answer> {
-    let plane = scope.context().plane;
-    let sql = format!("select {} from {function} r", record::columns(&WORKFLOW_INSTANCE, plane));
     let mut params: Vec<(Param<'_>, Type)> = vec![(&id, Type::UUID)];
     params.extend(more.iter().cloned());
-    let rows = scope.rows_once(&sql, &params).await?;
-    let instance = store::one(&WORKFLOW_INSTANCE, plane, &rows, &call.caller.kernel.keys).await?;
+    let instance = store::given_one(scope, &WORKFLOW_INSTANCE, function, &params, &call.caller.kernel.keys).await?;
     if call.version.is_some_and(|version| instance.version != version + 1) {
         return Err(Error::new(&error::STALE));
     }

@@ -33,6 +33,9 @@ fn a_schedule_is_what_its_file_says() {
             count(&clinic, "fee_schedule_items", "code = 'T1000' and fee_minor = 8550 and allowed_minor = 8000 and currency = 'EUR'").await,
             1
         );
+        let unread = upload(&clinic, "code,fee\nT1000,x\nT2000,10\n").await;
+        let report = import(&clinic, schedule.id, unread).await.unwrap();
+        assert_eq!((&report["changed"], &report["retired"]), (&json!(0), &json!(0)), "a line that cannot be read changes nothing");
         let second = upload(&clinic, "code,fee\nT1000,90\nT4000,1\n").await;
         let report = import(&clinic, schedule.id, second).await.unwrap();
         assert_eq!((&report["added"], &report["changed"], &report["retired"]), (&json!(1), &json!(1), &json!(1)));

@@ -108,8 +108,15 @@ fn ten_wrong_passwords_lock_and_an_administrator_unlocks() {
         let admin = clinic.token("TENANT_ADMIN").await;
         assert_eq!(world.post(Some(&admin), &format!("/users/{}/unlock", person.id), json!({})).await.0, 200);
         assert_eq!(try_in(world, &person.email, PASSWORD).await.0, 200);
-        let stranger = world.tenant("SOLO_PRACTICE", None).await.token("TENANT_ADMIN").await;
+        let elsewhere = world.tenant("SOLO_PRACTICE", None).await;
+        let stranger = elsewhere.token("TENANT_ADMIN").await;
         assert_eq!(world.post(Some(&stranger), &format!("/users/{}/unlock", person.id), json!({})).await.0, 404);
+        // Of two tenants neither may take away what protects the other.
+        let joined = "insert into enamel.user_tenants (tenant_id, id, user_id, user_type, status) values ($1, gen_random_uuid(), $2, 'ADMIN', 'ACTIVE')";
+        truth.execute(joined, &[&elsewhere.id, &person.id]).await.unwrap();
+        for admin in [&admin, &stranger] {
+            assert_eq!(world.post(Some(admin), &format!("/users/{}/unlock", person.id), json!({})).await.0, 403);
+        }
     });
 }
 

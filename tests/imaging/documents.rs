@@ -31,7 +31,7 @@ pub async fn file(clinic: &Clinic, patient: Uuid, status: &str, hash: &str) -> U
     id
 }
 
-async fn document(clinic: &Clinic, patient: Uuid, file: Uuid) -> Record {
+pub async fn document(clinic: &Clinic, patient: Uuid, file: Uuid) -> Record {
     let body = json!({"owner_type": "PATIENT", "owner_id": patient, "patient_id": patient, "document_type": "CONSENT_FORM",
         "title": "Form", "file_id": file});
     create(&clinic.staff(), &DOCUMENT, body).await.unwrap()

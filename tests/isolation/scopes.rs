@@ -1,7 +1,14 @@
 //! Roles for a part of a tenant, over HTTP: at a location, for a team's patients, for one's own.
 
+use crate::imaging::documents::{document, file};
 use crate::world;
+use crate::world::operations::{create, run};
 use crate::world::tenants::Clinic;
+use enamel::claims::remittance::REMITTANCE;
+use enamel::imaging::document_grant::DOCUMENT_GRANT;
+use enamel::kernel::Caller;
+use enamel::kernel::context::{Caps, Permission, Plane};
+use enamel::patients::payer::PAYER;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -120,5 +127,67 @@ fn a_part_is_changed_within_its_bounds() {
         truth.execute(ended, &[&user]).await.unwrap();
         let shown = houses.shown(&token, "/patients", "id", &houses.patients).await;
         assert_eq!(shown, BTreeSet::new(), "a token that is still believed shows nothing of a part that has ended");
+    });
+}
+
+/// Everything throughout, but one permission for a part only.
+fn partly(clinic: &Clinic, who: Uuid, permission: Permission) -> Caller {
+    let mut caller = clinic.world.caller(Plane::Staff, clinic.id, Some(who), Permission::ALL);
+    caller.context.part = Caps::of(&[permission]);
+    caller.context.caps = Caps(caller.context.caps.0 & !permission.bit());
+    caller
+}
+
+async fn said(caller: &Caller, operation: &str, id: Uuid, body: Json) -> &'static str {
+    run(caller, operation, Some(id), body).await.map_or_else(|refusal| refusal.code.code, |_| "done")
+}
+
+#[test]
+fn what_the_server_does_for_somebody_asks_for_the_permission_throughout() {
+    world::with(async |world| {
+        let clinic = world.tenant("GROUP_PRACTICE", None).await;
+        let staff = clinic.staff();
+        let (who, another) = (clinic.member("API_CLIENT").await, clinic.member("API_CLIENT").await);
+        let payer = create(&staff, &PAYER, json!({"name": "Sure Dental"})).await.unwrap().id;
+        let advice = json!({"payer_id": payer, "trace_number": "1", "payment_date": "2026-04-01", "payment_method": "ACH",
+            "amount_minor": 0, "currency": "EUR"});
+        let advice = create(&staff, &REMITTANCE, advice).await.unwrap().id;
+        let program = json!({"name": "Program", "client_type": "BACKEND", "scopes": ["system/Patient.rs"]});
+        let (status, program) = world.post(Some(&clinic.token("TENANT_ADMIN").await), "/api-clients/register", program).await;
+        assert_eq!(status, 201, "{program}");
+        let program = program["id"].as_str().unwrap().parse().unwrap();
+        let scopes = json!({"scopes": ["system/Appointment.rs"]});
+        for (operation, permission, id, body, answer) in [
+            // Allowed, if there were anything to post.
+            ("postRemittance", Permission::EditClaims, advice, json!({}), "state.move_refused"),
+            ("setApiClientScopes", Permission::ManageIntegrations, program, scopes, "done"),
+            ("disableApiClient", Permission::ManageIntegrations, program, json!({}), "done"),
+            ("unlockUser", Permission::ManageUsers, another, json!({}), "done"),
+            ("disableUser", Permission::ManageUsers, another, json!({}), "done"),
+        ] {
+            assert_eq!(said(&partly(&clinic, who, permission), operation, id, body.clone()).await, "auth.forbidden", "{operation}");
+            let whole = world.caller(Plane::Staff, clinic.id, Some(who), Permission::ALL);
+            assert_eq!(said(&whole, operation, id, body).await, answer, "{operation}");
+        }
+    });
+}
+
+#[test]
+fn a_part_signs_and_takes_back_in_its_own_charts() {
+    world::with(async |world| {
+        let houses = Houses::build(world).await;
+        let clinic = &houses.clinic;
+        let clerk = clinic.member("API_CLIENT").await;
+        houses.give(clerk, "CLINICIAN", ("LOCATION", Some(houses.places[0]), None)).await;
+        for (house, answer) in [(0, "done"), (1, "auth.forbidden")] {
+            let patient = houses.patients[house];
+            let bytes = file(clinic, patient, "READY", "aa").await;
+            let form = document(clinic, patient, bytes).await.id;
+            assert_eq!(said(&partly(clinic, clerk, Permission::SignClinical), "signDocument", form, json!({})).await, answer);
+            let grant =
+                json!({"patient_id": patient, "file_id": bytes, "grantee_tenant_id": clinic.id, "granted_at": "2026-01-01T00:00:00Z"});
+            let grant = create(&clinic.staff(), &DOCUMENT_GRANT, grant).await.unwrap().id;
+            assert_eq!(said(&partly(clinic, clerk, Permission::EditClinical), "revokeDocumentGrant", grant, json!({})).await, answer);
+        }
     });
 }

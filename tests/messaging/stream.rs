@@ -1,7 +1,7 @@
 //! Server-sent events: one's own news at once and nobody else's, and an end with the session.
 
 use crate::world::{self, World};
-use enamel::messaging::hub::STREAMS_PER_LOGIN_MAX;
+use enamel::messaging::hub::{Hub, News, STREAMS_PER_LOGIN_MAX};
 use futures_util::StreamExt;
 use reqwest::StatusCode;
 use serde_json::Value as Json;
@@ -66,5 +66,20 @@ fn a_stream_ends_with_its_session_and_a_login_has_few() {
         let mut parts = Box::pin(held.remove(0).bytes_stream());
         world.truth().await.execute("update enamel.sessions set revoked_at = now() where user_id = $1", &[&me]).await.unwrap();
         assert_eq!(next(&mut parts).await, None, "the line was closed, not silent");
+    });
+}
+
+#[test]
+fn who_goes_away_while_the_channel_is_opened_leaves_it_to_the_next() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let hub = Hub::start();
+        let mut gone = Box::pin(hub.hear(&world.kernel));
+        assert!(futures_util::poll!(&mut gone).is_pending());
+        drop(gone);
+        let mut news = hub.hear(&world.kernel).await.unwrap();
+        let made = notify(world, clinic.id, "TENANT", None).await;
+        while news.recv().await.unwrap() != (News::Made { tenant: clinic.id, notification: made, login: None }) {}
+        hub.stop();
     });
 }

@@ -5,3 +5,4 @@ mod idempotency;
 mod projections;
 mod records;
 mod reference;
+mod refusals;

@@ -50,10 +50,7 @@ pub async fn create(caller: &Caller, table: &'static Table, body: Json) -> Resul
 }
 
 pub async fn read(caller: &Caller, table: &'static Table, id: Uuid) -> Result<Record> {
-    let context = caller.reading(table)?;
-    let built = store::get_query(table, context.plane, context.tenant, id, false)?;
-    let answers = caller.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
-    store::one(table, context.plane, &answers[0], &caller.kernel.keys).await
+    caller.glance(&caller.reading(table)?, table, id).await
 }
 
 /// A PATCH, as the contract does it.

@@ -1,7 +1,8 @@
-//! What PostgreSQL refuses, as our errors. Its texts may hold values: they stay in the log's cause, reduced to the code.
+//! What PostgreSQL refuses, as our errors. Its texts may hold values: they stay out of answers, and of what a constraint or a
+//! type says nothing but the code reaches the log.
 
-use crate::kernel::error::{self, Error};
-use tokio_postgres::error::SqlState;
+use crate::kernel::error::{self, Code, Error};
+use tokio_postgres::error::{DbError, SqlState};
 
 impl From<tokio_postgres::Error> for Error {
     fn from(failure: tokio_postgres::Error) -> Error {
@@ -12,78 +13,91 @@ impl From<tokio_postgres::Error> for Error {
                 Error::internal(failure)
             };
         };
-        let code = db.code();
-        // Only the code, the table and the constraint: never the message or the detail.
-        let cause = format!("{} {}.{}", code.code(), db.table().unwrap_or("-"), db.constraint().unwrap_or("-"));
-        let field = || field_of(db.table(), db.constraint().unwrap_or_default());
-        let error = match code {
-            c if *c == SqlState::UNIQUE_VIOLATION => Error::new(&error::DUPLICATE).fault(
-                key_of(db.table(), db.constraint().unwrap_or_default()),
-                "unique",
-                "Another resource has this key.",
-            ),
-            c if *c == SqlState::FOREIGN_KEY_VIOLATION && db.message().starts_with("update or delete") => Error::new(&error::IN_USE),
-            c if *c == SqlState::FOREIGN_KEY_VIOLATION => {
-                Error::new(&error::REFERENCE_UNKNOWN).fault(field(), "reference", "It points to nothing the caller can see.")
+        // Only the code, the table and the constraint: never the detail.
+        let cause = format!("{} {}.{}", db.code().code(), db.table().unwrap_or("-"), db.constraint().unwrap_or("-"));
+        match broken(db).or_else(|| guarded(db)).or_else(|| stopped(db)) {
+            Some(error) => error.because(cause),
+            // These messages are about statements and names, and those of the policies are constants.
+            None if ["42", "P0"].contains(&db.code().code().get(..2).unwrap_or_default()) => {
+                Error::internal(format!("{cause} {}", db.message()))
             }
-            // Raised by kernel.refuse_move and sec.within_quota in policies/kernel.sql.
-            c if *c == SqlState::CHECK_VIOLATION && db.constraint().is_some_and(|name| name.ends_with("_move")) => {
-                // kernel.refuse: the hint is a constant of the policies, here and below.
-                let refused = Error::new(&error::MOVE_REFUSED);
-                match db.hint() {
-                    Some(why) => refused.detail(why),
-                    None => refused,
-                }
-            }
-            c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && db.constraint().is_some_and(|name| name.starts_with("max_")) => {
-                Error::new(&error::QUOTA_EXCEEDED).fault(
-                    db.constraint().unwrap_or_default(),
-                    "quota",
-                    "The limit of the tenant's plan is reached.",
-                )
-            }
-            c if *c == SqlState::CHECK_VIOLATION => {
-                Error::new(&error::INVALID).fault(field(), "check", db.hint().unwrap_or("The value breaks the rule of the field."))
-            }
-            c if *c == SqlState::NOT_NULL_VIOLATION => {
-                Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "required", "The field is needed.")
-            }
-            c if *c == SqlState::INSUFFICIENT_PRIVILEGE || *c == SqlState::READ_ONLY_SQL_TRANSACTION => Error::new(&error::FORBIDDEN),
-            // kernel.refuse_frozen: the hint is a constant of the policies.
-            c if *c == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => {
-                let refused = Error::new(&error::APPEND_ONLY);
-                match db.hint() {
-                    Some(instead) => refused.detail(instead),
-                    None => refused,
-                }
-            }
-            c if *c == SqlState::T_R_SERIALIZATION_FAILURE
-                || *c == SqlState::T_R_DEADLOCK_DETECTED
-                || *c == SqlState::LOCK_NOT_AVAILABLE =>
-            {
-                Error::new(&error::CONFLICT).detail("Another change of the same records was under way; try again.")
-            }
-            // Two that want the same time: `appointments_operatory_busy` is about the operatory.
-            c if *c == SqlState::EXCLUSION_VIOLATION => {
-                let what = field().replace("_busy", "_id");
-                Error::new(&error::CONFLICT).detail("The time is taken.").fault(what, "busy", "It is taken at that time.")
-            }
-            // kernel.refuse: rule, field and sentence are constants of the policies.
-            c if matches!(c.code(), "EN409" | "EN422") => {
-                let (status, text) = if c.code() == "EN409" { (&error::MOVE_REFUSED, db.hint()) } else { (&error::INVALID, db.hint()) };
-                let rule = GUARDS.iter().find(|word| db.constraint() == Some(**word)).copied().unwrap_or("rule");
-                let text = text.unwrap_or(status.title);
-                Error::new(status).detail(text).fault(db.column().unwrap_or_default(), rule, text)
-            }
-            c if c.code() == "EN001" => Error::new(&error::LAST_ADMINISTRATOR),
-            c if *c == SqlState::QUERY_CANCELED => Error::new(&error::DEADLINE),
-            c if c.code().starts_with("22") => {
-                Error::new(&error::INVALID).fault(db.column().unwrap_or_default(), "type", "The value cannot be stored.")
-            }
-            c if c.code().starts_with("53") || c.code().starts_with("57") || c.code().starts_with("08") => Error::new(&error::UNAVAILABLE),
-            _ => return Error::internal(format!("{cause} {}", db.message())),
-        };
-        error.because(cause)
+            None => Error::internal(cause),
+        }
+    }
+}
+
+/// A constraint of a table or the type of a column.
+fn broken(db: &DbError) -> Option<Error> {
+    let (table, constraint) = (db.table(), db.constraint().unwrap_or_default());
+    let field = || field_of(table, constraint);
+    let refused = |code: &'static Code, field: String, rule, text: &str| Some(Error::new(code).fault(field, rule, text));
+    match db.code() {
+        c if *c == SqlState::UNIQUE_VIOLATION => {
+            refused(&error::DUPLICATE, key_of(table, constraint), "unique", "Another resource has this key.")
+        }
+        c if *c == SqlState::FOREIGN_KEY_VIOLATION && db.message().starts_with("update or delete") => Some(Error::new(&error::IN_USE)),
+        c if *c == SqlState::FOREIGN_KEY_VIOLATION => {
+            refused(&error::REFERENCE_UNKNOWN, field(), "reference", "It points to nothing the caller can see.")
+        }
+        // Raised by kernel.refuse_move in policies/kernel.sql; the hint is a constant, here and below.
+        c if *c == SqlState::CHECK_VIOLATION && constraint.ends_with("_move") => Some(hinted(&error::MOVE_REFUSED, db)),
+        c if *c == SqlState::CHECK_VIOLATION => {
+            refused(&error::INVALID, field(), "check", db.hint().unwrap_or("The value breaks the rule of the field."))
+        }
+        c if *c == SqlState::NOT_NULL_VIOLATION => {
+            refused(&error::INVALID, db.column().unwrap_or_default().to_owned(), "required", "The field is needed.")
+        }
+        // Two that want the same time: `appointments_operatory_busy` is about the operatory.
+        c if *c == SqlState::EXCLUSION_VIOLATION => {
+            let taken = Error::new(&error::CONFLICT).detail("The time is taken.");
+            Some(taken.fault(field().replace("_busy", "_id"), "busy", "It is taken at that time."))
+        }
+        c if c.code().starts_with("22") => {
+            refused(&error::INVALID, db.column().unwrap_or_default().to_owned(), "type", "The value cannot be stored.")
+        }
+        _ => None,
+    }
+}
+
+/// What the policies guard by functions of their own: rule, field and sentence are constants there.
+fn guarded(db: &DbError) -> Option<Error> {
+    let constraint = db.constraint().unwrap_or_default();
+    match db.code() {
+        // sec.within_quota
+        c if *c == SqlState::CONFIGURATION_LIMIT_EXCEEDED && constraint.starts_with("max_") => {
+            Some(Error::new(&error::QUOTA_EXCEEDED).fault(constraint, "quota", "The limit of the tenant's plan is reached."))
+        }
+        // kernel.refuse_frozen
+        c if *c == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => Some(hinted(&error::APPEND_ONLY, db)),
+        // kernel.refuse
+        c if matches!(c.code(), "EN409" | "EN422") => {
+            let status = if c.code() == "EN409" { &error::MOVE_REFUSED } else { &error::INVALID };
+            let rule = GUARDS.iter().find(|word| constraint == **word).copied().unwrap_or("rule");
+            let text = db.hint().unwrap_or(status.title);
+            Some(Error::new(status).detail(text).fault(db.column().unwrap_or_default(), rule, text))
+        }
+        c if c.code() == "EN001" => Some(Error::new(&error::LAST_ADMINISTRATOR)),
+        c if *c == SqlState::INSUFFICIENT_PRIVILEGE || *c == SqlState::READ_ONLY_SQL_TRANSACTION => Some(Error::new(&error::FORBIDDEN)),
+        _ => None,
+    }
+}
+
+/// What was stopped, and might go through another time.
+fn stopped(db: &DbError) -> Option<Error> {
+    match db.code() {
+        c if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE].contains(c) => {
+            Some(Error::new(&error::CONFLICT).detail("Another change of the same records was under way; try again."))
+        }
+        c if *c == SqlState::QUERY_CANCELED => Some(Error::new(&error::DEADLINE)),
+        c if ["53", "57", "08"].contains(&c.code().get(..2).unwrap_or_default()) => Some(Error::new(&error::UNAVAILABLE)),
+        _ => None,
+    }
+}
+
+fn hinted(code: &'static Code, db: &DbError) -> Error {
+    match db.hint() {
+        Some(why) => Error::new(code).detail(why),
+        None => Error::new(code),
     }
 }
 

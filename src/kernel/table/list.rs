@@ -105,6 +105,12 @@ impl List {
         Ok(())
     }
 
+    /// All of it, in an order the table has.
+    pub fn by(table: &'static Table, order: &str) -> Result<List> {
+        let sort = sort_of(table, order).ok_or_else(|| Error::internal(format!("{} has no order {order}", table.name)))?;
+        Ok(List { sort, ..List::new(table) })
+    }
+
     pub fn new(table: &'static Table) -> List {
         List {
             table,

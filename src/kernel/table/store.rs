@@ -124,6 +124,36 @@ pub async fn seen(scope: &mut Scope, table: &'static Table, id: Uuid, keys: &Key
     one(table, plane, &rows, keys).await
 }
 
+/// The records behind `from`, where they are called `r`: of a function of the database, or of a statement of its own.
+pub async fn given(
+    scope: &mut Scope,
+    table: &'static Table,
+    from: &str,
+    params: &[(Param<'_>, Type)],
+    keys: &Keyring,
+) -> Result<Vec<Record>> {
+    let plane = scope.context().plane;
+    let sql = format!("select {} from {from}", record::columns(table, plane));
+    let rows = scope.rows_once(&sql, params).await?;
+    let mut records = Vec::with_capacity(rows.len());
+    for row in &rows {
+        records.push(record::decode(table, plane, row, keys).await?);
+    }
+    Ok(records)
+}
+
+/// The one record that a function of the database gives.
+pub async fn given_one(
+    scope: &mut Scope,
+    table: &'static Table,
+    function: &str,
+    params: &[(Param<'_>, Type)],
+    keys: &Keyring,
+) -> Result<Record> {
+    let records = given(scope, table, &format!("{function} r"), params, keys).await?;
+    records.into_iter().next().ok_or_else(|| Error::new(&error::NOT_FOUND))
+}
+
 /// Reads for a change: the row is locked and, when the caller names a version, it is that one.
 pub async fn lock(scope: &mut Scope, table: &'static Table, id: Uuid, version: Option<i64>, keys: &Keyring) -> Result<Record> {
     let plane = scope.context().plane;

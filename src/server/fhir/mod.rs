@@ -168,7 +168,7 @@ fn version(tag: Option<&str>) -> Result<Option<i64>> {
 
 async fn told<T>(caller: &Caller, def: &TypeDef, id: Option<Uuid>, action: Action, result: Result<T>) -> Result<T> {
     if let (Err(refusal), Some(mapping)) = (&result, types::sources(def.name)?.first()) {
-        caller.refused(mapping.table, id, action, refusal).await?;
+        caller.refused(mapping.table.schema, id, action, refusal).await?;
     }
     result
 }

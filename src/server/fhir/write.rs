@@ -180,10 +180,11 @@ async fn locked(
             Err(why) if why.code == &error::NOT_FOUND => {}
             Err(why) => return Err(why),
         }
-        let built = store::get_query(mapping.table, scope.context().plane, scope.context().tenant, id, false)?;
-        if !scope.rows(built.query.clone(), &built.params()).await?.is_empty() {
+        match store::seen(scope, mapping.table, id, keys).await {
             // Only a retired row is read and cannot be locked, apart from shared rows of the platform.
-            return Err(Error::new(if mapping.table.soft_delete { &error::GONE } else { &error::FORBIDDEN }));
+            Ok(_) => return Err(Error::new(if mapping.table.soft_delete { &error::GONE } else { &error::FORBIDDEN })),
+            Err(why) if why.code == &error::NOT_FOUND => {}
+            Err(why) => return Err(why),
         }
     }
     Err(refusal)
@@ -286,10 +287,7 @@ async fn children(
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
 async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, keys: &Keyring) -> Result<Shown> {
-    let (plane, tenant) = (scope.context().plane, scope.context().tenant);
-    let built = store::get_query(mapping.table, plane, tenant, root.id, false)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let root = store::one(mapping.table, plane, &rows, keys).await?;
+    let root = store::seen(scope, mapping.table, root.id, keys).await?;
     let whole: Whole = read::whole(scope, mapping, root, keys).await?;
     let extras = Extras { sent: bare(sent), shown: read::rendered(mapping, &whole).into_value() };
     extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;

@@ -7,6 +7,7 @@
 use super::answer;
 use super::batch_run;
 use super::resources::{body_bytes, object};
+use super::{operation_action, verb_action};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Fault, Result};
@@ -118,14 +119,28 @@ impl Running<'_> {
                 self.scope.keep(mark).await?;
                 told(&done)
             }
-            (Err(refusal), None) => return Err(of_step(refusal, place)),
+            (Err(refusal), None) => {
+                self.denied(place, &refusal).await?;
+                return Err(of_step(refusal, place));
+            }
             (Err(refusal), Some(mark)) => {
                 self.scope.undo(mark).await?;
+                self.denied(place, &refusal).await?;
                 refused(&refusal)?
             }
         };
         self.results.push(result);
         Ok(())
+    }
+
+    /// What a step may not do is remembered like a request of its own.
+    async fn denied(&self, place: usize, refusal: &Error) -> Result<()> {
+        let Some(Ok(step)) = self.steps.get(place).map(|step| read(step, &self.names)) else { return Ok(()) };
+        let ((what, action), id) = match step.target {
+            Target::Record(table, verb, id) => ((table.schema, verb_action(verb)), id),
+            Target::Operation(operation, id) => (operation_action(operation), id),
+        };
+        self.caller.refused(what, id, action, refusal).await
     }
 
     /// Whether nothing was refused.
@@ -135,6 +150,9 @@ impl Running<'_> {
         for (record, name) in records.into_iter().zip(run.names) {
             self.names.extend(name.map(|name| (name, record.id)));
             self.results.push(told(&of_record(StatusCode::CREATED, record)));
+        }
+        if let Some(refusal) = &refusal {
+            self.denied(self.results.len(), refusal).await?;
         }
         match refusal.map(|refusal| below(refusal, "body")) {
             Some(refusal) if self.atomic => return Err(of_step(refusal, self.results.len())),

@@ -3,7 +3,6 @@
 
 use super::{answer, query};
 use crate::kernel::Caller;
-use crate::kernel::audit::Action;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Query};
 use crate::kernel::error::{self, Error, Result};
@@ -48,13 +47,7 @@ pub async fn history(caller: Caller, table: &'static Table, request: Request) ->
     let scope = caller.kernel.door.open(&context).await?;
     let answers = scope.once(&[(built.query.clone(), built.params()), (Query::from(&store::HISTORY), asked.to_vec())]).await?;
     let [rows, versions] = <[Vec<Row>; 2]>::try_from(answers).map_err(|_| Error::internal("two statements have two answers"))?;
-    let record = match store::one(table, context.plane, &rows, &caller.kernel.keys).await {
-        Ok(record) => record,
-        Err(refusal) => {
-            caller.refused(table, Some(id), Action::Read, &refusal).await?;
-            return Err(refusal);
-        }
-    };
+    let record = store::one(table, context.plane, &rows, &caller.kernel.keys).await?;
     caller.saw(&context, &record).await?;
     let mut items = Vec::with_capacity(versions.len());
     for row in &versions {

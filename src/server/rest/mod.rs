@@ -11,9 +11,10 @@ mod resources;
 mod schema;
 
 use crate::kernel::Caller;
+use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Gives, Operation};
+use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Projection, Table, Verb};
 use crate::server::{BodyLimits, scopes};
 pub use document::document;
@@ -56,6 +57,24 @@ pub fn bodies(limits: BodyLimits) -> BodyLimits {
     limits.at(Http::POST, batch::PATH, batch::BYTES_MAX)
 }
 
+fn verb_action(verb: Verb) -> Action {
+    match verb {
+        Verb::List => Action::Search,
+        Verb::Read => Action::Read,
+        Verb::Create => Action::Create,
+        Verb::Update => Action::Update,
+        Verb::Delete => Action::Delete,
+    }
+}
+
+/// The kind of record whose id stands in its path, else its own name.
+fn operation_action(operation: &'static Operation) -> (&'static str, Action) {
+    let of = operation.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let table = tables().find(|table| table.path.trim_start_matches('/') == of);
+    let action = if operation.method == Method::Get { Action::Read } else { Action::Execute };
+    (table.map_or(operation.id, |table| table.schema), action)
+}
+
 /// One endpoint type for all routes.
 enum Route {
     Verb(&'static Table, Verb),
@@ -75,6 +94,17 @@ impl Route {
             // Each step by its own scope.
             Route::Batch => Ok(()),
             Route::Operation(operation) => scopes::on_operation(caller, operation),
+        }
+    }
+
+    /// As the audit log calls it. A batch tells of its steps.
+    fn what(&self) -> Option<(&'static str, Action)> {
+        match self {
+            Route::Verb(table, verb) => Some((table.schema, verb_action(*verb))),
+            Route::Projection(projection, verb) => Some((projection.table.schema, verb_action(*verb))),
+            Route::History(table) => Some((table.schema, Action::Read)),
+            Route::Operation(operation) => Some(operation_action(operation)),
+            Route::Batch => None,
         }
     }
 
@@ -103,25 +133,16 @@ impl Endpoint for Route {
         if caller.context.plane == Plane::Auth && !open {
             return Err(Error::new(&error::UNAUTHENTICATED).into());
         }
+        let id = request.raw_path_param("id").and_then(|id| id.parse().ok());
         let answer = match self.covered(&caller) {
             Err(refusal) => Err(refusal),
             Ok(()) => self.run(caller.clone(), request).await,
         };
-        if let Err(refusal) = &answer
-            && refusal.code.status == 403
+        // What nobody may be told without it being known; of those who are nobody yet there is nothing to know.
+        if let (Err(refusal), Some((what, action))) = (&answer, self.what())
+            && caller.context.plane != Plane::Auth
         {
-            let table = match self {
-                Route::Verb(table, _) | Route::History(table) => Some(*table),
-                Route::Projection(projection, _) => Some(projection.table),
-                Route::Batch => None,
-                Route::Operation(operation) => match operation.gives {
-                    Gives::Record(table) | Gives::Created(table) | Gives::Page(table) | Gives::Made(_, _, table) => Some(table),
-                    _ => None,
-                },
-            };
-            if let Some(table) = table {
-                caller.refused(table, None, crate::kernel::audit::Action::Execute, refusal).await?;
-            }
+            caller.refused(what, id, action, refusal).await?;
         }
         Ok(answer?)
     }

@@ -3,7 +3,6 @@
 use super::{answer, query};
 use crate::imaging::links;
 use crate::kernel::Caller;
-use crate::kernel::audit::Action;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::json::{Limits, parse};
 use crate::kernel::table::{Draft, List, Record, Table, store};
@@ -49,22 +48,13 @@ pub async fn get(caller: Caller, table: &'static Table, request: Request) -> Res
 /// One record as these eyes see it, remembered in the audit log.
 pub async fn seen(caller: &Caller, table: &'static Table, id: Uuid, hidden: impl Fn(&Record) -> bool) -> Result<Record> {
     let context = caller.reading(table)?;
-    let built = store::get_query(table, context.plane, context.tenant, id, false)?;
-    let scope = caller.kernel.door.open(&context).await?;
-    let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
-    let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
-    let record = store::one(table, context.plane, rows, &caller.kernel.keys).await;
-    match record.and_then(|record| if hidden(&record) { Err(Error::new(&error::NOT_FOUND)) } else { Ok(record) }) {
-        Ok(mut record) => {
-            caller.saw(&context, &record).await?;
-            links::mint(caller, &mut record).await?;
-            Ok(record)
-        }
-        Err(refusal) => {
-            caller.refused(table, Some(id), Action::Read, &refusal).await?;
-            Err(refusal)
-        }
+    let mut record = caller.glance(&context, table, id).await?;
+    if hidden(&record) {
+        return Err(Error::new(&error::NOT_FOUND));
     }
+    caller.saw(&context, &record).await?;
+    links::mint(caller, &mut record).await?;
+    Ok(record)
 }
 
 pub async fn create(caller: Caller, table: &'static Table, mut request: Request) -> Result<Response> {

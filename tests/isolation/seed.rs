@@ -1,7 +1,7 @@
 //! Rows for every table and set, their values invented from the catalogue: types, checks, references, policies. A table
 //! added later is filled like the others; only what no catalogue can say stands in [`OVERRIDES`].
 
-use super::arena::{self, Arena, DSO, ELSEWHERE, NORTH, OAK, SETS, SOUTH, Set};
+use super::arena::{self, Arena, DSO, ELSEWHERE, HIDDEN, NORTH, OAK, SETS, SOUTH, Set, WITHHELD};
 use super::invent::{self, Draft, Source};
 use super::shape::{self, Shape};
 use crate::world;
@@ -20,6 +20,8 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ("break_glass_grants", "valid_until", "'2099-01-01'"),
     ("consents", "subject_type", "'PATIENT'"),
     ("consents", "subject_id", "'{patient}'"),
+    ("image_annotations", "geometry", "'{\"x\": 1, \"y\": 1, \"width\": 2, \"height\": 2}'"),
+    ("image_annotations", "annotation_type", "'BOUNDING_BOX'"),
     // What decides about others' rows is alive.
     ("patient_portal_accounts", "status", "'ACTIVE'"),
     ("patient_portal_accounts", "email_key", "'{id}'"),
@@ -188,6 +190,16 @@ fn finish() -> String {
          select '{}', gen_random_uuid(), '{}', o.tenant_id, o.id, 'SELF' from enamel.roles o where o.code = 'TENANT_ADMIN';",
         NORTH.tenant_id(),
         NORTH.id("users")
+    );
+    // A published annotation of a picture nobody has matched to its patient yet.
+    let (withheld, picture) = (WITHHELD.id("image_annotations"), HIDDEN.id("imaging_objects"));
+    let copied = format!("jsonb_build_object('id', '{withheld}', 'imaging_object_id', '{picture}')");
+    sql += &format!(
+        "insert into enamel.image_annotations select (jsonb_populate_record(a, {copied})).* from enamel.image_annotations a where a.id = '{}';
+         insert into probe.label values ('image_annotations', '{}', '{withheld}', '{}');",
+        NORTH.id("image_annotations"),
+        NORTH.tenant_id(),
+        WITHHELD.label()
     );
     for tenant in ["north", "south", "oak", "dso", "platform"] {
         let id = Set { tenant, who: "own" }.tenant_id();

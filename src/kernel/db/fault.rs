@@ -94,6 +94,7 @@ const GUARDS: &[&str] = &[
     "document",
     "empty",
     "exclusive",
+    "geometry",
     "grace",
     "held",
     "offered",

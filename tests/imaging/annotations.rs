@@ -14,8 +14,8 @@ async fn picture(clinic: &Clinic) -> (Uuid, Uuid) {
     (object, patient)
 }
 
-fn drawn(by: &Caller, (object, patient): (Uuid, Uuid), kind: &str, geometry: Json) -> Json {
-    json!({"imaging_object_id": object, "patient_id": patient, "source_type": "USER", "author_user_id": by.context.actor,
+fn drawn(by: Uuid, (object, patient): (Uuid, Uuid), kind: &str, geometry: Json) -> Json {
+    json!({"imaging_object_id": object, "patient_id": patient, "source_type": "USER", "author_user_id": by,
            "annotation_type": kind, "geometry": geometry})
 }
 
@@ -27,7 +27,7 @@ fn square(size: i64) -> Json {
 fn each_kind_has_its_form() {
     world::with(async |world| {
         let clinic = clinic(world).await;
-        let (staff, of) = (clinic.staff(), picture(&clinic).await);
+        let (staff, of, by) = (clinic.staff(), picture(&clinic).await, world.user().await);
         let many: Vec<Json> = (0..10_001).map(|n| json!([n % 100, n / 250])).collect();
         let good = [
             ("BOUNDING_BOX", json!({"x": 0, "y": 0, "width": 100, "height": 50})),
@@ -38,7 +38,7 @@ fn each_kind_has_its_form() {
             ("POINTS", json!({"points": many[..10_000]})),
         ];
         for (kind, geometry) in good {
-            create(&staff, &IMAGE_ANNOTATION, drawn(&staff, of, kind, geometry)).await.unwrap_or_else(|refusal| panic!("{kind}: {refusal:?}"));
+            create(&staff, &IMAGE_ANNOTATION, drawn(by, of, kind, geometry)).await.unwrap_or_else(|refusal| panic!("{kind}: {refusal:?}"));
         }
         let bad = [
             ("BOUNDING_BOX", json!([])),
@@ -73,7 +73,7 @@ fn each_kind_has_its_form() {
         ];
         for (kind, geometry) in bad {
             let said = geometry.to_string();
-            let refused = create(&staff, &IMAGE_ANNOTATION, drawn(&staff, of, kind, geometry)).await.err();
+            let refused = create(&staff, &IMAGE_ANNOTATION, drawn(by, of, kind, geometry)).await.err();
             let refused = refused.unwrap_or_else(|| panic!("{kind} took {}", &said[..said.len().min(80)]));
             let fault = (refused.code.status, refused.faults[0].field.as_str(), refused.faults[0].rule);
             assert_eq!(fault, (422, "geometry", "geometry"), "{kind} {}", &said[..said.len().min(80)]);
@@ -85,9 +85,9 @@ fn each_kind_has_its_form() {
 fn an_annotation_stays_with_its_picture() {
     world::with(async |world| {
         let clinic = clinic(world).await;
-        let (staff, of) = (clinic.staff(), picture(&clinic).await);
+        let (staff, of, by) = (clinic.staff(), picture(&clinic).await, world.user().await);
         let other = clinic.patient("Other").await.unwrap().id;
-        let label = |of| drawn(&staff, of, "LABEL", json!({"points": [[60, 40]]}));
+        let label = |of| drawn(by, of, "LABEL", json!({"points": [[60, 40]]}));
         let field = |refused: enamel::kernel::error::Error| refused.faults[0].field.clone();
         let of_another = create(&staff, &IMAGE_ANNOTATION, label((of.0, other))).await.err().unwrap();
         assert_eq!(field(of_another), "imaging_object_id", "about somebody else than the picture");

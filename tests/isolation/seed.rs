@@ -20,8 +20,8 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ("break_glass_grants", "valid_until", "'2099-01-01'"),
     ("consents", "subject_type", "'PATIENT'"),
     ("consents", "subject_id", "'{patient}'"),
-    ("image_annotations", "geometry", "'{\"x\": 1, \"y\": 1, \"width\": 2, \"height\": 2}'"),
-    ("image_annotations", "annotation_type", "'BOUNDING_BOX'"),
+    ("image_annotations", "annotation_type", "'LABEL'"),
+    ("image_annotations", "geometry", "('{\"points\": [[1' || chr(44) || '1]]}')::jsonb"),
     // What decides about others' rows is alive.
     ("patient_portal_accounts", "status", "'ACTIVE'"),
     ("patient_portal_accounts", "email_key", "'{id}'"),
@@ -191,16 +191,17 @@ fn finish() -> String {
         NORTH.tenant_id(),
         NORTH.id("users")
     );
-    // A published annotation of a picture nobody has matched to its patient yet.
-    let (withheld, picture) = (WITHHELD.id("image_annotations"), HIDDEN.id("imaging_objects"));
-    let copied = format!("jsonb_build_object('id', '{withheld}', 'imaging_object_id', '{picture}')");
-    sql += &format!(
-        "insert into enamel.image_annotations select (jsonb_populate_record(a, {copied})).* from enamel.image_annotations a where a.id = '{}';
-         insert into probe.label values ('image_annotations', '{}', '{withheld}', '{}');",
-        NORTH.id("image_annotations"),
-        NORTH.tenant_id(),
-        WITHHELD.label()
-    );
+    // A picture of the study nobody has matched to its patient yet, and what was drawn on it.
+    for (table, points, to) in [("imaging_objects", "study_id", "imaging_studies"), ("image_annotations", "imaging_object_id", "imaging_objects")] {
+        let (withheld, own, tenant) = (WITHHELD.id(table), NORTH.id(table), NORTH.tenant_id());
+        let of = if to == "imaging_studies" { HIDDEN.id(to) } else { WITHHELD.id(to) };
+        let change = format!("jsonb_build_object('id', '{withheld}', '{points}', '{of}', 'sop_instance_uid', null)");
+        sql += &format!(
+            "insert into enamel.{table} select (jsonb_populate_record(a, {change})).* from enamel.{table} a where a.id = '{own}';
+             insert into probe.label values ('{table}', '{tenant}', '{withheld}', '{}');",
+            WITHHELD.label()
+        );
+    }
     for tenant in ["north", "south", "oak", "dso", "platform"] {
         let id = Set { tenant, who: "own" }.tenant_id();
         sql += &format!("insert into enamel.tenant_closure values ('{id}', '{id}', 0) on conflict do nothing;");

@@ -27,7 +27,7 @@ fn square(size: i64) -> Json {
 fn each_kind_has_its_form() {
     world::with(async |world| {
         let clinic = clinic(world).await;
-        let (staff, of, by) = (clinic.staff(), picture(&clinic).await, world.user().await);
+        let (staff, of, by) = (clinic.staff(), picture(&clinic).await, clinic.member("CLINICIAN").await);
         let many: Vec<Json> = (0..10_001).map(|n| json!([n % 100, n / 250])).collect();
         let good = [
             ("BOUNDING_BOX", json!({"x": 0, "y": 0, "width": 100, "height": 50})),
@@ -85,7 +85,7 @@ fn each_kind_has_its_form() {
 fn an_annotation_stays_with_its_picture() {
     world::with(async |world| {
         let clinic = clinic(world).await;
-        let (staff, of, by) = (clinic.staff(), picture(&clinic).await, world.user().await);
+        let (staff, of, by) = (clinic.staff(), picture(&clinic).await, clinic.member("CLINICIAN").await);
         let other = clinic.patient("Other").await.unwrap().id;
         let label = |of| drawn(by, of, "LABEL", json!({"points": [[60, 40]]}));
         let field = |refused: enamel::kernel::error::Error| refused.faults[0].field.clone();

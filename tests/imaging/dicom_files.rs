@@ -175,7 +175,7 @@ fn a_header_that_names_somebody_else_waits_for_a_person() {
         assert!(link(&staff).await.is_ok(), "a person can look before deciding");
 
         // What somebody drew while looking is as little told as the picture.
-        let drawn = json!({"imaging_object_id": object.id, "patient_id": chosen, "source_type": "USER", "author_user_id": world.user().await,
+        let drawn = json!({"imaging_object_id": object.id, "patient_id": chosen, "source_type": "USER", "author_user_id": clinic.member("CLINICIAN").await,
             "annotation_type": "LABEL", "geometry": {"points": [[3, 4]]}});
         create(&staff, &IMAGE_ANNOTATION, drawn).await.unwrap();
         for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT, &IMAGE_ANNOTATION] {

@@ -283,10 +283,11 @@ create or replace trigger annotation_in_picture
 
 -- What was drawn on a picture stays inside it.
 create or replace function kernel.picture_keeps_its_size() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare changed text := case when new.width is distinct from old.width then 'width' when new.height is distinct from old.height then 'height'
+    when new.frame_count is distinct from old.frame_count then 'frame_count' else 'depth_slices' end;
 begin
     if exists (select from enamel.image_annotations a where a.tenant_id = new.tenant_id and a.imaging_object_id = new.id) then
-        perform kernel.refuse(422, 'state', case when new.width is distinct from old.width then 'width' when new.height is distinct from old.height then 'height' else 'frame_count' end,
-            'The picture has annotations; its size stays.');
+        perform kernel.refuse(422, 'state', changed, 'The picture has annotations; its size stays.');
     end if;
     return new;
 end $$;

@@ -126,6 +126,7 @@ async fn keep(call: Call) -> Result<Answer> {
     if source.text("status") != Some("READY") {
         return Err(Error::new(&error::FILE_NOT_READY));
     }
+    upload::within_limits(caller, entry.tenant, source.int("file_size").unwrap_or_default()).await?;
     remember(caller, &source, "FILE_COPIED").await?;
     remember(caller, &document, "FILE_COPIED").await?;
     let from = access::object_key(caller, source.tenant, source.id).await?;

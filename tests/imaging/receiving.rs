@@ -100,7 +100,15 @@ fn a_copy_counts_when_it_is_kept_and_no_sooner() {
         assert_eq!((refused.code.code, refused.faults[0].field.as_str()), ("quota.exceeded", "max_storage_bytes"));
         assert_eq!((used().await, lying().await, rows(&sent.there, "files", "status = 'SCANNING'").await), (0, 0, 1), "nothing stays of it");
 
+        let each = async |most: Option<i64>| {
+            let sql = "update enamel.tenant_quotas set max_file_bytes = $2 where tenant_id = $1";
+            truth.execute(sql, &[&sent.there.id, &most]).await.unwrap()
+        };
         allow(size).await;
+        each(Some(size - 1)).await;
+        let refused = call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await.err().unwrap();
+        assert_eq!((refused.code.code, refused.faults[0].field.as_str()), ("quota.exceeded", "file_size"), "larger than any file may be here");
+        each(None).await;
         let keep = async || record(&staff, "keepReceivedDocument", sent.document, json!({})).await.unwrap();
         let (one, other) = tokio::join!(keep(), keep());
         assert_eq!((one.text("status"), other.text("status"), one.version), (Some("READY"), Some("READY"), other.version));

@@ -7,6 +7,15 @@ begin
                        join enamel.imaging_studies s on s.tenant_id = h.tenant_id and s.patient_id = h.patient_id
                       where s.status = 'QUARANTINED'), '{}');
 end $$;
+-- Their pictures: what is drawn on one is as little told as the picture.
+create or replace function sec.withheld_objects() returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce((select array_agg(o.id) from sec.charts(0, sec.claims(), null) h
+                       join enamel.imaging_studies s on s.tenant_id = h.tenant_id and s.patient_id = h.patient_id
+                       join enamel.imaging_objects o on o.tenant_id = s.tenant_id and o.study_id = s.id
+                      where s.status = 'QUARANTINED'), '{}');
+end $$;
 select kernel.protect('files',
     'staff=all/all group=all/none patient=own/create share=own/none audit=all/none auth=none/none jobs=all/all',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
@@ -24,8 +33,13 @@ select kernel.protect('imaging_objects',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
     rows => 'study_id <> all ((select sec.withheld_studies())::uuid[])', sec => 'r');
 
--- Announced bytes count: uploads of a tenant take turns where its plan limits them.
-create or replace trigger within_quota before insert on enamel.files for each row execute function sec.within_quota('max_storage_bytes');
+-- Announced bytes count: uploads of a tenant take turns where its plan limits them. What another clinic shared lies with that
+-- clinic, and counts here from the moment a copy is taken.
+create or replace trigger within_quota before insert on enamel.files for each row
+    when (new.storage_key <> new.tenant_id || '/shared/' || new.id) execute function sec.within_quota('max_storage_bytes');
+create or replace trigger kept_within_quota before update of storage_key on enamel.files for each row
+    when (old.storage_key = old.tenant_id || '/shared/' || old.id and new.storage_key <> old.storage_key)
+    execute function sec.within_quota('max_storage_bytes');
 
 -- Tenants with uploads that were announced before that moment and never ended, or with objects to remove.
 create or replace function sec.tenants_to_sweep(announced_before timestamptz, most bigint) returns setof uuid language plpgsql stable
@@ -76,7 +90,8 @@ select kernel.protect('document_grants', 'staff=all/all group=all/none patient=o
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'rw');
 select kernel.protect('image_annotations',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id', rows => 'source_type = ''USER''');
+    read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
+    rows => 'source_type = ''USER'' and imaging_object_id <> all ((select sec.withheld_objects())::uuid[])');
 select kernel.protect('received_documents',
     'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/all', read => 'view_clinical',
     write => 'view_clinical', patient => 'patient_id', sec => 'rw');
@@ -179,3 +194,105 @@ begin
 end $$;
 create or replace trigger former_annotation after insert on enamel.image_annotations for each row when (new.supersedes_id is not null)
     execute function kernel.former_annotation();
+
+-- ── Where an annotation lies ──────────────────────────────────────────────────────────────────────────────────────
+-- [[x, y], …] in pixels of the picture, from its upper left corner: null when it is so, else what is wrong.
+create or replace function kernel.points_fault(points jsonb, fewest int, most int, wide float8, high float8) returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare found record;
+begin
+    if jsonb_typeof(points) is distinct from 'array' then return 'Its points must be a list.'; end if;
+    if jsonb_array_length(points) > most then return format('It has more than %s points.', most); end if;
+    if exists (select from jsonb_array_elements(points) p
+                where case when jsonb_typeof(p) <> 'array' then true when jsonb_array_length(p) <> 2 then true
+                           else jsonb_typeof(p -> 0) <> 'number' or jsonb_typeof(p -> 1) <> 'number' end) then
+        return 'Each point must be two numbers.';
+    end if;
+    select count(distinct p) as distinct_points,
+           bool_or(not ((p ->> 0)::numeric between 0 and wide::numeric and (p ->> 1)::numeric between 0 and high::numeric)) as outside
+      into found from jsonb_array_elements(points) p;
+    if found.outside then return 'It must lie inside the picture.'; end if;
+    if found.distinct_points < fewest then return format('It needs %s different points or more.', fewest); end if;
+    return null;
+end $$;
+
+-- A ring's last point is joined to its first, whether it is said again or not.
+create or replace function kernel.ring_fault(ring jsonb, wide float8, high float8) returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare fault text := kernel.points_fault(ring, 3, 10000, wide, high); area numeric;
+begin
+    if fault is not null then return fault; end if;
+    select sum(x * next_y - next_x * y) into area
+      from (select x, y, coalesce(lead(x) over w, first_value(x) over w) as next_x,
+                   coalesce(lead(y) over w, first_value(y) over w) as next_y
+              from (select n, (p ->> 0)::numeric as x, (p ->> 1)::numeric as y from jsonb_array_elements(ring) with ordinality e(p, n)) e
+            window w as (order by n rows between unbounded preceding and unbounded following)) edges;
+    return case when area = 0 then 'An area must have a size.' end;
+end $$;
+
+create or replace function kernel.geometry_fault(kind text, g jsonb, wide float8, high float8) returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare named text[]; wanted text[]; fault text;
+begin
+    if jsonb_typeof(g) is distinct from 'object' then return 'It must be an object.'; end if;
+    select coalesce(array_agg(k order by k), '{}') into named from jsonb_object_keys(g) k;
+    wanted := case kind when 'BOUNDING_BOX' then '{height,width,x,y}' when 'MASK' then '{polygons}' else '{points}' end;
+    if named <> wanted then return format('It must have %s and nothing else.', array_to_string(wanted, ', ')); end if;
+    case kind
+        when 'BOUNDING_BOX' then
+            if exists (select from jsonb_each(g) m where jsonb_typeof(m.value) <> 'number') then return 'Its members must be numbers.'; end if;
+            if (g ->> 'width')::numeric <= 0 or (g ->> 'height')::numeric <= 0 then return 'A box must have a size.'; end if;
+            return kernel.points_fault(jsonb_build_array(jsonb_build_array(g -> 'x', g -> 'y'),
+                jsonb_build_array((g ->> 'x')::numeric + (g ->> 'width')::numeric, (g ->> 'y')::numeric + (g ->> 'height')::numeric)),
+                2, 2, wide, high);
+        when 'MASK' then
+            if jsonb_typeof(g -> 'polygons') <> 'array' or jsonb_array_length(g -> 'polygons') not between 1 and 100 then
+                return 'A mask is one to 100 polygons.';
+            end if;
+            select f into fault from jsonb_array_elements(g -> 'polygons') ring, kernel.ring_fault(ring, wide, high) f where f is not null limit 1;
+            return fault;
+        when 'LABEL' then return kernel.points_fault(g -> 'points', 1, 1, wide, high);
+        when 'MEASUREMENT' then return kernel.points_fault(g -> 'points', 2, 100, wide, high);
+        when 'POLYLINE' then return kernel.points_fault(g -> 'points', 2, 10000, wide, high);
+        else return kernel.points_fault(g -> 'points', 1, 10000, wide, high);
+    end case;
+end $$;
+
+-- An annotation is of its picture: about the same patient, on a frame there is, inside what there is to see.
+create or replace function kernel.annotation_in_picture() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare o record; fault text;
+begin
+    if new.tenant_id is distinct from sec.tenant(0) then return new; end if;
+    select patient_id, width, height, greatest(frame_count, depth_slices) as frames into o from enamel.imaging_objects
+     where tenant_id = new.tenant_id and id = new.imaging_object_id;
+    if not found or o.patient_id <> new.patient_id then
+        raise exception 'no image of the patient' using errcode = '23503', table = 'image_annotations',
+            constraint = 'image_annotations_tenant_id_imaging_object_id_fkey';
+    end if;
+    if new.frame_index not between 0 and coalesce(o.frames, 100000) - 1 then
+        perform kernel.refuse(422, 'range', 'frame_index', 'The picture has no such frame.');
+    end if;
+    -- A picture nobody has measured is no larger than any we take.
+    fault := kernel.geometry_fault(new.annotation_type, new.geometry, coalesce(o.width, 1000000), coalesce(o.height, 1000000));
+    if fault is not null then perform kernel.refuse(422, 'geometry', 'geometry', fault); end if;
+    return new;
+end $$;
+create or replace trigger annotation_in_picture
+    before insert or update of geometry, annotation_type, imaging_object_id, frame_index on enamel.image_annotations
+    for each row execute function kernel.annotation_in_picture();
+
+-- What was drawn on a picture stays inside it.
+create or replace function kernel.picture_keeps_its_size() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare changed text := case when new.width is distinct from old.width then 'width' when new.height is distinct from old.height then 'height'
+    when new.frame_count is distinct from old.frame_count then 'frame_count' else 'depth_slices' end;
+begin
+    if exists (select from enamel.image_annotations a where a.tenant_id = new.tenant_id and a.imaging_object_id = new.id) then
+        perform kernel.refuse(422, 'state', changed, 'The picture has annotations; its size stays.');
+    end if;
+    return new;
+end $$;
+create or replace trigger keeps_its_size before update of width, height, frame_count, depth_slices on enamel.imaging_objects for each row
+    when ((old.width, old.height, old.frame_count, old.depth_slices) is distinct from (new.width, new.height, new.frame_count, new.depth_slices))
+    execute function kernel.picture_keeps_its_size();
+grant execute on function kernel.points_fault(jsonb, int, int, float8, float8), kernel.ring_fault(jsonb, float8, float8),
+    kernel.geometry_fault(text, jsonb, float8, float8) to enamel_staff, enamel_jobs, enamel_sec;

@@ -195,6 +195,55 @@ end $$;
 create or replace trigger tell after insert or update of status, patient_id on enamel.referrals
     for each row execute function sec.tell_referral();
 
+-- ── Answers of receivers without a login ────────────────────────────────────────────────────────────────────────────
+-- One key at a time: a new one takes the place of the one before. The caller has seen the referral with their own eyes.
+create or replace function sec.make_answer_link(referral uuid, hash bytea, until timestamptz) returns boolean language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare own uuid := sec.tenant(kernel.bit('edit_referral')); c sec.claims := sec.claims(); r enamel.referrals;
+begin
+    select x.* into r from enamel.referrals x where x.tenant_id = own and x.id = referral;
+    if r.id is null then return false; end if;
+    if r.referral_type <> 'OUTGOING' or r.exchange_id is not null then
+        perform kernel.refuse(409, 'party', 'referral_type', 'Only a receiver outside the platform answers by a link.');
+    end if;
+    if r.status not in ('SENT', 'ACCEPTED', 'IN_PROGRESS') then
+        perform kernel.refuse(409, 'state', 'status', 'There is nothing to answer.');
+    end if;
+    insert into enamel.referral_exchanges (id, sender_tenant_id, sender_referral_id, snapshot_hash, answer_token_hash, token_expires_at,
+        created_by, updated_by)
+    values (gen_random_uuid(), own, referral, '', hash, until, c.actor, c.actor)
+    on conflict (sender_tenant_id, sender_referral_id) do update
+       set answer_token_hash = excluded.answer_token_hash, token_expires_at = excluded.token_expires_at, updated_by = excluded.updated_by,
+           updated_at = now(), version = referral_exchanges.version + 1;
+    return true;
+end $$;
+-- One answer. Its row says which referral the key is for; the key is spent when the answer was taken.
+create or replace function sec.answer_by_link(hash bytea, answer text, note text)
+returns table (tenant_id uuid, referral_id uuid, patient_id uuid, taken boolean) language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare e enamel.referral_exchanges; r enamel.referrals; fits boolean;
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    select x.* into e from enamel.referral_exchanges x where x.answer_token_hash = hash and x.token_expires_at > now() for no key update;
+    if e.id is null then return; end if;
+    select x.* into r from enamel.referrals x where x.tenant_id = e.sender_tenant_id and x.id = e.sender_referral_id for no key update;
+    fits := r.status = 'SENT' and answer in ('ACCEPTED', 'REJECTED') or r.status in ('ACCEPTED', 'IN_PROGRESS') and answer = 'COMPLETED';
+    if fits then
+        update enamel.referrals x set status = answer,
+               accepted_at = case answer when 'ACCEPTED' then now() else x.accepted_at end,
+               rejected_at = case answer when 'REJECTED' then now() end, rejection_reason = case answer when 'REJECTED' then note end,
+               completed_at = case answer when 'COMPLETED' then now() end, outcome_report = case answer when 'COMPLETED' then note end
+         where x.tenant_id = r.tenant_id and x.id = r.id;
+        update enamel.referral_events v set note = answer_by_link.note
+         where v.tenant_id = r.tenant_id and v.referral_id = r.id and v.event_type = 'ACCEPTED' and answer = 'ACCEPTED';
+        update enamel.referral_exchanges x set answer_token_hash = null, token_expires_at = null, updated_at = now(), version = x.version + 1
+         where x.id = e.id;
+    end if;
+    return query select r.tenant_id, r.id, r.patient_id, fits;
+end $$;
+grant execute on function sec.make_answer_link(uuid, bytea, timestamptz) to enamel_staff;
+grant execute on function sec.answer_by_link(bytea, text, text) to enamel_auth;
+
 -- ── Names of public forms ───────────────────────────────────────────────────────────────────────────────────────
 create or replace function kernel.slug(name text) returns text language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
     select btrim(left(regexp_replace(string_agg(coalesce(l.latin, x.letter), '' order by x.place), '[^a-z0-9]+', '-', 'g'), 50), '-')

@@ -247,6 +247,7 @@ create table referral_exchanges (
     version bigint not null default 1
 );
 create unique index referral_exchanges_sender_tenant_id_sender_referral_id_key on referral_exchanges (sender_tenant_id, sender_referral_id) nulls not distinct;
+create unique index referral_exchanges_answer_token_hash_key on referral_exchanges (answer_token_hash) where answer_token_hash is not null;
 create index referral_exchanges_recipient_tenant_id_idx on referral_exchanges (recipient_tenant_id);
 comment on table referral_exchanges is 'The join of the sender''s and the receiver''s row, and what was disclosed. Sensitivity: business.';
 comment on column referral_exchanges.recipient_tenant_id is 'null for an off-platform receiver';

@@ -65,6 +65,45 @@ fn a_load_is_read_through_the_policies_and_told_once() {
 }
 
 #[test]
+fn what_became_of_its_claims_adds_up() {
+    world::with(async |world| {
+        let plan = plan(17);
+        into_world(world, &plan, false).await;
+        let (truth, tenant) = (world.truth().await, plan.tenant_id(2));
+        let count = async |what: &str| truth.query_one(&format!("select count(*) from {what}"), &[&tenant]).await.unwrap().get::<_, i64>(0);
+        let states = "(select distinct status from enamel.claims where tenant_id = $1) s";
+        assert!(count(states).await >= 5, "in most states there are");
+        // Each claim stands where its last event led, by moves there are.
+        let astray = "enamel.claims c where tenant_id = $1 and status <> coalesce((select e.to_status from enamel.claim_status_events e
+            where e.tenant_id = c.tenant_id and e.claim_id = c.id order by e.occurred_at desc limit 1), 'DRAFT')";
+        let moves = enamel::claims::claim::CLAIM.machines[0].moves.iter().map(|step| format!("('{}', '{}')", step.from, step.to));
+        let leaps = format!(
+            "enamel.claim_status_events where tenant_id = $1 and (from_status, to_status) not in ({})",
+            moves.collect::<Vec<_>>().join(", ")
+        );
+        assert_eq!((count(astray).await, count(&leaps).await), (0, 0));
+        let unsummed = "enamel.claims c where tenant_id = $1 and total_billed_minor <>
+            (select sum(billed_minor) from enamel.claim_lines l where l.tenant_id = c.tenant_id and l.claim_id = c.id)";
+        let unpaid = "enamel.claims c where tenant_id = $1 and status = 'PAID' and not exists (select from enamel.payments p
+            where p.tenant_id = c.tenant_id and p.claim_id = c.id and p.amount_minor = c.total_paid_minor and p.patient_id = c.patient_id)";
+        assert_eq!((count(unsummed).await, count(unpaid).await), (0, 0));
+        // The database's own judgement of an advice, asked again.
+        let advices = "enamel.remittances where tenant_id = $1 and status = 'POSTED' and amount_minor > 0";
+        assert_eq!(count(advices).await, 3);
+        let unbalanced = "enamel.remittances r where tenant_id = $1 and amount_minor <> (select sum(paid_minor) from enamel.remittance_lines l
+            where l.tenant_id = r.tenant_id and l.remittance_id = r.id and l.claim_line_id is null)";
+        let odd = "enamel.remittance_lines where tenant_id = $1 and billed_minor - paid_minor <>
+            (select sum((a ->> 'amount_minor')::bigint) from jsonb_array_elements(adjustments) a)";
+        assert_eq!((count(unbalanced).await, count(odd).await), (0, 0));
+
+        let token = Clinic { id: tenant, world }.token("TENANT_ADMIN").await;
+        let (_, paid) = world.get(Some(&token), "/claims?status=PAID&limit=1").await;
+        let lines = format!("/remittance-lines?claim_id={}", paid["items"][0]["id"].as_str().unwrap());
+        assert_eq!(world.get(Some(&token), &lines).await.1["items"].as_array().map(Vec::len), Some(2));
+    });
+}
+
+#[test]
 fn the_same_seed_makes_the_same_content_and_every_foreign_key_holds() {
     world::with(async |world| {
         let plan = plan(13);

@@ -78,16 +78,19 @@ pub static REJECT: Operation = step(
     MODERATORS,
     Run::Inside(|scope, call| Box::pin(moderate(scope, call, "REJECTED"))),
 );
-pub static WITHDRAW: Operation = step(
-    "withdrawClinicReview",
-    "/clinic-reviews/{id}/withdraw",
-    "Take one's own review back",
-    &[],
-    &[Plane::Patient],
-    Run::Inside(|scope, call| {
-        Box::pin(async move { answer(scope, call, Action::Update, "sec.withdraw_review($1)", &[(&call.id()?, Type::UUID)]).await })
-    }),
-);
+pub static WITHDRAW: Operation = Operation {
+    permission: Permission::Own,
+    ..step(
+        "withdrawClinicReview",
+        "/clinic-reviews/{id}/withdraw",
+        "Take one's own review back",
+        &[],
+        &[Plane::Patient],
+        Run::Inside(|scope, call| {
+            Box::pin(async move { answer(scope, call, Action::Update, "sec.withdraw_review($1)", &[(&call.id()?, Type::UUID)]).await })
+        }),
+    )
+};
 pub static REPLY: Operation = step(
     "replyClinicReview",
     "/clinic-reviews/{id}/reply",

@@ -60,8 +60,8 @@ const fn step(
 
 const STAFF: &[Plane] = &[Plane::Staff];
 pub static REGISTER: Operation = step(
-    "registerApiClient",
-    "/api-clients/register",
+    "createApiClient",
+    "/api-clients",
     "Register a program; its secret is in the answer and nowhere else",
     &[
         Field::text("name").required(),

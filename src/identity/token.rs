@@ -30,10 +30,21 @@ pub enum Kind {
     ShareLink,
     /// What such a key has opened.
     Share,
+    /// One answer to a referral, by a receiver who has no login.
+    ReferralAnswer,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share];
+    pub const ALL: [Self; 8] = [
+        Self::Access,
+        Self::Refresh,
+        Self::ClientSecret,
+        Self::Code,
+        Self::Session,
+        Self::ShareLink,
+        Self::Share,
+        Self::ReferralAnswer,
+    ];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {
@@ -45,6 +56,7 @@ impl Kind {
             Self::Session => "en_ss_",
             Self::ShareLink => "en_sl_",
             Self::Share => "en_sv_",
+            Self::ReferralAnswer => "en_ra_",
         }
     }
 }

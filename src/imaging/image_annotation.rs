@@ -37,8 +37,10 @@ pub static IMAGE_ANNOTATION: Table = Table {
         Field::uuid("author_user_id").refers(Refers::Installation("users")),
         Field::uuid("model_version_id").refers(Refers::Installation("ai_model_versions")),
         Field::choice("annotation_type", &["BOUNDING_BOX", "MASK", "MEASUREMENT", "LABEL", "POLYLINE", "POINTS"]).required(),
-        Field::json("geometry").required().phi(),
-        Field::int("frame_index"),
+        Field::json("geometry").required().phi().example(r#"{"x": 4, "y": 4, "width": 8, "height": 6}"#).doc(
+            "pixels of the picture from its upper left corner; BOUNDING_BOX: x, y, width, height; MASK: polygons, lists of points; all others: points, pairs of x and y",
+        ),
+        Field::int("frame_index").at_least(0).doc("of a picture of several, counted from 0"),
         Field::text("label_code_system").phi(),
         Field::text("label_code").phi().doc("maps to code_values"),
         Field::text("fdi_tooth").phi(),

@@ -16,6 +16,9 @@ sql! {
     /// $1 tenant, $2 study, $3 patient.
     SERIES_TO_PATIENT(UUID, UUID, UUID) = "update imaging_series set patient_id = $3 where tenant_id = $1 and study_id = $2 and patient_id <> $3";
     OBJECTS_TO_PATIENT(UUID, UUID, UUID) = "update imaging_objects set patient_id = $3 where tenant_id = $1 and study_id = $2 and patient_id <> $3";
+    ANNOTATIONS_TO_PATIENT(UUID, UUID, UUID) = "
+        update image_annotations a set patient_id = $3 from imaging_objects o
+         where o.tenant_id = $1 and o.study_id = $2 and a.tenant_id = o.tenant_id and a.imaging_object_id = o.id and a.patient_id <> $3";
     /// $1 tenant, $2 study, $3 patient, $4 the word of files hidden until now, $5 their word from now on. By hash: the
     /// same bytes may have been uploaded twice.
     FILES_TO_PATIENT(UUID, UUID, UUID, TEXT, TEXT) = "
@@ -78,5 +81,6 @@ async fn accept(scope: &mut Scope, call: &Call) -> Result<Answer> {
     scope.exec(&FILES_TO_PATIENT, &[&tenant, &study, &patient, &completion::PATIENT_MISMATCH, &completion::VERIFIED]).await?;
     scope.exec(&OBJECTS_TO_PATIENT, &[&tenant, &study, &patient]).await?;
     scope.exec(&SERIES_TO_PATIENT, &[&tenant, &study, &patient]).await?;
+    scope.exec(&ANNOTATIONS_TO_PATIENT, &[&tenant, &study, &patient]).await?;
     Ok(answer)
 }

@@ -112,36 +112,41 @@ async fn keep(call: Call) -> Result<Answer> {
     if source.text("status") != Some("READY") {
         return Err(Error::new(&error::FILE_NOT_READY));
     }
+    upload::within_limits(caller, entry.tenant, source.int("file_size").unwrap_or_default()).await?;
     remember(caller, &source, "FILE_COPIED").await?;
     remember(caller, &document, "FILE_COPIED").await?;
     let from = access::object_key(caller, source.tenant, source.id).await?;
-    // Whoever copies twice at once writes the same bytes to the same place.
-    let to = object_key(entry.tenant, entry.patient, None, entry.id);
+    // A place of its own: of two who copy at once, one is too late and takes away what it brought.
+    let to = object_key(entry.tenant, entry.patient, None, Uuid::now_v7());
     let storage = &caller.kernel.storage;
     storage.copy(&from, &to).await?;
-    let bytes = storage.verify(&to).await?;
-    if source.text("sha256") != Some(bytes.sha256_hex.as_str()) || source.int("file_size") != i64::try_from(bytes.size).ok() {
+    let settled = settle(caller, &entry, &source, &to).await;
+    if !settled.as_ref().is_ok_and(|(_, ours)| *ours) {
         storage.delete(&to).await?;
+    }
+    settled.map(|(kept, _)| Answer::Record(kept))
+}
+
+/// The entry as it is now, and whether the copy is what it leads to. The copy counts against the clinic's storage from here on.
+async fn settle(caller: &Caller, entry: &Record, source: &Record, key: &str) -> Result<(Record, bool)> {
+    let bytes = caller.kernel.storage.verify(key).await?;
+    if source.text("sha256") != Some(bytes.sha256_hex.as_str()) || source.int("file_size") != i64::try_from(bytes.size).ok() {
         return Err(Error::new(&error::UPLOAD_MISMATCH).detail("The bytes are not those that were shared."));
     }
     let is_good = media::is(source.text("file_type").unwrap_or_default(), &bytes.first_bytes, bytes.size);
-    settle(caller, &entry, to, is_good).await
-}
-
-async fn settle(caller: &Caller, entry: &Record, key: String, is_good: bool) -> Result<Answer> {
     let (status, word) = if is_good { ("READY", completion::VERIFIED) } else { ("QUARANTINED", completion::TYPE_MISMATCH) };
     let mut scope = caller.kernel.door.open(&caller.server(entry.tenant)).await?;
     let was = store::lock(&mut scope, &FILE, entry.id, None, &caller.kernel.keys).await?;
     if was.text("status") != Some("SCANNING") {
-        return Ok(Answer::Record(was));
+        return Ok((was, false));
     }
     let text = |text: &str| Value::Text(text.to_owned());
     let draft = Draft::default()
         .set(&FILE, "status", text(status))?
         .set(&FILE, "scan_result", text(word))?
-        .set(&FILE, "storage_key", Value::Text(key))?
+        .set(&FILE, "storage_key", text(key))?
         .set(&FILE, "storage_region", text(&caller.kernel.config.storage.region))?;
     let kept = store::update(&mut scope, &was, &draft, "system", &caller.kernel.keys).await?;
     scope.commit().await?;
-    Ok(Answer::Record(kept))
+    Ok((kept, true))
 }

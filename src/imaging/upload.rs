@@ -130,7 +130,7 @@ async fn link(call: Call) -> Result<Answer> {
 }
 
 /// Limits that are billed instead of refused (`hard_limit` off) are not the caller's concern here.
-async fn within_limits(caller: &Caller, tenant: Uuid, size: i64) -> Result<()> {
+pub async fn within_limits(caller: &Caller, tenant: Uuid, size: i64) -> Result<()> {
     let scope = caller.kernel.door.open(&caller.server(tenant)).await?;
     let answers = scope.once(&[((&LIMITS).into(), vec![&tenant])]).await?;
     let Some(row) = answers.iter().flatten().next() else { return Ok(()) };

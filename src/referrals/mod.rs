@@ -1,4 +1,5 @@
 //! Referrals and public referral links. Catalogue §12.
+mod by_link;
 mod form;
 mod life;
 mod link;
@@ -32,6 +33,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &life::COMPLETE,
     &life::CANCEL,
     &life::EVENTS,
+    &by_link::MAKE_ANSWER_LINK,
+    &by_link::RESPOND,
     &matching::MATCH_PATIENT,
     &link::REGENERATE,
     &form::GET_FORM,

@@ -53,7 +53,7 @@ fn a_verdict_moves_its_prediction() {
         let region = Uuid::now_v7();
         let truth = world.truth().await;
         truth.execute("insert into enamel.image_annotations (tenant_id, id, imaging_object_id, patient_id, source_type, annotation_type, geometry)
-            values ($1, $2, $3, $4, 'AI', 'BOUNDING_BOX', '{\"x\": 1}')", &[&clinic.id, &region, &case.object, &case.patient]).await.unwrap();
+            values ($1, $2, $3, $4, 'AI', 'BOUNDING_BOX', '{\"x\": 1, \"y\": 1, \"width\": 4, \"height\": 4}')", &[&clinic.id, &region, &case.object, &case.patient]).await.unwrap();
         let (id, plain) = (prediction(&clinic, &case, Some(region)).await, prediction(&clinic, &case, None).await);
         let review = async |id, body: Json| run(&staff, "reviewAiPrediction", Some(id), body).await;
         let status = async |id| read(&staff, &AI_PREDICTION, id).await.unwrap().text("review_status").unwrap().to_owned();
@@ -64,7 +64,7 @@ fn a_verdict_moves_its_prediction() {
         for body in [json!({}), json!({"review_action": "EDITED"}), json!({"review_action": "REJECTED", "annotation": {}})] {
             assert_eq!(review(id, body).await.err().unwrap().code.status, 422);
         }
-        let edit = json!({"review_action": "EDITED", "annotation": {"annotation_type": "BOUNDING_BOX", "geometry": {"x": 2}}});
+        let edit = json!({"review_action": "EDITED", "annotation": {"annotation_type": "BOUNDING_BOX", "geometry": {"x": 2, "y": 1, "width": 4, "height": 4}}});
         let event = record(review(id, edit).await.unwrap());
         assert_eq!(status(id).await, "EDITED");
         let drawn = read(&staff, &IMAGE_ANNOTATION, event.uuid("edited_annotation_id").unwrap()).await.unwrap();

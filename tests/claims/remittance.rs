@@ -168,3 +168,39 @@ impl Office {
         (self.does(claim.id, "submitClaim", json!({})).await.unwrap(), line)
     }
 }
+
+#[test]
+fn the_lines_of_an_advice_are_read_by_remittance_and_by_claim() {
+    world::with(async |world| {
+        let office = Office::open(world).await;
+        let (claim, lines) = office.sent().await;
+        let (of, line) = (Some(claim.id), Some(lines[0].id));
+        let advice = office.advice(4_000, &[(of, None, "1", 5_000, 4_000, 500), (of, line, "1", 5_000, 4_000, 500)]).await;
+        let other = office.advice(-4_000, &[(of, None, "22", -5_000, -4_000, -500)]).await;
+        let token = office.clinic.token("TENANT_ADMIN").await;
+        let page = async |token: &str, query: &str| world.get(Some(token), &format!("/remittance-lines?{query}")).await;
+        for (query, wanted) in [
+            (format!("remittance_id={}", advice.id), 2),
+            (format!("remittance_id={}", other.id), 1),
+            (format!("claim_id={}", claim.id), 3),
+            (format!("claim_id={}&is_reversal=true", claim.id), 1),
+            (format!("claim_line_id={}", lines[0].id), 1),
+            (format!("claim_line_id={}", lines[1].id), 0),
+        ] {
+            let (status, found) = page(&token, &query).await;
+            assert_eq!((status, found["items"].as_array().map(Vec::len)), (200, Some(wanted)), "{query}: {found}");
+        }
+        let (_, found) = page(&token, &format!("claim_line_id={}", lines[0].id)).await;
+        let id = found["items"][0]["id"].as_str().unwrap();
+        let (_, one) = world.get(Some(&token), &format!("/remittance-lines/{id}")).await;
+        assert_eq!((&one["billed_minor"], &one["paid_minor"], &one["patient_responsibility_minor"]), (&json!(5_000), &json!(4_000), &json!(500)));
+        assert_eq!((&one["adjustments"][0]["group"], &one["remittance_id"]), (&json!("CO"), &json!(advice.id)));
+
+        let elsewhere = world.tenant("GROUP_PRACTICE", None).await.token("TENANT_ADMIN").await;
+        let (_, none) = page(&elsewhere, &format!("claim_id={}", claim.id)).await;
+        assert_eq!(none["items"], json!([]), "another clinic's claim");
+        assert_eq!(world.get(Some(&elsewhere), &format!("/remittance-lines/{id}")).await.0, 404);
+        let scientist = office.clinic.token("DATA_SCIENTIST").await;
+        assert_eq!(page(&scientist, "").await.0, 403, "none for a data scientist");
+    });
+}

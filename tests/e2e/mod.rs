@@ -1,6 +1,8 @@
-//! The whole house as one process, used over HTTP only, by what dev.json tells.
+//! The whole house as one process, used over HTTP only, by what dev.json tells; and its pages, in a browser.
 
+mod chromium;
 mod house;
 mod main_job;
+mod pages;
 mod people;
 mod week;

@@ -19,7 +19,7 @@ async fn app(clinic: &Clinic, kind: &str) -> (String, Option<String>) {
     let admin = clinic.token("TENANT_ADMIN").await;
     let scopes = ["user/*.cruds", "patient/*.rs", "launch/patient", "offline_access"];
     let body = json!({"name": "Chart <app>", "client_type": kind, "scopes": scopes, "redirect_uris": [REDIRECT]});
-    let (code, made) = clinic.world.post(Some(&admin), "/api-clients/register", body).await;
+    let (code, made) = clinic.world.post(Some(&admin), "/api-clients", body).await;
     assert_eq!(code, 201, "{made}");
     (text(&made, "client_id"), made["client_secret"].as_str().map(str::to_owned))
 }
@@ -145,10 +145,10 @@ fn secrets_turn_over_and_a_disabled_program_ends() {
         // Nobody gives a program more than they have.
         let developer = clinic.token("DEVELOPER").await;
         let body = |scopes: &[&str]| json!({"name": "x", "client_type": "BACKEND", "scopes": scopes});
-        assert_eq!(world.post(Some(&developer), "/api-clients/register", body(&["system/Patient.rs"])).await.0, 403);
-        assert_eq!(world.post(Some(&developer), "/api-clients/register", body(&["system/Location.rs"])).await.0, 201);
-        assert_eq!(world.post(Some(&admin), "/api-clients/register", body(&["user/Patient.rs"])).await.0, 422);
-        assert_eq!(world.post(Some(&admin), "/api-clients/register", body(&["system/Patient.rs?x=y"])).await.0, 422);
+        assert_eq!(world.post(Some(&developer), "/api-clients", body(&["system/Patient.rs"])).await.0, 403);
+        assert_eq!(world.post(Some(&developer), "/api-clients", body(&["system/Location.rs"])).await.0, 201);
+        assert_eq!(world.post(Some(&admin), "/api-clients", body(&["user/Patient.rs"])).await.0, 422);
+        assert_eq!(world.post(Some(&admin), "/api-clients", body(&["system/Patient.rs?x=y"])).await.0, 422);
     });
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::world;
+use crate::world::operations::create;
+use enamel::imaging::image_annotation::IMAGE_ANNOTATION;
 use enamel::imaging::imaging_object::IMAGING_OBJECT;
 use enamel::imaging::imaging_series::IMAGING_SERIES;
 use enamel::imaging::imaging_study::IMAGING_STUDY;
@@ -172,7 +174,11 @@ fn a_header_that_names_somebody_else_waits_for_a_person() {
         assert_eq!(refusal(link(&by_chosen).await), "not_found", "hidden from the one it was filed under");
         assert!(link(&staff).await.is_ok(), "a person can look before deciding");
 
-        for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT] {
+        // What somebody drew while looking is as little told as the picture.
+        let drawn = json!({"imaging_object_id": object.id, "patient_id": chosen, "source_type": "USER", "author_user_id": clinic.member("CLINICIAN").await,
+            "annotation_type": "LABEL", "geometry": {"points": [[3, 4]]}});
+        create(&staff, &IMAGE_ANNOTATION, drawn).await.unwrap();
+        for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT, &IMAGE_ANNOTATION] {
             assert_eq!(rows(&staff, table).await.len(), 1, "staff see {}", table.name);
             for patient in [&by_chosen, &by_right] {
                 assert!(rows(patient, table).await.is_empty(), "{} of a quarantined study", table.name);
@@ -184,11 +190,11 @@ fn a_header_that_names_somebody_else_waits_for_a_person() {
         assert_eq!(refusal(refused), "reference.unknown");
         let study = record(&staff, "acceptImagingStudyMatch", study.id, json!({"patient_id": right})).await.unwrap();
         assert_eq!((study.text("status"), study.patient), (Some("AVAILABLE"), Some(right)));
-        for table in [&IMAGING_SERIES, &IMAGING_OBJECT] {
+        for table in [&IMAGING_SERIES, &IMAGING_OBJECT, &IMAGE_ANNOTATION] {
             assert_eq!(rows(&staff, table).await[0].patient, Some(right), "{}", table.name);
         }
         assert!(link(&by_right).await.is_ok());
-        for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT] {
+        for table in [&IMAGING_STUDY, &IMAGING_SERIES, &IMAGING_OBJECT, &IMAGE_ANNOTATION] {
             assert_eq!(rows(&by_right, table).await.len(), 1, "{} that was settled", table.name);
             assert!(rows(&by_chosen, table).await.is_empty(), "{} of somebody else", table.name);
         }

@@ -1,4 +1,5 @@
 //! Files and images: announced, uploaded over real HTTP, verified, read back through signed URLs.
+mod annotations;
 mod dicom_files;
 pub mod documents;
 mod downloads;
@@ -8,12 +9,14 @@ mod uploads;
 
 use crate::world::World;
 use crate::world::tenants::Clinic;
+use aws_sdk_s3::config::{Credentials, Region};
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::Result;
 use enamel::kernel::hex::hex;
 use enamel::kernel::operation::{Answer, Call, Run, checked};
 use enamel::kernel::table::Record;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -114,6 +117,16 @@ pub async fn count(world: &World, sql: &str, tenant: Uuid) -> i64 {
 /// The key of an object, for tests that play a store that checks nothing.
 pub async fn object_key(world: &World, id: Uuid) -> String {
     world.truth().await.query_one("select storage_key from enamel.files where id = $1", &[&id]).await.unwrap().get(0)
+}
+
+/// How many objects of a tenant lie in the store.
+pub async fn objects(world: &World, tenant: Uuid) -> usize {
+    let storage = &world.config.storage;
+    let keys = Credentials::new(&storage.access_key, storage.secret_key.expose_secret(), None, None, "test");
+    let config = aws_sdk_s3::config::Builder::new().behavior_version_latest().region(Region::new(storage.region.clone()));
+    let config = config.endpoint_url(storage.endpoint.clone()).force_path_style(true).credentials_provider(keys).build();
+    let listed = aws_sdk_s3::Client::from_conf(config).list_objects_v2().bucket(&storage.bucket).prefix(format!("{tenant}/")).send();
+    listed.await.unwrap().contents().len()
 }
 
 pub async fn clinic(world: &'static World) -> Clinic {

@@ -83,6 +83,42 @@ fn a_copy_has_its_own_key_and_stays() {
 }
 
 #[test]
+fn a_copy_counts_when_it_is_kept_and_no_sooner() {
+    world::with(async |world| {
+        let sent = sent(world).await;
+        let (staff, truth) = (sent.there.staff(), world.truth().await);
+        let size = PNG.len() as i64;
+        let quota = "insert into enamel.tenant_quotas (tenant_id, id, max_storage_bytes) values ($1, $2, $3)
+                     on conflict (tenant_id) do update set max_storage_bytes = excluded.max_storage_bytes";
+        let allow = async |bytes: i64| truth.execute(quota, &[&sent.there.id, &Uuid::now_v7(), &bytes]).await.unwrap();
+        let used = async || count(world, "select sec.in_use('max_storage_bytes', $1)", sent.there.id).await;
+        let lying = async || objects(world, sent.there.id).await;
+        assert_eq!((used().await, lying().await), (0, 0), "what was shared lies with the one who shared it");
+
+        allow(size - 1).await;
+        let refused = call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await.err().unwrap();
+        assert_eq!((refused.code.code, refused.faults[0].field.as_str()), ("quota.exceeded", "max_storage_bytes"));
+        assert_eq!((used().await, lying().await, rows(&sent.there, "files", "status = 'SCANNING'").await), (0, 0, 1), "nothing stays of it");
+
+        let each = async |most: Option<i64>| {
+            let sql = "update enamel.tenant_quotas set max_file_bytes = $2 where tenant_id = $1";
+            truth.execute(sql, &[&sent.there.id, &most]).await.unwrap()
+        };
+        allow(size).await;
+        each(Some(size - 1)).await;
+        let refused = call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await.err().unwrap();
+        assert_eq!((refused.code.code, refused.faults[0].field.as_str()), ("quota.exceeded", "file_size"), "larger than any file may be here");
+        each(None).await;
+        let keep = async || record(&staff, "keepReceivedDocument", sent.document, json!({})).await.unwrap();
+        let (one, other) = tokio::join!(keep(), keep());
+        assert_eq!((one.text("status"), other.text("status"), one.version), (Some("READY"), Some("READY"), other.version));
+        assert_eq!((used().await, lying().await), (size, 1), "two who keep it at once keep it once");
+        let more = object(&staff, "createFile", None, announcement(None, "image/png", PNG)).await.err().unwrap();
+        assert_eq!(more.code.code, "quota.exceeded");
+    });
+}
+
+#[test]
 fn what_is_quarantined_or_changed_is_not_copied() {
     world::with(async |world| {
         let sent = sent(world).await;

@@ -35,7 +35,7 @@ form(pattern) as (values ('^(' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
     '(ANDpatient_idISNULLOR(SELECTsec\.knownNASknown|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||
     '(ANDtable_name<>ALLSELECTsec\.untoldASuntold)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
-    '(ANDstudy_id<>ALLSELECTsec\.withheld_studiesASwithheld_studies)?$')),
+    '(AND(study_id<>ALLSELECTsec\.withheld_studiesASwithheld_studies|imaging_object_id<>ALLSELECTsec\.withheld_objectsASwithheld_objects))?$')),
 v(level, rule, object) as (
  select 'ERROR', 'R01 RLS not enabled and forced', relname::text from tab where not (relrowsecurity and relforcerowsecurity)
  union all select 'ERROR', 'R02 no tenant_id and not on the allow-list', t.relname from tab t where not exists (select from ten where ten.oid = t.oid) and t.relname not in (select relname from glob)

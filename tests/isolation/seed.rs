@@ -1,7 +1,7 @@
 //! Rows for every table and set, their values invented from the catalogue: types, checks, references, policies. A table
 //! added later is filled like the others; only what no catalogue can say stands in [`OVERRIDES`].
 
-use super::arena::{self, Arena, DSO, ELSEWHERE, HIDDEN, NORTH, OAK, SETS, SOUTH, STRANGER, Set};
+use super::arena::{self, Arena, DSO, ELSEWHERE, HIDDEN, NORTH, OAK, SETS, SOUTH, STRANGER, Set, WITHHELD};
 use super::invent::{self, Draft, Source};
 use super::shape::{self, Shape};
 use crate::world;
@@ -22,6 +22,8 @@ pub const OVERRIDES: &[(&str, &str, &str)] = &[
     ("break_glass_grants", "valid_until", "'2099-01-01'"),
     ("consents", "subject_type", "'PATIENT'"),
     ("consents", "subject_id", "'{patient}'"),
+    ("image_annotations", "annotation_type", "'LABEL'"),
+    ("image_annotations", "geometry", "('{\"points\": [[1' || chr(44) || '1]]}')::jsonb"),
     // What decides about others' rows is alive.
     ("patient_portal_accounts", "status", "'ACTIVE'"),
     ("patient_portal_accounts", "email_key", "'{id}'"),
@@ -230,6 +232,17 @@ fn finish() -> String {
         NORTH.tenant_id(),
         NORTH.id("users")
     );
+    // A picture of the study nobody has matched to its patient yet, and what was drawn on it.
+    for (table, points, to) in [("imaging_objects", "study_id", "imaging_studies"), ("image_annotations", "imaging_object_id", "imaging_objects")] {
+        let (withheld, own, tenant) = (WITHHELD.id(table), NORTH.id(table), NORTH.tenant_id());
+        let of = if to == "imaging_studies" { HIDDEN.id(to) } else { WITHHELD.id(to) };
+        let change = format!("jsonb_build_object('id', '{withheld}', '{points}', '{of}', 'sop_instance_uid', null)");
+        sql += &format!(
+            "insert into enamel.{table} select (jsonb_populate_record(a, {change})).* from enamel.{table} a where a.id = '{own}';
+             insert into probe.label values ('{table}', '{tenant}', '{withheld}', '{}');",
+            WITHHELD.label()
+        );
+    }
     for tenant in ["north", "south", "oak", "dso", "platform"] {
         let id = Set { tenant, who: "own" }.tenant_id();
         sql += &format!("insert into enamel.tenant_closure values ('{id}', '{id}', 0) on conflict do nothing;");

@@ -1,3 +1,4 @@
+mod by_link;
 mod exchange;
 mod form;
 mod life;

@@ -141,10 +141,10 @@ fn a_secret_is_shown_once_and_kept_nowhere() {
         let clinic = world.tenant("GROUP_PRACTICE", None).await;
         let staff = admin(&clinic).await;
         let body = json!({"name": "Lab", "client_type": "BACKEND", "scopes": ["system/Patient.rs"]});
-        let made = staff.post("/api/v1/api-clients/register", "c1", &body).await;
+        let made = staff.post("/api/v1/api-clients", "c1", &body).await;
         assert_eq!((made.status, made.replayed), (201, false));
         assert!(made.location.is_some_and(|path| path == format!("/api/v1/api-clients/{}", text(&made.body, "id"))));
-        let again = staff.post("/api/v1/api-clients/register", "c1", &body).await;
+        let again = staff.post("/api/v1/api-clients", "c1", &body).await;
         assert_eq!((again.status, text(&again.body, "code").as_str()), (409, "idempotency.shown_once"));
         assert_eq!(rows(&clinic, "api_clients").await, 1);
         let kept = world
@@ -293,6 +293,7 @@ fn keys_hold_for_all_but_what_only_looks() {
             "matchPatients",
             "openShareLink",
             "refreshSession",
+            "respondToReferralByLink",
             "searchClinicalNotes",
             "searchMessages",
             "searchPatients",

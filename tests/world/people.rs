@@ -126,7 +126,7 @@ impl Clinic {
         let scopes: Vec<&str> = scope.split(' ').collect();
         let (status, made) = self
             .world
-            .post(Some(&admin), "/api-clients/register", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes}))
+            .post(Some(&admin), "/api-clients", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes}))
             .await;
         assert_eq!(status, 201, "{made}");
         (text(&made, "client_id"), text(&made, "client_secret"))

@@ -20,3 +20,17 @@ create function pg_temp.first_name(n bigint) returns text language sql stable as
 create function pg_temp.last_name(n bigint) returns text language sql stable as $$
     select (array['Müller', 'Schmidt', 'Yılmaz', 'Nowak', 'Okafor', 'Lindqvist', 'García', 'Ionescu', 'Haddad', 'Kim', 'Fischer', 'Weber', 'Ruiz'])[1 + pg_temp.dice(n, 20, 13)]
         || '-' || (array['Ahrens', 'Brandt', 'Cordes', 'Dietz', 'Ebert', 'Falk', 'Gross', 'Hahn', 'Issel', 'Jung', 'Kern', 'Lange', 'Moser', 'Noll', 'Otto', 'Peil', 'Quast'])[1 + pg_temp.dice(n, 21, 17)] $$;
+-- What became of the claim for the n-th visit, in minor units: most were paid, at four fifths. Where triggers judge, all begin as drafts.
+create function pg_temp.claim(n bigint) returns table (status text, billed bigint, paid bigint, owed bigint, is_judged boolean) language sql stable as $$
+    select k.status, k.billed, case k.status when 'PAID' then k.billed * 4 / 5 when 'DENIED' then 0 end,
+           case k.status when 'PAID' then k.billed - k.billed * 4 / 5 when 'DENIED' then 0 end, k.status in ('PAID', 'DENIED')
+      from (select case when current_setting('session_replication_role') <> 'replica' then 'DRAFT' else
+                   (array['DRAFT', 'READY', 'SUBMITTED', 'SUBMITTED', 'ACCEPTED', 'DENIED', 'PAID', 'PAID', 'PAID', 'PAID'])[1 + pg_temp.dice(n, 22, 10)] end as status,
+                   4000 + 100 * pg_temp.dice(n, 16, 90)::bigint as billed) k $$;
+-- What the payer took off, as its advice says it.
+create function pg_temp.adjustments(status text, billed bigint, owed bigint) returns jsonb language sql stable as $$
+    select case status when 'PAID' then jsonb_build_array(jsonb_build_object('group', 'PR', 'reason', '2', 'amount_minor', owed))
+                when 'DENIED' then jsonb_build_array(jsonb_build_object('group', 'CO', 'reason', '50', 'amount_minor', billed)) else '[]' end $$;
+-- When the payers' advices were posted: the evening before the day.
+create function pg_temp.posted(day date) returns timestamptz language sql stable as $$
+    select (day - 1 + interval '18 hours') at time zone 'UTC' $$;

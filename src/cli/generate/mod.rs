@@ -6,7 +6,8 @@
 //! every foreign key and every rule about one patient is verified over the whole tenant before its transaction commits.
 //! Encrypted columns are sealed with the tenant's own keys. Rows name their author and when, and one audit event a tenant
 //! tells how many there are, and their hash. The change log and the outbox tell of changes, and a load is none: history
-//! begins behind it. It tells nobody either: no notifications, no events of appointments.
+//! begins behind it. It tells nobody either: no notifications, no events of appointments, and no disclosures, for no claim
+//! was really sent. Files are not generated: there would have to be bytes behind them.
 
 mod load;
 mod plan;

@@ -98,17 +98,50 @@ select $1, pg_temp.id(27, n), pg_temp.id(20, n), pg_temp.id(24, n), 'WORK', 'FDI
 
 -- part claims
 insert into claims (tenant_id, id, patient_id, payer_tenant_id, payer_id, policy_id, encounter_id, claim_number, billing_provider_id,
-                    rendering_provider_id, location_id, currency, total_billed_minor, created_at, created_by, updated_at, updated_by)
+                    rendering_provider_id, location_id, currency, status, total_billed_minor, total_allowed_minor, total_paid_minor, patient_responsibility_minor,
+                    submitted_at, adjudicated_at, paid_at, created_at, created_by, updated_at, updated_by)
 select $1, pg_temp.id(28, n), pg_temp.id(20, n), $1, pg_temp.id(13, $6 * 10000 + n % 3), pg_temp.id(22, n), pg_temp.id(24, n), 'C-' || n, pg_temp.id(12, s.room), pg_temp.id(12, s.room),
-       pg_temp.id(10, $6), 'EUR', 4000 + 100 * pg_temp.dice(n, 16, 90), s.start_at, $4, s.start_at, $4
-  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.slot($5, $6, n - $2, $3, 0) s where n % 2 = 0;
+       pg_temp.id(10, $6), 'EUR', k.status, k.billed, k.paid + k.owed, k.paid, k.owed, case when k.status not in ('DRAFT', 'READY') then s.start_at + interval '1 day' end,
+       case when k.is_judged then pg_temp.posted($5) end, case k.status when 'PAID' then pg_temp.posted($5) end, s.start_at, $4,
+       case when k.is_judged then pg_temp.posted($5) else s.start_at end, $4
+  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.slot($5, $6, n - $2, $3, 0) s cross join lateral pg_temp.claim(n) k where n % 2 = 0;
 
 -- part claim_lines
-insert into claim_lines (tenant_id, id, claim_id, patient_id, procedure_id, line_no, code_system, code, tooth_number, service_date, billed_minor,
-                         currency, created_at, created_by, updated_at, updated_by)
+insert into claim_lines (tenant_id, id, claim_id, patient_id, procedure_id, line_no, code_system, code, tooth_number, service_date, billed_minor, allowed_minor,
+                         paid_minor, adjustments, currency, created_at, created_by, updated_at, updated_by)
 select $1, pg_temp.id(29, n), pg_temp.id(28, n), pg_temp.id(20, n), pg_temp.id(26, n), 1, 'INTERNAL', 'T' || 1000 + pg_temp.dice(n, 15, 40), pg_temp.tooth(n), s.start_at::date,
-       4000 + 100 * pg_temp.dice(n, 16, 90), 'EUR', s.start_at, $4, s.start_at, $4
-  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.slot($5, $6, n - $2, $3, 0) s where n % 2 = 0;
+       k.billed, k.paid + k.owed, k.paid, pg_temp.adjustments(k.status, k.billed, k.owed), 'EUR', s.start_at, $4, case when k.is_judged then pg_temp.posted($5) else s.start_at end, $4
+  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.slot($5, $6, n - $2, $3, 0) s cross join lateral pg_temp.claim(n) k where n % 2 = 0;
+
+-- part claim_status_events
+insert into claim_status_events (tenant_id, id, claim_id, patient_id, from_status, to_status, source, payer_code, amount_minor, currency, occurred_at, created_at, created_by)
+select $1, pg_temp.id(34, 4 * n + step), pg_temp.id(28, n), pg_temp.id(20, n), w.way[step], w.way[step + 1], case step when 3 then 'PORTAL' else 'STAFF' end,
+       case when step = 4 then case k.status when 'PAID' then '1' else '4' end end, case when step = 4 then k.paid end, case when step = 4 then 'EUR' end, o.at, o.at, $4
+  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.slot($5, $6, n - $2, $3, 0) s cross join lateral pg_temp.claim(n) k
+ cross join lateral (select array['DRAFT', 'READY', 'SUBMITTED', 'ACCEPTED', k.status] as way) w
+ cross join lateral generate_series(1, case when k.is_judged then 4 else array_position(w.way, k.status) - 1 end) step
+ cross join lateral (select case step when 4 then pg_temp.posted($5) else s.start_at + step * interval '12 hours' end as at) o where n % 2 = 0;
+
+-- part remittances
+insert into remittances (tenant_id, id, payer_tenant_id, payer_id, trace_number, payment_date, payment_method, amount_minor, currency, status, posted_at,
+                         created_at, created_by, updated_at, updated_by)
+select $1, pg_temp.id(35, $6 * 10000 + n % 3), $1, pg_temp.id(13, $6 * 10000 + n % 3), 'R-' || $6 || '-' || n % 3, $5::date - 1, 'ACH', sum(k.paid), 'EUR', 'POSTED', w.at, w.at, $4, w.at, $4
+  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.claim(n) k cross join (select pg_temp.posted($5) as at) w
+ where n % 2 = 0 and k.is_judged group by n % 3, w.at;
+
+-- part remittance_lines
+insert into remittance_lines (tenant_id, id, remittance_id, claim_id, claim_line_id, status_code, billed_minor, paid_minor, patient_responsibility_minor,
+                              adjustments, currency, created_at, created_by)
+select $1, pg_temp.id(36, 2 * n + part), pg_temp.id(35, $6 * 10000 + n % 3), pg_temp.id(28, n), case part when 1 then pg_temp.id(29, n) end, case k.status when 'PAID' then '1' else '4' end,
+       k.billed, k.paid, k.owed, pg_temp.adjustments(k.status, k.billed, k.owed), 'EUR', pg_temp.posted($5), $4
+  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.claim(n) k cross join generate_series(0, 1) part where n % 2 = 0 and k.is_judged;
+
+-- part payments
+insert into payments (tenant_id, id, patient_id, claim_id, purpose, amount_minor, currency, status, method, idempotency_key, paid_at, created_at, created_by,
+                      updated_at, updated_by)
+select $1, pg_temp.id(37, n), pg_temp.id(20, n), pg_temp.id(28, n), 'OTHER', k.paid, 'EUR', 'SUCCEEDED', 'INSURANCE',
+       'remittance:' || pg_temp.id(35, $6 * 10000 + n % 3) || ':' || pg_temp.id(28, n), w.at, w.at, $4, w.at, $4
+  from generate_series($2, $2 + $3 - 1) n cross join lateral pg_temp.claim(n) k cross join (select pg_temp.posted($5) as at) w where n % 2 = 0 and k.status = 'PAID';
 
 -- part conversations
 insert into conversations (tenant_id, id, kind, patient_id, subject, last_message_at, created_at, created_by, updated_at, updated_by)

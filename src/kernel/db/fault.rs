@@ -108,6 +108,7 @@ const GUARDS: &[&str] = &[
     "document",
     "empty",
     "exclusive",
+    "geometry",
     "grace",
     "held",
     "offered",

@@ -1,7 +1,7 @@
 //! The OpenAPI document as it is published: what the registry says, with everything that stands often said once, and with
 //! what only our tables know about an operation.
 
-use super::{all_operations, history, public, schema, service, tables};
+use super::{all_operations, all_projections, history, public, schema, service, tables};
 use crate::kernel::context::Plane;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Verb;
@@ -159,6 +159,15 @@ fn needs() -> BTreeMap<String, Needs> {
             let permission = if matches!(verb, Verb::List | Verb::Read) { table.read } else { table.write };
             needs.insert(operation.operation_id.unwrap_or_default().to_owned(), vec![("x-permission", json!(permission.word()))]);
         }
+    }
+    for (projection, verb) in all_projections().flat_map(|projection| projection.verbs.iter().map(move |verb| (projection, *verb))) {
+        let permission = match (verb, projection.made_by) {
+            (Verb::List | Verb::Read, _) => projection.table.read,
+            (Verb::Create, Some((operation, _))) => operation.permission,
+            _ => projection.table.write,
+        };
+        let described = schema::of_projection(projection, verb).2;
+        needs.insert(described.operation_id.unwrap_or_default().to_owned(), vec![("x-permission", json!(permission.word()))]);
     }
     needs.extend(all_operations().map(|operation| (operation.id.to_owned(), of_operation(operation))));
     needs

@@ -186,6 +186,7 @@ async fn made(
     id: &str,
     body: Map<String, Json>,
 ) -> Result<Record> {
+    caller.needs(operation.permission)?;
     let given = projection.given(&body, |_| true)?;
     let mut input = given.body.clone();
     let wrong = || Error::new(&error::INVALID).fault(id, "required", "It must be a UUID.");

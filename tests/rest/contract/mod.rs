@@ -4,6 +4,7 @@ mod bodies;
 mod examples;
 mod faults;
 mod parameters;
+mod permissions;
 mod references;
 mod stage;
 pub mod walk;

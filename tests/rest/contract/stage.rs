@@ -5,7 +5,7 @@ use super::walk::Route;
 use crate::isolation::arena::{self, Arena, NORTH, PLATFORM, Set};
 use crate::world::World;
 use enamel::kernel::Caller;
-use enamel::kernel::context::{Context, Plane};
+use enamel::kernel::context::{Caps, Context, Plane};
 use enamel::kernel::table::field::Sealing;
 use enamel::server::start::{self, Prepared};
 use enamel::server::{domains, rest};
@@ -107,6 +107,10 @@ impl Stage {
         };
         let context = if plane == Plane::Auth { Context::system(plane, None) } else { arena::context(plane, NORTH) };
         self.calls(context)
+    }
+    /// Somebody of north with these permissions.
+    pub fn holder(&self, plane: Plane, caps: Caps) -> Caller {
+        self.calls(Context { caps, ..arena::own(plane) })
     }
     /// Somebody who runs the installation.
     pub fn operator(&self) -> Caller {

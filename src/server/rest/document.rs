@@ -1,7 +1,7 @@
 //! The OpenAPI document as it is published: what the registry says, with everything that stands often said once, and with
 //! what only our tables know about an operation.
 
-use super::{all_operations, history, public, schema, service, tables};
+use super::{all_operations, all_projections, history, public, schema, service, tables};
 use crate::kernel::context::Plane;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Verb;
@@ -158,6 +158,12 @@ fn needs() -> BTreeMap<String, Needs> {
         for (operation, verb) in described.chain(past) {
             let permission = if matches!(verb, Verb::List | Verb::Read) { table.read } else { table.write };
             needs.insert(operation.operation_id.unwrap_or_default().to_owned(), vec![("x-permission", json!(permission.word()))]);
+        }
+    }
+    for projection in all_projections() {
+        for verb in projection.verbs {
+            let id = schema::of_projection(projection, *verb).2.operation_id.unwrap_or_default().to_owned();
+            needs.insert(id, vec![("x-permission", json!(projection.permission(*verb).word()))]);
         }
     }
     needs.extend(all_operations().map(|operation| (operation.id.to_owned(), of_operation(operation))));

@@ -88,7 +88,7 @@ pub async fn list(caller: &Caller, table: &'static Table, pairs: &[(String, Stri
                 let (descending, word) = text.strip_prefix('-').map_or((false, text.as_str()), |word| (true, word));
                 match sort_of(table, word) {
                     Some(sort) => (list.sort, list.descending) = (sort, descending),
-                    None => wrong = wrong.fault("sort", "value", format!("It must be one of {}.", sorts(table))),
+                    None => wrong = wrong.fault("sort", "value", sort_words(table.sorts.iter().map(|sort| sort.name))),
                 }
             }
             "cursor" => cursor = Some(text),
@@ -134,7 +134,7 @@ pub fn unknown(name: &str) -> Error {
     Error::new(&error::PARAMETER_INVALID).fault(shown(name), "unknown", "There is no such parameter.")
 }
 
-fn sorts(table: &Table) -> String {
-    let names: Vec<&str> = table.sorts.iter().map(|sort| sort.name).chain(["id"]).collect();
-    format!("{} (with a leading - for descending)", names.join(", "))
+pub fn sort_words<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.chain(["id"]).collect();
+    format!("It must be one of {} (with a leading - for descending).", names.join(", "))
 }

@@ -56,7 +56,7 @@ fn every_example_fits_its_own_schema() {
         wrong.extend(strays(&schema["example"], schema, name));
     }
     let without: Vec<String> =
-        walk::own().filter(|route| route.body().is_some_and(|body| body["example"].is_null())).map(|route| route.name()).collect();
+        walk::routes().filter(|route| route.body().is_some_and(|body| body["example"].is_null())).map(|route| route.name()).collect();
     assert!(wrong.is_empty() && without.is_empty(), "{wrong:#?} {without:#?}");
 }
 
@@ -91,7 +91,7 @@ async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, Stri
     if answer.body["code"].as_str().is_some_and(|code| code.starts_with("conflict")) {
         let mine = format!("delete from enamel.{} where tenant_id = $1", table.name);
         stage.truth.execute(&mine, &[&NORTH.tenant_id()]).await.unwrap();
-        body.insert("id".into(), json!(NORTH.id(table.name)));
+        body.insert(bodies::id_name(route).into(), json!(NORTH.id(table.name)));
         answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
     }
     match answer.status {
@@ -107,7 +107,7 @@ async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, Stri
 /// The example of its PATCH, where it has one.
 async fn change(stage: &Stage, made: &Route, record: &Map<String, Json>, etag: &str) -> Option<Result<(), String>> {
     let route = walk::routes().find(|other| other.method == Method::PATCH && other.path == format!("{}/{{id}}", made.path))?;
-    let path = route.path.replace("{id}", record["id"].as_str().unwrap());
+    let path = route.path.replace("{id}", record[bodies::id_name(made)].as_str().unwrap());
     let body = Json::Object(bodies::example(&route, NORTH)).to_string();
     let mut answer = stage.send(&stage.caller(&route), &route.method, &path, Some(etag), Some(body.clone())).await;
     if matches!(answer.status, 403 | 404) {
@@ -125,7 +125,7 @@ fn every_example_of_a_create_creates_and_its_change_changes() {
     world::with(async |world| {
         let stage = Stage::raise(world).await;
         let (mut made, mut changed, mut wrong) = (0, 0, Vec::new());
-        let mut left: Vec<Route> = walk::own().filter(Route::creates).collect();
+        let mut left: Vec<Route> = walk::routes().filter(Route::creates).collect();
         // What was made in one turn is what others need in the next.
         for turn in 1..=TURNS {
             for route in std::mem::take(&mut left) {
@@ -160,7 +160,7 @@ fn every_example_of_an_operation_is_read() {
         let told = |route: &Route| {
             route.operation["responses"].to_string().contains("application/json") || route.operation["responses"]["204"].is_object()
         };
-        let operations = walk::own().filter(|route| route.method == Method::POST && !route.creates() && route.body().is_some());
+        let operations = walk::routes().filter(|route| route.method == Method::POST && !route.creates() && route.body().is_some());
         for route in operations.filter(told) {
             let body = Json::Object(bodies::example(&route, NORTH)).to_string();
             let answer = stage.send(&stage.caller(&route), &route.method, &stage.path(&route, NORTH), None, Some(body.clone())).await;

@@ -88,7 +88,7 @@ fn pointers() -> Vec<Pointer> {
         if !staff || operation.is_some_and(|operation| matches!(operation.run, Run::Apart(_))) {
             continue;
         }
-        for (name, property) in route.properties().filter(|(name, _)| *name != "id") {
+        for (name, property) in route.properties().filter(|(name, _)| *name != bodies::id_name(&route)) {
             let word = name == "resource_id" || WORDS.contains(&(route.collection(), name));
             if let Some(to) = bodies::target(&route, name).filter(|to| private(to) && !word) {
                 pointers.push(Pointer { route: route.clone(), name, to, property });

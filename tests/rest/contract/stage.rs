@@ -1,6 +1,7 @@
 //! A database in which every table has rows of several tenants, and the whole REST contract over it, called with callers
 //! of every plane who may do everything there.
 
+use super::bodies;
 use super::walk::Route;
 use crate::isolation::arena::{self, Arena, NORTH, PLATFORM, Set};
 use crate::world::World;
@@ -118,7 +119,7 @@ impl Stage {
 
     /// The path with ids in it: the row of that set, where the path names a record.
     pub fn path(&self, route: &Route, of: Set) -> String {
-        let table = domains::tables().find(|table| table.path == route.collection());
+        let table = bodies::table(route);
         let id = table.map_or_else(Uuid::now_v7, |table| of.id(table.name));
         let path = route.path.replace("{id}", &id.to_string());
         path.split('/').map(|part| if part.starts_with('{') { "none" } else { part }).collect::<Vec<_>>().join("/")

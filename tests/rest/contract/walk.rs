@@ -24,11 +24,6 @@ pub fn routes() -> impl Iterator<Item = Route> {
     })
 }
 
-/// Those in our own names. What the projections take is judged by the records below them and by tests of their own.
-pub fn own() -> impl Iterator<Item = Route> {
-    routes().filter(|route| !route.path.starts_with("/api/v1/projections/"))
-}
-
 /// What a `$ref` points to, or the value itself.
 pub fn resolved(value: &Json) -> &Json {
     match value["$ref"].as_str() {

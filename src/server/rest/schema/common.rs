@@ -1,6 +1,8 @@
 //! What is described once for all records: histories and the batch.
 
-use super::{answer, base, bearer, body, idempotency_key, inline, keep, of_fields, parameter, path_id, reference, refusals, words};
+use super::answers::{answer, bearer, body, refusals};
+use super::parameters::{idempotency_key, parameter, path_id};
+use super::{base, inline, keep, of_fields, reference, words};
 use crate::kernel::table::{Field, Table, Ty};
 use crate::server::rest::{batch as steps, history as versions};
 use poem::http::Method as Http;

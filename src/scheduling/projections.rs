@@ -42,7 +42,7 @@ pub static CENTRE_APPOINTMENT: Projection = Projection::new(
         Name::of("specialist_id", "provider_id"),
         Name::same("patient_id"),
         Name::of("start_datetime", "start_at"),
-        Name::of("end_datetime", "end_at"),
+        Name::of("end_datetime", "end_at").example("\"2026-03-02T09:30:00.000000Z\""),
         Name::same("status")
             .words(&[
                 ("Pending", "SCHEDULED"),

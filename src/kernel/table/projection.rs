@@ -255,11 +255,15 @@ impl Projection {
         field.defaulted |= filled;
         if !name.words.is_empty() {
             let mut words: Vec<&'static str> = Vec::new();
-            for (said, _) in name.words {
+            let mut means: Vec<&'static str> = Vec::new();
+            for (said, meant) in name.words {
                 if !words.contains(said) {
                     words.push(said);
+                    means.extend(field.words().find(|(word, _)| word == meant).map(|(_, means)| means));
                 }
             }
+            // Words of which not every one is an enum's there have no meaning to hand on.
+            field.means = if means.len() == words.len() { Box::leak(means.into_boxed_slice()) } else { &[] };
             field.ty = if words.contains(&"true") { Ty::Bool } else { Ty::Enum(Box::leak(words.into_boxed_slice())) };
             (field.aliases, field.example) = (&[], "");
         }

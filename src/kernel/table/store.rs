@@ -212,6 +212,7 @@ pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) ->
     let name = match filter.how {
         How::Equal => filter.name,
         How::From(name) | How::Before(name) => name,
+        How::Elsewhere { .. } if table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Enum(_))) => filter.name,
         _ => return plain(filter.name, text),
     };
     let Some(field) = table.filtered(name) else { return plain(filter.name, text) };

@@ -4,8 +4,8 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::field::Machine;
 use crate::kernel::table::{Access, Field, How, Projection, Table, Ty, Verb};
-use crate::server::rest::{self, projections};
 use crate::server::domains;
+use crate::server::rest::{self, projections};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Line {
     /// Who sets it, and when it has to be given.
     pub given: &'static str,
     pub doc: &'static str,
+    /// Its words and what they mean, where it has some.
+    pub words: Vec<(&'static str, &'static str)>,
 }
 
 pub struct States {
@@ -155,11 +157,11 @@ fn line(field: &Field, created: bool) -> Line {
         Access::WriteOnly => "set, never shown",
         Access::Read | Access::Hidden => "by the server",
     };
-    Line { name: field.name, kind: kind(field), given, doc: field.doc }
+    Line { name: field.name, kind: kind(field), given, doc: field.doc, words: field.words().collect() }
 }
 
 fn of_input(field: &Field) -> Line {
-    Line { name: field.name, kind: kind(field), given: if field.required { "needed" } else { "" }, doc: field.doc }
+    Line { given: if field.required { "needed" } else { "" }, ..line(field, true) }
 }
 
 fn kind(field: &Field) -> String {

@@ -5,8 +5,8 @@
 //! and bodies where they mean the id it got.
 
 use super::batch_step::{Names, Step, Target, read};
-use super::{answer, batch_run, projections};
 use super::resources::{body_bytes, object};
+use super::{answer, batch_run, projections};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Fault, Result};

@@ -73,7 +73,11 @@ async fn list(caller: Caller, projection: Shape, request: Request) -> Result<Res
         let parameter = parameters.iter().find(|parameter| parameter.name == name);
         match (parameter, parameter.and_then(|parameter| parameter.words)) {
             (_, Some(words)) => match meant(projection, words, &text) {
-                Ok(meant) => states.push((words, meant)),
+                // One word for one is the table's own question.
+                Ok(meant) => match (&meant[..], parameter) {
+                    ([own], Some(parameter)) => pairs.push((parameter.of.to_owned(), (*own).to_owned())),
+                    _ => states.push((words, meant)),
+                },
                 Err((rule, text)) => fault(name, rule, text),
             },
             (Some(parameter), None) => pairs.push((parameter.of.to_owned(), text)),
@@ -193,9 +197,13 @@ async fn fill(scope: &mut Scope, projection: Shape, given: &mut Given) -> Result
     for (name, sql) in projection.fills {
         let Some(field) = projection.table.field(name).filter(|_| !given.body.contains_key(*name)) else { continue };
         let rows = scope.rows_once(sql, &[(&tenant, Type::UUID)]).await?;
-        if let Some(row) = rows.first() {
-            given.put(name, name, value::read(row, 0, field.ty)?);
+        let said = rows.first().map_or(Ok(Json::Null), |row| value::read(row, 0, field.ty))?;
+        if said.is_null() && field.required {
+            return Err(
+                Error::new(&error::CONFLICT).detail(format!("The clinic has to say a default first, for the {name} it needs here."))
+            );
         }
+        given.put(name, name, said);
     }
     Ok(())
 }

@@ -65,12 +65,13 @@ pub fn required_version(request: &Request) -> Result<i64> {
 }
 
 pub fn version(request: &Request) -> Result<Option<i64>> {
-    let Some(header) = request.headers().get(poem::http::header::IF_MATCH) else { return Ok(None) };
+    let mut said = request.headers().get_all(poem::http::header::IF_MATCH).iter();
+    let Some(header) = said.next() else { return Ok(None) };
     let text = header.to_str().unwrap_or_default().trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
     let number = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
     // A tag that is not one of ours matches nothing that is current.
-    number.map(Some).ok_or_else(|| Error::new(&error::STALE))
+    number.filter(|_| said.next().is_none()).map(Some).ok_or_else(|| Error::new(&error::STALE))
 }
 
 /// A list as its parameters ask for it, and whether the total is wanted.

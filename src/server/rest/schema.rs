@@ -223,4 +223,3 @@ fn words(schema: &str) -> String {
     }
     out
 }
-

@@ -1,7 +1,7 @@
 //! Bodies that are good: the document's examples, their references pointing to rows that are there.
 
 use super::walk::Route;
-use crate::isolation::arena::{OAK, STRANGER, Set};
+use crate::isolation::arena::{NORTH, OAK, STRANGER, Set};
 use enamel::kernel::table::{Field, Projection, Refers, Table, Ty};
 use enamel::server::domains;
 use serde_json::{Map, Value as Json, json};
@@ -50,6 +50,13 @@ pub fn target(route: &Route, name: &str) -> Option<&'static str> {
 const LOOSE: &[(&str, &str)] =
     &[("input_ref_id", "imaging_studies"), ("subject_id", "patients"), ("entity_id", "patients"), ("resource_id", "patients")];
 
+/// Who plays a part that the set itself does not fit: a picture of nobody, a clinic that is at hand, a root with its place.
+const CAST: &[(&str, &str, Set)] = &[
+    ("/clinic-images", "file_id", STRANGER),
+    ("/document-grants", "grantee_tenant_id", NORTH),
+    ("/tenant-moves", "root_tenant_id", NORTH),
+];
+
 /// Whether the field table promises a look at what the property points to.
 pub fn checked(route: &Route, name: &str) -> bool {
     field(route, name).is_some_and(|field| field.refers != Refers::Nothing)
@@ -87,6 +94,10 @@ pub fn example(route: &Route, of: Set) -> Map<String, Json> {
         if let (Some(held), Some(to)) = (body.get_mut(name), target(route, name)) {
             let own = (route.path.contains("{id}") && table(route).is_some_and(|table| table.name == to)) || whole == Some(name);
             *held = match to {
+                _ if CAST.iter().any(|(path, cast, _)| (*path, *cast) == (route.collection(), name)) => {
+                    let cast = CAST.iter().find(|(path, cast, _)| (*path, *cast) == (route.collection(), name));
+                    pointing(&property, cast.unwrap().2.id(to))
+                }
                 // The same patient twice is nobody's relative; a clinic deals with another.
                 _ if own => pointing(&property, STRANGER.id(to)),
                 "tenants" => pointing(&property, OAK.id(to)),

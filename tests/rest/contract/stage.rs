@@ -48,6 +48,7 @@ const AGREE: &str = "do $$ declare c record; begin
                 and is_generated = 'NEVER' and column_name in ('currency', 'default_currency', 'time_zone') loop
         execute format('update enamel.%I set %I = %L', c.rel, c.col, case c.col when 'time_zone' then 'Europe/Berlin' else 'EUR' end);
     end loop;
+    update enamel.tenants t set default_location_id = l.id from enamel.locations l where l.tenant_id = t.id;
 end $$";
 
 static SHARED: OnceCell<Stage> = OnceCell::const_new();
@@ -126,12 +127,20 @@ impl Stage {
     }
 
     pub async fn send(&self, caller: &Caller, method: &Method, path: &str, etag: Option<&str>, body: Option<String>) -> Answer {
+        let version = etag.map(|etag| ("if-match", etag.as_bytes()));
+        let media = body.is_some().then_some(("content-type", &b"application/json"[..]));
+        let headers: Vec<_> = version.into_iter().chain(media).collect();
+        self.ask(caller, method, path, &headers, body).await
+    }
+
+    /// With these headers and no others.
+    pub async fn ask(&self, caller: &Caller, method: &Method, path: &str, headers: &[(&str, &[u8])], body: Option<String>) -> Answer {
         let mut request = Request::builder().method(method.clone()).uri(path.parse().unwrap()).extension(caller.clone());
-        if let Some(etag) = etag {
-            request = request.header("if-match", etag);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = match body {
-            Some(body) => request.content_type("application/json").body(body),
+            Some(body) => request.body(body),
             None => request.finish(),
         };
         let answer: Response = self.app.get_response(request).await;

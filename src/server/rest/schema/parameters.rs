@@ -67,6 +67,7 @@ pub fn of_filter(table: &'static Table, filter: &Filter) -> MetaSchema {
     let name = match filter.how {
         How::Equal => filter.name,
         How::From(name) | How::Before(name) => name,
+        How::Elsewhere { .. } if table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Enum(_))) => filter.name,
         _ => return base(Ty::Text),
     };
     table.filtered(name).filter(|field| field.sealing == Sealing::Plain).map_or_else(|| base(Ty::Text), |field| base(field.ty))

@@ -56,6 +56,8 @@ pub struct Name {
     /// The list's parameter where it is not called like the field.
     pub filter: Option<&'static str>,
     pub doc: &'static str,
+    /// What its words mean, where no enum of the record's says so.
+    pub means: &'static [&'static str],
     /// In the document's examples, in place of the field's own.
     pub example: &'static str,
 }
@@ -92,7 +94,20 @@ pub struct Given {
 impl Name {
     /// Shows that field and sets it as the table lets it be set.
     pub const fn of(name: &'static str, of: &'static str) -> Name {
-        Name { name, of, words: &[], moves: &[], sql: None, split: None, parts: &[], after: None, filter: None, doc: "", example: "" }
+        Name {
+            name,
+            of,
+            words: &[],
+            moves: &[],
+            sql: None,
+            split: None,
+            parts: &[],
+            after: None,
+            filter: None,
+            doc: "",
+            means: &[],
+            example: "",
+        }
     }
     /// The same name here and there.
     pub const fn same(name: &'static str) -> Name {
@@ -119,6 +134,9 @@ impl Name {
     }
     pub const fn doc(self, doc: &'static str) -> Name {
         Name { doc, ..self }
+    }
+    pub const fn means(self, means: &'static [&'static str]) -> Name {
+        Name { means, ..self }
     }
     pub const fn example(self, example: &'static str) -> Name {
         Name { example, ..self }
@@ -262,8 +280,7 @@ impl Projection {
                     means.extend(field.words().find(|(word, _)| word == meant).map(|(_, means)| means));
                 }
             }
-            // Words of which not every one is an enum's there have no meaning to hand on.
-            field.means = if means.len() == words.len() { Box::leak(means.into_boxed_slice()) } else { &[] };
+            field.means = if means.len() == words.len() { Box::leak(means.into_boxed_slice()) } else { name.means };
             field.ty = if words.contains(&"true") { Ty::Bool } else { Ty::Enum(Box::leak(words.into_boxed_slice())) };
             (field.aliases, field.example) = (&[], "");
         }

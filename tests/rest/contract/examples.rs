@@ -105,8 +105,13 @@ async fn create(stage: &Stage, route: &Route) -> Result<(Map<String, Json>, Stri
         answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
     }
     if answer.body["code"].as_str().is_some_and(|code| code.starts_with("conflict")) {
-        let mine = format!("delete from enamel.{} where tenant_id = $1", table.name);
-        stage.truth.execute(&mine, &[&NORTH.tenant_id()]).await.unwrap();
+        // What points to the invented row points to the new one, which takes its id.
+        let mine = format!(
+            "set session_replication_role = replica; delete from enamel.{} where tenant_id = '{}'; set session_replication_role = origin",
+            table.name,
+            NORTH.tenant_id()
+        );
+        stage.truth.batch_execute(&mine).await.unwrap();
         body.insert(bodies::id_name(route).into(), json!(NORTH.id(table.name)));
         answer = stage.send(&caller, &route.method, route.path, None, Some(Json::Object(body.clone()).to_string())).await;
     }

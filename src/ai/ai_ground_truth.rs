@@ -32,11 +32,15 @@ pub static AI_GROUND_TRUTH: Table = Table {
         Field::uuid("imaging_object_id").refers(Refers::Tenant("imaging_objects")),
         Field::text("fdi_tooth").phi(),
         Field::text("surface").phi(),
-        Field::choice("finding_type", &["CARIES", "BONE_LOSS", "PATHOLOGY", "RISK_SCORE", "TREATMENT_RECOMMENDATION"]).required(),
+        Field::choice("finding_type", &["CARIES", "BONE_LOSS", "PATHOLOGY", "RISK_SCORE", "TREATMENT_RECOMMENDATION"])
+            .means(&["caries", "loss of alveolar bone", "another lesion", "a score of risk", "a treatment it proposes"])
+            .required(),
         Field::flag("is_present").required(),
         Field::text("code_system").phi(),
         Field::text("code").phi(),
-        Field::choice("source", &["PATHOLOGY_REPORT", "FOLLOWUP_IMAGING", "CLINICAL_NOTE"]).required(),
+        Field::choice("source", &["PATHOLOGY_REPORT", "FOLLOWUP_IMAGING", "CLINICAL_NOTE"])
+            .means(&["report of the pathologist", "later images", "note of a clinician"])
+            .required(),
         Field::instant("evaluated_at").required(),
         Field::uuid("evaluator_id").required().refers(Refers::Installation("users")),
     ],

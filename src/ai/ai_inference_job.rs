@@ -37,10 +37,15 @@ pub static AI_INFERENCE_JOB: Table = Table {
         Field::uuid("deployment_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("deployment_id").refers(Refers::Shared("ai_model_deployments", "deployment_tenant_id")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
-        Field::choice("input_type", &["IMAGING_STUDY", "PATIENT_SNAPSHOT", "TEXT_NOTE", "MULTIMODAL"]).required(),
+        Field::choice("input_type", &["IMAGING_STUDY", "PATIENT_SNAPSHOT", "TEXT_NOTE", "MULTIMODAL"])
+            .means(&["images of a study", "the record of a patient at that time", "text of a note", "several of these"])
+            .required(),
         Field::uuid("input_ref_id").required(),
         Field::text("input_hash").required().read_only().phi(),
-        Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]).defaulted().read_only(),
+        Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"])
+            .means(&["waits", "is worked on", "done", "ended with an error", "called off"])
+            .defaulted()
+            .read_only(),
         Field::uuid("requested_by_user_id").required().read_only().refers(Refers::Installation("users")),
         Field::uuid("consent_id").refers(Refers::Tenant("consents")),
         Field::int("priority").defaulted(),

@@ -29,11 +29,18 @@ pub static AI_MODEL: Table = Table {
     fields: &[
         Field::text("name").required(),
         Field::text("description").length(4000),
-        Field::choice("domain", &["CARIES", "PERIO", "PATHOLOGY", "ORTHO", "IMPLANT", "CDS"]).required(),
-        Field::choice("vendor", &["INTERNAL", "EXTERNAL"]).required().doc("EXTERNAL_TAG is accepted as EXTERNAL"),
+        Field::choice("domain", &["CARIES", "PERIO", "PATHOLOGY", "ORTHO", "IMPLANT", "CDS"])
+            .means(&["caries", "periodontium", "other lesions", "orthodontics", "implants", "clinical decision support"])
+            .required(),
+        Field::choice("vendor", &["INTERNAL", "EXTERNAL"])
+            .means(&["made here", "made by somebody else"])
+            .required()
+            .doc("EXTERNAL_TAG is accepted as EXTERNAL"),
         Field::text("vendor_name"),
         Field::uuid("vendor_tenant_id").refers(Refers::Installation("tenants")),
-        Field::choice("regulatory_class", &["FDA_510K", "CE_MDR", "EXPERIMENTAL"]).required(),
+        Field::choice("regulatory_class", &["FDA_510K", "CE_MDR", "EXPERIMENTAL"])
+            .means(&["cleared by the FDA, 510(k)", "CE mark under the MDR", "for research only"])
+            .required(),
         Field::text("regulatory_reference"),
         Field::text("intended_use"),
         Field::flag("is_active").defaulted(),

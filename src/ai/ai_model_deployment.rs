@@ -30,8 +30,13 @@ pub static AI_MODEL_DEPLOYMENT: Table = Table {
     fields: &[
         Field::uuid("model_id").required().refers(Refers::Installation("ai_models")),
         Field::uuid("model_version_id").required().refers(Refers::Installation("ai_model_versions")),
-        Field::choice("status", &["ROLLED_OUT", "CANARY", "DISABLED"]).defaulted().read_only(),
-        Field::choice("rollout_strategy", &["PERCENTAGE", "TENANT_GROUP", "LOCATION_GROUP"]).required(),
+        Field::choice("status", &["ROLLED_OUT", "CANARY", "DISABLED"])
+            .means(&["in force", "in force for a few, watched", "out of force"])
+            .defaulted()
+            .read_only(),
+        Field::choice("rollout_strategy", &["PERCENTAGE", "TENANT_GROUP", "LOCATION_GROUP"])
+            .means(&["for that share of patients", "for these tenants", "for these locations"])
+            .required(),
         Field::int("percentage"),
         Field::uuids("tenant_ids").defaulted(),
         Field::uuids("location_ids").defaulted().refers(Refers::Tenant("locations")),

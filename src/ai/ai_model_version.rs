@@ -37,7 +37,10 @@ pub static AI_MODEL_VERSION: Table = Table {
         Field::text("sbom_uri").length(2000),
         Field::text("change_plan_reference"),
         Field::text("release_notes").length(4000),
-        Field::choice("status", &["DRAFT", "VALIDATED", "RELEASED", "RETIRED"]).defaulted().read_only(),
+        Field::choice("status", &["DRAFT", "VALIDATED", "RELEASED", "RETIRED"])
+            .means(&["being prepared", "performance is proven", "may be put in force", "no longer to be used"])
+            .defaulted()
+            .read_only(),
     ],
     machines: &[Machine {
         column: "status",

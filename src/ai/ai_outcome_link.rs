@@ -35,8 +35,14 @@ pub static AI_OUTCOME_LINK: Table = Table {
         Field::uuid("procedure_id").example("id").refers(Refers::Tenant("procedures")),
         Field::uuid("ground_truth_id").refers(Refers::Tenant("ai_ground_truth")),
         Field::text("ground_truth_code").required().phi(),
-        Field::choice("ground_truth_source", &["PATHOLOGY_REPORT", "FOLLOWUP_IMAGING", "CLINICAL_NOTE"]).required(),
-        Field::choice("agreement", &["TRUE_POSITIVE", "FALSE_POSITIVE", "PARTIAL"]),
+        Field::choice("ground_truth_source", &["PATHOLOGY_REPORT", "FOLLOWUP_IMAGING", "CLINICAL_NOTE"])
+            .means(&["report of the pathologist", "later images", "note of a clinician"])
+            .required(),
+        Field::choice("agreement", &["TRUE_POSITIVE", "FALSE_POSITIVE", "PARTIAL"]).means(&[
+            "the prediction came true",
+            "the prediction was wrong",
+            "in part",
+        ]),
         Field::instant("evaluation_timestamp").required(),
     ],
     machines: &[],

@@ -34,18 +34,23 @@ pub static AI_PREDICTION: Table = Table {
         Field::uuid("job_id").required().refers(Refers::Tenant("ai_inference_jobs")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("imaging_object_id").refers(Refers::Tenant("imaging_objects")),
-        Field::choice("prediction_type", &["CARIES", "BONE_LOSS", "PATHOLOGY", "RISK_SCORE", "TREATMENT_RECOMMENDATION"]).required(),
+        Field::choice("prediction_type", &["CARIES", "BONE_LOSS", "PATHOLOGY", "RISK_SCORE", "TREATMENT_RECOMMENDATION"])
+            .means(&["caries", "loss of alveolar bone", "another lesion", "a score of risk", "a treatment it proposes"])
+            .required(),
         Field::text("code_system").phi(),
         Field::text("code").phi(),
         Field::double("confidence").required().at_least(0).at_most(1),
-        Field::choice("severity", &["NONE", "MILD", "MODERATE", "SEVERE"]),
+        Field::choice("severity", &["NONE", "MILD", "MODERATE", "SEVERE"]).means(&["no finding", "mild", "moderate", "severe"]),
         Field::text("fdi_tooth").phi(),
         Field::texts("surfaces").defaulted(),
         Field::double("value"),
         Field::text("value_unit").phi(),
         Field::uuid("roi_ref").refers(Refers::Tenant("image_annotations")),
         Field::json("raw_output").phi(),
-        Field::choice("review_status", &["UNREVIEWED", "CONFIRMED", "REJECTED", "EDITED"]).defaulted().read_only(),
+        Field::choice("review_status", &["UNREVIEWED", "CONFIRMED", "REJECTED", "EDITED"])
+            .means(&["no clinician has looked", "a clinician agrees", "a clinician disagrees", "a clinician changed it"])
+            .defaulted()
+            .read_only(),
     ],
     machines: &[],
 };

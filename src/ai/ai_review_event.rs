@@ -31,7 +31,9 @@ pub static AI_REVIEW_EVENT: Table = Table {
         Field::uuid("prediction_id").required().refers(Refers::Tenant("ai_predictions")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("reviewer_id").required().refers(Refers::Installation("users")),
-        Field::choice("review_action", &["CONFIRMED", "REJECTED", "EDITED"]).required(),
+        Field::choice("review_action", &["CONFIRMED", "REJECTED", "EDITED"])
+            .means(&["the clinician agrees", "the clinician disagrees", "the clinician changed it"])
+            .required(),
         Field::text("reason_code").phi(),
         Field::text("comment").length(4000).phi(),
         Field::uuid("edited_annotation_id").refers(Refers::Tenant("image_annotations")),

@@ -27,7 +27,9 @@ pub static RESEARCH_ACCESS_LOG: Table = Table {
     fields: &[
         Field::uuid("dataset_id").required().refers(Refers::Tenant("research_datasets")),
         Field::uuid("user_id").required().refers(Refers::Installation("users")),
-        Field::choice("action", &["VIEW", "QUERY", "EXPORT", "DOWNLOAD"]).required(),
+        Field::choice("action", &["VIEW", "QUERY", "EXPORT", "DOWNLOAD"])
+            .means(&["looked at", "queried", "exported", "fetched"])
+            .required(),
         Field::text("purpose").required().length(2000),
         Field::big("record_count"),
         Field::uuid("request_id"),

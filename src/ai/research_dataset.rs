@@ -29,8 +29,13 @@ pub static RESEARCH_DATASET: Table = Table {
         Field::text("name").required(),
         Field::text("purpose").required().length(2000),
         Field::int("version_no").defaulted(),
-        Field::choice("status", &["DRAFT", "BUILDING", "PUBLISHED", "WITHDRAWN"]).defaulted().read_only(),
-        Field::choice("deidentification_method", &["SAFE_HARBOR", "EXPERT_DETERMINATION"]).required(),
+        Field::choice("status", &["DRAFT", "BUILDING", "PUBLISHED", "WITHDRAWN"])
+            .means(&["being described", "being built", "can be fetched", "taken back"])
+            .defaulted()
+            .read_only(),
+        Field::choice("deidentification_method", &["SAFE_HARBOR", "EXPERT_DETERMINATION"])
+            .means(&["HIPAA safe harbor", "judged by an expert"])
+            .required(),
         Field::text("expert_name"),
         Field::uuid("expert_report_document_id").refers(Refers::Tenant("documents")),
         Field::json("inclusion_criteria").defaulted(),

@@ -20,7 +20,9 @@ pub static REVIEW: Operation = Operation {
     tag: "AI models",
     doc: "Confirm, reject or edit a prediction; an edit brings the annotation as it should be, the model's own is kept",
     takes: &[
-        Field::choice("review_action", &["CONFIRMED", "REJECTED", "EDITED"]).required(),
+        Field::choice("review_action", &["CONFIRMED", "REJECTED", "EDITED"])
+            .means(&["the clinician agrees", "the clinician disagrees", "the clinician changed it"])
+            .required(),
         Field::text("reason_code"),
         Field::text("comment").length(4_000).phi(),
         Field::json("annotation").doc("for EDITED: an image annotation's annotation_type and geometry, and what else changes"),

@@ -46,6 +46,22 @@ pub static ANALYTICS_ROLLUP: Table = Table {
                 "STORAGE_BYTES",
             ],
         )
+        .means(&[
+            "appointments that took place",
+            "patients who did not come",
+            "patients seen first",
+            "referrals sent",
+            "referrals received",
+            "fees of completed procedures, minor units",
+            "money received, minor units",
+            "plans presented",
+            "plans accepted",
+            "analyses by AI",
+            "predictions that a clinician changed or rejected",
+            "claims submitted",
+            "claims denied",
+            "bytes in storage",
+        ])
         .required(),
         Field::date("day").required(),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),

@@ -25,7 +25,7 @@ pub static WAREHOUSE_LOAD: Table = Table {
         Field::instant("from_change").required(),
         Field::instant("to_change").required(),
         Field::big("row_count").required(),
-        Field::choice("status", &["RUNNING", "SUCCEEDED", "FAILED"]).defaulted(),
+        Field::choice("status", &["RUNNING", "SUCCEEDED", "FAILED"]).means(&["is worked on", "done", "ended with an error"]).defaulted(),
         Field::text("error_details").length(4000),
     ],
     machines: &[Machine {

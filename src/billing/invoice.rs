@@ -31,7 +31,10 @@ pub static INVOICE: Table = Table {
         Field::text("invoice_number").required().read_only(),
         Field::date("period_start").required(),
         Field::date("period_end").required(),
-        Field::choice("status", &["DRAFT", "OPEN", "PAID", "OVERDUE", "VOID", "UNCOLLECTIBLE"]).defaulted().read_only(),
+        Field::choice("status", &["DRAFT", "OPEN", "PAID", "OVERDUE", "VOID", "UNCOLLECTIBLE"])
+            .means(&["may change", "to be paid", "paid", "late", "taken back", "given up"])
+            .defaulted()
+            .read_only(),
         Field::text("currency").required().form(Form::Currency),
         Field::big("subtotal_minor").defaulted().doc("unit: minor currency unit"),
         Field::big("tax_minor").defaulted().doc("unit: minor currency unit"),

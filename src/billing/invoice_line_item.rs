@@ -30,6 +30,16 @@ pub static INVOICE_LINE_ITEM: Table = Table {
             "kind",
             &["SUBSCRIPTION", "AI_OVERAGE", "STORAGE_OVERAGE", "SUPPORT", "SEAT_OVERAGE", "API_OVERAGE", "CREDIT", "TAX"],
         )
+        .means(&[
+            "subscription",
+            "AI beyond the plan",
+            "storage beyond the plan",
+            "support",
+            "seats beyond the plan",
+            "API calls beyond the plan",
+            "credit",
+            "tax",
+        ])
         .required(),
         Field::text("description").required().length(4000),
         Field::uuid("meter_id").refers(Refers::Installation("usage_meters")),

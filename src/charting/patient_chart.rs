@@ -23,7 +23,9 @@ sql! {
 static CHART_FIELDS: &[Field] = &[
     Field::uuid("patient_id").required(),
     Field::instant("at").required(),
-    Field::choice("tooth_system", System::WORDS).required(),
+    Field::choice("tooth_system", System::WORDS)
+        .means(&["FDI, ISO 3950: 11 to 48", "Universal: 1 to 32, A to T", "Palmer quadrants"])
+        .required(),
     Field::int("schema_version").required(),
     Field::json("teeth").required().phi().doc("by FDI code: tooth in the wanted system, status, conditions, restorations, prostheses"),
     Field::json("areas").required().phi().doc("the same for areas of the mouth"),
@@ -37,7 +39,9 @@ pub static PATIENT_CHART: Operation = Operation {
     doc: "The tooth chart at any moment: what was known and not superseded then",
     takes: &[
         Field::instant("at").doc("now when left out"),
-        Field::choice("tooth_system", System::WORDS).doc("the tenant's when left out; FDI for patients"),
+        Field::choice("tooth_system", System::WORDS)
+            .means(&["FDI, ISO 3950: 11 to 48", "Universal: 1 to 32, A to T", "Palmer quadrants"])
+            .doc("the tenant's when left out; FDI for patients"),
     ],
     gives: Gives::Object("PatientChart", CHART_FIELDS),
     planes: &[Plane::Staff, Plane::Patient, Plane::Share],

@@ -54,18 +54,29 @@ pub static PERIO_EXAM: Table = Table {
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::uuid("examiner_id").required().refers(Refers::Tenant("providers")),
         Field::instant("examined_at").required(),
-        Field::choice("completeness", &["FULL", "PARTIAL", "SCREENING"]).defaulted(),
-        Field::choice("site_scheme", &["SIX", "FOUR"]).defaulted().doc("FOUR only on import"),
-        Field::choice("status", &["DRAFT", "SIGNED", "SUPERSEDED"]).defaulted().read_only(),
+        Field::choice("completeness", &["FULL", "PARTIAL", "SCREENING"])
+            .means(&["all teeth, all sites", "some teeth", "basic screening"])
+            .defaulted(),
+        Field::choice("site_scheme", &["SIX", "FOUR"])
+            .means(&["six sites a tooth", "four sites a tooth"])
+            .defaulted()
+            .doc("FOUR only on import"),
+        Field::choice("status", &["DRAFT", "SIGNED", "SUPERSEDED"])
+            .means(&["may change", "signed, never changed", "replaced by a later version"])
+            .defaulted()
+            .read_only(),
         Field::instant("signed_at").read_only(),
         Field::uuid("supersedes_id").read_only().refers(Refers::Tenant("perio_exams")),
         Field::choice("suggested_stage", &["I", "II", "III", "IV"])
+            .means(&["initial", "moderate", "severe", "severe, with loss of teeth"])
             .read_only()
             .doc("suggestion from the measurements, confirmed by the clinician"),
-        Field::choice("suggested_grade", &["A", "B", "C"]).read_only(),
-        Field::choice("suggested_extent", &["LOCALISED", "GENERALISED", "MOLAR_INCISOR"]).read_only(),
-        Field::choice("confirmed_stage", &["I", "II", "III", "IV"]),
-        Field::choice("confirmed_grade", &["A", "B", "C"]),
+        Field::choice("suggested_grade", &["A", "B", "C"]).means(&["slow progress", "moderate progress", "rapid progress"]).read_only(),
+        Field::choice("suggested_extent", &["LOCALISED", "GENERALISED", "MOLAR_INCISOR"])
+            .means(&["less than 30 % of teeth", "30 % of teeth or more", "molars and incisors"])
+            .read_only(),
+        Field::choice("confirmed_stage", &["I", "II", "III", "IV"]).means(&["initial", "moderate", "severe", "severe, with loss of teeth"]),
+        Field::choice("confirmed_grade", &["A", "B", "C"]).means(&["slow progress", "moderate progress", "rapid progress"]),
         Field::double("bop_percent").computed(BOP).doc("bleeding sites among probed sites; unit: %"),
         Field::double("plaque_percent").computed(PLAQUE).doc("sites with plaque among probed sites; unit: %"),
         Field::text("notes").length(4000).phi(),

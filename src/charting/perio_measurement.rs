@@ -42,7 +42,7 @@ pub static PERIO_MEASUREMENT: Table = Table {
             .phi()
             .staff_only()
             .doc("the tooth in the tenant's numbering"),
-        Field::choice("site", &SITES).required(),
+        Field::choice("site", &SITES).means(&["mesiobuccal", "buccal", "distobuccal", "mesiolingual", "lingual", "distolingual"]).required(),
         Field::int("pocket_depth_mm").example("3").doc("unit: mm"),
         Field::int("gingival_margin_mm").example("0").doc("distance from the cemento-enamel junction to the margin, positive = recession; unit: mm"),
         Field::int("cal_mm").read_only().doc("unit: mm"),
@@ -60,7 +60,7 @@ pub static PERIO_MEASUREMENT: Table = Table {
             )
             .doc("of the tooth, from its finding"),
         Field::int("furcation_involvement").doc("0 none to 3 (HAMP) or 4 (GLICKMAN), at the site where the furcation is entered"),
-        Field::choice("furcation_scale", &["GLICKMAN", "HAMP"]),
+        Field::choice("furcation_scale", &["GLICKMAN", "HAMP"]).means(&["Glickman I to IV", "Hamp I to III"]),
         Field::int("mucogingival_junction_mm").doc("unit: mm"),
     ],
     machines: &[],

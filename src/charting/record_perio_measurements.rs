@@ -44,7 +44,9 @@ pub static RECORD_MANY: Operation = Operation {
     doc: "Record sites of a draft exam in one step; what is sent for a site replaces what it had. Answers the exam with its indices",
     takes: &[
         Field::uuid("exam_id").required(),
-        Field::choice("tooth_system", System::WORDS).doc("in which the teeth are given; FDI when left out"),
+        Field::choice("tooth_system", System::WORDS)
+            .means(&["FDI, ISO 3950: 11 to 48", "Universal: 1 to 32, A to T", "Palmer quadrants"])
+            .doc("in which the teeth are given; FDI when left out"),
         Field::json("measurements").required().phi().doc("a list of sites: tooth_number, site, and what was measured there"),
     ],
     gives: Gives::Record(&PERIO_EXAM),

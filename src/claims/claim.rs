@@ -46,11 +46,26 @@ pub static CLAIM: Table = Table {
         Field::uuid("policy_id").required().refers(Refers::Tenant("patient_insurance_policies")),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::text("claim_number").required().read_only().length(20).phi(),
-        Field::choice("use", &["CLAIM", "PREDETERMINATION", "PREAUTHORIZATION"]).defaulted(),
+        Field::choice("use", &["CLAIM", "PREDETERMINATION", "PREAUTHORIZATION"])
+            .means(&["for payment", "estimate of benefits", "asks for authorization"])
+            .defaulted(),
         Field::choice(
             "status",
             &["DRAFT", "READY", "SUBMITTED", "ACCEPTED", "REJECTED", "PENDED", "PARTIALLY_PAID", "PAID", "DENIED", "APPEALED", "VOIDED"],
         )
+        .means(&[
+            "being written",
+            "complete, not sent",
+            "sent",
+            "taken in by the payer",
+            "turned back unprocessed",
+            "the payer asks for more",
+            "paid in part",
+            "paid",
+            "not covered",
+            "objected to",
+            "taken back",
+        ])
         .defaulted()
         .read_only(),
         Field::uuid("billing_provider_id").example("id").refers(Refers::Tenant("providers")),
@@ -66,13 +81,17 @@ pub static CLAIM: Table = Table {
         Field::instant("paid_at").read_only(),
         Field::date("timely_filing_due_on").phi(),
         Field::text("payer_claim_number").phi(),
-        Field::choice("frequency_code", &["ORIGINAL", "REPLACEMENT", "VOID"]).defaulted(),
+        Field::choice("frequency_code", &["ORIGINAL", "REPLACEMENT", "VOID"])
+            .means(&["first claim", "replaces an earlier one", "takes an earlier one back"])
+            .defaulted(),
         Field::uuid("original_claim_id").refers(Refers::Tenant("claims")),
         Field::text("prior_authorization_number").phi(),
         Field::date("accident_date").phi(),
         Field::int("ortho_months_remaining"),
         Field::texts("missing_teeth").defaulted(),
-        Field::choice("coverage_order", &["PRIMARY", "SECONDARY", "TERTIARY"]).defaulted(),
+        Field::choice("coverage_order", &["PRIMARY", "SECONDARY", "TERTIARY"])
+            .means(&["pays first", "pays second", "pays third"])
+            .defaulted(),
         Field::text("notes").length(4000).phi(),
     ],
     machines: &[Machine {

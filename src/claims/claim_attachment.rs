@@ -31,7 +31,9 @@ pub static CLAIM_ATTACHMENT: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("file_id").refers(Refers::Tenant("files")),
         Field::uuid("document_id").refers(Refers::Tenant("documents")),
-        Field::choice("kind", &["RADIOGRAPH", "PERIO_CHART", "EOB", "PHOTO", "NARRATIVE", "OTHER"]).required(),
+        Field::choice("kind", &["RADIOGRAPH", "PERIO_CHART", "EOB", "PHOTO", "NARRATIVE", "OTHER"])
+            .means(&["radiograph", "periodontal chart", "explanation of benefits", "photograph", "narrative", "another"])
+            .required(),
         Field::text("control_number").phi(),
     ],
     machines: &[],

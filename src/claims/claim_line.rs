@@ -41,7 +41,7 @@ pub static CLAIM_LINE: Table = Table {
         Field::date("service_date").example(r#""2026-03-02""#).phi(),
         Field::int("quantity").defaulted().at_least(1),
         Field::ints("diagnosis_pointers").defaulted(),
-        Field::choice("prosthesis", &["INITIAL", "REPLACEMENT"]),
+        Field::choice("prosthesis", &["INITIAL", "REPLACEMENT"]).means(&["first placement", "replaces an earlier one"]),
         Field::date("prior_placement_date").phi(),
         Field::big("billed_minor").required().at_least(0).doc("unit: minor currency unit"),
         Field::big("allowed_minor").read_only().doc("unit: minor currency unit"),

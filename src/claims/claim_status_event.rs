@@ -30,7 +30,9 @@ pub static CLAIM_STATUS_EVENT: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::text("from_status").phi(),
         Field::text("to_status").required().phi(),
-        Field::choice("source", &["STAFF", "X12_999", "X12_277", "X12_835", "FHIR", "PORTAL", "SYSTEM"]).required(),
+        Field::choice("source", &["STAFF", "X12_999", "X12_277", "X12_835", "FHIR", "PORTAL", "SYSTEM"])
+            .means(&["staff", "acknowledgement 999", "status answer 277", "remittance 835", "FHIR", "portal of the payer", "the system"])
+            .required(),
         Field::text("payer_code").phi(),
         Field::text("message").length(4000).phi(),
         Field::big("amount_minor").doc("unit: minor currency unit"),

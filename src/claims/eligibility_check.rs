@@ -32,7 +32,10 @@ pub static ELIGIBILITY_CHECK: Table = Table {
         Field::uuid("policy_id").required().refers(Refers::Tenant("patient_insurance_policies")),
         Field::uuid("provider_id").refers(Refers::Tenant("providers")),
         Field::date("service_date").required().phi(),
-        Field::choice("status", &["QUEUED", "SENT", "ANSWERED", "FAILED"]).defaulted().read_only(),
+        Field::choice("status", &["QUEUED", "SENT", "ANSWERED", "FAILED"])
+            .means(&["waits", "asked", "the payer answered", "ended with an error"])
+            .defaulted()
+            .read_only(),
         Field::flag("is_active").read_only(),
         Field::json("benefits").read_only().phi(),
         Field::texts("reject_codes").defaulted().read_only(),

@@ -27,7 +27,7 @@ pub static FEE_SCHEDULE: Table = Table {
     ],
     fields: &[
         Field::text("name").required(),
-        Field::choice("scope", &["TENANT", "LOCATION", "PAYER"]).required(),
+        Field::choice("scope", &["TENANT", "LOCATION", "PAYER"]).means(&["all of the tenant", "one location", "one payer"]).required(),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
         Field::uuid("payer_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("payer_id").refers(Refers::Shared("payers", "payer_tenant_id")),

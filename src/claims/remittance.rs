@@ -30,10 +30,15 @@ pub static REMITTANCE: Table = Table {
         Field::uuid("payer_id").required().refers(Refers::Shared("payers", "payer_tenant_id")),
         Field::text("trace_number").required().phi(),
         Field::date("payment_date").required().phi(),
-        Field::choice("payment_method", &["ACH", "CHECK", "CARD", "NON_PAYMENT"]).required(),
+        Field::choice("payment_method", &["ACH", "CHECK", "CARD", "NON_PAYMENT"])
+            .means(&["bank transfer, ACH", "check", "card", "nothing is paid"])
+            .required(),
         Field::big("amount_minor").required().doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),
-        Field::choice("status", &["RECEIVED", "BALANCED", "UNBALANCED", "POSTED"]).defaulted().read_only(),
+        Field::choice("status", &["RECEIVED", "BALANCED", "UNBALANCED", "POSTED"])
+            .means(&["read", "its sums agree", "its sums do not agree", "put to its claims"])
+            .defaulted()
+            .read_only(),
         Field::big("difference_minor").defaulted().read_only().doc("unit: minor currency unit"),
         Field::uuid("interchange_id").refers(Refers::Tenant("x12_interchanges")),
         Field::instant("posted_at").read_only(),

@@ -28,13 +28,27 @@ pub static X12_INTERCHANGE: Table = Table {
         Filter { name: "related_interchange_id", how: How::Equal },
     ],
     fields: &[
-        Field::choice("direction", &["OUT", "IN"]).required(),
-        Field::choice("transaction_type", &["837D", "835", "270", "271", "276", "277", "277CA", "999", "TA1"]).required(),
+        Field::choice("direction", &["OUT", "IN"]).means(&["sent", "received"]).required(),
+        Field::choice("transaction_type", &["837D", "835", "270", "271", "276", "277", "277CA", "999", "TA1"])
+            .means(&[
+                "dental claim",
+                "remittance",
+                "eligibility question",
+                "eligibility answer",
+                "status question",
+                "status answer",
+                "claim acknowledgement",
+                "implementation acknowledgement",
+                "interchange acknowledgement",
+            ])
+            .required(),
         Field::text("partner").required().phi(),
         Field::text("control_number").required().phi(),
         Field::uuid("integration_id").refers(Refers::Tenant("tenant_integrations")),
         Field::uuid("file_id").refers(Refers::Tenant("files")),
-        Field::choice("status", &["QUEUED", "SENT", "RECEIVED", "PARSED", "ACKNOWLEDGED", "REJECTED", "FAILED"]).defaulted(),
+        Field::choice("status", &["QUEUED", "SENT", "RECEIVED", "PARSED", "ACKNOWLEDGED", "REJECTED", "FAILED"])
+            .means(&["waits", "sent", "came in", "read", "acknowledged", "turned back", "ended with an error"])
+            .defaulted(),
         Field::text("error_details").length(4000).phi(),
         Field::uuid("related_interchange_id").refers(Refers::Tenant("x12_interchanges")),
     ],

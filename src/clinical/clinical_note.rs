@@ -38,14 +38,26 @@ pub static CLINICAL_NOTE: Table = Table {
         Field::uuid("encounter_id").required().refers(Refers::Tenant("encounters")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("author_id").required().refers(Refers::Installation("users")),
-        Field::choice("note_type", &["SOAP", "RADIOLOGY_REPORT", "OP_NOTE", "PROGRESS", "CONSULT", "FREE_TEXT"]).required(),
+        Field::choice("note_type", &["SOAP", "RADIOLOGY_REPORT", "OP_NOTE", "PROGRESS", "CONSULT", "FREE_TEXT"])
+            .means(&[
+                "subjective, objective, assessment, plan",
+                "report on images",
+                "report of an operation",
+                "progress",
+                "consultation",
+                "free text",
+            ])
+            .required(),
         Field::text("title").phi(),
         Field::text("content").required().length(20000).phi(),
-        Field::choice("content_format", &["TEXT", "MARKDOWN"]).defaulted(),
+        Field::choice("content_format", &["TEXT", "MARKDOWN"]).means(&["plain text", "Markdown"]).defaulted(),
         Field::json("soap").phi().doc("subjective, objective, assessment, plan when note_type is SOAP"),
         Field::uuid("template_id").refers(Refers::Tenant("templates")),
-        Field::choice("visibility", &["PATIENT", "STAFF"]).defaulted(),
-        Field::choice("status", &["DRAFT", "SIGNED", "AMENDED", "ENTERED_IN_ERROR"]).defaulted().read_only(),
+        Field::choice("visibility", &["PATIENT", "STAFF"]).means(&["the patient sees it too", "staff only"]).defaulted(),
+        Field::choice("status", &["DRAFT", "SIGNED", "AMENDED", "ENTERED_IN_ERROR"])
+            .means(&["may change", "signed, never changed", "has an addendum", "should never have been"])
+            .defaulted()
+            .read_only(),
         Field::instant("signed_at").read_only(),
         Field::uuid("signed_by").read_only().refers(Refers::Installation("users")),
         Field::text("signature_hash").read_only().phi(),

@@ -43,8 +43,13 @@ pub static ENCOUNTER: Table = Table {
         Field::instant("scheduled_start_at"),
         Field::instant("check_in_at"),
         Field::instant("check_out_at"),
-        Field::choice("encounter_type", &["EXAM", "EMERGENCY", "HYGIENE", "ORTHO", "IMPLANT", "TEACHING", "CONSULTATION"]).required(),
-        Field::choice("status", &["SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW"]).defaulted().read_only(),
+        Field::choice("encounter_type", &["EXAM", "EMERGENCY", "HYGIENE", "ORTHO", "IMPLANT", "TEACHING", "CONSULTATION"])
+            .means(&["examination", "emergency", "hygiene", "orthodontics", "implants", "teaching", "consultation"])
+            .required(),
+        Field::choice("status", &["SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW"])
+            .means(&["planned", "goes on", "done", "called off", "the patient did not come"])
+            .defaulted()
+            .read_only(),
         Field::text("chief_complaint").phi(),
         Field::text("reason").length(4000).phi(),
         Field::uuid("supervising_provider_id").refers(Refers::Tenant("providers")).doc("for TEACHING"),

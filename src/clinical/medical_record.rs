@@ -50,8 +50,11 @@ pub static MEDICAL_RECORD: Table = Table {
         Field::uuid("condition_id").refers(Refers::Tenant("patient_conditions")),
         Field::uuid("procedure_id").refers(Refers::Tenant("procedures")),
         Field::uuid("clinical_note_id").refers(Refers::Tenant("clinical_notes")),
-        Field::choice("visibility", &["PATIENT", "STAFF"]).defaulted(),
-        Field::choice("status", &["DRAFT", "FINAL", "ENTERED_IN_ERROR"]).defaulted().read_only(),
+        Field::choice("visibility", &["PATIENT", "STAFF"]).means(&["the patient sees it too", "staff only"]).defaulted(),
+        Field::choice("status", &["DRAFT", "FINAL", "ENTERED_IN_ERROR"])
+            .means(&["may change", "signed, never changed", "should never have been"])
+            .defaulted()
+            .read_only(),
         Field::instant("signed_at").read_only(),
     ],
     machines: &[Machine {

@@ -35,10 +35,14 @@ pub static PATIENT_CONDITION: Table = Table {
         Field::text("code").phi(),
         Field::text("code_version").phi(),
         Field::text("display").required().phi(),
-        Field::choice("clinical_status", &["ACTIVE", "INACTIVE", "RESOLVED", "REMISSION"]).defaulted(),
-        Field::choice("verification_status", &["UNCONFIRMED", "PROVISIONAL", "CONFIRMED", "REFUTED", "ENTERED_IN_ERROR"]).defaulted(),
-        Field::choice("category", &["MEDICAL", "DENTAL"]).defaulted(),
-        Field::choice("severity", &["MILD", "MODERATE", "SEVERE"]),
+        Field::choice("clinical_status", &["ACTIVE", "INACTIVE", "RESOLVED", "REMISSION"])
+            .means(&["stands", "not at present", "gone", "in remission"])
+            .defaulted(),
+        Field::choice("verification_status", &["UNCONFIRMED", "PROVISIONAL", "CONFIRMED", "REFUTED", "ENTERED_IN_ERROR"])
+            .means(&["not confirmed", "working diagnosis", "confirmed", "proven wrong", "should never have been"])
+            .defaulted(),
+        Field::choice("category", &["MEDICAL", "DENTAL"]).means(&["medical", "dental"]).defaulted(),
+        Field::choice("severity", &["MILD", "MODERATE", "SEVERE"]).means(&["mild", "moderate", "severe"]),
         Field::text("fdi_tooth").phi(),
         Field::texts("surfaces"),
         Field::date("onset_date").phi(),

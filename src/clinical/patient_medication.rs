@@ -41,7 +41,9 @@ pub static PATIENT_MEDICATION: Table = Table {
         Field::date("stop_date").phi(),
         Field::uuid("prescriber_id").refers(Refers::Tenant("providers")),
         Field::text("prescriber_name").phi(),
-        Field::choice("status", &["ACTIVE", "STOPPED", "ON_HOLD", "COMPLETED", "ENTERED_IN_ERROR"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "STOPPED", "ON_HOLD", "COMPLETED", "ENTERED_IN_ERROR"])
+            .means(&["taken", "stopped", "paused", "course is over", "should never have been"])
+            .defaulted(),
         Field::flag("is_prescribed_here").defaulted(),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::text("notes").length(4000).phi(),

@@ -26,8 +26,12 @@ pub static PATIENT_SOCIAL_HISTORY: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::choice("topic", &["SMOKING", "ALCOHOL", "BRUXISM", "DIET", "ORAL_HYGIENE", "DRUGS", "OTHER"]).required(),
-        Field::choice("status", &["CURRENT", "FORMER", "NEVER", "UNKNOWN"]).required(),
+        Field::choice("topic", &["SMOKING", "ALCOHOL", "BRUXISM", "DIET", "ORAL_HYGIENE", "DRUGS", "OTHER"])
+            .means(&["smoking", "alcohol", "grinding of teeth", "diet", "oral hygiene", "drugs", "another"])
+            .required(),
+        Field::choice("status", &["CURRENT", "FORMER", "NEVER", "UNKNOWN"])
+            .means(&["at present", "in the past", "never", "unknown"])
+            .required(),
         Field::text("value_text").length(4000).phi(),
         Field::double("quantity"),
         Field::text("quantity_unit").phi(),

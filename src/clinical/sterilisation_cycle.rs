@@ -33,7 +33,7 @@ pub static STERILISATION_CYCLE: Table = Table {
         Field::instant("started_at").required(),
         Field::instant("ended_at"),
         Field::double("temperature_c").at_least(0).at_most(300).doc("unit: Cel"),
-        Field::choice("result", &["PASSED", "FAILED", "ABORTED"]).required(),
+        Field::choice("result", &["PASSED", "FAILED", "ABORTED"]).means(&["sterile", "not sterile", "broken off"]).required(),
         Field::text("load").length(4000),
         Field::uuid("released_by").refers(Refers::Installation("users")).doc("who let the load be used; of a passed cycle only"),
     ],

@@ -30,7 +30,10 @@ pub static TEMPLATE: Table = Table {
         Field::uuid("provider_id").example("id").refers(Refers::Tenant("providers")),
         Field::text("template_name").required().length(200),
         Field::text("content").required().length(20000),
-        Field::choice("content_format", &["HTML", "MARKDOWN"]).defaulted().doc("HTML is cleaned by an allow-list"),
+        Field::choice("content_format", &["HTML", "MARKDOWN"])
+            .means(&["HTML", "Markdown"])
+            .defaulted()
+            .doc("HTML is cleaned by an allow-list"),
         Field::text("template_type").required().length(50),
         Field::flag("is_global").defaulted().doc("available to all providers of the tenant"),
         Field::text("locale").defaulted().form(Form::Language),

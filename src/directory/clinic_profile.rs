@@ -81,7 +81,7 @@ pub static CLINIC_PROFILE: Table = Table {
         Field::json("image_links").computed(IMAGES).costly().doc("pictures in their order, each with the path that gives its signed URL"),
         Field::flag("contact_visible").computed("sec.contact_shown(r.tenant_id)").costly().doc("whether the caller sees the contact fields"),
         Field::json("contact").computed("sec.profile_contact(r.tenant_id)").costly().doc("email, phone and address, for callers who may see them"),
-        Field::choice("status", &["DRAFT", "PUBLISHED", "HIDDEN"]).defaulted().read_only(),
+        Field::choice("status", &["DRAFT", "PUBLISHED", "HIDDEN"]).means(&["not shown yet", "shown to patients", "taken out of view"]).defaulted().read_only(),
         Field::instant("published_at").read_only(),
     ],
     machines: &[Machine {

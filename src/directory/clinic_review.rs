@@ -34,7 +34,10 @@ pub static CLINIC_REVIEW: Table = Table {
         Field::text("body").length(20000).pii(),
         Field::text("display_name").pii(),
         Field::text("reply").read_only().pii(),
-        Field::choice("status", &["PENDING", "PUBLISHED", "REJECTED", "WITHDRAWN"]).defaulted().read_only(),
+        Field::choice("status", &["PENDING", "PUBLISHED", "REJECTED", "WITHDRAWN"])
+            .means(&["waits for a moderator", "shown", "turned down", "taken back by its author"])
+            .defaulted()
+            .read_only(),
         Field::uuid("moderated_by").read_only().refers(Refers::Installation("users")).staff_only(),
         Field::instant("moderated_at").read_only().staff_only(),
         Field::text("moderation_reason").length(4000).read_only().pii().staff_only(),

@@ -36,7 +36,7 @@ pub static CONTACT: Table = Table {
         Field::text("email").required().form(Form::Email).pii(),
         Field::text("address").length(4000).pii(),
         Field::text("notes").length(4000).pii().doc("internal, never shown outside the clinic"),
-        Field::choice("status", &["ACTIVE", "INACTIVE"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "INACTIVE"]).means(&["in use", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),
         Field::uuid("linked_tenant_id")
             .refers(Refers::Installation("tenants"))

@@ -36,7 +36,9 @@ pub static PROVIDER: Table = Table {
         Field::text("first_name"),
         Field::text("last_name"),
         Field::text("title"),
-        Field::choice("provider_type", &["DENTIST", "HYGIENIST", "ASSISTANT", "SPECIALIST", "EXTERNAL"]).defaulted(),
+        Field::choice("provider_type", &["DENTIST", "HYGIENIST", "ASSISTANT", "SPECIALIST", "EXTERNAL"])
+            .means(&["dentist", "hygienist", "assistant", "specialist", "of another house"])
+            .defaulted(),
         Field::text("specialty").required().length(100).doc("for example Acupuncture, Naturopathy, Orthodontics"),
         Field::text("specialty_code").doc("provider taxonomy code"),
         Field::text("professional_license").length(100),
@@ -46,7 +48,7 @@ pub static PROVIDER: Table = Table {
         Field::uuid("default_operatory_id").refers(Refers::Tenant("operatories")),
         Field::text("color"),
         Field::flag("accepts_online_booking").defaulted(),
-        Field::choice("status", &["ACTIVE", "INACTIVE"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "INACTIVE"]).means(&["in use", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),
     ],
     machines: &[Machine {

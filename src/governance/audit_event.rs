@@ -37,19 +37,44 @@ pub static AUDIT_EVENT: Table = Table {
     ],
     fields: &[
         Field::uuid("user_id").refers(Refers::Installation("users")).doc("null for the system"),
-        Field::choice("actor_type", &["USER", "SYSTEM", "API_CLIENT"]).required(),
+        Field::choice("actor_type", &["USER", "SYSTEM", "API_CLIENT"]).means(&["a person", "the system", "an application"]).required(),
         Field::uuid("api_client_id"),
-        Field::choice("plane", &["STAFF", "GROUP", "PATIENT", "SHARE", "AUDIT", "AUTH", "JOBS", "PLATFORM"]).required(),
+        Field::choice("plane", &["STAFF", "GROUP", "PATIENT", "SHARE", "AUDIT", "AUTH", "JOBS", "PLATFORM"])
+            .means(&[
+                "staff of a tenant",
+                "a DSO over its clinics",
+                "patients and proxies",
+                "holders of a share",
+                "regulators with a mandate",
+                "before sign-in",
+                "background work",
+                "those who run the installation",
+            ])
+            .required(),
         Field::text("event_type").required().pii(),
         Field::text("resource_type").pii().doc("for example PATIENT, IMAGE_STUDY"),
         Field::uuid("resource_id"),
         Field::uuid("patient_id").fixed().doc("whose record; an id, no content; not a foreign key so that purges keep the log"),
-        Field::choice("action", &["CREATE", "READ", "UPDATE", "DELETE", "EXECUTE", "SEARCH"]).required(),
-        Field::choice("outcome", &["SUCCESS", "DENIED", "FAILED", "ABORTED"]).required(),
+        Field::choice("action", &["CREATE", "READ", "UPDATE", "DELETE", "EXECUTE", "SEARCH"])
+            .means(&["made", "read", "changed", "retired or erased", "an operation was called", "searched"])
+            .required(),
+        Field::choice("outcome", &["SUCCESS", "DENIED", "FAILED", "ABORTED"])
+            .means(&["done", "refused", "an error of ours", "broken off"])
+            .required(),
         Field::choice(
             "purpose_of_use",
             &["TREATMENT", "PAYMENT", "OPERATIONS", "PATIENT_REQUEST", "RESEARCH", "LEGAL", "EMERGENCY", "AUDIT"],
-        ),
+        )
+        .means(&[
+            "treatment",
+            "payment",
+            "running the clinic",
+            "the patient asked",
+            "research",
+            "law",
+            "emergency access",
+            "audit",
+        ]),
         Field::instant("occurred_at").required(),
         Field::uuid("request_id").required().staff_only(),
         Field::uuid("session_id").staff_only(),

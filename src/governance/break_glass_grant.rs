@@ -31,7 +31,10 @@ pub static BREAK_GLASS_GRANT: Table = Table {
         Field::text("reason").required().length(4000).pii(),
         Field::instant("valid_from").required().read_only(),
         Field::instant("valid_until").required().read_only(),
-        Field::choice("status", &["OPEN", "CLOSED", "EXPIRED", "REVIEWED"]).defaulted().read_only(),
+        Field::choice("status", &["OPEN", "CLOSED", "EXPIRED", "REVIEWED"])
+            .means(&["access stands", "ended by its holder", "ended by time", "somebody has judged it"])
+            .defaulted()
+            .read_only(),
         Field::instant("notified_at").read_only(),
         Field::uuid("reviewed_by").read_only().refers(Refers::Installation("users")),
         Field::text("review_note").read_only().pii(),

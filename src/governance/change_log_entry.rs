@@ -32,7 +32,7 @@ pub static CHANGE_LOG_ENTRY: Table = Table {
     fields: &[
         Field::text("table_name").required().length(100).phi(),
         Field::uuid("record_id").required(),
-        Field::choice("action", &["INSERT", "UPDATE", "DELETE"]).required(),
+        Field::choice("action", &["INSERT", "UPDATE", "DELETE"]).means(&["made", "changed", "erased"]).required(),
         Field::json("old_values").phi(),
         Field::json("new_values").phi(),
         Field::texts("changed_fields").defaulted(),

@@ -36,12 +36,23 @@ pub static CONSENT: Table = Table {
         Filter { name: "document_id", how: How::Equal },
     ],
     fields: &[
-        Field::choice("subject_type", &["PATIENT", "PROVIDER", "TENANT"]).required(),
+        Field::choice("subject_type", &["PATIENT", "PROVIDER", "TENANT"]).means(&["a patient", "a provider", "a tenant"]).required(),
         Field::uuid("subject_id").required(),
         Field::uuid("patient_id").example("id").fixed().refers(Refers::Tenant("patients")),
         Field::choice("consent_type", &["AI_ANALYSIS", "RESEARCH", "DATA_SHARING", "MARKETING", "TREATMENT_PLANNING", "DATA_STORAGE"])
+            .means(&[
+                "analysis by AI",
+                "research on de-identified data",
+                "sharing with others",
+                "advertising",
+                "planning of treatment",
+                "keeping of data",
+            ])
             .required(),
-        Field::choice("status", &["ACTIVE", "REVOKED", "EXPIRED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "REVOKED", "EXPIRED"])
+            .means(&["in force", "taken back", "ended by time"])
+            .defaulted()
+            .read_only(),
         Field::json("scope").defaulted().phi().doc("entities covered"),
         Field::uuid("recipient_tenant_id").doc("chosen clinic of a sharing consent"),
         Field::uuid("consent_text_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
@@ -59,7 +70,9 @@ pub static CONSENT: Table = Table {
         Field::instant("revoked_at").read_only(),
         Field::instant("expires_at"),
         Field::uuid("renewed_from_id").refers(Refers::Tenant("consents")),
-        Field::choice("source", &["PORTAL", "IN_CLINIC", "PAPER_SCAN"]).required(),
+        Field::choice("source", &["PORTAL", "IN_CLINIC", "PAPER_SCAN"])
+            .means(&["in the portal", "in the clinic", "scanned paper"])
+            .required(),
         Field::uuid("document_id").refers(Refers::Tenant("documents")),
         Field::text("document_uri").length(4_000).computed(MINTED).doc("signed link to the document, when the consent is read by itself"),
         Field::json("evidence").defaulted().phi().doc("time, address, agent of the tick"),

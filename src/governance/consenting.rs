@@ -39,7 +39,9 @@ pub static GIVE: Operation = operation(
         Field::uuid("patient_id").required(),
         Field::uuid("consent_text_id").required(),
         Field::flag("ticked").required().doc("the box that was empty before; only true gives a consent"),
-        Field::choice("source", &["PORTAL", "IN_CLINIC", "PAPER_SCAN"]).doc("PORTAL for patients, IN_CLINIC for staff when left out"),
+        Field::choice("source", &["PORTAL", "IN_CLINIC", "PAPER_SCAN"])
+            .means(&["in the portal", "in the clinic", "scanned paper"])
+            .doc("PORTAL for patients, IN_CLINIC for staff when left out"),
         Field::uuid("recipient_tenant_id").doc("the chosen clinic, for the purposes that share"),
         Field::uuid("document_id").doc("the signed paper"),
         Field::instant("expires_at"),

@@ -28,7 +28,9 @@ pub static DATA_DICTIONARY_COLUMN: Table = Table {
         Field::text("table_name").required(),
         Field::text("column_name").required(),
         Field::text("data_type").required(),
-        Field::choice("phi_sensitivity_level", &["NONE", "BUSINESS", "PII", "PHI", "SECRET"]).required(),
+        Field::choice("phi_sensitivity_level", &["NONE", "BUSINESS", "PII", "PHI", "SECRET"])
+            .means(&["public or technical", "business", "about a person", "about a patient's health", "secret"])
+            .required(),
         Field::flag("is_encrypted").required(),
         Field::text("retention_class"),
         Field::text("description").length(4000),

@@ -30,13 +30,35 @@ pub static DATA_RETENTION_POLICY: Table = Table {
             "data_class",
             &["PATIENT_RECORD", "IMAGING", "LOGS", "ANALYTICS", "FINANCIAL", "COMMUNICATION", "CONSENT_HELD", "OPERATIONAL", "SECURITY"],
         )
+        .means(&[
+            "charts and notes",
+            "images",
+            "logs",
+            "figures",
+            "money",
+            "messages",
+            "held by consent",
+            "running the clinic",
+            "sign-in and security",
+        ])
         .required(),
         Field::text("jurisdiction").defaulted().form(Form::Jurisdiction),
         Field::int("min_years").example("10").required(),
         Field::int("max_years").doc("X of the auto-delete rule; null = never delete"),
         Field::int("minor_until_age").doc("keep minors' records at least until this age"),
-        Field::choice("trigger_event", &["LAST_TREATMENT", "CREATED", "MAJORITY", "DEATH", "DEVICE_LIFE", "CONTRACT_END"]).defaulted(),
-        Field::choice("archival_strategy", &["NONE", "COLD_STORAGE", "ANONYMISE", "DELETE"]).defaulted(),
+        Field::choice("trigger_event", &["LAST_TREATMENT", "CREATED", "MAJORITY", "DEATH", "DEVICE_LIFE", "CONTRACT_END"])
+            .means(&[
+                "the last treatment",
+                "the making of the row",
+                "the patient's coming of age",
+                "the patient's death",
+                "the end of the device",
+                "the end of the contract",
+            ])
+            .defaulted(),
+        Field::choice("archival_strategy", &["NONE", "COLD_STORAGE", "ANONYMISE", "DELETE"])
+            .means(&["stays as it is", "to cheap storage", "made anonymous", "erased"])
+            .defaulted(),
         Field::text("legal_reference"),
         Field::flag("is_active").defaulted(),
     ],

@@ -40,6 +40,17 @@ pub static DISCLOSURE: Table = Table {
             "category",
             &["REFERRAL", "PAYER", "EXPORT", "THIRD_PARTY_APP", "LEGAL", "PUBLIC_HEALTH", "RESEARCH", "PATIENT_REQUEST", "OTHER"],
         )
+        .means(&[
+            "to who was referred to",
+            "to a payer",
+            "an export",
+            "to an application",
+            "by law",
+            "to public health",
+            "for research",
+            "the patient asked",
+            "another",
+        ])
         .required(),
         Field::text("legal_basis").phi(),
         Field::flag("is_accountable").defaulted().doc("false for treatment, payment, operations"),

@@ -31,14 +31,19 @@ pub static DSAR_REQUEST: Table = Table {
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::text("requester_name").required().pii(),
         Field::text("requester_email").pii(),
-        Field::choice("request_type", &["ACCESS", "ERASURE", "PORTABILITY", "RECTIFICATION", "RESTRICTION", "OBJECTION"]).required(),
+        Field::choice("request_type", &["ACCESS", "ERASURE", "PORTABILITY", "RECTIFICATION", "RESTRICTION", "OBJECTION"])
+            .means(&["see the data", "erase it", "have it in a portable form", "correct it", "restrict its use", "object to its use"])
+            .required(),
         Field::choice("status", &["RECEIVED", "VERIFYING", "IN_PROGRESS", "EXTENDED", "COMPLETED", "REFUSED", "WITHDRAWN"])
+            .means(&["came in", "identity is being checked", "worked on", "deadline extended", "done", "refused", "taken back"])
             .defaulted()
             .read_only(),
         Field::instant("received_at").defaulted(),
         Field::date("due_on").defaulted().phi().doc("one month, three when extended"),
         Field::instant("identity_verified_at").read_only(),
-        Field::choice("decision", &["FULFILLED", "PARTLY_FULFILLED", "REFUSED"]).read_only(),
+        Field::choice("decision", &["FULFILLED", "PARTLY_FULFILLED", "REFUSED"])
+            .means(&["done whole", "done in part, with reasons", "refused, with reasons"])
+            .read_only(),
         Field::text("decision_ground").phi().doc("legal ground of a refusal"),
         Field::uuid("decided_by").read_only().refers(Refers::Installation("users")),
         Field::uuid("export_job_id").read_only().refers(Refers::Tenant("export_jobs")),

@@ -28,7 +28,7 @@ pub static LEGAL_HOLD: Table = Table {
         Field::text("name").required().phi(),
         Field::text("matter_reference").phi(),
         Field::text("reason").required().length(4000).phi(),
-        Field::choice("status", &["ACTIVE", "RELEASED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "RELEASED"]).means(&["nothing of it is erased", "lifted"]).defaulted().read_only(),
         Field::instant("placed_at").defaulted(),
         Field::uuid("placed_by").required().read_only().refers(Refers::Installation("users")),
         Field::instant("released_at").read_only(),

@@ -26,13 +26,17 @@ pub static PROCESSOR_AGREEMENT: Table = Table {
     ],
     fields: &[
         Field::text("processor_name").required(),
-        Field::choice("kind", &["BAA", "DPA", "SUBPROCESSOR", "TRANSFER"]).required(),
+        Field::choice("kind", &["BAA", "DPA", "SUBPROCESSOR", "TRANSFER"])
+            .means(&["business associate, HIPAA", "data processing, GDPR Art. 28", "a processor's processor", "transfer abroad"])
+            .required(),
         Field::text("purpose").required().length(2000),
         Field::text("region").required(),
         Field::date("signed_on"),
         Field::date("expires_on"),
         Field::uuid("document_id").refers(Refers::Tenant("documents")),
-        Field::choice("status", &["DRAFT", "SIGNED", "EXPIRED", "TERMINATED"]).defaulted(),
+        Field::choice("status", &["DRAFT", "SIGNED", "EXPIRED", "TERMINATED"])
+            .means(&["being written", "in force", "ended by time", "ended by notice"])
+            .defaulted(),
     ],
     machines: &[Machine {
         column: "status",

@@ -30,9 +30,11 @@ pub static RETENTION_ITEM: Table = Table {
         Field::uuid("resource_id").required(),
         Field::uuid("patient_id").fixed(),
         Field::date("retain_until").required().phi(),
-        Field::choice("decision", &["DELETE", "ARCHIVE", "RESTRICT", "HELD", "KEEP"]).required(),
+        Field::choice("decision", &["DELETE", "ARCHIVE", "RESTRICT", "HELD", "KEEP"])
+            .means(&["erase", "put away", "restrict", "a hold stands against it", "keep"])
+            .required(),
         Field::text("reason").required().length(4000).phi(),
-        Field::choice("outcome", &["DONE", "SKIPPED", "FAILED"]),
+        Field::choice("outcome", &["DONE", "SKIPPED", "FAILED"]).means(&["done", "left alone", "failed"]),
         Field::text("content_hash").phi(),
     ],
     machines: &[],

@@ -40,7 +40,10 @@ pub static START: Operation = step(
     "startDsarRequest",
     "/dsar-requests/{id}/start",
     "Begin, now that it is known who asks; access and portability make an export",
-    &[Field::choice("identity", &["PORTAL_LOGIN", "ID_DOCUMENT", "KNOWN_IN_PERSON"]).required().doc("how it is known who asks")],
+    &[Field::choice("identity", &["PORTAL_LOGIN", "ID_DOCUMENT", "KNOWN_IN_PERSON"])
+        .means(&["signed in to the portal", "identity document", "known in person"])
+        .required()
+        .doc("how it is known who asks")],
     Run::Inside(|scope, call| Box::pin(start(scope, call))),
 );
 
@@ -86,7 +89,7 @@ pub static COMPLETE: Operation = step(
     "/dsar-requests/{id}/complete",
     "Answer the person; access and portability need their finished export",
     &[
-        Field::choice("decision", &["FULFILLED", "PARTLY_FULFILLED"]).required(),
+        Field::choice("decision", &["FULFILLED", "PARTLY_FULFILLED"]).means(&["done whole", "done in part, with reasons"]).required(),
         Field::text("decision_ground").doc("why not all of it; needed for PARTLY_FULFILLED"),
     ],
     Run::Inside(|scope, call| Box::pin(complete(scope, call))),

@@ -30,7 +30,10 @@ pub static API_CLIENT: Table = Table {
             .read_only()
             .doc("public identifier, 128 random bits made by the server, so unique without a constraint across tenants"),
         Field::text("name").required(),
-        Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"]).defaulted().fixed(),
+        Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"])
+            .means(&["keeps a secret and acts for people", "keeps no secret", "acts for itself with a key"])
+            .defaulted()
+            .fixed(),
         Field::bytes("client_secret_hash").hidden(),
         Field::bytes("previous_secret_hash").hidden(),
         Field::instant("previous_secret_expires_at").read_only(),
@@ -45,7 +48,7 @@ pub static API_CLIENT: Table = Table {
             .refers(Refers::Installation("users"))
             .doc("the actor written to created_by and the audit log"),
         Field::texts("allowed_ip_ranges").defaulted(),
-        Field::choice("status", &["ACTIVE", "DISABLED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "DISABLED"]).means(&["may be used", "may not be used"]).defaulted().read_only(),
         Field::instant("last_used_at").read_only(),
     ],
     machines: &[Machine {

@@ -66,6 +66,7 @@ pub static REGISTER: Operation = step(
     &[
         Field::text("name").required(),
         Field::choice("client_type", &["CONFIDENTIAL", "PUBLIC", "BACKEND"])
+            .means(&["keeps a secret and acts for people", "keeps no secret", "acts for itself with a key"])
             .required()
             .doc("BACKEND acts by itself, the others for people who sign in"),
         Field::texts("scopes")

@@ -26,7 +26,7 @@ pub static IDENTITY_PROVIDER: Table = Table {
     ],
     fields: &[
         Field::text("name").required(),
-        Field::choice("kind", &["OIDC", "SAML", "OAUTH"]).required(),
+        Field::choice("kind", &["OIDC", "SAML", "OAUTH"]).means(&["OpenID Connect", "SAML 2.0", "OAuth 2.0"]).required(),
         Field::text("issuer").required().length(2000),
         Field::text("client_id"),
         Field::text("client_secret").write_only().sealed(),
@@ -34,7 +34,7 @@ pub static IDENTITY_PROVIDER: Table = Table {
         Field::texts("allowed_domains").defaulted(),
         Field::json("role_mapping").defaulted().doc("claims to roles"),
         Field::flag("is_enforced").defaulted().doc("password sign-in refused for the domains"),
-        Field::choice("status", &["ACTIVE", "DISABLED"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "DISABLED"]).means(&["may be used", "may not be used"]).defaulted(),
     ],
     machines: &[Machine {
         column: "status",

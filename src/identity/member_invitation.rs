@@ -27,6 +27,7 @@ pub static MEMBER_INVITATION: Table = Table {
             "user_type",
             &["DENTIST", "HYGIENIST", "ASSISTANT", "ADMIN", "FRONT_DESK", "PAYER_ANALYST", "REGULATOR", "DEVELOPER"],
         )
+        .means(&["dentist", "hygienist", "assistant", "administrator", "front desk", "analyst of a payer", "regulator", "developer"])
         .required()
         .fixed(),
         Field::text("title").fixed().pii(),

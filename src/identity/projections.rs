@@ -22,7 +22,9 @@ pub static NETWORK_USER: Projection = Projection::new(
         Name::same("id"),
         Name::same("email"),
         Name::of("name", "full_name"),
-        Name::same("role").words(&[("ADMIN", "TENANT_ADMIN"), ("STAFF", "CLINICIAN"), ("STAFF", "CLINIC_STAFF")]),
+        Name::same("role")
+            .words(&[("ADMIN", "TENANT_ADMIN"), ("STAFF", "CLINICIAN"), ("STAFF", "CLINIC_STAFF")])
+            .means(&["runs the clinic", "works in it"]),
         Name::sql(CLINIC),
         Name::of("createdAt", "created_at"),
         Name::of("updatedAt", "updated_at"),
@@ -38,12 +40,9 @@ pub static CENTRE_USER: Projection = Projection::new(
     &[
         Name::of("user_id", "id"),
         Name::same("email"),
-        Name::same("role").words(&[
-            ("Admin", "TENANT_ADMIN"),
-            ("Specialist", "CLINICIAN"),
-            ("Patient", "PATIENT"),
-            ("FamilyMember", "PATIENT_PROXY"),
-        ]),
+        Name::same("role")
+            .words(&[("Admin", "TENANT_ADMIN"), ("Specialist", "CLINICIAN"), ("Patient", "PATIENT"), ("FamilyMember", "PATIENT_PROXY")])
+            .means(&["runs the clinic", "treats patients", "is treated", "acts for a patient"]),
         Name::of("is_active", "status").words(&[("true", "ACTIVE"), ("false", "DISABLED"), ("false", "INVITED")]).moves(ACTIVITY),
         Name::same("created_at"),
         Name::same("updated_at"),
@@ -63,12 +62,9 @@ pub static SCHEDULING_USER: Projection = Projection::new(
         Name::sql(CLINIC),
         Name::same("email"),
         Name::of("name", "full_name"),
-        Name::same("role").words(&[
-            ("super_admin", "PLATFORM_ADMIN"),
-            ("admin", "TENANT_ADMIN"),
-            ("provider", "CLINICIAN"),
-            ("staff", "CLINIC_STAFF"),
-        ]),
+        Name::same("role")
+            .words(&[("super_admin", "PLATFORM_ADMIN"), ("admin", "TENANT_ADMIN"), ("provider", "CLINICIAN"), ("staff", "CLINIC_STAFF")])
+            .means(&["runs the installation", "runs the clinic", "treats patients", "works in the clinic"]),
         Name::of("isActive", "status").words(&[("true", "ACTIVE"), ("false", "DISABLED"), ("false", "INVITED")]).moves(ACTIVITY),
     ],
 )

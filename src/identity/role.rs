@@ -25,7 +25,9 @@ pub static ROLE: Table = Table {
         Field::text("name").required(),
         Field::text("description").length(4000),
         Field::flag("is_system").defaulted().read_only().doc("shared templates cannot be changed by a tenant"),
-        Field::choice("default_resource_scope", &["ALL_LOCATIONS", "LOCATION", "TEAM", "SELF"]).defaulted(),
+        Field::choice("default_resource_scope", &["ALL_LOCATIONS", "LOCATION", "TEAM", "SELF"])
+            .means(&["the whole tenant", "one location", "one team's patients", "one's own patients"])
+            .defaulted(),
     ],
     machines: &[],
 };

@@ -35,11 +35,24 @@ pub static SESSION: Table = Table {
         Field::text("user_agent").pii(),
         Field::instant("last_activity_at").required(),
         Field::bytes("token_hash").hidden(),
-        Field::choice("auth_method", &["PASSWORD", "OIDC", "SAML", "OAUTH", "API_CLIENT"]).required(),
-        Field::choice("mfa_level", &["NONE", "TOTP", "WEBAUTHN", "RECOVERY"]).defaulted(),
+        Field::choice("auth_method", &["PASSWORD", "OIDC", "SAML", "OAUTH", "API_CLIENT"])
+            .means(&["password", "OpenID Connect", "SAML 2.0", "OAuth 2.0", "an application"])
+            .required(),
+        Field::choice("mfa_level", &["NONE", "TOTP", "WEBAUTHN", "RECOVERY"])
+            .means(&["none", "one-time code", "passkey or security key", "recovery code"])
+            .defaulted(),
         Field::instant("expires_at").required(),
         Field::instant("revoked_at").read_only(),
-        Field::choice("revoke_reason", &["LOGOUT", "ADMIN", "PASSWORD_CHANGED", "REUSE_DETECTED", "USER_DISABLED", "EXPIRED"]).read_only(),
+        Field::choice("revoke_reason", &["LOGOUT", "ADMIN", "PASSWORD_CHANGED", "REUSE_DETECTED", "USER_DISABLED", "EXPIRED"])
+            .means(&[
+                "signed out",
+                "by an administrator",
+                "the password changed",
+                "a refresh token came twice",
+                "the login was disabled",
+                "ended by time",
+            ])
+            .read_only(),
     ],
     machines: &[],
 };

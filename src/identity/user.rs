@@ -35,11 +35,17 @@ pub static USER: Table = Table {
     fields: &[
         Field::text("email").required().form(Form::Email).folded().pii().doc("unique across the system on email_key"),
         Field::text("full_name").required().folded().pii(),
-        Field::choice("kind", &["HUMAN", "SERVICE"]).defaulted().doc("SERVICE: the identity of an API client"),
+        Field::choice("kind", &["HUMAN", "SERVICE"])
+            .means(&["a person", "an application's"])
+            .defaulted()
+            .doc("SERVICE: the identity of an API client"),
         Field::text("role").computed("sec.role_of(r.id)").doc("the strongest role in the caller's tenant"),
         Field::text("phone").form(Form::Phone).pii(),
         Field::text("preferred_locale").defaulted().form(Form::Language).pii(),
-        Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"])
+            .means(&["may sign in", "invited, not joined", "may not sign in"])
+            .defaulted()
+            .read_only(),
         Field::flag("is_active").read_only(),
         Field::instant("email_verified_at").read_only(),
         Field::instant("last_login_at").read_only(),

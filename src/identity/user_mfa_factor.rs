@@ -26,13 +26,16 @@ pub static USER_MFA_FACTOR: Table = Table {
     ],
     fields: &[
         Field::uuid("user_id").required().refers(Refers::Installation("users")),
-        Field::choice("kind", &["TOTP", "WEBAUTHN"]).required(),
+        Field::choice("kind", &["TOTP", "WEBAUTHN"]).means(&["one-time codes", "passkey or security key"]).required(),
         Field::text("label"),
         Field::text("totp_secret").hidden().sealed(),
         Field::bytes("credential_id").hidden(),
         Field::bytes("public_key").hidden(),
         Field::big("sign_count").hidden(),
-        Field::choice("status", &["PENDING", "ACTIVE", "REVOKED"]).defaulted().read_only(),
+        Field::choice("status", &["PENDING", "ACTIVE", "REVOKED"])
+            .means(&["not proven yet", "in use", "out of use"])
+            .defaulted()
+            .read_only(),
         Field::instant("last_used_at").read_only(),
     ],
     machines: &[Machine {

@@ -30,7 +30,9 @@ pub static USER_ROLE: Table = Table {
         Field::uuid("user_id").required().fixed().refers(Refers::Installation("users")),
         Field::uuid("role_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("role_id").required().refers(Refers::Shared("roles", "role_tenant_id")),
-        Field::choice("resource_scope", &["ALL_LOCATIONS", "LOCATION", "TEAM", "SELF"]).defaulted(),
+        Field::choice("resource_scope", &["ALL_LOCATIONS", "LOCATION", "TEAM", "SELF"])
+            .means(&["the whole tenant", "one location", "one team's patients", "one's own patients"])
+            .defaulted(),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
         Field::uuid("team_id").refers(Refers::Tenant("teams")),
         Field::json("attributes").defaulted().pii().doc("further attributes used in access decisions"),

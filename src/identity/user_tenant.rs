@@ -33,8 +33,21 @@ pub static USER_TENANT: Table = Table {
             "user_type",
             &["DENTIST", "HYGIENIST", "ASSISTANT", "ADMIN", "FRONT_DESK", "PATIENT", "PAYER_ANALYST", "REGULATOR", "DEVELOPER"],
         )
+        .means(&[
+            "dentist",
+            "hygienist",
+            "assistant",
+            "administrator",
+            "front desk",
+            "patient",
+            "analyst of a payer",
+            "regulator",
+            "developer",
+        ])
         .required(),
-        Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"])
+            .means(&["may sign in", "invited, not joined", "may not sign in"])
+            .defaulted(),
         Field::flag("is_active").read_only(),
         Field::text("title").pii(),
         Field::instant("joined_at"),

@@ -36,7 +36,7 @@ pub static DEVICE: Table = Table {
         Field::text("modality_code"),
         Field::date("installed_on"),
         Field::date("calibration_due_on"),
-        Field::choice("status", &["ACTIVE", "MAINTENANCE", "RETIRED"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "MAINTENANCE", "RETIRED"]).means(&["in use", "being serviced", "out of use"]).defaulted(),
     ],
     machines: &[Machine {
         column: "status",

@@ -32,7 +32,9 @@ pub static DOCUMENT: Table = Table {
         Filter { name: "visibility", how: How::Equal },
     ],
     fields: &[
-        Field::choice("owner_type", &["PATIENT", "ENCOUNTER", "CLAIM", "TENANT"]).required(),
+        Field::choice("owner_type", &["PATIENT", "ENCOUNTER", "CLAIM", "TENANT"])
+            .means(&["a patient", "a visit", "a claim", "a tenant"])
+            .required(),
         Field::uuid("owner_id").required(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::text("document_type").required().phi(),
@@ -40,12 +42,17 @@ pub static DOCUMENT: Table = Table {
         Field::uuid("file_id").required().refers(Refers::Tenant("files")),
         Field::text("storage_uri").length(4_000).computed(MINTED).doc("signed link to the file, when the document is read by itself"),
         Field::text("hash").required().read_only().phi(),
-        Field::choice("status", &["DRAFT", "FINAL", "SIGNED", "ENTERED_IN_ERROR"]).defaulted().read_only(),
+        Field::choice("status", &["DRAFT", "FINAL", "SIGNED", "ENTERED_IN_ERROR"])
+            .means(&["may change", "as it will stay", "signed", "should never have been"])
+            .defaulted()
+            .read_only(),
         Field::instant("signed_at").read_only(),
         Field::uuid("signer_id").read_only().refers(Refers::Installation("users")),
         Field::text("signer_name").read_only().phi(),
-        Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"]).read_only(),
-        Field::choice("visibility", &["PATIENT", "STAFF"]).defaulted(),
+        Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"])
+            .means(&["electronic", "on paper", "qualified electronic"])
+            .read_only(),
+        Field::choice("visibility", &["PATIENT", "STAFF"]).means(&["the patient sees it too", "staff only"]).defaulted(),
         Field::date("retain_until").read_only().phi(),
     ],
     machines: &[Machine {

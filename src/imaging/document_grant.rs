@@ -34,7 +34,9 @@ pub static DOCUMENT_GRANT: Table = Table {
         Field::uuid("grantee_tenant_id").required().refers(Refers::Installation("tenants")),
         Field::uuid("booking_id").doc("booking in the clinic's tenant"),
         Field::uuid("consent_id").refers(Refers::Tenant("consents")),
-        Field::choice("reason", &["BOOKING_CONFIRMED", "PATIENT_SHARED", "REFERRAL"]).defaulted(),
+        Field::choice("reason", &["BOOKING_CONFIRMED", "PATIENT_SHARED", "REFERRAL"])
+            .means(&["a booking was confirmed", "the patient shares it", "a referral"])
+            .defaulted(),
         Field::instant("granted_at").required(),
         Field::instant("revoked_at").read_only(),
         Field::instant("expires_at"),

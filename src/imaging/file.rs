@@ -39,7 +39,20 @@ pub static FILE: Table = Table {
     fields: &[
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("plan_id"),
-        Field::choice("kind", KINDS).required(),
+        Field::choice("kind", KINDS)
+            .means(&[
+                "X-ray",
+                "CT or CBCT volume",
+                "photograph",
+                "narrative record",
+                "document",
+                "note",
+                "DICOM of any kind",
+                "3D model",
+                "video",
+                "another",
+            ])
+            .required(),
         Field::text("file_name").required().pii().doc("shown to people, never part of the key"),
         Field::text("file_url")
             .length(4_000)
@@ -51,10 +64,16 @@ pub static FILE: Table = Table {
         Field::text("storage_key").hidden(),
         Field::text("storage_region").required().read_only().phi(),
         Field::uuid("encryption_key_id").hidden().refers(Refers::Tenant("encryption_keys")),
-        Field::choice("status", &["PENDING", "SCANNING", "READY", "QUARANTINED", "DELETED"]).defaulted().read_only(),
+        Field::choice("status", &["PENDING", "SCANNING", "READY", "QUARANTINED", "DELETED"])
+            .means(&["announced, bytes not there", "bytes being checked", "can be opened", "kept apart, not opened", "bytes are gone"])
+            .defaulted()
+            .read_only(),
         Field::text("scan_result").read_only().phi(),
         Field::instant("uploaded_at").read_only(),
-        Field::choice("uploaded_by_party", &["STAFF", "PATIENT", "PUBLIC", "SYSTEM"]).defaulted().read_only(),
+        Field::choice("uploaded_by_party", &["STAFF", "PATIENT", "PUBLIC", "SYSTEM"])
+            .means(&["staff", "the patient", "the public form", "the system"])
+            .defaulted()
+            .read_only(),
         Field::text("source").phi(),
         Field::date("purge_after").read_only().phi(),
         Field::flag("is_patient_visible").defaulted().doc("false for attachments of staff-only notes and internal files"),

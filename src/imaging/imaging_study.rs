@@ -35,6 +35,17 @@ pub static IMAGING_STUDY: Table = Table {
         Field::uuid("encounter_id"),
         Field::text("study_uid").required().form(Form::DicomUid).phi().doc("DICOM study UID; made for non-DICOM studies too"),
         Field::choice("modality", &["INTRAORAL", "PANORAMIC", "CBCT", "CT", "PHOTO", "VIDEO", "CEPHALOMETRIC", "SURFACE_SCAN", "OTHER"])
+            .means(&[
+                "intraoral radiograph",
+                "panoramic radiograph",
+                "cone beam CT",
+                "CT",
+                "photograph",
+                "video",
+                "cephalometric radiograph",
+                "surface scan",
+                "another",
+            ])
             .required()
             .doc("CT: of a fan beam, as hospitals send it"),
         Field::text("modality_code").required().phi().doc("IO, PX, CT, XC, ES, DX, OSS"),
@@ -46,7 +57,10 @@ pub static IMAGING_STUDY: Table = Table {
         Field::text("source_system").phi().doc("identifier of the practice system, record system or PACS"),
         Field::text("accession_number").phi(),
         Field::text("description").length(4000).phi(),
-        Field::choice("status", &["REGISTERED", "AVAILABLE", "QUARANTINED", "CANCELLED"]).defaulted().read_only(),
+        Field::choice("status", &["REGISTERED", "AVAILABLE", "QUARANTINED", "CANCELLED"])
+            .means(&["announced", "can be seen", "whose it is is in doubt", "called off"])
+            .defaulted()
+            .read_only(),
         Field::int("series_count").defaulted().read_only(),
         Field::int("object_count").defaulted().read_only(),
         Field::json("radiation_dose_json").phi(),

@@ -44,7 +44,9 @@ pub static SIGN: Operation = step(
     "signDocument",
     "/documents/{id}/sign",
     "Sign as the login that calls; name, moment and the file's hash are kept and nothing changes any more",
-    &[Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"]).doc("ELECTRONIC when left out; patients sign so")],
+    &[Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"])
+        .means(&["electronic", "on paper", "qualified electronic"])
+        .doc("ELECTRONIC when left out; patients sign so")],
     &[Plane::Staff, Plane::Patient],
     Permission::SignClinical,
     Run::Apart(|call| Box::pin(sign(call))),

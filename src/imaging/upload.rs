@@ -36,7 +36,20 @@ pub static CREATE_FILE: Operation = Operation {
     doc: "Announce a file and get a signed URL to upload exactly these bytes",
     takes: &[
         Field::uuid("patient_id").refers(Refers::Tenant("patients")),
-        Field::choice("kind", KINDS).required(),
+        Field::choice("kind", KINDS)
+            .means(&[
+                "X-ray",
+                "CT or CBCT volume",
+                "photograph",
+                "narrative record",
+                "document",
+                "note",
+                "DICOM of any kind",
+                "3D model",
+                "video",
+                "another",
+            ])
+            .required(),
         Field::text("file_name").required().pii(),
         Field::choice("file_type", media::TYPES).required(),
         Field::big("file_size").required().at_least(1).at_most(media::SIZE_MAX).doc("unit: bytes"),

@@ -79,6 +79,18 @@ pub static SYNC: Operation = Operation {
             "FULL_IMPORT",
         ],
     )
+    .means(&[
+        "appointments",
+        "claims out",
+        "patients in",
+        "patients out",
+        "images in",
+        "remittances in",
+        "eligibility",
+        "a file in",
+        "FHIR resources in",
+        "everything in",
+    ])
     .required()],
     gives: Gives::Created(&SYNC_JOB),
     planes: &[Plane::Staff],

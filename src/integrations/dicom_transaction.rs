@@ -31,8 +31,9 @@ pub static DICOM_TRANSACTION: Table = Table {
             "operation",
             &["C_STORE", "C_FIND", "C_MOVE", "C_ECHO", "C_GET", "N_ACTION", "N_EVENT_REPORT", "STOW", "QIDO", "WADO"],
         )
+        .means(&["store", "find", "move", "echo", "get", "action", "event report", "STOW-RS", "QIDO-RS", "WADO-RS"])
         .required(),
-        Field::choice("direction", &["IN", "OUT"]).required(),
+        Field::choice("direction", &["IN", "OUT"]).means(&["received", "sent"]).required(),
         Field::text("study_uid").phi(),
         Field::uuid("study_id").refers(Refers::Tenant("imaging_studies")),
         Field::text("status_code").required().phi(),

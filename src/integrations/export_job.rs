@@ -27,9 +27,14 @@ pub static EXPORT_JOB: Table = Table {
         Filter { name: "requested_by", how: How::Equal },
     ],
     fields: &[
-        Field::choice("export_type", &["TENANT_FULL", "FHIR_BULK", "AUDIT_PACKAGE", "PATIENT_RECORD", "REPORT"]).required(),
+        Field::choice("export_type", &["TENANT_FULL", "FHIR_BULK", "AUDIT_PACKAGE", "PATIENT_RECORD", "REPORT"])
+            .means(&["all of a tenant", "FHIR bulk data", "audit package", "one patient's record", "a report"])
+            .required(),
         Field::json("params").defaulted(),
-        Field::choice("status", &["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED"]).defaulted().read_only(),
+        Field::choice("status", &["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])
+            .means(&["waits", "is worked on", "can be fetched", "ended with an error", "called off", "can no longer be fetched"])
+            .defaulted()
+            .read_only(),
         Field::int("progress_percent").defaulted().read_only(),
         Field::uuid("file_id").read_only().refers(Refers::Tenant("files")),
         Field::json("output_files").computed(MINTED_LIST).doc("the file and its signed link, when the job is read by itself"),

@@ -23,7 +23,9 @@ pub static EXTERNAL_SYSTEM: Table = Table {
     fields: &[
         Field::text("code").required(),
         Field::text("name").required(),
-        Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"]).required(),
+        Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
+            .means(&["practice management", "health record", "image archive", "laboratory", "payment gateway", "clearinghouse"])
+            .required(),
         Field::text("vendor"),
         Field::texts("protocols").defaulted(),
         Field::text("documentation_uri").length(2000),

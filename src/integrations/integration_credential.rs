@@ -27,7 +27,9 @@ pub static INTEGRATION_CREDENTIAL: Table = Table {
     ],
     fields: &[
         Field::uuid("integration_id").required().refers(Refers::Tenant("tenant_integrations")),
-        Field::choice("kind", &["API_KEY", "OAUTH_TOKEN", "BASIC", "CERTIFICATE", "SFTP_KEY"]).required(),
+        Field::choice("kind", &["API_KEY", "OAUTH_TOKEN", "BASIC", "CERTIFICATE", "SFTP_KEY"])
+            .means(&["API key", "OAuth token", "name and password", "certificate", "SFTP key"])
+            .required(),
         Field::text("endpoint"),
         Field::text("secret").required().length(10_000).write_only().sealed(),
         Field::text("refresh_secret").length(10_000).write_only().sealed(),
@@ -36,7 +38,10 @@ pub static INTEGRATION_CREDENTIAL: Table = Table {
         Field::uuid("key_id").read_only().refers(Refers::Tenant("encryption_keys")),
         Field::instant("expires_at"),
         Field::instant("rotated_at").read_only(),
-        Field::choice("status", &["ACTIVE", "REVOKED", "EXPIRED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "REVOKED", "EXPIRED"])
+            .means(&["in force", "taken back", "ended by time"])
+            .defaulted()
+            .read_only(),
     ],
     machines: &[Machine {
         column: "status",

@@ -43,9 +43,24 @@ pub static SYNC_JOB: Table = Table {
                 "FULL_IMPORT",
             ],
         )
+        .means(&[
+            "appointments",
+            "claims out",
+            "patients in",
+            "patients out",
+            "images in",
+            "remittances in",
+            "eligibility",
+            "a file in",
+            "FHIR resources in",
+            "everything in",
+        ])
         .required(),
-        Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED"]).defaulted().read_only(),
-        Field::choice("direction", &["INBOUND", "OUTBOUND"]).required(),
+        Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED"])
+            .means(&["waits", "is worked on", "done", "some rows failed", "ended with an error", "called off"])
+            .defaulted()
+            .read_only(),
+        Field::choice("direction", &["INBOUND", "OUTBOUND"]).means(&["from them to us", "from us to them"]).required(),
         Field::uuid("source_file_id").refers(Refers::Tenant("files")),
         Field::json("params").defaulted(),
         Field::text("cursor").read_only().doc("where to resume"),

@@ -25,7 +25,9 @@ pub static SYNC_JOB_LOG: Table = Table {
         Field::text("record_ref").required().phi(),
         Field::text("resource_type").phi(),
         Field::uuid("resource_id"),
-        Field::choice("outcome", &["CREATED", "UPDATED", "UNCHANGED", "FAILED"]).required(),
+        Field::choice("outcome", &["CREATED", "UPDATED", "UNCHANGED", "FAILED"])
+            .means(&["made", "changed", "as it was", "failed"])
+            .required(),
         Field::text("error_message").phi(),
         Field::instant("occurred_at").required(),
     ],

@@ -29,11 +29,18 @@ pub static TENANT_INTEGRATION: Table = Table {
     ],
     fields: &[
         Field::uuid("external_system_id").required().refers(Refers::Installation("external_systems")),
-        Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"]).required(),
+        Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
+            .means(&["practice management", "health record", "image archive", "laboratory", "payment gateway", "clearinghouse"])
+            .required(),
         Field::text("display_name").required(),
-        Field::choice("status", &["PENDING", "ACTIVE", "PAUSED", "ERROR", "DISABLED"]).defaulted().read_only(),
-        Field::choice("sync_mode", &["UNIDIRECTIONAL", "BIDIRECTIONAL"]).required(),
-        Field::choice("direction", &["INBOUND", "OUTBOUND", "BOTH"]).defaulted(),
+        Field::choice("status", &["PENDING", "ACTIVE", "PAUSED", "ERROR", "DISABLED"])
+            .means(&["not proven yet", "works", "paused by somebody", "stopped by errors", "out of use"])
+            .defaulted()
+            .read_only(),
+        Field::choice("sync_mode", &["UNIDIRECTIONAL", "BIDIRECTIONAL"]).means(&["one way", "both ways"]).required(),
+        Field::choice("direction", &["INBOUND", "OUTBOUND", "BOTH"])
+            .means(&["from them to us", "from us to them", "both ways"])
+            .defaulted(),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
         Field::json("config").defaulted().doc("no secrets"),
         Field::text("schedule").doc("cron expression"),

@@ -27,7 +27,9 @@ pub static WEBHOOK_DELIVERY: Table = Table {
     fields: &[
         Field::uuid("subscription_id").required().refers(Refers::Tenant("webhook_subscriptions")),
         Field::uuid("event_id").required().refers(Refers::Tenant("webhook_events")),
-        Field::choice("status", &["PENDING", "SUCCEEDED", "FAILED", "DEAD_LETTER"]).defaulted(),
+        Field::choice("status", &["PENDING", "SUCCEEDED", "FAILED", "DEAD_LETTER"])
+            .means(&["to be sent", "taken", "failed, comes again", "given up"])
+            .defaulted(),
         Field::int("attempt").defaulted(),
         Field::int("response_status"),
         Field::instant("next_attempt_at"),

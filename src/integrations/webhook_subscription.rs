@@ -28,7 +28,10 @@ pub static WEBHOOK_SUBSCRIPTION: Table = Table {
         Field::instant("previous_secret_expires_at").read_only().doc("until then events are signed with the former secret too"),
         Field::uuid("api_client_id").refers(Refers::Tenant("api_clients")),
         Field::text("description").length(4000),
-        Field::choice("status", &["ACTIVE", "PAUSED", "DISABLED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "PAUSED", "DISABLED"])
+            .means(&["sent to", "paused by somebody", "stopped by errors"])
+            .defaulted()
+            .read_only(),
         Field::int("consecutive_failures").defaulted().read_only(),
         Field::instant("disabled_at").read_only(),
     ],

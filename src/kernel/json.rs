@@ -133,7 +133,9 @@ impl<'a> Reader<'a> {
         }
         loop {
             let (key, raw) = self.key()?;
-            self.path.push(Segment::Key(raw));
+            // In FHIR `_birthDate` is told as a part of `birthDate`.
+            let told = if self.limits.named_by.is_some() { raw.strip_prefix('_').unwrap_or(raw) } else { raw };
+            self.path.push(Segment::Key(told));
             if map.contains_key(&key) {
                 return Err(self.fault("duplicate", "The key stands twice in one object."));
             }

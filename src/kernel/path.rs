@@ -49,9 +49,8 @@ impl<'a> Path<'a> {
 
 /// The key where it can be an element's name, otherwise a mark: a key of the caller's making may hold anything.
 fn speakable(key: &str) -> &str {
-    let plain = key.strip_prefix('_').unwrap_or(key);
-    let is_name = (1..=64).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if is_name { plain } else { "?" }
+    let is_name = (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if is_name { key } else { "?" }
 }
 
 #[cfg(test)]

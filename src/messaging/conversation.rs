@@ -29,13 +29,16 @@ pub static CONVERSATION: Table = Table {
         Filter { name: "assigned_user_id", how: How::Equal },
     ],
     fields: &[
-        Field::choice("kind", &["PATIENT_MESSAGING", "TEAM_CHAT", "CASE_DISCUSSION"]).required().fixed(),
+        Field::choice("kind", &["PATIENT_MESSAGING", "TEAM_CHAT", "CASE_DISCUSSION"])
+            .means(&["with a patient", "among staff", "about a case"])
+            .required()
+            .fixed(),
         Field::uuid("patient_id").example("id").fixed().refers(Refers::Tenant("patients")),
         Field::text("subject").phi(),
         Field::uuid("team_id").refers(Refers::Tenant("teams")),
         Field::uuid("referral_id").refers(Refers::Tenant("referrals")),
         Field::uuid("plan_id").refers(Refers::Tenant("treatment_plans")),
-        Field::choice("status", &["OPEN", "CLOSED", "ARCHIVED"]).defaulted().read_only(),
+        Field::choice("status", &["OPEN", "CLOSED", "ARCHIVED"]).means(&["goes on", "ended", "put away"]).defaulted().read_only(),
         Field::instant("last_message_at").read_only(),
         Field::uuid("assigned_user_id").refers(Refers::Installation("users")),
     ],

@@ -30,7 +30,7 @@ pub static CONVERSATION_PARTICIPANT: Table = Table {
         Field::uuid("conversation_id").required().fixed().refers(Refers::Tenant("conversations")),
         Field::uuid("user_id").example("id").fixed().refers(Refers::Installation("users")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
-        Field::choice("role", &["AUTHOR", "PARTICIPANT", "OBSERVER"]).defaulted(),
+        Field::choice("role", &["AUTHOR", "PARTICIPANT", "OBSERVER"]).means(&["began it", "takes part", "reads only"]).defaulted(),
         Field::instant("last_read_at").read_only(),
         Field::flag("muted").defaulted(),
         Field::instant("left_at").read_only(),

@@ -31,7 +31,9 @@ pub static KNOWLEDGE_DOCUMENT: Table = Table {
         Filter { name: "status", how: How::Equal },
     ],
     fields: &[
-        Field::choice("kind", &["PROTOCOL", "EVIDENCE_SUMMARY", "PATIENT_EDUCATION"]).required(),
+        Field::choice("kind", &["PROTOCOL", "EVIDENCE_SUMMARY", "PATIENT_EDUCATION"])
+            .means(&["protocol of the clinic", "summary of evidence", "for patients"])
+            .required(),
         Field::text("title").required().length(200).folded(),
         Field::text("content_url").length(2000).doc("video, PDF or page"),
         Field::uuid("file_id").refers(Refers::Tenant("files")),
@@ -39,7 +41,10 @@ pub static KNOWLEDGE_DOCUMENT: Table = Table {
         Field::date("publish_date"),
         Field::uuid("author_provider_id").refers(Refers::Tenant("providers")),
         Field::text("default_locale").defaulted().form(Form::Language),
-        Field::choice("status", &["DRAFT", "IN_REVIEW", "PUBLISHED", "RETIRED"]).defaulted().read_only(),
+        Field::choice("status", &["DRAFT", "IN_REVIEW", "PUBLISHED", "RETIRED"])
+            .means(&["may change", "waits for approval", "in force", "out of force"])
+            .defaulted()
+            .read_only(),
         Field::int("current_version_no").defaulted().read_only(),
         Field::texts("tags").defaulted(),
         Field::date("review_due_on"),

@@ -34,12 +34,15 @@ pub static MESSAGE: Table = Table {
     fields: &[
         Field::uuid("conversation_id").required().refers(Refers::Tenant("conversations")),
         Field::uuid("patient_id").read_only().refers(Refers::Tenant("patients")).doc("set in PATIENT_MESSAGING threads only"),
-        Field::choice("sender_type", &["USER", "SYSTEM", "PATIENT"]).required().read_only(),
+        Field::choice("sender_type", &["USER", "SYSTEM", "PATIENT"]).means(&["staff", "the system", "a patient"]).required().read_only(),
         Field::uuid("sender_user_id").read_only().refers(Refers::Installation("users")),
-        Field::choice("content_type", &["TEXT", "RICH_TEXT", "FILE"]).defaulted(),
+        Field::choice("content_type", &["TEXT", "RICH_TEXT", "FILE"]).means(&["plain text", "formatted text", "a file"]).defaulted(),
         Field::text("content").example(r#""The X-ray is in.""#).length(20000).phi(),
         Field::instant("sent_at").required().read_only(),
-        Field::choice("delivery_state", &["QUEUED", "SENT", "DELIVERED", "READ", "FAILED"]).defaulted().read_only(),
+        Field::choice("delivery_state", &["QUEUED", "SENT", "DELIVERED", "READ", "FAILED"])
+            .means(&["waits", "sent", "arrived", "read", "could not be sent"])
+            .defaulted()
+            .read_only(),
         Field::uuid("reply_to_id").refers(Refers::Tenant("messages")),
         Field::flag("is_urgent").defaulted(),
     ],

@@ -32,7 +32,9 @@ pub static NOTIFICATION: Table = Table {
         Filter { name: "priority", how: How::Equal },
     ],
     fields: &[
-        Field::choice("audience", &["USER", "TENANT", "ROLE", "PATIENT"]).required(),
+        Field::choice("audience", &["USER", "TENANT", "ROLE", "PATIENT"])
+            .means(&["one login", "all of the tenant", "who holds a role", "a patient"])
+            .required(),
         Field::uuid("user_id").refers(Refers::Installation("users")),
         Field::text("role_code").pii(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
@@ -57,6 +59,24 @@ pub static NOTIFICATION: Table = Table {
                 "TASK_ASSIGNED",
             ],
         )
+        .means(&[
+            "a referral came in",
+            "a referral was accepted",
+            "a referral was turned down",
+            "a referral is done",
+            "a referral's state changed",
+            "word of the system",
+            "a plan changed",
+            "an appointment comes near",
+            "an appointment changed",
+            "a booking was confirmed",
+            "a payment changed",
+            "material for a patient",
+            "a message came in",
+            "a prediction waits for a clinician",
+            "a consent ends soon",
+            "a task was given",
+        ])
         .required(),
         Field::uuid("referral_id").refers(Refers::Tenant("referrals")),
         Field::text("resource_type").pii(),
@@ -64,7 +84,7 @@ pub static NOTIFICATION: Table = Table {
         Field::text("title").required().length(200).pii(),
         Field::text("message").required().length(4000).pii(),
         Field::flag("is_read").computed("sec.is_read(r.tenant_id, r.id)").doc("by the caller"),
-        Field::choice("priority", &["NORMAL", "HIGH"]).defaulted(),
+        Field::choice("priority", &["NORMAL", "HIGH"]).means(&["normal", "to be seen soon"]).defaulted(),
         Field::instant("expires_at"),
     ],
     machines: &[],

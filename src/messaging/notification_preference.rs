@@ -27,7 +27,9 @@ pub static NOTIFICATION_PREFERENCE: Table = Table {
     fields: &[
         Field::uuid("user_id").required().refers(Refers::Installation("users")),
         Field::text("type").required().pii().doc("a notification type or *"),
-        Field::choice("channel", &["IN_APP", "EMAIL", "SMS", "PUSH"]).required(),
+        Field::choice("channel", &["IN_APP", "EMAIL", "SMS", "PUSH"])
+            .means(&["in the application", "e-mail", "text message", "push"])
+            .required(),
         Field::flag("is_enabled").defaulted(),
         Field::instant("opted_out_at"),
     ],

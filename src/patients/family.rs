@@ -20,7 +20,9 @@ pub static ADD_FAMILY_MEMBER: Operation = Operation {
     takes: &[
         Field::uuid("user_id").required().doc("login of the relative; known to the tenant"),
         Field::uuid("related_patient_id").required(),
-        Field::choice("relationship", &["PARENT", "SPOUSE", "CHILD", "GUARDIAN"]).required(),
+        Field::choice("relationship", &["PARENT", "SPOUSE", "CHILD", "GUARDIAN"])
+            .means(&["father or mother", "husband, wife or partner", "son or daughter", "guardian in law"])
+            .required(),
         Field::texts("scopes").doc("what the login may see; appointments and messages when left out"),
         Field::instant("valid_until"),
     ],

@@ -16,10 +16,23 @@ pub const EMERGENCY_CONTACT: &str = "select coalesce(e.full_name, k.full_name) f
      where f.tenant_id = r.tenant_id and f.patient_id = r.id and f.relationship_type = 'EMERGENCY_CONTACT' and f.deleted_at is null
        and (f.valid_until is null or f.valid_until >= current_date) order by f.created_at, f.id limit 1";
 
-const PORTAL_STATUS: &str = "select case when bool_or(p.status in ('ACCEPTED', 'PARTIALLY_ACCEPTED', 'IN_TREATMENT')) then 'IN_PROGRESS'
-                when (array_agg(p.status order by p.created_at desc, p.id desc))[1] = 'COMPLETED'
-                 and not bool_or(p.status in ('DRAFT', 'PRESENTED')) then 'COMPLETED' else 'ACTIVE' end
-      from treatment_plans p where p.tenant_id = r.tenant_id and p.patient_id = r.id";
+/// What a patient's plans `p` come to.
+macro_rules! state_of_plans {
+    () => {
+        "case when bool_or(p.status in ('ACCEPTED', 'PARTIALLY_ACCEPTED', 'IN_TREATMENT')) then 'IN_PROGRESS'
+              when (array_agg(p.status order by p.created_at desc, p.id desc))[1] = 'COMPLETED'
+               and not bool_or(p.status in ('DRAFT', 'PRESENTED')) then 'COMPLETED' else 'ACTIVE' end"
+    };
+}
+const PORTAL_STATUS: &str =
+    concat!("select ", state_of_plans!(), " from treatment_plans p where p.tenant_id = r.tenant_id and p.patient_id = r.id");
+/// Of all patients with plans at once: those in that state, or for the state that needs no plan those in any other.
+const IN_PORTAL_STATUS: &str = concat!(
+    "((r.tenant_id, r.id) in (select s.tenant_id, s.patient_id from (select p.tenant_id, p.patient_id, ",
+    state_of_plans!(),
+    " as state from treatment_plans p group by p.tenant_id, p.patient_id) s
+        where s.state <> 'ACTIVE' and $value in ('ACTIVE', s.state))) = ($value <> 'ACTIVE')"
+);
 const ACTIVE_PLAN: &str = "select p.id from treatment_plans p where p.tenant_id = r.tenant_id and p.patient_id = r.id
        and p.status in ('DRAFT', 'PRESENTED', 'ACCEPTED', 'PARTIALLY_ACCEPTED', 'IN_TREATMENT') order by p.created_at desc, p.id desc limit 1";
 
@@ -64,6 +77,7 @@ pub static PATIENT: Table = Table {
         Filter { name: "primary_location_id", how: How::Equal },
         Filter { name: "primary_provider_id", how: How::Equal },
         Filter { name: "status", how: How::Equal },
+        Filter { name: "portal_status", how: How::Elsewhere { sql: IN_PORTAL_STATUS, blind: false } },
         Filter { name: "is_active", how: How::Equal },
         Filter { name: "merged_into_id", how: How::Equal },
         Filter { name: "needs_identity_check", how: How::Equal },
@@ -77,23 +91,35 @@ pub static PATIENT: Table = Table {
         Field::text("full_name").read_only().phi(),
         Field::flag("name_needs_review").defaulted().doc("set when an import had one name only"),
         Field::date("dob").example(r#""1990-02-03""#).phi(),
-        Field::choice("administrative_gender", &["MALE", "FEMALE", "OTHER", "UNKNOWN"]).phi(),
-        Field::choice("sex_at_birth", &["MALE", "FEMALE", "INTERSEX", "UNKNOWN"]).phi(),
+        Field::choice("administrative_gender", &["MALE", "FEMALE", "OTHER", "UNKNOWN"])
+            .means(&["male", "female", "other", "unknown"])
+            .phi(),
+        Field::choice("sex_at_birth", &["MALE", "FEMALE", "INTERSEX", "UNKNOWN"]).means(&["male", "female", "intersex", "unknown"]).phi(),
         Field::text("gender_identity").phi(),
         Field::text("contact_email").example(r#""robin@bright-north.example""#).form(Form::Email).folded().pii(),
         Field::text("phone_mobile").form(Form::Phone).pii(),
         Field::text("phone_home").form(Form::Phone).pii(),
         Field::text("preferred_language").form(Form::Language).phi(),
-        Field::choice("preferred_contact_method", &["EMAIL", "SMS", "PHONE", "POST", "PORTAL"]),
+        Field::choice("preferred_contact_method", &["EMAIL", "SMS", "PHONE", "POST", "PORTAL"]).means(&[
+            "e-mail",
+            "text message",
+            "telephone",
+            "letter",
+            "portal",
+        ]),
         Field::uuid("primary_location_id").refers(Refers::Tenant("locations")),
         Field::uuid("primary_provider_id").refers(Refers::Tenant("providers")),
-        Field::choice("status", &["ACTIVE", "INACTIVE", "DECEASED"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "INACTIVE", "DECEASED"])
+            .means(&["is treated here", "no longer treated here", "has died"])
+            .defaulted()
+            .read_only(),
         Field::flag("is_active").read_only(),
         Field::text("base_medical_history").length(4000).sealed().phi(),
         Field::instant("deceased_at").phi(),
         Field::text("external_ref").phi().doc("identifier in the source system; other ids live in external_ids"),
         Field::uuid("merged_into_id").read_only().refers(Refers::Tenant("patients")).doc("where the record went in a merge"),
         Field::choice("portal_status", &["ACTIVE", "IN_PROGRESS", "COMPLETED"])
+            .means(&["no treatment under way", "a plan is accepted or in treatment", "the newest plan is completed and none is open"])
             .computed(PORTAL_STATUS)
             .costly()
             .doc("what has become of the patient's plans, as far as the caller sees them"),

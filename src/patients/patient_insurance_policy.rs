@@ -41,8 +41,13 @@ pub static PATIENT_INSURANCE_POLICY: Table = Table {
         Field::text("group_number").phi(),
         Field::date("coverage_start").example(r#""2026-01-01""#).phi(),
         Field::date("coverage_end").phi(),
-        Field::choice("coverage_order", &["PRIMARY", "SECONDARY", "TERTIARY"]).defaulted().doc("primary or secondary flag"),
-        Field::choice("subscriber_relationship", &["SELF", "SPOUSE", "CHILD", "OTHER"]).defaulted(),
+        Field::choice("coverage_order", &["PRIMARY", "SECONDARY", "TERTIARY"])
+            .means(&["pays first", "pays second", "pays third"])
+            .defaulted()
+            .doc("primary or secondary flag"),
+        Field::choice("subscriber_relationship", &["SELF", "SPOUSE", "CHILD", "OTHER"])
+            .means(&["the patient", "husband, wife or partner", "child", "another"])
+            .defaulted(),
         Field::text("subscriber_name").phi(),
         Field::date("subscriber_dob").phi(),
         Field::big("annual_maximum_minor").doc("unit: minor currency unit"),
@@ -50,7 +55,7 @@ pub static PATIENT_INSURANCE_POLICY: Table = Table {
         Field::text("currency").required().form(Form::Currency).phi(),
         Field::json("benefit_rules").defaulted().phi().doc("percentages, waiting, frequency, missing-tooth clause, downgrade"),
         Field::uuid("card_file_id").refers(Refers::Tenant("files")),
-        Field::choice("status", &["ACTIVE", "CANCELLED", "DRAFT"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "CANCELLED", "DRAFT"]).means(&["in force", "ended", "not checked yet"]).defaulted(),
     ],
     machines: &[Machine {
         column: "status",

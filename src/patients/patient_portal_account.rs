@@ -27,7 +27,10 @@ pub static PATIENT_PORTAL_ACCOUNT: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("user_id").required().fixed().refers(Refers::Installation("users")),
-        Field::choice("status", &["INVITED", "ACTIVE", "SUSPENDED", "CLOSED"]).defaulted().read_only(),
+        Field::choice("status", &["INVITED", "ACTIVE", "SUSPENDED", "CLOSED"])
+            .means(&["invited, never signed in", "in use", "on hold", "closed"])
+            .defaulted()
+            .read_only(),
         Field::text("email_key").read_only().pii().doc("folded e-mail at activation, unique per tenant"),
         Field::instant("activated_at").read_only(),
         Field::instant("closed_at").read_only(),

@@ -31,13 +31,13 @@ pub static PATIENT_PROXY: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("user_id").required().fixed().refers(Refers::Installation("users")),
-        Field::choice("relationship", &["PARENT", "SPOUSE", "CHILD", "GUARDIAN", "OTHER"]).required(),
+        Field::choice("relationship", &["PARENT", "SPOUSE", "CHILD", "GUARDIAN", "OTHER"]).means(&["father or mother", "husband, wife or partner", "son or daughter", "guardian in law", "another"]).required(),
         Field::uuid("relationship_id").refers(Refers::Tenant("patient_relationships")),
         Field::texts("scopes").defaulted().doc(
             "what the login may see, and change: messages the contact data, manage_consents the contacts, billing the insurance, documents new files",
         ),
-        Field::choice("status", &["PENDING", "ACTIVE", "REVOKED", "EXPIRED"]).defaulted().read_only(),
-        Field::choice("granted_by", &["PATIENT", "GUARDIAN", "CLINIC"]).required(),
+        Field::choice("status", &["PENDING", "ACTIVE", "REVOKED", "EXPIRED"]).means(&["identity and authority not checked", "may act", "ended by somebody", "ended by time"]).defaulted().read_only(),
+        Field::choice("granted_by", &["PATIENT", "GUARDIAN", "CLINIC"]).means(&["the patient", "a guardian", "the clinic"]).required(),
         Field::uuid("evidence_document_id"),
         Field::instant("valid_from").required(),
         Field::instant("valid_until").doc("a parent's grant ends at the age of majority unless renewed"),

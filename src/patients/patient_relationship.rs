@@ -30,7 +30,16 @@ pub static PATIENT_RELATIONSHIP: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("related_patient_id").example("id").refers(Refers::Tenant("patients")),
         Field::uuid("external_contact_id").refers(Refers::Tenant("external_contacts")),
-        Field::choice("relationship_type", &["SPOUSE", "CHILD", "GUARDIAN", "EMERGENCY_CONTACT", "PARENT", "OTHER"]).required(),
+        Field::choice("relationship_type", &["SPOUSE", "CHILD", "GUARDIAN", "EMERGENCY_CONTACT", "PARENT", "OTHER"])
+            .means(&[
+                "husband, wife or partner",
+                "son or daughter",
+                "guardian in law",
+                "to be called in an emergency",
+                "father or mother",
+                "another",
+            ])
+            .required(),
         Field::flag("is_legal_guardian").defaulted(),
         Field::date("valid_from").phi(),
         Field::date("valid_until").phi(),

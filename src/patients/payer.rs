@@ -32,13 +32,17 @@ pub static PAYER: Table = Table {
         Field::text("name").required().folded(),
         Field::uuid("payer_tenant_id").refers(Refers::Installation("tenants")).doc("when the payer is itself a tenant of type PAYER"),
         Field::text("payer_identifier").doc("electronic payer id"),
-        Field::choice("kind", &["COMMERCIAL", "PUBLIC", "DISCOUNT_PLAN", "SELF_PAY", "OTHER"]).defaulted(),
+        Field::choice("kind", &["COMMERCIAL", "PUBLIC", "DISCOUNT_PLAN", "SELF_PAY", "OTHER"])
+            .means(&["private insurance", "public insurance", "discount plan", "the patient pays", "another"])
+            .defaulted(),
         Field::text("country"),
         Field::text("claims_address").length(4000),
         Field::text("phone"),
         Field::flag("eligibility_supported").defaulted(),
-        Field::choice("claim_format", &["X12_837D", "FHIR", "PAPER", "PORTAL"]).defaulted(),
-        Field::choice("status", &["ACTIVE", "INACTIVE"]).defaulted(),
+        Field::choice("claim_format", &["X12_837D", "FHIR", "PAPER", "PORTAL"])
+            .means(&["X12 837D", "FHIR", "paper", "portal of the payer"])
+            .defaulted(),
+        Field::choice("status", &["ACTIVE", "INACTIVE"]).means(&["in use", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),
     ],
     machines: &[Machine {

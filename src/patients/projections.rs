@@ -24,6 +24,8 @@ sql! {
          order by created_at, id";
 }
 
+const NAME: &[&str] = &["last_name", "first_name", "name_needs_review"];
+
 /// One name fills the last name and waits for a person to divide it (C12).
 fn one_name(json: &Json) -> Result<Vec<(&'static str, Json)>, Broken> {
     match json.as_str() {
@@ -44,7 +46,7 @@ pub static PORTAL_PATIENT: Projection = Projection::new(
     "/projections/patient-portal/patients",
     &[
         Name::same("id"),
-        Name::same("full_name").split(one_name),
+        Name::same("full_name").split(one_name, NAME),
         Name::of("email", "contact_email").filter("email"),
         Name::of("phone_number", "phone_mobile").filter("phone").doc("international form"),
         Name::of("treatment_plan_id", "active_treatment_plan_id"),
@@ -78,7 +80,7 @@ pub static SCHEDULING_PATIENT: Projection = Projection::new(
         Name::of("_id", "id"),
         Name::of("clinicId", "tenant_id"),
         Name::of("email", "contact_email").filter("email"),
-        Name::of("name", "full_name").split(one_name),
+        Name::of("name", "full_name").split(one_name, NAME),
         Name::of("phone", "phone_mobile").filter("phone"),
         Name::of("dateOfBirth", "dob"),
         Name::of("isActive", "status").words(&[("true", "ACTIVE"), ("false", "INACTIVE"), ("false", "DECEASED")]).moves(ACTIVITY),

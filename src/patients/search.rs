@@ -21,7 +21,7 @@ pub static SEARCH: Operation = Operation {
         Field::text("identifier").doc("system|value or value"),
         Field::text("phone"),
         Field::text("email"),
-        Field::choice("status", &["ACTIVE", "INACTIVE", "DECEASED"]),
+        Field::choice("status", &["ACTIVE", "INACTIVE", "DECEASED"]).means(&["is treated here", "no longer treated here", "has died"]),
         Field::text("sort").doc("as in GET /patients"),
         LIMIT,
         CURSOR,

@@ -34,8 +34,12 @@ pub static PROCEDURE_CATALOG_ENTRY: Table = Table {
         Field::text("description").required().length(4000).folded(),
         Field::flag("is_custom").defaulted().doc("tenant-custom code"),
         Field::text("category"),
-        Field::choice("tooth_rule", &["NONE", "TOOTH", "AREA", "TOOTH_OR_AREA"]).defaulted(),
-        Field::choice("surface_rule", &["NONE", "OPTIONAL", "REQUIRED"]).defaulted(),
+        Field::choice("tooth_rule", &["NONE", "TOOTH", "AREA", "TOOTH_OR_AREA"])
+            .means(&["takes no place", "needs a tooth", "needs an area of the mouth", "needs a tooth or an area"])
+            .defaulted(),
+        Field::choice("surface_rule", &["NONE", "OPTIONAL", "REQUIRED"])
+            .means(&["takes no surfaces", "may have surfaces", "needs surfaces"])
+            .defaulted(),
         Field::int("default_duration_minutes").doc("unit: min"),
         Field::big("default_fee_minor").doc("unit: minor currency unit"),
         Field::text("currency").form(Form::Currency),

@@ -149,8 +149,8 @@ pub static SUBMIT: Operation = Operation {
         Field::text("reason").required().length(4_000).phi(),
         Field::texts("fdi_teeth").phi(),
         Field::text("specialty"),
-        Field::choice("urgency", &["ROUTINE", "URGENT", "EMERGENCY"]),
-        Field::choice("purpose", &["REFERRAL", "SECOND_OPINION"]),
+        Field::choice("urgency", &["ROUTINE", "URGENT", "EMERGENCY"]).means(&["in its turn", "soon", "at once"]),
+        Field::choice("purpose", &["REFERRAL", "SECOND_OPINION"]).means(&["treat the patient", "say what you think"]),
     ],
     gives: Gives::Object("ReferralReceipt", RECEIPT),
     planes: &[Plane::Auth],
@@ -240,8 +240,15 @@ async fn settle(scope: &mut Scope, call: &Call, submission: Record) -> Result<()
 }
 
 const STATE: &[Field] = &[
-    Field::choice("status", &["RECEIVED", "ACCEPTED", "REFUSED"]).required(),
-    Field::choice("referral_status", &["SENT", "ACCEPTED", "REJECTED", "IN_PROGRESS", "COMPLETED", "CANCELLED"]),
+    Field::choice("status", &["RECEIVED", "ACCEPTED", "REFUSED"]).means(&["came in", "became a referral", "not taken"]).required(),
+    Field::choice("referral_status", &["SENT", "ACCEPTED", "REJECTED", "IN_PROGRESS", "COMPLETED", "CANCELLED"]).means(&[
+        "came in",
+        "accepted",
+        "turned down",
+        "treatment goes on",
+        "done",
+        "called off",
+    ]),
 ];
 
 pub static PUBLIC_STATUS: Operation = Operation {

@@ -43,8 +43,8 @@ pub static REFERRAL: Table = Table {
         Filter { name: "outcome_document_id", how: How::Equal },
     ],
     fields: &[
-        Field::choice("referral_type", &["INCOMING", "OUTGOING"]).required(),
-        Field::choice("purpose", &["REFERRAL", "SECOND_OPINION"]).defaulted(),
+        Field::choice("referral_type", &["INCOMING", "OUTGOING"]).means(&["to this clinic", "from this clinic"]).required(),
+        Field::choice("purpose", &["REFERRAL", "SECOND_OPINION"]).means(&["treat the patient", "say what you think"]).defaulted(),
         Field::uuid("contact_id").refers(Refers::Tenant("contacts")),
         Field::uuid("recipient_tenant_id").doc("a clinic of the platform; judged when the referral is sent"),
         Field::uuid("sender_tenant_id").read_only().refers(Refers::Installation("tenants")),
@@ -63,16 +63,21 @@ pub static REFERRAL: Table = Table {
         Field::text("reason").required().length(4000).phi(),
         Field::texts("fdi_teeth").defaulted(),
         Field::text("specialty").phi(),
-        Field::choice("urgency", &["ROUTINE", "URGENT", "EMERGENCY"]).defaulted(),
+        Field::choice("urgency", &["ROUTINE", "URGENT", "EMERGENCY"]).means(&["in its turn", "soon", "at once"]).defaulted(),
         Field::choice("status", &["DRAFT", "SENT", "ACCEPTED", "REJECTED", "IN_PROGRESS", "COMPLETED", "CANCELLED"])
+            .means(&["being written", "sent", "accepted", "turned down", "treatment goes on", "done", "called off"])
             .defaulted()
             .read_only(),
         Field::choice("status_s2", &["DRAFT", "SENT", "ACCEPTED", "COMPLETED", "CANCELLED"])
+            .means(&["being written", "sent", "accepted, also under treatment", "done", "called off or turned down"])
             .computed("case r.status when 'REJECTED' then 'CANCELLED' when 'IN_PROGRESS' then 'ACCEPTED' else r.status end")
             .doc("for clients that know five states"),
         Field::text("notes").length(4000).phi(),
         Field::uuid("exchange_id").read_only().refers(Refers::Installation("referral_exchanges")),
-        Field::choice("source", &["STAFF", "PUBLIC_FORM", "PLATFORM", "IMPORT"]).defaulted().read_only(),
+        Field::choice("source", &["STAFF", "PUBLIC_FORM", "PLATFORM", "IMPORT"])
+            .means(&["staff", "the public form", "another clinic here", "another system"])
+            .defaulted()
+            .read_only(),
         Field::uuid("referral_link_id").refers(Refers::Tenant("referral_links")),
         Field::uuid("consent_id").refers(Refers::Tenant("consents")),
         Field::instant("sent_at").read_only(),

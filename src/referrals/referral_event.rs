@@ -45,10 +45,26 @@ pub static REFERRAL_EVENT: Table = Table {
                 "MESSAGE",
             ],
         )
+        .means(&[
+            "made",
+            "sent",
+            "arrived",
+            "opened",
+            "accepted",
+            "turned down",
+            "treatment began",
+            "done",
+            "called off",
+            "the patient was recognised",
+            "somebody was reminded",
+            "message",
+        ])
         .required(),
         Field::text("from_status").phi(),
         Field::text("to_status").phi(),
-        Field::choice("actor_party", &["SENDER", "RECEIVER", "SYSTEM"]).required(),
+        Field::choice("actor_party", &["SENDER", "RECEIVER", "SYSTEM"])
+            .means(&["who refers", "who is referred to", "the system"])
+            .required(),
         Field::text("note").length(4000).phi(),
     ],
     machines: &[],

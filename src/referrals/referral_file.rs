@@ -35,7 +35,13 @@ pub static REFERRAL_FILE: Table = Table {
         Field::text("file_type").required().phi(),
         Field::big("file_size").required().at_least(0).doc("unit: bytes"),
         Field::instant("uploaded_at").required(),
-        Field::choice("category", &["XRAY", "NOTE", "DOCUMENT", "PHOTO", "OTHER"]),
+        Field::choice("category", &["XRAY", "NOTE", "DOCUMENT", "PHOTO", "OTHER"]).means(&[
+            "radiograph",
+            "note",
+            "document",
+            "photograph",
+            "another",
+        ]),
     ],
     machines: &[],
 };

@@ -28,7 +28,7 @@ pub static REFERRAL_LINK: Table = Table {
     fields: &[
         Field::text("slug").defaulted().fixed().form(Form::Slug).doc("made of the clinic's name when left out; `regenerate` changes it"),
         Field::uuid("location_id").refers(Refers::Tenant("locations")).doc("null: the tenant's default link"),
-        Field::choice("status", &["ACTIVE", "INACTIVE"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "INACTIVE"]).means(&["in use", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),
         Field::text("public_url").computed("'/refer/' || r.slug").doc("the form's address below that of the API"),
         Field::text("intro_text").length(4000),

@@ -31,7 +31,10 @@ pub static REFERRAL_SUBMISSION: Table = Table {
         Field::bytes("payload").required().sealed().phi(),
         Field::uuid("consent_text_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("consent_text_id").refers(Refers::Shared("consent_texts", "consent_text_tenant_id")),
-        Field::choice("status", &["RECEIVED", "SCANNING", "ACCEPTED", "QUARANTINED", "REFUSED"]).defaulted().read_only(),
+        Field::choice("status", &["RECEIVED", "SCANNING", "ACCEPTED", "QUARANTINED", "REFUSED"])
+            .means(&["came in", "files being checked", "became a referral", "kept apart", "not taken"])
+            .defaulted()
+            .read_only(),
         Field::bytes("status_token_hash").hidden(),
         Field::instant("token_expires_at"),
         Field::inet("ip_address").pii(),

@@ -85,10 +85,31 @@ pub static APPOINTMENT: Table = Table {
             "status",
             &["HELD", "PENDING", "SCHEDULED", "CONFIRMED", "ARRIVED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW"],
         )
+        .means(&[
+            "time kept while the patient decides",
+            "asked for, not yet agreed",
+            "agreed",
+            "the patient said they will come",
+            "the patient is there",
+            "treatment goes on",
+            "took place",
+            "called off",
+            "the patient did not come",
+        ])
         .defaulted()
         .read_only()
         .aliases(STATUS_WORDS),
-        Field::choice("source", &["STAFF", "PORTAL", "IMPORT", "RECALL", "WAITLIST", "REFERRAL", "API"]).defaulted(),
+        Field::choice("source", &["STAFF", "PORTAL", "IMPORT", "RECALL", "WAITLIST", "REFERRAL", "API"])
+            .means(&[
+                "by staff",
+                "by the patient in the portal",
+                "from another system",
+                "from a recall",
+                "from the waiting list",
+                "from a referral",
+                "by an application",
+            ])
+            .defaulted(),
         Field::text("notes").length(4000).phi().staff_only(),
         Field::text("patient_note").phi(),
         Field::flag("is_overbook").defaulted(),
@@ -99,16 +120,23 @@ pub static APPOINTMENT: Table = Table {
         Field::uuid("rescheduled_from_id").refers(Refers::Tenant("appointments")).doc("a cancelled appointment is rebooked as a new row"),
         Field::instant("held_until").fixed().doc("makes it HELD: a time that is kept free for nobody yet"),
         Field::instant("confirmed_at").read_only(),
-        Field::choice("confirmed_via", &["PORTAL", "SMS", "EMAIL", "PHONE", "STAFF"]).read_only(),
+        Field::choice("confirmed_via", &["PORTAL", "SMS", "EMAIL", "PHONE", "STAFF"])
+            .means(&["portal", "text message", "e-mail", "telephone", "staff in person"])
+            .read_only(),
         Field::instant("arrived_at").read_only(),
         Field::instant("completed_at").read_only(),
         Field::instant("cancelled_at").read_only(),
-        Field::choice("cancelled_by_party", &["PATIENT", "CLINIC", "SYSTEM"]).read_only(),
+        Field::choice("cancelled_by_party", &["PATIENT", "CLINIC", "SYSTEM"])
+            .means(&["the patient", "the clinic", "the system"])
+            .read_only(),
         Field::text("cancel_reason").length(4000).phi(),
         Field::flag("is_late_cancel").defaulted().read_only(),
         Field::instant("no_show_at").read_only(),
         Field::text("telehealth_url").length(2000).phi(),
-        Field::choice("reminder_state", &["NONE", "SCHEDULED", "SENT", "CONFIRMED"]).defaulted().read_only(),
+        Field::choice("reminder_state", &["NONE", "SCHEDULED", "SENT", "CONFIRMED"])
+            .means(&["none is due", "planned", "went out", "the patient confirmed by it"])
+            .defaulted()
+            .read_only(),
     ],
     machines: &[Machine {
         column: "status",

@@ -30,7 +30,9 @@ pub static APPOINTMENT_PROVIDER: Table = Table {
         Field::uuid("appointment_id").required().fixed().refers(Refers::Tenant("appointments")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("provider_id").required().refers(Refers::Tenant("providers")),
-        Field::choice("role", &["LEAD", "HYGIENIST", "ASSISTANT", "OBSERVER"]).defaulted(),
+        Field::choice("role", &["LEAD", "HYGIENIST", "ASSISTANT", "OBSERVER"])
+            .means(&["leads the treatment", "hygienist", "assistant", "looks on"])
+            .defaulted(),
         Field::instant("busy_start_at").required(),
         Field::instant("busy_end_at").required(),
         Field::flag("is_overbook").defaulted(),

@@ -39,7 +39,7 @@ pub static APPOINTMENT_SERIES: Table = Table {
         Field::date("starts_on").required().phi(),
         Field::date("ends_on").required().phi(),
         Field::time("local_start_time").required(),
-        Field::choice("status", &["ACTIVE", "ENDED"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "ENDED"]).means(&["goes on", "makes no more appointments"]).defaulted(),
     ],
     machines: &[Machine { column: "status", initial: &["ACTIVE"], moves: &[Move { from: "ACTIVE", to: "ENDED", by: "end" }] }],
 };

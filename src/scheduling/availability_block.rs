@@ -32,7 +32,9 @@ pub static AVAILABILITY_BLOCK: Table = Table {
         Field::uuid("provider_id").required().refers(Refers::Tenant("providers")),
         Field::uuid("location_id").example("id").refers(Refers::Tenant("locations")),
         Field::uuid("operatory_id").refers(Refers::Tenant("operatories")),
-        Field::choice("kind", &["WEEKLY", "EXTRA", "BLOCKED"]).required(),
+        Field::choice("kind", &["WEEKLY", "EXTRA", "BLOCKED"])
+            .means(&["hours of every week", "extra hours of one date", "away on that date"])
+            .required(),
         Field::int("day_of_week").example("1"),
         Field::date("exception_date"),
         Field::time("start_time").example(r#""08:00""#),

@@ -31,7 +31,9 @@ pub static BOOK: Operation = Operation {
         Field::uuid("recall_id").refers(Refers::Tenant("recalls")),
         Field::text("patient_note").phi(),
         Field::text("notes").length(4_000).phi().doc("staff only"),
-        Field::choice("source", &["STAFF", "RECALL", "WAITLIST", "REFERRAL", "API"]).doc("staff only"),
+        Field::choice("source", &["STAFF", "RECALL", "WAITLIST", "REFERRAL", "API"])
+            .means(&["by staff", "from a recall", "from the waiting list", "from a referral", "by an application"])
+            .doc("staff only"),
         Field::flag("is_overbook").doc("staff with the permission overbook only"),
         Field::text("overbook_reason").length(4_000).phi().doc("needed to overbook"),
     ],

@@ -50,7 +50,9 @@ pub static CONFIRM: Operation = step(
     "confirmAppointment",
     "/appointments/{id}/confirm",
     "The patient will come; a booking whose deposit is settled is confirmed with it",
-    &[Field::choice("via", &["SMS", "EMAIL", "PHONE", "STAFF"]).doc("how staff heard of it; STAFF when left out")],
+    &[Field::choice("via", &["SMS", "EMAIL", "PHONE", "STAFF"])
+        .means(&["text message", "e-mail", "telephone", "staff in person"])
+        .doc("how staff heard of it; STAFF when left out")],
     BOTH,
     Permission::EditSchedule,
 );

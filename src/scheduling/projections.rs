@@ -42,7 +42,7 @@ pub static CENTRE_APPOINTMENT: Projection = Projection::new(
         Name::of("specialist_id", "provider_id"),
         Name::same("patient_id"),
         Name::of("start_datetime", "start_at"),
-        Name::of("end_datetime", "end_at"),
+        Name::of("end_datetime", "end_at").example("\"2026-03-02T09:30:00.000000Z\""),
         Name::same("status")
             .words(&[
                 ("Pending", "SCHEDULED"),
@@ -110,12 +110,14 @@ pub static CENTRE_AVAILABILITY: Projection = Projection::new(
     &[
         Name::of("availability_block_id", "id"),
         Name::of("specialist_id", "provider_id"),
-        Name::same("day_of_week").split(weekly).doc("1 is Monday; or a date, not both"),
+        Name::same("day_of_week").split(weekly, KIND).doc("1 is Monday; or a date, not both"),
         Name::same("start_time"),
         Name::same("end_time"),
-        Name::same("exception_date").split(extra).doc("hours of that date alone"),
+        Name::same("exception_date").split(extra, KIND).doc("hours of that date alone"),
     ],
 );
+
+const KIND: &[&str] = &["kind"];
 
 /// The text has one kind of block a column; ours says which it is (C18).
 fn weekly(json: &Json) -> Result<Vec<(&'static str, Json)>, Broken> {

@@ -32,7 +32,10 @@ pub static RECALL: Table = Table {
         Field::date("due_on").required().phi(),
         Field::date("last_trigger_on").phi(),
         Field::int("override_interval_months"),
-        Field::choice("status", &["DUE", "SCHEDULED", "DONE", "DISABLED"]).defaulted().read_only(),
+        Field::choice("status", &["DUE", "SCHEDULED", "DONE", "DISABLED"])
+            .means(&["time to come", "has an appointment", "the patient came", "no longer called"])
+            .defaulted()
+            .read_only(),
         Field::text("disable_reason").length(4000).phi(),
         Field::instant("last_contacted_at"),
         Field::int("contact_count").defaulted(),

@@ -37,7 +37,10 @@ pub static SLOT_HOLD: Table = Table {
         Field::instant("start_at").required(),
         Field::instant("end_at").required(),
         Field::instant("held_until").defaulted().doc("as long as the clinic holds a time when left out; never longer for patients"),
-        Field::choice("status", &["HELD", "USED", "EXPIRED", "RELEASED"]).defaulted().read_only(),
+        Field::choice("status", &["HELD", "USED", "EXPIRED", "RELEASED"])
+            .means(&["kept", "became an appointment", "ended by time", "given back"])
+            .defaulted()
+            .read_only(),
         Field::uuid("appointment_id")
             .read_only()
             .refers(Refers::Tenant("appointments"))

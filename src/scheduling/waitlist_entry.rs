@@ -37,7 +37,10 @@ pub static WAITLIST_ENTRY: Table = Table {
         Field::date("latest_date").phi(),
         Field::json("preferred_times").defaulted().phi(),
         Field::int("priority").defaulted(),
-        Field::choice("status", &["WAITING", "OFFERED", "BOOKED", "REMOVED"]).defaulted().read_only(),
+        Field::choice("status", &["WAITING", "OFFERED", "BOOKED", "REMOVED"])
+            .means(&["waits", "a time is offered", "has an appointment", "taken off"])
+            .defaulted()
+            .read_only(),
         Field::instant("offered_at").read_only(),
     ],
     machines: &[Machine {

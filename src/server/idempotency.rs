@@ -69,13 +69,16 @@ pub struct Key {
 
 impl Key {
     pub fn of(request: &Request, body: &[u8]) -> Result<Option<Key>> {
-        let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
+        let mut said = request.headers().get_all("idempotency-key").iter();
+        let Some(header) = said.next() else { return Ok(None) };
         let key = header.to_str().unwrap_or_default();
-        if key.is_empty() || key.len() > KEY_LENGTH_MAX {
+        // Of two keys, two readers would take different ones.
+        let visible = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && !key.trim().is_empty();
+        if !visible || key.len() > KEY_LENGTH_MAX || said.next().is_some() {
             return Err(Error::new(&error::PARAMETER_INVALID).fault(
                 "Idempotency-Key",
                 "length",
-                "It must have 1 to 255 visible characters.",
+                "It must stand once and have 1 to 255 visible characters.",
             ));
         }
         let (method, uri) = (request.method(), request.original_uri());

@@ -20,7 +20,9 @@ pub static CREATE_CHILD: Operation = Operation {
     takes: &[
         Field::text("name").required(),
         Field::text("slug").required().form(Form::Slug),
-        Field::choice("type", &["SOLO_PRACTICE", "GROUP_PRACTICE", "ACADEMIC", "OTHER"]).doc("GROUP_PRACTICE when left out"),
+        Field::choice("type", &["SOLO_PRACTICE", "GROUP_PRACTICE", "ACADEMIC", "OTHER"])
+            .means(&["one dentist's practice", "practice of several", "university or teaching clinic", "another"])
+            .doc("GROUP_PRACTICE when left out"),
         Field::text("category"),
         Field::text("legal_name"),
         Field::text("jurisdiction").form(Form::Jurisdiction),

@@ -32,9 +32,11 @@ pub static OPERATORY: Table = Table {
         Field::uuid("location_id").required().refers(Refers::Tenant("locations")),
         Field::text("name").required(),
         Field::text("short_code"),
-        Field::choice("kind", &["GENERAL", "HYGIENE", "SURGERY", "ORTHO", "IMAGING", "CONSULT", "VIRTUAL"]).defaulted(),
+        Field::choice("kind", &["GENERAL", "HYGIENE", "SURGERY", "ORTHO", "IMAGING", "CONSULT", "VIRTUAL"])
+            .means(&["general", "hygiene", "surgery", "orthodontics", "imaging", "consultation", "virtual"])
+            .defaulted(),
         Field::int("sort_order").defaulted(),
-        Field::choice("status", &["ACTIVE", "OUT_OF_SERVICE", "RETIRED"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "OUT_OF_SERVICE", "RETIRED"]).means(&["in use", "being serviced", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),
     ],
     machines: &[Machine {

@@ -45,7 +45,7 @@ pub static CHANGE_PLAN: Operation = Operation {
     doc: "End this subscription now and begin one of another plan; its limits and features apply at once",
     takes: &[
         Field::uuid("plan_id").required(),
-        Field::choice("billing_cycle", &["MONTHLY", "YEARLY"]).doc("as before when left out"),
+        Field::choice("billing_cycle", &["MONTHLY", "YEARLY"]).means(&["by the month", "by the year"]).doc("as before when left out"),
         Field::int("seats").at_least(1).doc("the plan's when left out"),
     ],
     gives: Gives::Created(&TENANT_SUBSCRIPTION),

@@ -33,7 +33,7 @@ pub static SUBSCRIPTION_PLAN: Table = Table {
         Field::int("included_api_rate_per_minute"),
         Field::texts("included_features").defaulted(),
         Field::int("trial_days").defaulted(),
-        Field::choice("status", &["ACTIVE", "RETIRED"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "RETIRED"]).means(&["offered", "no longer offered"]).defaulted(),
     ],
     machines: &[Machine { column: "status", initial: &["ACTIVE"], moves: &[Move { from: "ACTIVE", to: "RETIRED", by: "retire" }] }],
 };

@@ -30,7 +30,7 @@ pub static TEAM: Table = Table {
         Field::text("kind").required(),
         Field::text("description").length(4000),
         Field::uuid("location_id").refers(Refers::Tenant("locations")),
-        Field::choice("status", &["ACTIVE", "INACTIVE"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "INACTIVE"]).means(&["in use", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),
     ],
     machines: &[Machine {

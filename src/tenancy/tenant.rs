@@ -37,6 +37,16 @@ pub static TENANT: Table = Table {
         Field::text("name").required().folded(),
         Field::text("slug").required().form(Form::Slug).doc("short name of the tenant in addresses and configuration"),
         Field::choice("type", &["SOLO_PRACTICE", "GROUP_PRACTICE", "DSO", "ACADEMIC", "PAYER", "REGULATOR", "AI_VENDOR", "OTHER"])
+            .means(&[
+                "one dentist's practice",
+                "practice of several",
+                "group of clinics",
+                "university or teaching clinic",
+                "payer",
+                "regulator",
+                "maker of AI models",
+                "another",
+            ])
             .required(),
         Field::text("category").doc("free kind, for example Holistic Medical Center"),
         Field::uuid("parent_tenant_id").refers(Refers::Installation("tenants")).doc("null for a root; no cycles"),
@@ -46,8 +56,11 @@ pub static TENANT: Table = Table {
             .refers(Refers::Installation("tenants"))
             .doc("root of the tree, the unit of placement"),
         Field::text("primary_region").defaulted().doc("region group for data, replicas and backups"),
-        Field::choice("partition_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"]).defaulted().read_only(),
-        Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).defaulted().read_only(),
+        Field::choice("partition_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"])
+            .means(&["rows beside others", "a schema of its own", "a database of its own"])
+            .defaulted()
+            .read_only(),
+        Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).means(&["works", "on hold", "closed"]).defaulted().read_only(),
         Field::flag("is_active").read_only(),
         Field::text("jurisdiction").required().form(Form::Jurisdiction).doc("law that decides retention when a location names none"),
         Field::text("default_currency").required().form(Form::Currency),

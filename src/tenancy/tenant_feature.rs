@@ -23,7 +23,7 @@ pub static TENANT_FEATURE: Table = Table {
     fields: &[
         Field::text("feature_code").required(),
         Field::flag("is_enabled").defaulted(),
-        Field::choice("source", &["PLAN", "GRANT", "TRIAL"]).defaulted(),
+        Field::choice("source", &["PLAN", "GRANT", "TRIAL"]).means(&["part of the plan", "given", "on trial"]).defaulted(),
         Field::instant("valid_from"),
         Field::instant("valid_until"),
     ],

@@ -27,11 +27,24 @@ pub static TENANT_MOVE: Table = Table {
     ],
     fields: &[
         Field::uuid("root_tenant_id").required().refers(Refers::Installation("tenants")),
-        Field::choice("from_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"]).required(),
-        Field::choice("to_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"]).required(),
+        Field::choice("from_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"])
+            .means(&["rows beside others", "a schema of its own", "a database of its own"])
+            .required(),
+        Field::choice("to_strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"])
+            .means(&["rows beside others", "a schema of its own", "a database of its own"])
+            .required(),
         Field::text("target_database").required(),
         Field::text("target_schema"),
         Field::choice("status", &["PLANNED", "COPYING", "VERIFYING", "CUT_OVER", "COMPLETED", "FAILED", "ROLLED_BACK"])
+            .means(&[
+                "planned",
+                "rows are copied",
+                "rows are compared",
+                "the new place is in force",
+                "done",
+                "ended with an error",
+                "the old place is in force again",
+            ])
             .defaulted()
             .read_only(),
         Field::big("rows_copied").defaulted().read_only(),

@@ -26,11 +26,16 @@ pub static TENANT_PLACEMENT: Table = Table {
     ],
     fields: &[
         Field::uuid("root_tenant_id").required().refers(Refers::Installation("tenants")),
-        Field::choice("strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"]).defaulted(),
+        Field::choice("strategy", &["ROW_LEVEL", "SCHEMA", "DATABASE"])
+            .means(&["rows beside others", "a schema of its own", "a database of its own"])
+            .defaulted(),
         Field::text("region").required(),
         Field::text("database_name").required(),
         Field::text("schema_name").defaulted(),
-        Field::choice("status", &["ACTIVE", "MOVING", "READ_ONLY"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "MOVING", "READ_ONLY"])
+            .means(&["in force", "being moved", "read only"])
+            .defaulted()
+            .read_only(),
         Field::int("schema_version").required().read_only(),
     ],
     machines: &[Machine {

@@ -37,11 +37,16 @@ pub static TENANT_SETTINGS: Table = Table {
         Field::text("default_language").defaulted().form(Form::Language),
         Field::text("date_format").defaulted(),
         Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"])
+            .means(&["FDI, ISO 3950: 11 to 48", "Universal: 1 to 32, A to T", "Palmer quadrants"])
             .defaulted()
             .doc("numbering shown to people; storage is always canonical FDI"),
         Field::flag("strict_charting").defaulted().doc("off: doubtful surfaces are mapped and said so; on: refused"),
-        Field::choice("contact_visibility", &["PUBLIC", "AFTER_BOOKING"]).defaulted(),
-        Field::choice("deposit_rule", &["NONE", "FIXED", "PERCENT", "FULL"]).defaulted(),
+        Field::choice("contact_visibility", &["PUBLIC", "AFTER_BOOKING"])
+            .means(&["shown to everybody", "shown after a confirmed booking"])
+            .defaulted(),
+        Field::choice("deposit_rule", &["NONE", "FIXED", "PERCENT", "FULL"])
+            .means(&["none", "a fixed sum", "a share of the total", "the total"])
+            .defaulted(),
         Field::big("deposit_amount_minor").at_least(0).doc("unit: minor currency unit"),
         Field::int("deposit_percent").at_least(0).at_most(100),
         Field::flag("deposit_refundable").defaulted(),
@@ -60,7 +65,9 @@ pub static TENANT_SETTINGS: Table = Table {
         Field::int("referral_reminder_days").defaulted(),
         Field::int("perio_warn_depth_mm").defaulted().doc("unit: mm"),
         Field::json("clinical_options").defaulted().doc("other clinical workflow options, schema-checked"),
-        Field::choice("provider_overlap_policy", &["FORBID", "WARN", "ALLOW"]).defaulted(),
+        Field::choice("provider_overlap_policy", &["FORBID", "WARN", "ALLOW"])
+            .means(&["refused", "allowed with a reason", "allowed"])
+            .defaulted(),
         Field::int("session_idle_minutes").defaulted(),
         Field::flag("require_mfa").defaulted(),
     ],

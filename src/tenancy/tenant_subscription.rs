@@ -32,8 +32,11 @@ pub static TENANT_SUBSCRIPTION: Table = Table {
         Field::uuid("plan_id").required().refers(Refers::Installation("subscription_plans")),
         Field::instant("start_at").required(),
         Field::instant("end_at"),
-        Field::choice("status", &["TRIALING", "ACTIVE", "PAST_DUE", "CANCELLED", "EXPIRED"]).defaulted().read_only(),
-        Field::choice("billing_cycle", &["MONTHLY", "YEARLY"]).defaulted(),
+        Field::choice("status", &["TRIALING", "ACTIVE", "PAST_DUE", "CANCELLED", "EXPIRED"])
+            .means(&["on trial", "paid", "a payment is late", "ends with its period", "ended"])
+            .defaulted()
+            .read_only(),
+        Field::choice("billing_cycle", &["MONTHLY", "YEARLY"]).means(&["by the month", "by the year"]).defaulted(),
         Field::flag("is_trial").defaulted(),
         Field::instant("trial_ends_at"),
         Field::flag("auto_renew").defaulted(),

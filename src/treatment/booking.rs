@@ -33,10 +33,16 @@ pub static BOOKING: Table = Table {
         Field::uuid("appointment_id").refers(Refers::Tenant("appointments")),
         Field::uuid("operator_tenant_id").read_only().doc("marketplace operator, when the quote came from one"),
         Field::uuid("source_quote_id"),
-        Field::choice("deposit_status", &["NOT_REQUIRED", "PENDING", "PAID", "REFUNDED", "FAILED"]).defaulted().read_only(),
+        Field::choice("deposit_status", &["NOT_REQUIRED", "PENDING", "PAID", "REFUNDED", "FAILED"])
+            .means(&["none is asked", "asked, not paid", "paid", "paid back", "payment failed"])
+            .defaulted()
+            .read_only(),
         Field::big("deposit_amount_minor").doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),
-        Field::choice("status", &["PENDING", "CONFIRMED", "CANCELLED", "COMPLETED"]).defaulted().read_only(),
+        Field::choice("status", &["PENDING", "CONFIRMED", "CANCELLED", "COMPLETED"])
+            .means(&["waits for confirmation or deposit", "confirmed", "called off", "took place"])
+            .defaulted()
+            .read_only(),
         Field::instant("confirmed_at").read_only(),
         Field::instant("cancelled_at").read_only(),
         Field::text("cancel_reason").length(4000).phi(),

@@ -32,7 +32,9 @@ pub static CLINICAL_OUTCOME: Table = Table {
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),
         Field::instant("assessed_at").required(),
         Field::int("days_since").read_only(),
-        Field::choice("outcome", &["SUCCESS", "PARTIAL", "FAILURE", "UNKNOWN"]).required(),
+        Field::choice("outcome", &["SUCCESS", "PARTIAL", "FAILURE", "UNKNOWN"])
+            .means(&["as hoped", "in part", "failed", "not known"])
+            .required(),
         Field::flag("is_success"),
         Field::double("score"),
         Field::text("score_scale").phi(),

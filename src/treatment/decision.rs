@@ -40,6 +40,7 @@ pub static ACCEPT: Operation = answer(
         Field::uuids("item_ids").doc("what is accepted, one item of each option group; everything when left out"),
         Field::uuid("signature").doc("the signed document"),
         Field::choice("method", &["IN_CLINIC", "PAPER", "PHONE"])
+            .means(&["said in the clinic", "signed on paper", "said on the telephone"])
             .doc("how staff were told, IN_CLINIC when left out; a patient's own login is PORTAL"),
     ],
     Run::Inside(|scope, call| Box::pin(accept(scope, call))),

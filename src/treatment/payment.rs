@@ -40,16 +40,21 @@ pub static PAYMENT: Table = Table {
         Field::uuid("plan_id").refers(Refers::Tenant("treatment_plans")),
         Field::uuid("booking_id").refers(Refers::Tenant("bookings")),
         Field::uuid("claim_id").refers(Refers::Tenant("claims")),
-        Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"]).required(),
+        Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"])
+            .means(&["deposit", "a treatment plan", "an instalment", "an open balance", "the patient's share", "another"])
+            .required(),
         Field::big("amount_minor").required().doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),
         Field::choice(
             "status",
             &["PENDING", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELLED", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED"],
         )
+        .means(&["begun", "the payer has to act", "received", "failed", "called off", "paid back in part", "paid back", "disputed"])
         .defaulted()
         .read_only(),
-        Field::choice("method", &["CARD", "BANK_TRANSFER", "CASH", "CHECK", "WALLET", "INSURANCE", "OTHER"]).defaulted(),
+        Field::choice("method", &["CARD", "BANK_TRANSFER", "CASH", "CHECK", "WALLET", "INSURANCE", "OTHER"])
+            .means(&["card", "bank transfer", "cash", "check", "wallet", "insurance", "another"])
+            .defaulted(),
         Field::uuid("payment_method_id").refers(Refers::Tenant("payment_methods")),
         Field::text("gateway").phi(),
         Field::text("gateway_payment_id").hidden(),

@@ -27,6 +27,17 @@ pub static PAYMENT_EVENT: Table = Table {
             "event_type",
             &["CREATED", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELLED", "REFUNDED", "DISPUTE_OPENED", "DISPUTE_CLOSED", "UNKNOWN"],
         )
+        .means(&[
+            "made",
+            "the payer has to act",
+            "received",
+            "failed",
+            "called off",
+            "paid back",
+            "disputed",
+            "dispute ended",
+            "not understood, kept",
+        ])
         .required(),
         Field::big("amount_minor").doc("unit: minor currency unit"),
         Field::text("currency").form(Form::Currency).phi(),

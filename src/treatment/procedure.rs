@@ -41,12 +41,17 @@ pub static PROCEDURE: Table = Table {
         Field::text("code_version").phi(),
         Field::text("description").required().length(4000).phi(),
         Field::text("tooth_number").example(r#""16""#).phi(),
-        Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]),
+        Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]).means(&[
+            "FDI, ISO 3950: 11 to 48",
+            "Universal: 1 to 32, A to T",
+            "Palmer quadrants",
+        ]),
         Field::text("oral_area").phi(),
         Field::texts("surface").example(r#"["O"]"#).defaulted(),
         Field::instant("start_at"),
         Field::instant("end_at"),
         Field::choice("status", &["PLANNED", "SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "ENTERED_IN_ERROR"])
+            .means(&["planned", "has an appointment", "goes on", "done", "called off", "should never have been"])
             .defaulted()
             .read_only(),
         Field::int("quantity").defaulted(),

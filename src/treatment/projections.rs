@@ -47,7 +47,7 @@ pub static PORTAL_TREATMENT_PLAN: Projection = Projection::new(
                 )
                 .doc("not one of the text's: what became of a finalised plan"),
         ),
-        Name::same("treatment_details").split(selected).doc("objects, or the plain names of treatments"),
+        Name::same("treatment_details").split(selected, &["treatment_details"]).doc("objects, or the plain names of treatments"),
         Name::sql(
             Field::text("estimated_total_cost")
                 .phi()

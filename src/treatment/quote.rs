@@ -33,7 +33,10 @@ pub static QUOTE: Table = Table {
         Field::text("currency").required().form(Form::Currency).phi(),
         Field::big("estimated_total_minor").doc("unit: minor currency unit"),
         Field::uuid("consent_id").refers(Refers::Tenant("consents")),
-        Field::choice("status", &["BUILDING", "SUBMITTED", "WITHDRAWN", "EXPIRED", "PLANNED"]).defaulted().read_only(),
+        Field::choice("status", &["BUILDING", "SUBMITTED", "WITHDRAWN", "EXPIRED", "PLANNED"])
+            .means(&["the patient chooses", "sent to the clinic", "taken back", "ended by time", "became a plan"])
+            .defaulted()
+            .read_only(),
         Field::instant("submitted_at").read_only(),
         Field::uuid("clinic_patient_id").read_only().doc("patient row made in the clinic's tenant"),
         Field::uuid("clinic_plan_id").read_only().doc("treatment plan made in the clinic's tenant"),

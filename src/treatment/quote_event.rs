@@ -42,6 +42,18 @@ pub static QUOTE_EVENT: Table = Table {
                 "CANCELLED",
             ],
         )
+        .means(&[
+            "plan was made",
+            "plan was changed",
+            "plan was presented",
+            "plan was accepted",
+            "plan was declined",
+            "payment",
+            "booking was confirmed",
+            "treatment began",
+            "treatment is done",
+            "called off",
+        ])
         .required(),
         Field::text("plan_status").phi(),
         Field::texts("changed_fields").defaulted().doc("names, no values of clinical fields"),

@@ -41,6 +41,7 @@ pub static TREATMENT_PLAN: Table = Table {
         Field::uuid("clinic_id").computed("r.tenant_id").doc("the clinic whose plan it is"),
         Field::uuid("created_by_id").read_only().refers(Refers::Installation("users")),
         Field::choice("created_by_party", &["PATIENT", "CLINIC"])
+            .means(&["the patient, by a quote", "the clinic"])
             .required()
             .read_only()
             .aliases(&[("Patient", "PATIENT"), ("Clinic", "CLINIC")]),
@@ -49,6 +50,17 @@ pub static TREATMENT_PLAN: Table = Table {
             "status",
             &["DRAFT", "PRESENTED", "ACCEPTED", "DECLINED", "PARTIALLY_ACCEPTED", "IN_TREATMENT", "COMPLETED", "CANCELLED", "SUPERSEDED"],
         )
+        .means(&[
+            "being written",
+            "shown to the patient",
+            "all accepted",
+            "all declined",
+            "some accepted",
+            "goes on",
+            "done",
+            "called off",
+            "replaced by a revision",
+        ])
         .defaulted()
         .read_only()
         .aliases(&[("Draft", "DRAFT"), ("Finalised", "PRESENTED"), ("In Treatment", "IN_TREATMENT"), ("Completed", "COMPLETED")]),

@@ -52,7 +52,11 @@ pub static TREATMENT_PLAN_ITEM: Table = Table {
         Field::text("code_version").phi(),
         Field::text("description").required().length(4000).phi(),
         Field::text("tooth_number").example(r#""16""#).phi(),
-        Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]),
+        Field::choice("tooth_system", &["FDI", "UNIVERSAL", "PALMER"]).means(&[
+            "FDI, ISO 3950: 11 to 48",
+            "Universal: 1 to 32, A to T",
+            "Palmer quadrants",
+        ]),
         Field::text("oral_area").phi(),
         Field::texts("surface").defaulted().doc("sorted surfaces"),
         Field::int("phase").defaulted().at_least(1).at_most(9),
@@ -69,11 +73,14 @@ pub static TREATMENT_PLAN_ITEM: Table = Table {
         Field::uuid("fee_schedule_id").refers(Refers::Tenant("fee_schedules")),
         Field::uuid("provider_id").refers(Refers::Tenant("providers")),
         Field::choice("status", &["PROPOSED", "ACCEPTED", "DECLINED", "SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED"])
+            .means(&["proposed", "accepted", "declined", "has an appointment", "goes on", "done", "called off"])
             .defaulted()
             .read_only(),
         Field::instant("accepted_at").read_only(),
         Field::uuid("accepted_by").read_only().refers(Refers::Installation("users")),
-        Field::choice("acceptance_method", &["PORTAL", "IN_CLINIC", "PAPER", "PHONE"]).read_only(),
+        Field::choice("acceptance_method", &["PORTAL", "IN_CLINIC", "PAPER", "PHONE"])
+            .means(&["in the portal", "said in the clinic", "signed on paper", "said on the telephone"])
+            .read_only(),
         Field::uuid("signature_document_id").refers(Refers::Tenant("documents")),
         Field::uuid("clinic_treatment_id").refers(Refers::Tenant("clinic_treatments")),
         Field::text("notes").length(4000).phi(),

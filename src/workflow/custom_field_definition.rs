@@ -32,11 +32,15 @@ pub static CUSTOM_FIELD_DEFINITION: Table = Table {
             "entity_type",
             &["PATIENT", "ENCOUNTER", "PROCEDURE", "APPOINTMENT", "TREATMENT_PLAN", "REFERRAL", "CLAIM", "PROVIDER", "LOCATION"],
         )
+        .means(&["patients", "visits", "procedures", "appointments", "treatment plans", "referrals", "claims", "providers", "locations"])
         .required()
         .fixed(),
         Field::text("field_key").example(r#""shoe_size""#).required().fixed(),
         Field::text("label").required(),
-        Field::choice("data_type", &["TEXT", "NUMBER", "BOOLEAN", "DATE", "CHOICE", "JSON"]).required().fixed(),
+        Field::choice("data_type", &["TEXT", "NUMBER", "BOOLEAN", "DATE", "CHOICE", "JSON"])
+            .means(&["text", "number", "true or false", "date", "one of the choices", "JSON"])
+            .required()
+            .fixed(),
         Field::json("validation_rules").defaulted().doc("min and max of a NUMBER, max_length of a TEXT, choices of a CHOICE"),
         Field::flag("is_indexed").defaulted().doc("searchable by value_text"),
         Field::flag("is_required").defaulted(),

@@ -33,6 +33,7 @@ pub static CUSTOM_FIELD_VALUE: Table = Table {
             "entity_type",
             &["PATIENT", "ENCOUNTER", "PROCEDURE", "APPOINTMENT", "TREATMENT_PLAN", "REFERRAL", "CLAIM", "PROVIDER", "LOCATION"],
         )
+        .means(&["patients", "visits", "procedures", "appointments", "treatment plans", "referrals", "claims", "providers", "locations"])
         .defaulted()
         .fixed()
         .doc("that of the definition when left out"),

@@ -22,7 +22,10 @@ pub static JOB: Table = Table {
     filters: &[Filter { name: "status", how: How::Equal }],
     fields: &[
         Field::text("kind").required(),
-        Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]).defaulted().read_only(),
+        Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"])
+            .means(&["waits", "is worked on", "done", "ended with an error", "called off"])
+            .defaulted()
+            .read_only(),
         Field::instant("run_after").required(),
         Field::instant("lease_until").read_only(),
         Field::int("attempts").defaulted().read_only(),

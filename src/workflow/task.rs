@@ -38,9 +38,22 @@ pub static TASK: Table = Table {
             "kind",
             &["GENERAL", "AI_REVIEW", "CLAIM_APPEAL", "REFERRAL_FOLLOW_UP", "RECALL", "DSAR", "IDENTITY_CHECK", "SIGN_NOTE"],
         )
+        .means(&[
+            "anything",
+            "look at a prediction",
+            "object to a claim's denial",
+            "follow up a referral",
+            "call a patient again",
+            "answer a data subject",
+            "check an identity",
+            "sign a note",
+        ])
         .defaulted(),
-        Field::choice("status", &["OPEN", "IN_PROGRESS", "DONE", "CANCELLED"]).defaulted().read_only(),
-        Field::choice("priority", &["LOW", "NORMAL", "HIGH", "URGENT"]).defaulted(),
+        Field::choice("status", &["OPEN", "IN_PROGRESS", "DONE", "CANCELLED"])
+            .means(&["to do", "being done", "done", "called off"])
+            .defaulted()
+            .read_only(),
+        Field::choice("priority", &["LOW", "NORMAL", "HIGH", "URGENT"]).means(&["low", "normal", "high", "at once"]).defaulted(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("assigned_user_id").refers(Refers::Installation("users")),
         Field::uuid("assigned_team_id").refers(Refers::Tenant("teams")),

@@ -27,7 +27,7 @@ pub static WORKFLOW: Table = Table {
         Field::int("version_no").defaulted(),
         Field::json("definition").required().doc("states, transitions, guards, tasks, timers; schema-checked, no unreachable state"),
         Field::text("trigger_event").doc("event type that starts an instance"),
-        Field::choice("status", &["DRAFT", "ACTIVE", "RETIRED"]).defaulted().read_only(),
+        Field::choice("status", &["DRAFT", "ACTIVE", "RETIRED"]).means(&["may change", "in force", "out of force"]).defaulted().read_only(),
     ],
     machines: &[Machine {
         column: "status",

@@ -30,7 +30,10 @@ pub static WORKFLOW_INSTANCE: Table = Table {
         Field::uuid("workflow_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("workflow_id").required().refers(Refers::Shared("workflows", "workflow_tenant_id")),
         Field::text("state").example(r#""DRAFT""#).required().read_only().phi().doc("a state of the definition"),
-        Field::choice("status", &["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]).defaulted().read_only(),
+        Field::choice("status", &["RUNNING", "COMPLETED", "CANCELLED", "FAILED"])
+            .means(&["goes on", "reached an end", "called off", "ended with an error"])
+            .defaulted()
+            .read_only(),
         Field::text("resource_type").required().phi(),
         Field::uuid("resource_id").required(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),

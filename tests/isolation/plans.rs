@@ -55,7 +55,7 @@ const SMALL: &[&str] = &["locations"];
 
 fn coarse(table: &Table, filter: &Filter) -> bool {
     let few = table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Bool | Ty::Enum(_)));
-    few && matches!(filter.how, How::Equal) || WORDS.contains(&(table.name, filter.name))
+    few && matches!(filter.how, How::Equal | How::Elsewhere { .. }) || WORDS.contains(&(table.name, filter.name))
 }
 
 /// A value that few rows of the tenant have: the edge of a range, else one from the middle.
@@ -76,7 +76,10 @@ async fn value(truth: &Client, table: &'static Table, filter: &Filter, tenant: &
         How::Folded(column) => (column, ""),
         How::Words(columns) | How::AnyOf(columns) => (columns[0], ""),
         How::Blind(_) | How::Elsewhere { blind: true, .. } => return Some(Value::Bytes(vec![7; 32])),
-        How::Elsewhere { .. } => return Some(Value::Text("nowhere".into())),
+        How::Elsewhere { .. } => {
+            let word = table.field(filter.name).and_then(|field| if let Ty::Enum(words) = field.ty { words.first() } else { None });
+            return Some(Value::Text((*word.unwrap_or(&"nowhere")).to_owned()));
+        }
     };
     let text = some(truth, table, column, order, tenant).await?;
     if matches!(filter.how, How::Words(_)) {

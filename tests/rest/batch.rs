@@ -35,6 +35,31 @@ fn a_family_moves_in_with_one_request() {
 }
 
 #[test]
+fn a_step_may_speak_the_words_of_a_projection() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let token = clinic.token("TENANT_ADMIN").await;
+        let people = "/projections/clinic-scheduling/patients";
+        let steps = json!({"operations": [
+            {"method": "POST", "path": people, "body": {"name": "Ada Quill", "isActive": true}, "ref": "ada"},
+            {"method": "PATCH", "path": format!("{people}/#ada"), "if_match": 1, "body": {"phone": "+4930123456", "isActive": false}},
+            {"method": "POST", "path": "/patient-addresses", "body": {"patient_id": "#ada", "line1": "Main Street 1"}},
+        ]});
+        let (code, made) = world.post(Some(&token), "/batch", steps).await;
+        assert_eq!((code, at(&made, 0, "status"), at(&made, 1, "status")), (200, &json!(201), &json!(200)), "{made}");
+        assert_eq!((&at(&made, 1, "body")["name"], &at(&made, 1, "body")["isActive"]), (&json!("Ada Quill"), &json!(false)));
+        assert_eq!(at(&made, 0, "id"), &at(&made, 1, "body")["_id"]);
+
+        let wrong = json!({"operations": [{"method": "POST", "path": people, "body": {"phone": "030", "shoeSize": 43, "isActive": "no"}}]});
+        let (code, refused) = world.post(Some(&token), "/batch", wrong).await;
+        let mut named: Vec<&str> = refused["errors"].as_array().unwrap().iter().filter_map(|fault| fault["field"].as_str()).collect();
+        named.sort_unstable();
+        let places = ["isActive", "name", "phone", "shoeSize"].map(|name| format!("operations[0].body.{name}"));
+        assert_eq!((code, named), (422, places.iter().map(String::as_str).collect()), "{refused}");
+    });
+}
+
+#[test]
 fn one_refusal_undoes_an_atomic_batch_and_only_its_own_step_in_a_loose_one() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;

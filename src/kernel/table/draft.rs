@@ -1,6 +1,7 @@
 //! What a caller wants to write, checked against the field table. Every fault is named at once; no value is echoed.
 
 use super::field::{Access, Field, Sealing, Table};
+use super::form::Broken;
 use super::value::{self, Value};
 use crate::kernel::error::{self, Error, Fault, Result};
 use serde_json::{Map, Value as Json};
@@ -28,12 +29,7 @@ impl Draft {
             }
             draft.take(table, name, json, Field::on_create, &mut faults);
         }
-        for field in table.fields.iter().filter(|field| field.required && field.on_create()) {
-            let absent = body.get(field.name).is_none_or(Json::is_null);
-            if absent && !faults.iter().any(|fault: &Fault| fault.field == field.name) {
-                faults.push(fault(field.name, "required", "The field is needed."));
-            }
-        }
+        missing(table.fields, body, &mut faults);
         for machine in table.machines {
             if let Some(state) = body.get(machine.column).and_then(Json::as_str)
                 && table.field(machine.column).is_some_and(Field::on_create)
@@ -76,15 +72,7 @@ impl Draft {
             faults.push(fault(name, "read_only", "The field is not set this way."));
             return;
         }
-        if json.is_null() {
-            if field.required || field.defaulted {
-                faults.push(fault(name, "required", "The field cannot be empty."));
-            } else {
-                self.values.push((field, Value::Null));
-            }
-            return;
-        }
-        match value::parse(field, json) {
+        match value_of(field, json) {
             Ok(value) => self.values.push((field, value)),
             Err((rule, text)) => faults.push(fault(name, rule, &text)),
         }
@@ -124,11 +112,29 @@ impl Draft {
     }
 }
 
-fn fault(field: &str, rule: &'static str, text: &str) -> Fault {
+/// One value as its field takes it; null where it may be empty.
+pub(super) fn value_of(field: &Field, json: &Json) -> Result<Value, Broken> {
+    match json.is_null() && (field.required || field.defaulted) {
+        true => Err(("required", "The field cannot be empty.".to_owned())),
+        false => value::parse(field, json),
+    }
+}
+
+/// Names what a create has to give and does not.
+pub(super) fn missing(fields: &[Field], body: &Map<String, Json>, faults: &mut Vec<Fault>) {
+    for field in fields.iter().filter(|field| field.required && field.on_create()) {
+        let absent = body.get(field.name).is_none_or(Json::is_null);
+        if absent && !faults.iter().any(|fault| fault.field == field.name) {
+            faults.push(fault(field.name, "required", "The field is needed."));
+        }
+    }
+}
+
+pub(super) fn fault(field: &str, rule: &'static str, text: &str) -> Fault {
     Fault { field: field.to_owned(), rule, text: text.to_owned() }
 }
 
 /// A caller's own key may be anything; what we repeat of it is short and plain.
-fn shortened(name: &str) -> String {
+pub(super) fn shortened(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
 }

@@ -159,6 +159,8 @@ pub struct Field {
     pub computed: Option<&'static str>,
     /// A look elsewhere under policies of its own: readers that have no use for it leave it out.
     pub costly: bool,
+    /// What an enum's words mean, in their order.
+    pub means: &'static [&'static str],
     /// Other spellings of an enum's words.
     pub aliases: &'static [(&'static str, &'static str)],
     /// Not stored either, and taken all the same.
@@ -189,6 +191,7 @@ impl Field {
             staff_only: false,
             computed: None,
             costly: false,
+            means: &[],
             aliases: &[],
             unfolds: None,
             lists: Lists::Nothing,
@@ -335,6 +338,13 @@ impl Field {
         self.costly = true;
         self
     }
+    /// The meaning of each word, in their order.
+    pub const fn means(self, means: &'static [&'static str]) -> Field {
+        if let Ty::Enum(words) = self.ty {
+            assert!(words.len() == means.len(), "each word has one meaning");
+        }
+        Field { means, ..self }
+    }
     pub const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Field {
         Field { aliases, ..self }
     }
@@ -353,6 +363,11 @@ impl Field {
         self
     }
 
+    /// An enum's words with their meanings.
+    pub fn words(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let words = if let Ty::Enum(words) = self.ty { words } else { &[] };
+        words.iter().copied().zip(self.means.iter().copied())
+    }
     /// Shown in answers.
     pub fn shown(&self) -> bool {
         !matches!(self.access, Access::WriteOnly | Access::Hidden)

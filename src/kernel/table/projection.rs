@@ -4,9 +4,11 @@
 //! goes to that field, to the operation that makes the change, or is held against what the record says afterwards. So a
 //! whole object that was read can be given back, and nothing is taken that would not be shown.
 
+use super::draft::{fault, missing, shortened, value_of};
 use super::field::{Access, Field, Table, Ty, Unfold, Verb};
 use super::form::Broken;
 use super::{Record, Value, value};
+use crate::kernel::context::Permission;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::Operation;
 use serde_json::{Map, Value as Json};
@@ -47,11 +49,17 @@ pub struct Name {
     /// Shown by SQL over the row `r`, in place of a field.
     pub sql: Option<Field>,
     pub split: Option<Split>,
+    /// The record's fields that it is split into.
+    pub parts: &'static [&'static str],
     /// Writes what is given into rows of its own, after the record is written.
     pub after: Option<Unfold>,
     /// The list's parameter where it is not called like the field.
     pub filter: Option<&'static str>,
     pub doc: &'static str,
+    /// What its words mean, where no enum of the record's says so.
+    pub means: &'static [&'static str],
+    /// In the document's examples, in place of the field's own.
+    pub example: &'static str,
 }
 
 /// How a state is reached: operations in their order, those that do not begin where the record stands left out.
@@ -86,7 +94,20 @@ pub struct Given {
 impl Name {
     /// Shows that field and sets it as the table lets it be set.
     pub const fn of(name: &'static str, of: &'static str) -> Name {
-        Name { name, of, words: &[], moves: &[], sql: None, split: None, after: None, filter: None, doc: "" }
+        Name {
+            name,
+            of,
+            words: &[],
+            moves: &[],
+            sql: None,
+            split: None,
+            parts: &[],
+            after: None,
+            filter: None,
+            doc: "",
+            means: &[],
+            example: "",
+        }
     }
     /// The same name here and there.
     pub const fn same(name: &'static str) -> Name {
@@ -102,8 +123,8 @@ impl Name {
     pub const fn moves(self, moves: &'static [Step]) -> Name {
         Name { moves, ..self }
     }
-    pub const fn split(self, split: Split) -> Name {
-        Name { split: Some(split), ..self }
+    pub const fn split(self, split: Split, parts: &'static [&'static str]) -> Name {
+        Name { split: Some(split), parts, ..self }
     }
     pub const fn after(self, write: Unfold) -> Name {
         Name { after: Some(write), ..self }
@@ -113,6 +134,17 @@ impl Name {
     }
     pub const fn doc(self, doc: &'static str) -> Name {
         Name { doc, ..self }
+    }
+    pub const fn means(self, means: &'static [&'static str]) -> Name {
+        Name { means, ..self }
+    }
+    pub const fn example(self, example: &'static str) -> Name {
+        Name { example, ..self }
+    }
+
+    /// What is given for it is the field's value, and nothing more.
+    pub fn is_plain(&self) -> bool {
+        self.words.is_empty() && self.moves.is_empty() && self.split.is_none() && self.after.is_none()
     }
 
     /// The record's words behind one of the text's; flags are the words `true` and `false`.
@@ -188,6 +220,14 @@ impl Projection {
     pub fn name(&self, name: &str) -> Option<&'static Name> {
         self.names.iter().find(|known| known.name == name)
     }
+    /// What the verb asks of staff.
+    pub fn permission(&self, verb: Verb) -> Permission {
+        match (verb, self.made_by) {
+            (Verb::List | Verb::Read, _) => self.table.read,
+            (Verb::Create, Some((operation, _))) => operation.permission,
+            _ => self.table.write,
+        }
+    }
     pub fn shaped(&self) -> &Shaped {
         self.shaped.get_or_init(|| Shaped { table: self.read_table(), fields: self.names.iter().map(|name| self.field(name)).collect() })
     }
@@ -215,25 +255,34 @@ impl Projection {
 
     /// The name as the contract describes it.
     fn field(&self, name: &'static Name) -> Field {
-        static STAMPS: [Field; 4] =
-            [Field::uuid("id").required().fixed(), Field::uuid("tenant_id"), Field::instant("created_at"), Field::instant("updated_at")];
-        let found = name.sql.or_else(|| self.table.field(name.of).copied());
+        static STAMPS: [Field; 6] = [
+            Field::uuid("id").defaulted().fixed(),
+            Field::uuid("tenant_id").read_only().example("some"),
+            Field::instant("created_at").defaulted().read_only(),
+            Field::uuid("created_by").read_only(),
+            Field::instant("updated_at").defaulted().read_only(),
+            Field::uuid("updated_by").read_only(),
+        ];
+        let found = self.made_of(name).or(name.sql).or_else(|| self.table.field(name.of).copied());
         let found = found.or_else(|| STAMPS.iter().find(|field| field.name == name.of).copied());
         // A test holds every name against its table.
         let mut field = found.unwrap_or(Field::text(name.of).read_only());
         let filled = self.fills.iter().any(|(filled, _)| *filled == name.of);
         field.name = name.name;
-        field.required &= !filled;
+        field.required = (field.required && !filled) || name.parts.iter().any(|part| self.only_by(name, part));
         field.defaulted |= filled;
-        field.aliases = &[];
         if !name.words.is_empty() {
             let mut words: Vec<&'static str> = Vec::new();
-            for (said, _) in name.words {
+            let mut means: Vec<&'static str> = Vec::new();
+            for (said, meant) in name.words {
                 if !words.contains(said) {
                     words.push(said);
+                    means.extend(field.words().find(|(word, _)| word == meant).map(|(_, means)| means));
                 }
             }
+            field.means = if means.len() == words.len() { Box::leak(means.into_boxed_slice()) } else { name.means };
             field.ty = if words.contains(&"true") { Ty::Bool } else { Ty::Enum(Box::leak(words.into_boxed_slice())) };
+            (field.aliases, field.example) = (&[], "");
         }
         field.access = match field.access {
             _ if name.after.is_some() || !name.moves.is_empty() || name.split.is_some() => Access::Write,
@@ -242,40 +291,66 @@ impl Projection {
         if !name.doc.is_empty() {
             field.doc = name.doc;
         }
+        if !name.example.is_empty() {
+            field.example = name.example;
+        }
         field
     }
 
-    /// The record in the words of the text; none where its state has no word.
+    /// What the operation that makes its rows asks by that name.
+    fn made_of(&self, name: &Name) -> Option<Field> {
+        let (operation, id) = self.made_by?;
+        let asked = operation.takes.iter().find(|field| field.name == name.of).copied();
+        asked.or((name.of == id).then_some(Field::uuid(id).required())).map(Field::fixed)
+    }
+
+    /// Whether the record needs that field and has it by no other name.
+    fn only_by(&self, name: &Name, part: &str) -> bool {
+        let elsewhere = |other: &Name| other.name != name.name && (other.of == part || other.parts.contains(&part));
+        self.table.field(part).is_some_and(|field| field.required) && !self.names.iter().any(elsewhere)
+    }
+
+    /// Names every fault of a body by the text's own names, before any row is looked at.
+    pub fn check(&self, body: &Map<String, Json>, whole: bool) -> Result<()> {
+        let (fields, mut faults) = (&self.shaped().fields, Vec::new());
+        for (said, json) in body {
+            match fields.iter().find(|field| field.name == said) {
+                None => faults.push(fault(&shortened(said), "unknown", "There is no such field.")),
+                Some(field) => faults.extend(value_of(field, json).err().map(|(rule, text)| fault(said, rule, &text))),
+            }
+        }
+        if whole {
+            missing(fields, body, &mut faults);
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::new(&error::INVALID).faults(faults)) }
+    }
+
+    /// A state that has no word, or a row of another kind.
+    pub fn hides(&self, record: &Record) -> bool {
+        let wordless = self.partial().any(|(name, known)| record.text(name.of).is_none_or(|state| !known.contains(&state)));
+        wordless || self.only.iter().any(|(field, value)| record.text(field) != Some(value))
+    }
+
+    /// The record in the words of the text; none where it is hidden.
     pub fn show(&self, record: &Record) -> Option<Map<String, Json>> {
-        let hidden = self.partial().any(|(name, known)| record.text(name.of).is_none_or(|state| !known.contains(&state)));
-        let other = self.only.iter().any(|(field, value)| record.text(field) != Some(value));
-        if hidden || other {
+        if self.hides(record) {
             return None;
         }
         let value = |name: &Name| name.shown(record.json.get(name.of).unwrap_or(&Json::Null));
         Some(self.names.iter().map(|name| (name.name.to_owned(), value(name))).collect())
     }
 
-    /// Sorts what is given by what becomes of it; `open` says which fields the verb sets.
+    /// Sorts what was checked by what becomes of it; `open` says which fields the verb sets.
     pub fn given(&self, body: &Map<String, Json>, open: fn(&Field) -> bool) -> Result<Given> {
         let mut given = Given::default();
         let mut wrong = Error::new(&error::INVALID);
         for (said, json) in body {
-            match self.name(said) {
-                None => wrong = wrong.fault(plain(said), "unknown", "There is no such field."),
-                Some(name) => {
-                    if let Err((rule, text)) = self.sort(name, json, open, &mut given) {
-                        wrong = wrong.fault(name.name, rule, text);
-                    }
-                }
+            let Some(name) = self.name(said) else { continue };
+            if let Err((rule, text)) = self.sort(name, json, open, &mut given) {
+                wrong = wrong.fault(name.name, rule, text);
             }
         }
         if wrong.faults.is_empty() { Ok(given) } else { Err(wrong) }
-    }
-
-    /// Whether the operation that makes its rows asks for it.
-    fn made_of(&self, name: &Name) -> bool {
-        self.made_by.is_some_and(|(operation, id)| name.of == id || operation.takes.iter().any(|field| field.name == name.of))
     }
 
     fn sort(&self, name: &'static Name, json: &Json, open: fn(&Field) -> bool, given: &mut Given) -> Result<(), Broken> {
@@ -286,7 +361,7 @@ impl Projection {
             for (field, value) in split(json)? {
                 given.put(field, name.name, value);
             }
-        } else if own.is_some() || self.made_of(name) || (name.of == "id" && open(&Field::uuid("id").fixed())) {
+        } else if own.is_some() || self.made_of(name).is_some() || (name.of == "id" && open(&Field::uuid("id").fixed())) {
             let value = if name.words.is_empty() || json.is_null() { json.clone() } else { Json::from(meant(name, json)?) };
             given.put(name.of, name.name, value);
         } else {
@@ -300,8 +375,7 @@ impl Projection {
 }
 
 fn meant(name: &Name, json: &Json) -> Result<&'static str, Broken> {
-    let known = || name.words.iter().map(|(said, _)| *said).collect::<Vec<_>>().join(", ");
-    name.meant_by(json).first().copied().ok_or_else(|| ("value", format!("It must be one of {}.", known())))
+    name.meant_by(json).first().copied().ok_or_else(|| ("value", "It is none of the words of this field.".to_owned()))
 }
 
 impl Given {
@@ -315,13 +389,10 @@ impl Given {
         for fault in &mut failure.faults {
             let (head, rest) = fault.field.split_at(fault.field.find(['[', '.']).unwrap_or(fault.field.len()));
             let source = self.sources.iter().find(|(field, _)| *field == head).map(|(_, name)| *name);
-            let name = source.or_else(|| projection.names.iter().find(|name| name.of == head && name.sql.is_none()).map(|name| name.name));
+            let known = |name: &&Name| (name.of == head && name.sql.is_none()) || name.parts.contains(&head);
+            let name = source.or_else(|| projection.names.iter().find(known).map(|name| name.name));
             fault.field = format!("{}{rest}", name.unwrap_or(head));
         }
         failure
     }
-}
-
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
 }

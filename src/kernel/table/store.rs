@@ -2,7 +2,8 @@
 
 use super::create::taken;
 use super::draft::Draft;
-use super::field::{Home, Table, Ty};
+use super::field::{Field, Home, Table, Ty};
+use super::form::Broken;
 use super::list::{Built, Cursor, List};
 use super::record::{self, Record, Width};
 use super::references::References;
@@ -241,9 +242,15 @@ pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) ->
     let name = match filter.how {
         How::Equal => filter.name,
         How::From(name) | How::Before(name) => name,
+        How::Elsewhere { .. } if table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Enum(_))) => filter.name,
         _ => return plain(filter.name, text),
     };
     let Some(field) = table.filtered(name) else { return plain(filter.name, text) };
+    of_text(field, text).map_err(|(rule, why)| Error::new(&error::PARAMETER_INVALID).fault(filter.name, rule, why))
+}
+
+/// A text of a query as its field's type.
+pub fn of_text(field: &Field, text: &str) -> Result<Value, Broken> {
     let json = match field.ty {
         Ty::Bool => match text {
             "true" => Json::Bool(true),
@@ -253,7 +260,7 @@ pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) ->
         Ty::Int | Ty::BigInt => text.parse::<i64>().map_or_else(|_| Json::String(text.to_owned()), |n| Json::Number(n.into())),
         _ => Json::String(text.to_owned()),
     };
-    value::parse(field, &json).map_err(|(rule, why)| Error::new(&error::PARAMETER_INVALID).fault(filter.name, rule, why))
+    value::parse(field, &json)
 }
 
 fn plain(name: &str, text: &str) -> Result<Value> {

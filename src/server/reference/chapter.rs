@@ -1,10 +1,12 @@
 //! One resource of the reference: its record, if it has one, and the calls below its path, as words.
 
-use crate::kernel::context::Plane;
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::field::Machine;
-use crate::kernel::table::{Access, Field, How, Table, Ty, Verb};
-use crate::server::{domains, rest};
+use crate::kernel::table::{Access, Field, How, Projection, Table, Ty, Verb};
+use crate::server::domains;
+use crate::server::rest::{self, projections};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub struct Chapter {
@@ -16,7 +18,7 @@ pub struct Chapter {
     pub fields: Vec<Line>,
     pub machines: Vec<States>,
     pub calls: Vec<CallLine>,
-    pub filters: Vec<(&'static str, String)>,
+    pub filters: Vec<(Cow<'static, str>, String)>,
     pub sorts: Vec<&'static str>,
 }
 
@@ -27,6 +29,8 @@ pub struct Line {
     /// Who sets it, and when it has to be given.
     pub given: &'static str,
     pub doc: &'static str,
+    /// Its words and what they mean, where it has some.
+    pub words: Vec<(&'static str, &'static str)>,
 }
 
 pub struct States {
@@ -56,6 +60,7 @@ pub fn all() -> Vec<Chapter> {
         chapter.calls.push(of_operation(operation));
     }
     chapters.insert("batch".into(), batch());
+    chapters.extend(domains::projections().map(|projection| (name_of(projection.path).to_owned(), of_projection(projection))));
     let mut chapters: Vec<Chapter> = chapters.into_values().collect();
     for chapter in &mut chapters {
         chapter.name = chapter.name.replace('/', "-");
@@ -102,6 +107,9 @@ impl Chapter {
 }
 
 fn of_table(table: &'static Table) -> Chapter {
+    let served = Served { path: table.path, schema: table.schema, plural: table.plural };
+    let permission = |verb: &Verb| if matches!(verb, Verb::List | Verb::Read) { table.read } else { table.write };
+    let verbs = table.verbs.iter().map(|verb| of_verb(&served, *verb, permission(verb)));
     Chapter {
         name: name_of(table.path).to_owned(),
         title: table.schema.to_owned(),
@@ -114,9 +122,28 @@ fn of_table(table: &'static Table) -> Chapter {
             .map(|field| line(field, table.offers(Verb::Create)))
             .collect(),
         machines: table.machines.iter().map(of_machine).collect(),
-        calls: table.verbs.iter().map(|verb| of_verb(table, *verb)).chain(rest::keeps_history(table).then(|| of_history(table))).collect(),
-        filters: table.filters.iter().map(|filter| (filter.name, of_filter(filter.how))).collect(),
+        calls: verbs.chain(rest::keeps_history(table).then(|| of_history(table))).collect(),
+        filters: table.filters.iter().map(|filter| (filter.name.into(), of_filter(filter.how))).collect(),
         sorts: table.sorts.iter().map(|sort| sort.name).chain(["id"]).collect(),
+    }
+}
+
+/// A record in the words of a text: its names are what it holds, its filters are its table's under those names.
+fn of_projection(projection: &'static Projection) -> Chapter {
+    let Projection { table, path, schema, plural, tag, doc, .. } = *projection;
+    let how = |of: &str| table.filters.iter().find(|filter| filter.name == of).map_or(String::new(), |filter| of_filter(filter.how));
+    let served = Served { path, schema, plural };
+    let verbs = projection.verbs.iter().map(|verb| of_verb(&served, *verb, projection.permission(*verb)));
+    Chapter {
+        name: name_of(path).to_owned(),
+        title: schema.to_owned(),
+        tag,
+        doc,
+        fields: projection.shaped().fields.iter().map(|field| line(field, projection.verbs.contains(&Verb::Create))).collect(),
+        machines: Vec::new(),
+        calls: verbs.collect(),
+        filters: projections::parameters(projection).into_iter().map(|parameter| (parameter.name.into(), how(parameter.of))).collect(),
+        sorts: projections::sorts(projection).into_iter().map(|(name, _)| name).chain(["id"]).collect(),
     }
 }
 
@@ -130,11 +157,11 @@ fn line(field: &Field, created: bool) -> Line {
         Access::WriteOnly => "set, never shown",
         Access::Read | Access::Hidden => "by the server",
     };
-    Line { name: field.name, kind: kind(field), given, doc: field.doc }
+    Line { name: field.name, kind: kind(field), given, doc: field.doc, words: field.words().collect() }
 }
 
 fn of_input(field: &Field) -> Line {
-    Line { name: field.name, kind: kind(field), given: if field.required { "needed" } else { "" }, doc: field.doc }
+    Line { given: if field.required { "needed" } else { "" }, ..line(field, true) }
 }
 
 fn kind(field: &Field) -> String {
@@ -175,7 +202,14 @@ fn of_filter(how: How) -> String {
     }
 }
 
-fn of_verb(table: &Table, verb: Verb) -> CallLine {
+/// What the calls of a collection are called by.
+struct Served {
+    path: &'static str,
+    schema: &'static str,
+    plural: &'static str,
+}
+
+fn of_verb(table: &Served, verb: Verb, permission: Permission) -> CallLine {
     let one = format!("{}/{{id}}", table.path);
     let (method, path, id, doc, gives) = match verb {
         Verb::List => ("GET", table.path.to_owned(), format!("list{}", table.plural), "Pages of it.", "a page"),
@@ -184,7 +218,6 @@ fn of_verb(table: &Table, verb: Verb) -> CallLine {
         Verb::Update => ("PATCH", one, format!("update{}", table.schema), "A JSON merge patch, with If-Match.", table.schema),
         Verb::Delete => ("DELETE", one, format!("delete{}", table.schema), "Retires it, with If-Match.", "nothing"),
     };
-    let permission = if matches!(verb, Verb::List | Verb::Read) { table.read } else { table.write };
     CallLine { method, path, id, doc: doc.to_owned(), needs: permission.word().to_owned(), takes: Vec::new(), gives: gives.to_owned() }
 }
 

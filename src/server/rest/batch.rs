@@ -4,51 +4,25 @@
 //! (a savepoint each), and its refusal is its own result. A step names itself with `ref`; later steps say `#name` in paths
 //! and bodies where they mean the id it got.
 
-use super::answer;
-use super::batch_run;
+use super::batch_step::{Names, Step, Target, read};
 use super::resources::{body_bytes, object};
-use super::{operation_action, verb_action};
+use super::{answer, batch_run, operation_action, projections, verb_action};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Fault, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, checked};
-use crate::kernel::table::{Draft, Table, Verb, store};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, checked};
+use crate::kernel::table::{Draft, Projection, Table, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use crate::server::{problem, scopes};
 use poem::http::StatusCode;
 use poem::{Request, Response};
 use serde_json::{Map, Value as Json, json};
-use std::collections::HashMap;
-use std::sync::LazyLock;
 use uuid::Uuid;
 
 pub const PATH: &str = "/api/v1/batch";
 /// Steps of one batch, and bytes of its body.
 pub const STEPS_MAX: usize = 500;
 pub const BYTES_MAX: usize = 8 << 20;
-
-/// What a step can name: collections of records, and operations by the words after the id.
-static PLACES: LazyLock<Places> = LazyLock::new(Places::new);
-
-struct Places {
-    tables: HashMap<&'static str, &'static Table>,
-    operations: HashMap<&'static str, &'static Operation>,
-}
-
-impl Places {
-    fn new() -> Places {
-        let posts = super::all_operations().filter(|operation| operation.method == Method::Post);
-        Places {
-            tables: super::tables().map(|table| (table.path, table)).collect(),
-            operations: posts.map(|operation| (operation.path, operation)).collect(),
-        }
-    }
-}
-
-pub(super) enum Target {
-    Record(&'static Table, Verb, Option<Uuid>),
-    Operation(&'static Operation, Option<Uuid>),
-}
 
 struct Done {
     status: StatusCode,
@@ -58,8 +32,6 @@ struct Done {
     /// Its body tells a secret, which is shown once.
     secret: bool,
 }
-
-pub(super) type Names = HashMap<String, Uuid>;
 
 pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
     let bytes = body_bytes(&mut request).await?;
@@ -209,43 +181,11 @@ fn told(done: &Done) -> Json {
     json!({"status": done.status.as_u16(), "id": done.id, "version": done.version, "body": done.body})
 }
 
-/// One step as it was read.
-pub(super) struct Step {
-    pub target: Target,
-    pub version: Option<i64>,
-    pub body: Map<String, Json>,
-    pub name: Option<String>,
-}
-
-pub(super) fn read(step: &Map<String, Json>, names: &Names) -> Result<Step> {
-    let invalid = |field: &str, rule, text: &str| Error::new(&error::INVALID).fault(field, rule, text);
-    if let Some(name) = step.keys().find(|name| !["method", "path", "body", "if_match", "ref"].contains(&name.as_str())) {
-        return Err(invalid(&super::query::shown(name), "unknown", "There is no such field."));
-    }
-    let path = step.get("path").and_then(Json::as_str).ok_or_else(|| invalid("path", "required", "The field is needed."))?;
-    let method = step.get("method").and_then(Json::as_str).ok_or_else(|| invalid("method", "required", "The field is needed."))?;
-    let target = target(method, path, names)?;
-    let version = match step.get("if_match") {
-        None | Some(Json::Null) => None,
-        Some(number) => Some(number.as_i64().ok_or_else(|| invalid("if_match", "type", "It must be the record's version."))?),
-    };
-    let body = match step.get("body") {
-        None | Some(Json::Null) => Map::new(),
-        Some(Json::Object(members)) => members.iter().map(|(name, value)| (name.clone(), named(value, names))).collect(),
-        Some(_) => return Err(invalid("body", "type", "It must be an object.")),
-    };
-    let name = match step.get("ref") {
-        None | Some(Json::Null) => None,
-        Some(Json::String(name)) if is_name(name) && !names.contains_key(name) => Some(name.clone()),
-        Some(_) => return Err(invalid("ref", "format", "It must be a new name of letters, digits, - and _, at most 64.")),
-    };
-    Ok(Step { target, version, body, name })
-}
-
 async fn take(scope: &mut Scope, caller: &Caller, step: &Map<String, Json>, names: &mut Names) -> Result<Done> {
     let Step { target, version, body, name } = read(step, names)?;
     let done = match target {
         Target::Record(table, verb, id) => on_record(scope, caller, table, verb, id, version, &body).await,
+        Target::Projection(projection, verb, id) => on_projection(scope, caller, projection, verb, (id, version), body).await,
         Target::Operation(operation, id) => on_operation(scope, caller, operation, id, version, body).await,
     };
     let done = done.map_err(|refusal| below(refusal, "body"))?;
@@ -260,56 +200,6 @@ fn below(mut refusal: Error, part: &str) -> Error {
         fault.field = format!("{part}.{}", fault.field);
     }
     refusal
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-}
-
-/// `#name` stands for the id that step got.
-fn named(value: &Json, names: &Names) -> Json {
-    match value {
-        Json::String(text) => {
-            let id = text.strip_prefix('#').and_then(|name| names.get(name));
-            id.map_or_else(|| value.clone(), |id| Json::String(id.to_string()))
-        }
-        Json::Array(items) => items.iter().map(|item| named(item, names)).collect(),
-        Json::Object(members) => Json::Object(members.iter().map(|(name, item)| (name.clone(), named(item, names))).collect()),
-        _ => value.clone(),
-    }
-}
-
-/// `/patients`, `/patients/{id}`, `/patients/{id}/deactivate`; a `/api/v1` before it is no fault.
-fn target(method: &str, path: &str, names: &Names) -> Result<Target> {
-    let wrong = |field, rule, text: &str| Err(Error::new(&error::INVALID).fault(field, rule, text));
-    let path = path.strip_prefix("/api/v1").unwrap_or(path);
-    let mut words: Vec<String> = path.split('/').map(str::to_owned).collect();
-    let mut id = None;
-    for word in &mut words {
-        let known = word.strip_prefix('#').and_then(|name| names.get(name).copied()).or_else(|| word.parse().ok());
-        if known.is_some() && id.is_none() {
-            id = known;
-            "{id}".clone_into(word);
-        }
-    }
-    let shape = words.join("/");
-    let table = |path: &str| PLACES.tables.get(path).copied();
-    let one = shape.strip_suffix("/{id}").and_then(table);
-    let found = match (method, table(&shape), one) {
-        ("POST", Some(table), _) if table.offers(Verb::Create) => Some(Target::Record(table, Verb::Create, None)),
-        ("PATCH", _, Some(table)) if table.offers(Verb::Update) => Some(Target::Record(table, Verb::Update, id)),
-        ("DELETE", _, Some(table)) if table.offers(Verb::Delete) => Some(Target::Record(table, Verb::Delete, id)),
-        ("POST", _, _) => PLACES.operations.get(shape.as_str()).map(|operation| Target::Operation(operation, id)),
-        _ => None,
-    };
-    match found {
-        Some(Target::Operation(Operation { run: Run::Apart(_), .. }, _)) => {
-            wrong("path", "batch", "The operation waits for something outside; call it by itself.")
-        }
-        Some(target) => Ok(target),
-        None if !["POST", "PATCH", "DELETE"].contains(&method) => wrong("method", "value", "It must be POST, PATCH or DELETE."),
-        None => wrong("path", "unknown", "Nothing is changed there by that method."),
-    }
 }
 
 async fn on_record(
@@ -328,17 +218,57 @@ async fn on_record(
     }
     scopes::on_verb(caller, table, verb)?;
     caller.needs(table.write)?;
-    let version = version.ok_or_else(|| Error::new(&error::PRECONDITION_REQUIRED))?;
-    let id = id.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     let draft = if verb == Verb::Update { Some(Draft::patch(table, body)?) } else { None };
+    let (id, version) = meant(id, version)?;
     let was = store::lock(scope, table, id, Some(version), keys).await?;
     match draft {
         Some(draft) => Ok(of_record(StatusCode::OK, store::update(scope, &was, &draft, "update", keys).await?)),
         None => {
             store::retire(scope, &was, None, keys).await?;
-            Ok(Done { status: StatusCode::NO_CONTENT, id: Some(id), version: None, body: Json::Null, secret: false })
+            Ok(retired(id))
         }
     }
+}
+
+/// The row that a change is made to, and the version it was made from.
+fn meant(id: Option<Uuid>, version: Option<i64>) -> Result<(Uuid, i64)> {
+    let version = version.ok_or_else(|| Error::new(&error::PRECONDITION_REQUIRED))?;
+    Ok((id.ok_or_else(|| Error::new(&error::NOT_FOUND))?, version))
+}
+
+fn retired(id: Uuid) -> Done {
+    Done { status: StatusCode::NO_CONTENT, id: Some(id), version: None, body: Json::Null, secret: false }
+}
+
+/// The same in the words of a text.
+async fn on_projection(
+    scope: &mut Scope,
+    caller: &Caller,
+    projection: &'static Projection,
+    verb: Verb,
+    (id, version): (Option<Uuid>, Option<i64>),
+    body: Map<String, Json>,
+) -> Result<Done> {
+    scopes::on_verb(caller, projection.table, verb)?;
+    caller.needs(projection.permission(verb))?;
+    if verb != Verb::Delete {
+        projection.check(&body, verb == Verb::Create)?;
+    }
+    let (status, record) = match verb {
+        Verb::Create => (StatusCode::CREATED, projections::stored(scope, caller, projection, body).await?),
+        Verb::Update => (StatusCode::OK, projections::changed(scope, caller, projection, meant(id, version)?, body).await?),
+        _ => {
+            let (id, version) = meant(id, version)?;
+            let was = store::lock(scope, projection.table, id, Some(version), &caller.kernel.keys).await?;
+            if projection.hides(&was) {
+                return Err(Error::new(&error::NOT_FOUND));
+            }
+            store::retire(scope, &was, None, &caller.kernel.keys).await?;
+            return Ok(retired(id));
+        }
+    };
+    let shown = projection.show(&record).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+    Ok(Done { body: Json::Object(shown), ..of_record(status, record) })
 }
 
 pub(super) fn creating(caller: &Caller, table: &'static Table, body: &Map<String, Json>) -> Result<Draft> {
@@ -377,40 +307,4 @@ async fn on_operation(
         }
         Answer::Bytes(_) => return Err(Error::internal("an operation inside a transaction streams nothing")),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shape(method: &str, path: &str, names: &Names) -> String {
-        match target(method, path, names) {
-            Ok(Target::Record(table, verb, id)) => format!("{} {verb:?} {}", table.name, id.is_some()),
-            Ok(Target::Operation(operation, id)) => format!("{} {}", operation.id, id.is_some()),
-            Err(refusal) => refusal.faults.first().map(|fault| format!("{} {}", fault.field, fault.rule)).unwrap_or_default(),
-        }
-    }
-
-    #[test]
-    fn a_path_names_a_collection_a_record_or_an_operation() {
-        let id = Uuid::from_u128(7);
-        let names = Names::from([("p".to_owned(), id)]);
-        assert_eq!(shape("POST", "/patients", &names), "patients Create false");
-        assert_eq!(shape("POST", "/api/v1/patients", &names), "patients Create false");
-        assert_eq!(shape("PATCH", &format!("/patients/{id}"), &names), "patients Update true");
-        assert_eq!(shape("DELETE", "/patients/#p", &names), shape("DELETE", &format!("/patients/{id}"), &names));
-        assert_eq!(shape("POST", "/patients/#p/deactivate", &names), "deactivatePatient true");
-        assert_eq!(shape("POST", "/patients/#q/deactivate", &names), "path unknown");
-        assert_eq!(shape("GET", "/patients", &names), "method value");
-        assert_eq!(shape("PATCH", "/patients", &names), "path unknown");
-        assert_eq!(shape("POST", "/nothing", &names), "path unknown");
-    }
-
-    #[test]
-    fn a_name_becomes_its_id_and_other_words_stay() {
-        let names = Names::from([("p".to_owned(), Uuid::from_u128(7))]);
-        let value = json!({"a": "#p", "b": ["#p", "#q", "p"], "c": {"d": "#p"}});
-        let id = Uuid::from_u128(7).to_string();
-        assert_eq!(named(&value, &names), json!({"a": id, "b": [id, "#q", "p"], "c": {"d": id}}));
-    }
 }

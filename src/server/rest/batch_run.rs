@@ -1,7 +1,8 @@
 //! Consecutive creates of a batch that can be stored in one pipeline. Every other step, and every refusal that is seen
 //! before a row is sent, is left to its turn alone.
 
-use super::batch::{Names, Step, Target, creating, read};
+use super::batch::creating;
+use super::batch_step::{Names, Step, Target, read};
 use crate::kernel::Caller;
 use crate::kernel::table::{Draft, Table, Verb, store};
 use serde_json::{Map, Value as Json};

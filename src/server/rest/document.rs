@@ -3,8 +3,8 @@
 
 use super::{all_operations, all_projections, history, public, schema, service, tables};
 use crate::kernel::context::Plane;
-use crate::kernel::operation::Operation;
-use crate::kernel::table::Verb;
+use crate::kernel::operation::{Gives, Operation};
+use crate::kernel::table::{Field, Lists, Verb};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +110,7 @@ fn once(components: &mut BTreeMap<String, Json>, kind: &str, name: &str, given: 
 fn name_words(schemas: &mut Json) {
     let taken: BTreeSet<String> = schemas.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     let mut named: BTreeMap<String, Json> = BTreeMap::new();
+    let meanings = meanings();
     for (schema, described) in schemas.as_object_mut().into_iter().flatten() {
         let mut shapes = ["Create", "Update", "Input"].iter().filter_map(|shape| schema.strip_suffix(shape));
         let record = shapes.find(|record| taken.contains(*record) || schema.ends_with("Input")).unwrap_or(schema).to_owned();
@@ -117,7 +118,7 @@ fn name_words(schemas: &mut Json) {
             let Some(words) = property["enum"].as_array() else { continue };
             let words: Vec<Json> = words.iter().filter(|word| !word.is_null()).cloned().collect();
             let mut title = format!("{record}{}", pascal(name));
-            let own = json!({"type": "string", "enum": words});
+            let own = vocabulary(words, meanings.get(name.as_str()).into_iter().flatten());
             if taken.contains(&title) || named.get(&title).is_some_and(|held| *held != own) {
                 title += "Kind";
             }
@@ -127,6 +128,40 @@ fn name_words(schemas: &mut Json) {
         }
     }
     schemas.as_object_mut().into_iter().for_each(|all| all.extend(std::mem::take(&mut named)));
+}
+
+/// By the name of a field, its words with their meanings, wherever they stand.
+fn meanings() -> BTreeMap<&'static str, Vec<&'static Field>> {
+    fn below(field: &'static Field) -> Box<dyn Iterator<Item = &'static Field>> {
+        match field.lists {
+            Lists::Objects(fields) => Box::new(fields.iter().flat_map(below)),
+            _ => Box::new(std::iter::once(field)),
+        }
+    }
+    let given = |operation: &'static Operation| match operation.gives {
+        Gives::Object(_, fields) | Gives::Made(_, fields, _) => fields,
+        _ => &[],
+    };
+    let own = tables().flat_map(|table| table.fields);
+    let asked = all_operations().flat_map(move |operation| operation.takes.iter().chain(given(operation)));
+    let projected = all_projections().flat_map(|projection| &projection.shaped().fields);
+    let mut found: BTreeMap<&'static str, Vec<&'static Field>> = BTreeMap::new();
+    for field in own.chain(asked).chain(projected).chain(history::ENTRY).flat_map(below).filter(|field| !field.means.is_empty()) {
+        found.entry(field.name).or_default().push(field);
+    }
+    found
+}
+
+/// Words as a schema of their own: each with what it means, for people and for generators.
+fn vocabulary<'a>(words: Vec<Json>, mut fields: impl Iterator<Item = &'a &'static Field>) -> Json {
+    let mut schema = json!({"type": "string", "enum": words});
+    if let Some(field) = fields.find(|field| field.words().map(|(word, _)| word).eq(words.iter().filter_map(Json::as_str))) {
+        let lines: Vec<String> = field.words().map(|(word, means)| format!("* `{word}` {means}")).collect();
+        let each: Map<String, Json> = field.words().map(|(word, means)| (word.to_owned(), json!(means))).collect();
+        schema["description"] = json!(lines.join("\n"));
+        schema["x-enumDescriptions"] = Json::Object(each);
+    }
+    schema
 }
 
 /// What else is said of the property stays beside the reference.
@@ -160,14 +195,11 @@ fn needs() -> BTreeMap<String, Needs> {
             needs.insert(operation.operation_id.unwrap_or_default().to_owned(), vec![("x-permission", json!(permission.word()))]);
         }
     }
-    for (projection, verb) in all_projections().flat_map(|projection| projection.verbs.iter().map(move |verb| (projection, *verb))) {
-        let permission = match (verb, projection.made_by) {
-            (Verb::List | Verb::Read, _) => projection.table.read,
-            (Verb::Create, Some((operation, _))) => operation.permission,
-            _ => projection.table.write,
-        };
-        let described = schema::of_projection(projection, verb).2;
-        needs.insert(described.operation_id.unwrap_or_default().to_owned(), vec![("x-permission", json!(permission.word()))]);
+    for projection in all_projections() {
+        for verb in projection.verbs {
+            let id = schema::of_projection(projection, *verb).2.operation_id.unwrap_or_default().to_owned();
+            needs.insert(id, vec![("x-permission", json!(projection.permission(*verb).word()))]);
+        }
     }
     needs.extend(all_operations().map(|operation| (operation.id.to_owned(), of_operation(operation))));
     needs

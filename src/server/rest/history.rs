@@ -23,7 +23,7 @@ const PAGE_SIZE_MAX: i32 = 200;
 /// One version of a record.
 pub static ENTRY: &[Field] = &[
     Field::big("version").required(),
-    Field::choice("action", &["INSERT", "UPDATE", "DELETE"]).required(),
+    Field::choice("action", &["INSERT", "UPDATE", "DELETE"]).means(&["made", "changed", "erased"]).required(),
     Field::instant("occurred_at").required(),
     Field::uuid("user_id").doc("null: the server itself"),
     Field::uuid("request_id").required().doc("joins the changes and the audit events of one request"),

@@ -2,10 +2,11 @@
 mod answer;
 mod batch;
 mod batch_run;
+mod batch_step;
 mod document;
 mod history;
 mod operations;
-mod projections;
+pub mod projections;
 pub mod query;
 mod resources;
 mod schema;

@@ -4,8 +4,9 @@ use super::resources::{self, begin, body_bytes, object};
 use super::{answer, query};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
-use crate::kernel::error::{self, Error, Result};
+use crate::kernel::error::{self, Error, Fault, Result};
 use crate::kernel::operation::{Answer, Call, Operation, Run, checked};
+use crate::kernel::table::form::Broken;
 use crate::kernel::table::projection::{Given, Name, Projection, Step};
 use crate::kernel::table::{Draft, Field, How, List, Record, Value, Verb, store, value};
 use crate::server::idempotency::Turn;
@@ -25,7 +26,7 @@ pub async fn run(caller: Caller, projection: Shape, verb: Verb, request: Request
         Verb::Create => create(caller, projection, request).await,
         Verb::Read => get(caller, projection, request).await,
         Verb::Update => patch(caller, projection, request).await,
-        Verb::Delete => resources::delete(caller, projection.table, request).await,
+        Verb::Delete => resources::retire(caller, projection.table, |record| projection.hides(record), request).await,
     }
 }
 
@@ -62,39 +63,62 @@ pub fn sorts(projection: &Projection) -> Vec<(&'static str, &'static str)> {
     projection.table.sorts.iter().filter_map(|sort| Some((named(sort.name)?, sort.name))).collect()
 }
 
+const PAGING: [&str; 4] = ["limit", "cursor", "total", "include_deleted"];
+
 async fn list(caller: Caller, projection: Shape, request: Request) -> Result<Response> {
     let parameters = parameters(projection);
-    let (mut pairs, mut states) = (Vec::new(), Vec::new());
+    let (mut pairs, mut states, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    let mut fault = |field: String, rule, text| wrong.push(Fault { field, rule, text });
     for (name, text) in query::parameters(&request)? {
-        if let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) {
-            match parameter.words {
-                Some(words) => states.push((words, meant(words, &text, &name)?)),
-                None => pairs.push((parameter.of.to_owned(), text)),
-            }
-        } else if name == "sort" {
-            let (sign, word) = text.strip_prefix('-').map_or(("", text.as_str()), |word| ("-", word));
-            let sorts = sorts(projection);
-            let of = sorts.iter().find(|(said, _)| *said == word).map_or("", |(_, of)| *of);
-            pairs.push((name, format!("{sign}{}", if word == "id" { word } else { of })));
-        } else if ["limit", "cursor", "total", "include_deleted"].contains(&name.as_str()) {
-            pairs.push((name, text));
-        } else {
-            return Err(query::unknown(&name));
+        let parameter = parameters.iter().find(|parameter| parameter.name == name);
+        match (parameter, parameter.and_then(|parameter| parameter.words)) {
+            (_, Some(words)) => match meant(projection, words, &text) {
+                // One word for one is the table's own question.
+                Ok(meant) => match (&meant[..], parameter) {
+                    ([own], Some(parameter)) => pairs.push((parameter.of.to_owned(), (*own).to_owned())),
+                    _ => states.push((words, meant)),
+                },
+                Err((rule, text)) => fault(name, rule, text),
+            },
+            (Some(parameter), None) => pairs.push((parameter.of.to_owned(), text)),
+            (None, _) if name == "sort" => match sorted(projection, &text) {
+                Some(text) => pairs.push((name, text)),
+                None => fault(name, "value", query::sort_words(sorts(projection).into_iter().map(|(said, _)| said))),
+            },
+            (None, _) if PAGING.contains(&name.as_str()) => pairs.push((name, text)),
+            (None, _) => fault(query::shown(&name), "unknown", "There is no such parameter.".to_owned()),
         }
     }
-    let named = |mut failure: Error| {
-        for fault in &mut failure.faults {
-            if let Some(parameter) = parameters.iter().find(|parameter| parameter.of == fault.field) {
-                fault.field.clone_from(&parameter.name);
-            }
+    let read = query::list(&caller, projection.table, &pairs).await.map_err(|failure| named(failure, &parameters));
+    let (mut list, with_total) = match read {
+        Ok(read) if wrong.is_empty() => read,
+        Ok(_) => return Err(Error::new(&error::PARAMETER_INVALID).faults(wrong)),
+        Err(mut failure) => {
+            failure.faults.extend(wrong);
+            return Err(failure);
         }
-        failure
     };
-    let (mut list, with_total) = query::list(&caller, projection.table, &pairs).await.map_err(named)?;
     list.table = projection.shaped().table;
     narrow(&mut list, projection, states);
     let (records, next, total) = resources::found(&caller, &list, with_total).await?;
     answer::items(records.iter().filter_map(|record| projection.show(record)).collect(), next, total)
+}
+
+/// The table's faults, about the text's parameters.
+fn named(mut failure: Error, parameters: &[Parameter]) -> Error {
+    for fault in &mut failure.faults {
+        if let Some(parameter) = parameters.iter().find(|parameter| parameter.of == fault.field) {
+            fault.field.clone_from(&parameter.name);
+        }
+    }
+    failure
+}
+
+/// The table's word for a sort of the text's.
+fn sorted(projection: Shape, text: &str) -> Option<String> {
+    let (sign, word) = text.strip_prefix('-').map_or(("", text), |word| ("-", word));
+    let own = sorts(projection).into_iter().find(|(said, _)| *said == word).map(|(_, own)| own);
+    own.or((word == "id").then_some(word)).map(|own| format!("{sign}{own}"))
 }
 
 /// Only rows the text has words for, and of them those in the states it asks for.
@@ -108,10 +132,10 @@ fn narrow(list: &mut List, projection: Shape, asked: Vec<(&'static Name, Vec<&'s
     }
 }
 
-fn meant(name: &'static Name, word: &str, parameter: &str) -> Result<Vec<&'static str>> {
-    let states = name.meant(word);
-    let wrong = || Error::new(&error::PARAMETER_INVALID).fault(parameter, "value", "It is none of the words of this field.");
-    if states.is_empty() { Err(wrong()) } else { Ok(states) }
+fn meant(projection: Shape, name: &'static Name, text: &str) -> Result<Vec<&'static str>, Broken> {
+    let field = projection.shaped().fields.iter().find(|field| field.name == name.name);
+    field.map_or(Ok(()), |field| store::of_text(field, text).map(|_| ()))?;
+    Ok(name.meant(text))
 }
 
 async fn get(caller: Caller, projection: Shape, request: Request) -> Result<Response> {
@@ -119,8 +143,7 @@ async fn get(caller: Caller, projection: Shape, request: Request) -> Result<Resp
     if let Some((name, _)) = query::parameters(&request)?.first() {
         return Err(query::unknown(name));
     }
-    let hidden = |record: &Record| projection.show(record).is_none();
-    let record = resources::seen(&caller, table, id, |record| record.deleted() || hidden(record)).await?;
+    let record = resources::seen(&caller, table, id, |record| record.deleted() || projection.hides(record)).await?;
     respond(projection, &record, StatusCode::OK)
 }
 
@@ -136,23 +159,27 @@ fn respond(projection: Shape, record: &Record, status: StatusCode) -> Result<Res
 }
 
 async fn create(caller: Caller, projection: Shape, mut request: Request) -> Result<Response> {
+    caller.needs(projection.permission(Verb::Create))?;
     let bytes = body_bytes(&mut request).await?;
     let body = object(&request, &bytes)?;
+    projection.check(&body, true)?;
     let mut once = match begin(&caller, projection.table, &request, &bytes).await? {
         Turn::First(once) => once,
         Turn::Again(answer) => return Ok(answer),
     };
-    let scope = &mut once.scope;
-    let record = match projection.made_by {
-        Some((operation, id)) => made(scope, &caller, projection, operation, id, body).await?,
-        None => {
-            let mut given = projection.given(&body, Field::on_create)?;
-            fill(scope, projection, &mut given).await?;
-            let stored = insert(scope, &caller, projection, &given).await;
-            stored.map_err(|failure| given.named(projection, failure))?
-        }
-    };
+    let record = stored(&mut once.scope, &caller, projection, body).await?;
     once.end(respond(projection, &record, StatusCode::CREATED)?, false).await
+}
+
+/// A new row, of a body that was checked.
+pub async fn stored(scope: &mut Scope, caller: &Caller, projection: Shape, body: Map<String, Json>) -> Result<Record> {
+    if let Some((operation, id)) = projection.made_by {
+        return made(scope, caller, projection, operation, id, body).await;
+    }
+    let mut given = projection.given(&body, Field::on_create)?;
+    fill(scope, projection, &mut given).await?;
+    let stored = insert(scope, caller, projection, &given).await;
+    stored.map_err(|failure| given.named(projection, failure))
 }
 
 async fn insert(scope: &mut Scope, caller: &Caller, projection: Shape, given: &Given) -> Result<Record> {
@@ -170,9 +197,13 @@ async fn fill(scope: &mut Scope, projection: Shape, given: &mut Given) -> Result
     for (name, sql) in projection.fills {
         let Some(field) = projection.table.field(name).filter(|_| !given.body.contains_key(*name)) else { continue };
         let rows = scope.rows_once(sql, &[(&tenant, Type::UUID)]).await?;
-        if let Some(row) = rows.first() {
-            given.put(name, name, value::read(row, 0, field.ty)?);
+        let said = rows.first().map_or(Ok(Json::Null), |row| value::read(row, 0, field.ty))?;
+        if said.is_null() && field.required {
+            return Err(
+                Error::new(&error::CONFLICT).detail(format!("The clinic has to say a default first, for the {name} it needs here."))
+            );
         }
+        given.put(name, name, said);
     }
     Ok(())
 }
@@ -206,24 +237,37 @@ async fn call(scope: &mut Scope, caller: &Caller, operation: &'static Operation,
 }
 
 async fn patch(caller: Caller, projection: Shape, mut request: Request) -> Result<Response> {
+    caller.needs(projection.permission(Verb::Update))?;
     let id = query::path_id(&request)?;
     let bytes = body_bytes(&mut request).await?;
-    let mut body = object(&request, &bytes)?;
+    let body = object(&request, &bytes)?;
+    projection.check(&body, false)?;
     let version = query::required_version(&request)?;
     let mut once = match begin(&caller, projection.table, &request, &bytes).await? {
         Turn::First(once) => once,
         Turn::Again(answer) => return Ok(answer),
     };
-    let (scope, keys) = (&mut once.scope, &caller.kernel.keys);
+    let record = changed(&mut once.scope, &caller, projection, (id, version), body).await?;
+    once.end(respond(projection, &record, StatusCode::OK)?, false).await
+}
+
+/// A row of that version, changed by a body that was checked.
+pub async fn changed(
+    scope: &mut Scope,
+    caller: &Caller,
+    projection: Shape,
+    (id, version): (Uuid, i64),
+    mut body: Map<String, Json>,
+) -> Result<Record> {
+    let keys = &caller.kernel.keys;
     let was = store::lock(scope, projection.table, id, Some(version), keys).await?;
     let record = store::seen(scope, projection.shaped().table, id, keys).await?;
     let shown = projection.show(&record).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     // A whole object given back changes what differs.
     body.retain(|name, json| shown.get(name) != Some(json));
     let given = projection.given(&body, Field::on_patch)?;
-    let changed = update(scope, &caller, projection, &was, &given).await;
-    let record = changed.map_err(|failure| given.named(projection, failure))?;
-    once.end(respond(projection, &record, StatusCode::OK)?, false).await
+    let changed = update(scope, caller, projection, &was, &given).await;
+    changed.map_err(|failure| given.named(projection, failure))
 }
 
 async fn update(scope: &mut Scope, caller: &Caller, projection: Shape, was: &Record, given: &Given) -> Result<Record> {
@@ -239,6 +283,7 @@ async fn finish(scope: &mut Scope, caller: &Caller, projection: Shape, record: &
         write(scope, record, value, keys).await?;
     }
     let mut now = store::seen(scope, table, record.id, keys).await?;
+    let mut wrong = Error::new(&error::INVALID);
     for (name, json) in &given.claims {
         let Step { by, with, .. } = step(name, json, &now);
         for operation in by {
@@ -248,9 +293,11 @@ async fn finish(scope: &mut Scope, caller: &Caller, projection: Shape, record: &
                 now = store::seen(scope, table, record.id, keys).await?;
             }
         }
-        holds(projection, name, json, &now)?;
+        if !holds(projection, name, json, &now)? {
+            wrong = wrong.fault(name.name, "read_only", "The field is not set this way.");
+        }
     }
-    Ok(now)
+    if wrong.faults.is_empty() { Ok(now) } else { Err(wrong) }
 }
 
 /// The way to the state that a word stands for; none when the record is there.
@@ -268,20 +315,15 @@ fn begins(projection: Shape, operation: &Operation, name: &Name, now: &Record) -
     machine.is_some_and(|machine| !machine.allowed(now.text(name.of).unwrap_or_default(), by).is_empty())
 }
 
-fn holds(projection: Shape, name: &'static Name, json: &Json, now: &Record) -> Result<()> {
+/// Whether the record says it; a state that it does not reach is refused as its machine refuses.
+fn holds(projection: Shape, name: &'static Name, json: &Json, now: &Record) -> Result<bool> {
     let state = now.text(name.of).unwrap_or_default();
-    let shown = projection.show(now).unwrap_or_default();
-    let said = name.meant_by(json).contains(&state);
-    if said || shown.get(name.name) == Some(json) {
-        return Ok(());
+    if name.meant_by(json).contains(&state) || projection.show(now).unwrap_or_default().get(name.name) == Some(json) {
+        return Ok(true);
     }
-    let machine = projection.table.machines.iter().find(|machine| machine.column == name.of);
-    match machine.filter(|_| !name.words.is_empty()) {
-        Some(machine) => {
-            let mut refusal = store::refuse_move(machine, state);
-            refusal.faults.iter_mut().for_each(|fault| name.name.clone_into(&mut fault.field));
-            Err(refusal)
-        }
-        None => Err(Error::new(&error::INVALID).fault(name.name, "read_only", "The field is not set this way.")),
-    }
+    let machine = projection.table.machines.iter().find(|machine| machine.column == name.of && !name.words.is_empty());
+    let Some(machine) = machine else { return Ok(false) };
+    let mut refusal = store::refuse_move(machine, state);
+    refusal.faults.iter_mut().for_each(|fault| name.name.clone_into(&mut fault.field));
+    Err(refusal)
 }

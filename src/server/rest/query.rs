@@ -65,12 +65,13 @@ pub fn required_version(request: &Request) -> Result<i64> {
 }
 
 pub fn version(request: &Request) -> Result<Option<i64>> {
-    let Some(header) = request.headers().get(poem::http::header::IF_MATCH) else { return Ok(None) };
+    let mut said = request.headers().get_all(poem::http::header::IF_MATCH).iter();
+    let Some(header) = said.next() else { return Ok(None) };
     let text = header.to_str().unwrap_or_default().trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
     let number = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
     // A tag that is not one of ours matches nothing that is current.
-    number.map(Some).ok_or_else(|| Error::new(&error::STALE))
+    number.filter(|_| said.next().is_none()).map(Some).ok_or_else(|| Error::new(&error::STALE))
 }
 
 /// A list as its parameters ask for it, and whether the total is wanted.
@@ -88,7 +89,7 @@ pub async fn list(caller: &Caller, table: &'static Table, pairs: &[(String, Stri
                 let (descending, word) = text.strip_prefix('-').map_or((false, text.as_str()), |word| (true, word));
                 match sort_of(table, word) {
                     Some(sort) => (list.sort, list.descending) = (sort, descending),
-                    None => wrong = wrong.fault("sort", "value", format!("It must be one of {}.", sorts(table))),
+                    None => wrong = wrong.fault("sort", "value", sort_words(table.sorts.iter().map(|sort| sort.name))),
                 }
             }
             "cursor" => cursor = Some(text),
@@ -134,7 +135,7 @@ pub fn unknown(name: &str) -> Error {
     Error::new(&error::PARAMETER_INVALID).fault(shown(name), "unknown", "There is no such parameter.")
 }
 
-fn sorts(table: &Table) -> String {
-    let names: Vec<&str> = table.sorts.iter().map(|sort| sort.name).chain(["id"]).collect();
-    format!("{} (with a leading - for descending)", names.join(", "))
+pub fn sort_words<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.chain(["id"]).collect();
+    format!("It must be one of {} (with a leading - for descending).", names.join(", "))
 }

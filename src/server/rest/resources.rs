@@ -92,6 +92,11 @@ pub async fn patch(caller: Caller, table: &'static Table, mut request: Request) 
 }
 
 pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> Result<Response> {
+    retire(caller, table, |_| false, request).await
+}
+
+/// A row that is hidden from the caller is not there.
+pub async fn retire(caller: Caller, table: &'static Table, hidden: impl Fn(&Record) -> bool, request: Request) -> Result<Response> {
     let id = query::path_id(&request)?;
     let version = query::required_version(&request)?;
     let pairs = query::parameters(&request)?;
@@ -108,6 +113,9 @@ pub async fn delete(caller: Caller, table: &'static Table, request: Request) -> 
     };
     let keys = &caller.kernel.keys;
     let was = store::lock(&mut once.scope, table, id, Some(version), keys).await?;
+    if hidden(&was) {
+        return Err(Error::new(&error::NOT_FOUND));
+    }
     store::retire(&mut once.scope, &was, reason, keys).await?;
     once.end(answer::nothing(), false).await
 }

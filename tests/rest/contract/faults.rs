@@ -67,7 +67,7 @@ fn every_property_in_every_wrong_way_is_named_and_nothing_is_stored() {
         let stage = Stage::shared(world).await;
         let before = stage.rows().await;
         let (mut sent, mut properties, mut wrong) = (0, 0, Vec::new());
-        for route in walk::own().filter(|route| route.body().is_some() && route.id() != "runBatch") {
+        for route in walk::routes().filter(|route| route.body().is_some() && route.id() != "runBatch") {
             for (what, body) in bodies(&route) {
                 let fields: Vec<&str> = body.keys().map(String::as_str).collect();
                 properties += fields.len();
@@ -87,7 +87,7 @@ fn a_nul_in_any_text_is_refused_at_its_place() {
         let stage = Stage::shared(world).await;
         let before = stage.rows().await;
         let (mut sent, mut wrong) = (0, Vec::new());
-        for route in walk::own().filter(|route| route.body().is_some()) {
+        for route in walk::routes().filter(|route| route.body().is_some()) {
             for (name, _) in route.properties().filter(|(_, property)| property["type"] == "string") {
                 sent += 1;
                 let body = json!({name: "a\0b"}).to_string();

@@ -1,6 +1,7 @@
 //! A database in which every table has rows of several tenants, and the whole REST contract over it, called with callers
 //! of every plane who may do everything there.
 
+use super::bodies;
 use super::walk::Route;
 use crate::isolation::arena::{self, Arena, NORTH, PLATFORM, Set};
 use crate::world::World;
@@ -47,6 +48,7 @@ const AGREE: &str = "do $$ declare c record; begin
                 and is_generated = 'NEVER' and column_name in ('currency', 'default_currency', 'time_zone') loop
         execute format('update enamel.%I set %I = %L', c.rel, c.col, case c.col when 'time_zone' then 'Europe/Berlin' else 'EUR' end);
     end loop;
+    update enamel.tenants t set default_location_id = l.id from enamel.locations l where l.tenant_id = t.id;
 end $$";
 
 static SHARED: OnceCell<Stage> = OnceCell::const_new();
@@ -122,19 +124,27 @@ impl Stage {
 
     /// The path with ids in it: the row of that set, where the path names a record.
     pub fn path(&self, route: &Route, of: Set) -> String {
-        let table = domains::tables().find(|table| table.path == route.collection());
+        let table = bodies::table(route);
         let id = table.map_or_else(Uuid::now_v7, |table| of.id(table.name));
         let path = route.path.replace("{id}", &id.to_string());
         path.split('/').map(|part| if part.starts_with('{') { "none" } else { part }).collect::<Vec<_>>().join("/")
     }
 
     pub async fn send(&self, caller: &Caller, method: &Method, path: &str, etag: Option<&str>, body: Option<String>) -> Answer {
+        let version = etag.map(|etag| ("if-match", etag.as_bytes()));
+        let media = body.is_some().then_some(("content-type", &b"application/json"[..]));
+        let headers: Vec<_> = version.into_iter().chain(media).collect();
+        self.ask(caller, method, path, &headers, body).await
+    }
+
+    /// With these headers and no others.
+    pub async fn ask(&self, caller: &Caller, method: &Method, path: &str, headers: &[(&str, &[u8])], body: Option<String>) -> Answer {
         let mut request = Request::builder().method(method.clone()).uri(path.parse().unwrap()).extension(caller.clone());
-        if let Some(etag) = etag {
-            request = request.header("if-match", etag);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = match body {
-            Some(body) => request.content_type("application/json").body(body),
+            Some(body) => request.body(body),
             None => request.finish(),
         };
         let answer: Response = self.app.get_response(request).await;

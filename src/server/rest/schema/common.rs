@@ -1,6 +1,8 @@
 //! What is described once for all records: histories and the batch.
 
-use super::{answer, base, bearer, body, idempotency_key, inline, keep, of_fields, parameter, path_id, reference, refusals, words};
+use super::answers::{answer, bearer, body, refusals};
+use super::parameters::{idempotency_key, parameter, path_id};
+use super::{base, inline, keep, of_fields, reference, words};
 use crate::kernel::table::{Field, Table, Ty};
 use crate::server::rest::{batch as steps, history as versions};
 use poem::http::Method as Http;
@@ -58,7 +60,7 @@ static STEP: &[Field] = &[
     Field::text("path")
         .required()
         .length(500)
-        .doc("`/patients`, `/patients/{id}` or `/patients/{id}/deactivate`; `#name` for an id of an earlier step"),
+        .doc("`/patients`, `/patients/{id}`, `/patients/{id}/deactivate` or a projection; `#name` for an id of an earlier step"),
     Field::json("body").doc("as the endpoint takes it; a text `#name` stands for the id of that step"),
     Field::big("if_match").doc("the version a PATCH or DELETE was made from"),
     Field::text("ref").length(64).doc("a name for the id this step gets"),

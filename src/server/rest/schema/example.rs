@@ -1,7 +1,7 @@
 //! Examples of the document, from the field tables: what a field says itself, else a plain value of its type and form.
 //! A test creates every record by its example.
 
-use crate::kernel::table::{Field, Form, Lists, Refers, Stamps, Table, Ty};
+use crate::kernel::table::{Field, Form, Lists, Machine, Refers, Stamps, Table, Ty};
 use serde_json::{Map, Value as Json, json};
 
 /// Stands for the id of whatever is referred to.
@@ -9,20 +9,32 @@ const SOME_ID: &str = "0198c5a2-7d2a-7b3c-9d4e-5f6a7b8c9d0e";
 const SOME_TIME: &str = "2026-03-02T09:00:00.000000Z";
 
 /// What has to be given, and what says by an example of its own that it belongs to a good record.
-pub fn of_create(table: &Table) -> Json {
-    let given = table.fields.iter().filter(|field| field.on_create() && (field.required || !field.example.is_empty()));
-    Json::Object(given.map(|field| (field.name.to_owned(), in_table(table, field))).collect())
+pub fn of_create(fields: &[Field], machines: &[Machine]) -> Json {
+    let given = fields.iter().filter(|field| field.on_create() && (field.required || !field.example.is_empty()));
+    Json::Object(given.map(|field| (field.name.to_owned(), in_state(machines, field))).collect())
 }
 
-/// One field that may change, no reference and no state where there is another.
-pub fn of_update(table: &Table) -> Json {
-    let plain = |field: &&Field| {
-        field.refers == Refers::Nothing && field.ty != Ty::Uuid && table.machines.iter().all(|machine| machine.column != field.name)
-    };
-    let open = || table.fields.iter().filter(|field| field.on_patch() && field.unfolds.is_none());
+/// The fields of a record that no operation moves.
+pub fn movable(table: &Table) -> impl Iterator<Item = &Field> + Clone {
+    table.fields.iter().filter(|field| field.unfolds.is_none() && table.machines.iter().all(|machine| machine.column != field.name))
+}
+
+/// One field that may change, no reference where there is another.
+pub fn of_update<'a>(fields: impl Iterator<Item = &'a Field> + Clone) -> Json {
+    let open = || fields.clone().filter(|field| field.on_patch());
+    let plain = |field: &&Field| field.refers == Refers::Nothing && field.ty != Ty::Uuid;
     let told = open().filter(plain).find(|field| field.required || !field.example.is_empty());
     let field = told.or_else(|| open().find(plain)).or_else(|| open().next());
-    Json::Object(field.map(|field| (field.name.to_owned(), in_table(table, field))).into_iter().collect())
+    Json::Object(field.map(|field| (field.name.to_owned(), of_field(field))).into_iter().collect())
+}
+
+/// Of fields that are shown and no others.
+pub fn of_shown(fields: &[Field]) -> Json {
+    Json::Object(fields.iter().map(|field| (field.name.to_owned(), shown(field, &[]))).collect())
+}
+
+fn shown(field: &Field, machines: &[Machine]) -> Json {
+    if field.required || field.defaulted || !field.example.is_empty() { in_state(machines, field) } else { Json::Null }
 }
 
 /// As it is read after it was created so.
@@ -32,8 +44,7 @@ pub fn of_read(table: &Table) -> Json {
         out.insert("tenant_id".into(), json!(SOME_ID));
     }
     for field in table.fields.iter().filter(|field| field.shown()) {
-        let told = field.required || field.defaulted || !field.example.is_empty();
-        out.insert(field.name.into(), if told { in_table(table, field) } else { Json::Null });
+        out.insert(field.name.into(), shown(field, table.machines));
     }
     if table.stamps != Stamps::None {
         out.extend([("created_at".to_owned(), json!(SOME_TIME)), ("created_by".to_owned(), json!(SOME_ID))]);
@@ -55,8 +66,8 @@ pub fn of_fields<'a>(fields: impl Iterator<Item = &'a Field>) -> Json {
 }
 
 /// A new record stands where its machine begins.
-fn in_table(table: &Table, field: &Field) -> Json {
-    let machine = table.machines.iter().find(|machine| machine.column == field.name);
+fn in_state(machines: &[Machine], field: &Field) -> Json {
+    let machine = machines.iter().find(|machine| machine.column == field.name);
     match machine.and_then(|machine| machine.initial.first()) {
         Some(first) if field.example.is_empty() => json!(first),
         _ => of_field(field),

@@ -1,7 +1,8 @@
 //! Records in the words of the requirement texts.
 
-use super::{Shape, base, doc_of, inline, of_field, of_filter, page_of, page_parameters, parameter};
-use crate::kernel::table::{Field, Projection, Ty, Verb};
+use super::parameters::{doc_of, of_filter, page_parameters, parameter};
+use super::{Shape, base, example, inline, of_field, page_of};
+use crate::kernel::table::{Projection, Ty, Verb};
 use crate::server::rest::projections::{parameters, sorts};
 use poem_openapi::registry::{MetaOperationParam, MetaParamIn, MetaSchema, Registry};
 
@@ -20,12 +21,20 @@ pub fn projection(registry: &mut Registry, projection: &'static Projection) {
 /// What is only held against the record can be given too: a whole object that was read may come back.
 fn of(projection: &'static Projection, shape: Shape) -> MetaSchema {
     let mut schema = MetaSchema { description: Some(projection.doc), ..MetaSchema::new("object") };
-    for (field, name) in projection.shaped().fields.iter().zip(projection.names) {
+    let shaped = projection.shaped();
+    for field in &shaped.fields {
         schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
-        if shape == Shape::Create && field.required && Field::on_create(field) && name.of != "id" {
+        if shape == Shape::Create && field.required && field.on_create() {
             schema.required.push(field.name);
         }
     }
+    schema.example = Some(match shape {
+        Shape::Create => example::of_create(&shaped.fields, &[]),
+        Shape::Update => {
+            example::of_update(shaped.fields.iter().zip(projection.names).filter(|(_, name)| name.is_plain()).map(|(field, _)| field))
+        }
+        _ => example::of_shown(&shaped.fields),
+    });
     schema
 }
 

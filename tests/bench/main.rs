@@ -4,6 +4,7 @@
 //! BENCH_PATIENTS   patients (default 1 000 000, over 1 000 tenants with what belongs to them; once more alone over 10)
 //! BENCH_SECONDS    length of one measurement (default 8)
 //! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
+//! BENCH_ONLY       some of reads, lists, pages, tenants, changes, batches, cost, with commas between (default: all)
 //! ```
 //! A limit that is missed is said, not hidden: the run ends with the list of them and with success, for a busy machine
 //! is no broken build.
@@ -35,6 +36,11 @@ struct Size {
     rounds: usize,
 }
 
+/// Whether somebody asked for this part.
+fn wanted(part: &str) -> bool {
+    std::env::var("BENCH_ONLY").map_or(true, |only| only.split(',').any(|name| name == part))
+}
+
 fn from_env<T: std::str::FromStr>(name: &str, or: T) -> T {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
 }
@@ -59,8 +65,6 @@ async fn run(size: Size) -> usize {
     stand.note(format!("{rows} rows in {seconds:.0} s, {:.0} rows/s", rows as f64 / seconds));
     let of_a_million = seconds / 60.0 * 1e6 / size.patients as f64;
     stand.judge("load of a million patients with ten rows each", of_a_million, "min", stand::Limit::AtMost(15.0));
-    let few = People::make(&house, "ten", 10, size.patients, true).await;
-
     let watch = Watch::start(&house).await;
     let watched = watch.see(&Load::reads(&watch.server, &many.clinics[..1])).await;
     stand.judge("round trips to the database for one read", watched.round_trips, "round trips", stand::Limit::AtMost(1.0));
@@ -72,17 +76,35 @@ async fn run(size: Size) -> usize {
     tokio::time::sleep(Duration::from_secs(2)).await;
     stand.judge("idle RSS of the server", server.rss_mib(), "MiB", stand::Limit::Below(80.0));
 
-    reads(&mut stand, &house, &many, &server, &watched, size).await;
-    lists(&mut stand, &many, &server, size).await;
-    pages::measure(&mut stand, &house, &many, &server, &watch, size).await;
+    if wanted("reads") {
+        reads(&mut stand, &house, &many, &server, &watched, size).await;
+    }
+    if wanted("lists") {
+        lists(&mut stand, &many, &server, size).await;
+    }
+    if wanted("pages") {
+        pages::measure(&mut stand, &house, &many, &server, &watch, size).await;
+    }
     stand.judge("RSS of the server under load", server.peak_rss_mib(), "MiB", stand::Limit::Below(250.0));
-    tenants(&mut stand, &house, &many, &few, &server, size).await;
-    writes::measure(&mut stand, &house, &many, &server, &watch, size).await;
+    if wanted("tenants") {
+        tenants(&mut stand, &house, &many, &server, size).await;
+    }
+    if wanted("changes") {
+        writes::changes(&mut stand, &house, &many, &server, &watch, size).await;
+    }
+    if wanted("batches") {
+        writes::batches(&mut stand, &many, &server, size).await;
+    }
     watch.stop().await;
     server.stop().await;
-    let cost = cost::measure(&house, &many, size).await;
-    stand.judge("row-level security and sealing, per request", cost.extra_us, "µs", stand::Limit::AtMost(60.0));
-    stand.note(format!("one connection, one request at a time: {:.0} µs under policies, {:.0} µs without", cost.sealed_us, cost.open_us));
+    if wanted("cost") {
+        let cost = cost::measure(&house, &many, size).await;
+        stand.judge("row-level security and sealing, per request", cost.extra_us, "µs", stand::Limit::AtMost(60.0));
+        stand.note(format!(
+            "one connection, one request at a time: {:.0} µs under policies, {:.0} µs without",
+            cost.sealed_us, cost.open_us
+        ));
+    }
     house.stop().await;
     stand.missed()
 }
@@ -141,7 +163,8 @@ async fn lists(stand: &mut Stand, many: &People, server: &Serving, size: Size) {
 }
 
 /// The same rows over 1 000 tenants and over 10.
-async fn tenants(stand: &mut Stand, house: &House, many: &People, few: &People, server: &Serving, size: Size) {
+async fn tenants(stand: &mut Stand, house: &House, many: &People, server: &Serving, size: Size) {
+    let few = People::make(house, "ten", 10, size.patients, true).await;
     let small = Serving::start(house, "ten").await;
     let (at_many, at_few) = (Load::reads(server, &many.clinics), Load::reads(&small, &few.clinics));
     load::run(&at_few, CONNECTIONS, 2.0).await;

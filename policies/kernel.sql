@@ -332,7 +332,8 @@ create or replace function kernel.secrets() returns text[] language sql immutabl
                  'gateway_customer_token_enc', 'gateway_method_token_enc', 'payment_method_token_enc', 'secret_enc',
                  'refresh_secret_enc', 'previous_secret_enc', 'answer_token_hash', 'status_token_hash', 'bucket_salt'] $$;
 
--- tg_argv of both: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version.
+-- tg_argv of both: patient column or '', parent table or '', parent column. A part of a whole raises the whole's version; with
+-- a fourth that is true it comes with a whole that the same transaction made: nobody has seen that without it.
 -- The rows of one INSERT are told at once: preparing a statement costs more than a row of it.
 create or replace function sec.log_insert() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
@@ -355,10 +356,9 @@ begin
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
     select t.tenant_id, gen_random_uuid(), tg_table_name || '.insert', tg_table_name, t.record_id, t.patient_id, request,
            jsonb_build_object('version', t.record_version), c.actor from told t;
-    -- A whole that this transaction made was seen by nobody: it comes with its parts.
     if found and tg_argv[1] <> '' and pg_trigger_depth() = 1 then
-        execute format('update enamel.%I w set updated_at = now() where w.created_at <> now()
-                           and (w.tenant_id, w.id) in (select n.tenant_id, n.%I from added n)', tg_argv[1], tg_argv[2]);
+        execute format('update enamel.%I w set updated_at = now() where %s (w.tenant_id, w.id) in (select n.tenant_id, n.%I from added n)',
+                       tg_argv[1], case when tg_argv[3]::boolean then 'w.created_at <> now() and' else '' end, tg_argv[2]);
     end if;
     return null;
 end $$;
@@ -394,7 +394,10 @@ begin
 end $$;
 
 -- Makes a table a record: who, when and version stamped; each change in the log and the outbox, in its transaction.
-create or replace function kernel.record(rel text, patient text default '', parent text default '', parent_column text default '')
+-- born: parts come with a whole of the same transaction, which computes nothing from them.
+drop function if exists kernel.record(text, text, text, text);
+create or replace function kernel.record(rel text, patient text default '', parent text default '', parent_column text default '',
+    born boolean default false)
 returns void language plpgsql as $$
 declare soft text := case when exists (select from pg_attribute where attrelid = ('enamel.' || rel)::regclass
                                         and attname = 'deleted_at' and not attisdropped) then 'soft' else '' end;
@@ -408,7 +411,7 @@ begin
         execute format('create trigger stamp before insert on enamel.%I for each row execute function sec.stamp(%L)', rel, 'added');
     end if;
     execute format('create trigger log_insert after insert on enamel.%I referencing new table as added for each statement
-                    execute function sec.log_insert(%L, %L, %L)', rel, patient, parent, parent_column);
+                    execute function sec.log_insert(%L, %L, %L, %L)', rel, patient, parent, parent_column, born);
     execute format('create trigger log_change after update or delete on enamel.%I for each row
                     execute function sec.log_change(%L, %L, %L)', rel, patient, parent, parent_column);
 end $$;

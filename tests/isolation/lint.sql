@@ -29,8 +29,10 @@ form(pattern) as (values ('^(' ||
     'SELECTsec\.everythingASeverything|SELECTsec\.knownNASknown|' ||
     '[a-z_]+=SELECTsec\.actorNASactor|' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
-    'tenant_id=(SELECTsec\.tenantNAStenant|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
-    '(ANDSELECTsec\.wholeNASwhole(OR[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+))*)?' ||
+    -- Whoever has the permission throughout, or somebody whose part it is.
+    'tenant_id=(SELECTsec\.tenantNAStenant' || replace('(ORtenant_id=SELECTsec\.homeNAShomeANDWAY(ORWAY)*)?', 'WAY', '[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+)') ||
+    '|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
+    '(ANDSELECTsec\.wholeNASwhole)?' ||
     '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatientsANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
     '(ANDpatient_idISNULLOR(SELECTsec\.knownNASknown|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||
@@ -79,8 +81,8 @@ v(level, rule, object) as (
      and exists (select from expression y where y.polrelid = x.polrelid and y.roles && people.planes and y.e ~ what and y.e !~ '^SELECT')
      and x.e !~ '^SELECT'
  union all select 'ERROR', 'R21g a change by staff that forgets the part it is for, which its sibling asks', relname || '.' || polname from expression x
-   where roles && array['enamel_staff'] and polcmd in ('a', 'w') and e !~ 'sec\.whole'
-     and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.polcmd in ('a', 'w') and y.e ~ 'sec\.whole' and y.e !~ '^id=')
+   where roles && array['enamel_staff'] and polcmd in ('a', 'w') and e !~ 'ORtenant_id=SELECTsec\.home'
+     and exists (select from expression y where y.polrelid = x.polrelid and y.roles && x.roles and y.polcmd in ('a', 'w') and y.e ~ 'ORtenant_id=SELECTsec\.home')
  union all select 'ERROR', 'R21f a login''s rows about patients without the pair check', relname || '.' || polname from expression x
    where roles && array['enamel_patient'] and relname not in ('sessions', 'oauth_authorizations') and e ~ 'sec\.actor' and e !~ 'sec\.pairs'
      and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')

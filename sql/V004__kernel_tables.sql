@@ -15,7 +15,6 @@ create table outbox_events (
     created_by uuid,
     primary key (tenant_id, id)
 );
-create index outbox_events_dispatched_at_created_at_idx on outbox_events (tenant_id, dispatched_at, created_at);
 create index outbox_events_dispatched_at_created_at_any_idx on outbox_events (dispatched_at, created_at);
 comment on table outbox_events is 'Event written in the transaction that made it happen. Sensitivity: business.';
 comment on column outbox_events.patient_id is 'order is kept per patient';
@@ -114,10 +113,9 @@ create table change_log (
     created_by uuid,
     primary key (tenant_id, id)
 );
-create index change_log_table_name_record_id_record_version_idx on change_log (tenant_id, table_name, record_id, record_version);
+create index change_log_record_id_record_version_idx on change_log (tenant_id, record_id, record_version);
 create index change_log_patient_id_occurred_at_idx on change_log (tenant_id, patient_id, occurred_at);
 create index change_log_occurred_at_id_idx on change_log (tenant_id, occurred_at, id);
-create index change_log_record_id_idx on change_log (tenant_id, record_id);
 create index change_log_request_id_idx on change_log (tenant_id, request_id);
 create index change_log_user_id_idx on change_log (tenant_id, user_id);
 comment on table change_log is 'Before and after image of every changed row, written by trigger. Sensitivity: phi.';

@@ -68,7 +68,7 @@ create unique index provider_identifiers_system_value_key on provider_identifier
 create index provider_identifiers_provider_id_idx on provider_identifiers (tenant_id, provider_id);
 comment on table provider_identifiers is 'Further identifiers of a provider: licence numbers by country. Sensitivity: business.';
 comment on column provider_identifiers.system is 'URI or short name of the register';
-select kernel.record('provider_identifiers', parent => 'providers', parent_column => 'provider_id');
+select kernel.record('provider_identifiers', parent => 'providers', parent_column => 'provider_id', born => true);
 
 -- Where a provider works
 create table provider_locations (

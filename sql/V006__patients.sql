@@ -114,7 +114,7 @@ comment on table patient_identifiers is 'An identifier of a patient in some syst
 comment on column patient_identifiers.system_uri is 'FHIR identifier system';
 comment on column patient_identifiers.value_enc is 'NATIONAL_ID always encrypted; looked up by blind index; sensitivity: phi; encrypted with the tenant''s column key';
 comment on column patient_identifiers.value_last4 is 'shown in lists';
-select kernel.record('patient_identifiers', parent => 'patients', parent_column => 'patient_id');
+select kernel.record('patient_identifiers', parent => 'patients', parent_column => 'patient_id', born => true);
 
 -- A physical or mailing address of a patient
 create table patient_addresses (
@@ -150,7 +150,7 @@ comment on column patient_addresses.line2 is 'sensitivity: phi';
 comment on column patient_addresses.city is 'sensitivity: phi';
 comment on column patient_addresses.region is 'sensitivity: phi';
 comment on column patient_addresses.postal_code is 'sensitivity: phi';
-select kernel.record('patient_addresses', parent => 'patients', parent_column => 'patient_id');
+select kernel.record('patient_addresses', parent => 'patients', parent_column => 'patient_id', born => true);
 
 -- A person who is no patient: relative, guardian, emergency contact
 create table external_contacts (

@@ -31,12 +31,11 @@ create table audit_events (
 );
 create index audit_events_patient_id_occurred_at_idx on audit_events (tenant_id, patient_id, occurred_at);
 create index audit_events_user_id_occurred_at_idx on audit_events (tenant_id, user_id, occurred_at);
-create index audit_events_resource_type_resource_id_occurred_at_idx on audit_events (tenant_id, resource_type, resource_id, occurred_at);
+create index audit_events_resource_id_occurred_at_idx on audit_events (tenant_id, resource_id, occurred_at);
 create index audit_events_transaction_id_id_idx on audit_events (transaction_id, id);
 create index audit_events_tenant_id_transaction_id_id_idx on audit_events (tenant_id, transaction_id, id);
 create index audit_events_occurred_at_id_idx on audit_events (tenant_id, occurred_at, id);
 create index audit_events_exports_idx on audit_events (tenant_id, occurred_at) where event_type = 'EXPORT_STARTED';
-create index audit_events_resource_id_idx on audit_events (tenant_id, resource_id);
 create index audit_events_request_id_idx on audit_events (tenant_id, request_id);
 create index audit_events_break_glass_id_idx on audit_events (tenant_id, break_glass_id) where break_glass_id is not null;
 comment on table audit_events is 'Immutable log of security-relevant actions, without patient data. Sensitivity: pii.';

@@ -83,9 +83,9 @@ fn script(read: &[Statement], how: How, batch: u32) -> String {
 /// A change as the server was seen to make it, its audit event in the same transaction. What wipes the session is left out:
 /// sent alone it would cost pgbench more than it costs the server.
 pub fn change(watched: &Watched) -> String {
-    let own = |statement: &&Statement| !statement.text.starts_with("close all");
-    let statements: String = watched.read.iter().filter(own).map(|statement| bound(statement) + ";\n").collect();
-    format!("{NUMBER}begin;\n{statements}")
+    let own = |statement: &Statement| bound(statement).replace("close all; unlisten *; reset all; ", "") + ";\n";
+    let statements: String = watched.read.iter().map(own).collect();
+    format!("{NUMBER}{statements}")
 }
 
 /// A list with the same SQL, and the event of a read.
@@ -96,6 +96,10 @@ pub fn list(watched: &Watched) -> String {
 /// The statement with pgbench's variables in place of what the server bound.
 fn bound(statement: &Statement) -> String {
     let mut text = statement.text.clone();
+    // pgbench sends prepared statements, and SET takes no parameter.
+    if let Some((begin, _)) = text.split_once("set local app.ctx") {
+        text = format!("{begin}select set_config('app.ctx', :context, true)");
+    }
     for (place, value) in statement.params.iter().enumerate().rev() {
         let oid = statement.types.get(place).copied().unwrap_or_default();
         text = text.replace(&format!("${}", place + 1), &literal(oid, value));
@@ -112,7 +116,6 @@ fn literal(oid: u32, value: &[u8]) -> String {
             id if id.starts_with(LOAD_PREFIX) => format!("'{id}'::uuid"),
             _ => "gen_random_uuid()".to_owned(),
         },
-        25 if value.get(64..67) == Some(b".1|") => ":context".to_owned(),
         25 => format!("'{}'::text", String::from_utf8_lossy(value).replace('\'', "''")),
         16 => format!("{}", value[0] == 1),
         20 | 23 => whole(value).to_string(),
@@ -141,7 +144,7 @@ fn helpers(watched: &Watched, people: &People) -> String {
             select * into c from bench.clinics where patients > 0 order by number offset client * 61 limit 1;
             select * into k from sec_priv.ctx_key where kid = 'bench';
             payload := concat_ws('|', '1', 'bench', (extract(epoch from now()) + 86400)::bigint, pg_backend_pid(), 'staff', bench.tenant(c.number),
-                bench.tenant(c.number), 'tenant', 9223372036854775807, '', gen_random_uuid(), bench.tenant(c.number), bench.tenant(c.number));
+                bench.tenant(c.number), 'tenant', 9223372036854775807, '', gen_random_uuid(), bench.tenant(c.number), bench.tenant(c.number), 0);
             context := encode(sha256(k.opad || sha256(k.ipad || convert_to(payload, 'UTF8'))), 'hex') || '.' || payload;
             tenant := bench.tenant(c.number); first := {FIRST} + c.first; last := {FIRST} + c.first + c.patients - 1;
         end $$;

@@ -24,27 +24,38 @@ impl Limit {
     }
 }
 
+#[derive(Default)]
 pub struct Stand {
     missed: usize,
+    marks: Vec<String>,
 }
+
+const HEAD: &str = "mark | measured | limit | stand\n---|---|---|---";
 
 impl Stand {
     pub fn start() -> Stand {
-        println!("name | measured | limit | stand\n---|---|---|---");
-        Stand { missed: 0 }
+        println!("{HEAD}");
+        Stand::default()
     }
     pub fn judge(&mut self, name: &str, measured: f64, unit: &str, limit: Limit) {
         let holds = limit.holds(measured);
         self.missed += usize::from(!holds);
         let digits = if measured < 10.0 { 2 } else { 0 };
-        println!("{name} | {measured:.digits$} {unit} | {} | {}", limit.words(), if holds { "ok" } else { "MISSED" });
+        let mark = format!("{name} | {measured:.digits$} {unit} | {} | {}", limit.words(), if holds { "ok" } else { "MISSED" });
+        println!("{mark}");
+        self.marks.push(mark);
     }
     /// What explains a line; no limit.
     pub fn note(&self, text: String) {
         println!("  {text}");
     }
-    pub fn missed(&self) -> usize {
-        self.missed
+    /// All marks once more, without what explains them.
+    pub fn end(self) {
+        println!("\n{HEAD}\n{}\n", self.marks.join("\n"));
+        match self.missed {
+            0 => println!("Every limit is kept."),
+            missed => println!("{missed} limits are missed."),
+        }
     }
 }
 

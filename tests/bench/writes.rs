@@ -11,7 +11,7 @@ use crate::{CONNECTIONS, Size, baseline};
 /// Vendors who move in at the same time.
 const BATCHES: usize = 4;
 
-pub async fn measure(stand: &mut Stand, house: &House, people: &People, server: &Serving, watch: &Watch, size: Size) {
+pub async fn changes(stand: &mut Stand, house: &House, people: &People, server: &Serving, watch: &Watch, size: Size) {
     type Make = fn(&Serving, &[crate::people::Clinic]) -> Load;
     let changes: [(&str, Make); 2] = [("creates", Load::creates), ("patches", Load::patches)];
     for (what, make) in changes {
@@ -29,6 +29,9 @@ pub async fn measure(stand: &mut Stand, house: &House, people: &People, server: 
         stand.judge(&format!("{what} of a patient, of pgbench"), median(ratios), "×", Limit::AtLeast(0.4));
         stand.note(format!("{:.0}/s against {:.0}/s, {} round trips", last.0, last.1, watched.round_trips));
     }
+}
+
+pub async fn batches(stand: &mut Stand, people: &People, server: &Serving, size: Size) {
     let batches = Load::batches(server, &people.clinics);
     load::run(&batches, BATCHES, 2.0).await;
     let mut rates = Vec::new();

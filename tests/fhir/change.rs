@@ -86,7 +86,7 @@ fn a_fhir_update_changes_adds_and_retires_rows() {
         let mut next = made.clone();
         next["identifier"] = json!([{"system": "urn:b", "value": "3"}, {"system": "urn:c", "value": "4"}]);
         next["address"] = json!([{"use": "home", "line": ["Two"]}]);
-        let stale = fhir.put(&path, &next, &[("if-match", "W/\"1\"")]).await;
+        let stale = fhir.put(&path, &next, &[("if-match", "W/\"7\"")]).await;
         assert_eq!((stale.status.as_u16(), &stale.body["resourceType"]), (412, &json!("OperationOutcome")));
         let changed = fhir.put(&path, &next, &[]).await;
         assert_eq!(changed.status, 200, "{}", changed.body);

@@ -29,8 +29,10 @@ form(pattern) as (values ('^(' ||
     'SELECTsec\.everythingASeverything|SELECTsec\.knownNASknown|' ||
     '[a-z_]+=SELECTsec\.actorNASactor|' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
-    'tenant_id=(SELECTsec\.tenantNAStenant|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
-    '(ANDSELECTsec\.wholeNASwhole(OR[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+))*)?' ||
+    -- Whoever has the permission throughout, or somebody whose part it is.
+    'tenant_id=(SELECTsec\.tenantNAStenant' || replace('(ORtenant_id=SELECTsec\.homeNAShomeANDWAY(ORWAY)*)?', 'WAY', '[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+)') ||
+    '|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
+    '(ANDSELECTsec\.wholeNASwhole)?' ||
     '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatients(ANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?)?' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
     '(ANDpatient_idISNULLOR(SELECTsec\.knownNASknown|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||

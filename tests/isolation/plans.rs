@@ -28,6 +28,8 @@ struct Question {
 /// Texts of few values.
 const WORDS: &[(&str, &str)] = &[
     ("audit_events", "event_type"),
+    ("audit_events", "resource_type"),
+    ("change_log", "table_name"),
     ("files", "file_type"),
     ("imaging_studies", "modality_code"),
     // One tenant for many rows.

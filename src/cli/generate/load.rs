@@ -1,7 +1,7 @@
 //! The load itself: tenants first, then the rows of one tenant after the other, each tenant in one transaction.
 
 use super::plan::{Plan, Share};
-use super::verify::{self, Question};
+use super::verify;
 use crate::cli::{Line, Outcome, line};
 use crate::kernel::audit::{Action, Metadata, Outcome as AuditOutcome};
 use crate::kernel::context::{Caps, Context, Plane};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::{Client, Statement, Transaction};
 use uuid::Uuid;
 
 /// Tenants at a time; PostgreSQL does the work, a core each.
@@ -30,12 +30,32 @@ const OF_PATIENTS: usize = 6;
 const TENANT: &str =
     "insert into tenants (id, name, slug, type, parent_tenant_id, root_tenant_id, jurisdiction, default_currency, time_zone)
     values ($1, $2, $3, $4, $5, $1, 'DE', 'EUR', 'Europe/Berlin')";
+/// What a hash is of: ciphertexts and blind indexes do not follow from the seed.
+const COLUMNS: &str = "
+    select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = $1::text::regclass and attnum > 0
+       and not attisdropped and attname !~ '_(enc|bidx)$'";
+/// It takes two parameters more: policy numbers, sealed and blinded.
+const SEALED: &str = "patient_insurance_policies";
 const AUTHOR: &str = "insert into users (id, email, full_name, kind, status) values ($1, $2, $3, 'SERVICE', 'ACTIVE')";
 
 pub struct Loaded {
     /// That are there whole, those included that were there before.
     pub tenants: usize,
     pub rows: u64,
+}
+
+/// A connection with all it says of a tenant, prepared once: the statements are long and most tenants are small.
+struct Hand {
+    client: Client,
+    parts: Vec<Part>,
+    questions: Vec<Statement>,
+}
+
+struct Part {
+    table: &'static str,
+    fill: Statement,
+    /// Rows of the tenant, and their hash.
+    told: Statement,
 }
 
 fn parts(plan: &Plan) -> &'static [(&'static str, &'static str)] {
@@ -47,15 +67,14 @@ pub async fn load(admin: &Connector, kernel: &Kernel, plan: &Plan, stop: &Atomic
     let mut first = connect(admin, plan).await?;
     let shares = plan.shares();
     tenants(&mut first, plan, &shares).await?;
-    let tables: Vec<&str> = parts(plan).iter().map(|(table, _)| *table).collect();
-    let questions = verify::questions(&first, &tables).await?;
     let next = AtomicUsize::new(0);
-    let worker = async |mut client: Client| -> Outcome<Loaded> {
+    let worker = async |client: Client| -> Outcome<Loaded> {
+        let mut hand = Hand::of(client, plan).await?;
         let mut loaded = Loaded { tenants: 0, rows: 0 };
         while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed))
             && !stop.load(Ordering::Relaxed)
         {
-            loaded.rows += tenant(&mut client, kernel, plan, share, &questions).await?;
+            loaded.rows += tenant(&mut hand, kernel, plan, share).await?;
             loaded.tenants += 1;
             told(share.patients);
         }
@@ -64,7 +83,7 @@ pub async fn load(admin: &Connector, kernel: &Kernel, plan: &Plan, stop: &Atomic
     let second = connect(admin, plan).await?;
     let clients: [Client; AT_ONCE] = [first, second];
     let all = futures_util::future::try_join_all(clients.into_iter().map(worker)).await?;
-    for table in tables.iter().filter(|_| !stop.load(Ordering::Relaxed)) {
+    for (table, _) in parts(plan).iter().filter(|_| !stop.load(Ordering::Relaxed)) {
         connect(admin, plan).await?.batch_execute(&format!("vacuum (analyze) {table}")).await?;
     }
     Ok(all
@@ -108,30 +127,49 @@ async fn tenants(client: &mut Client, plan: &Plan, shares: &[Share]) -> Outcome 
     Ok(transaction.commit().await?)
 }
 
+impl Hand {
+    async fn of(client: Client, plan: &Plan) -> Outcome<Hand> {
+        let tables: Vec<&str> = parts(plan).iter().map(|(table, _)| *table).collect();
+        let questions = verify::questions(&client, &tables).await?;
+        let types = [Type::UUID, Type::INT8, Type::INT8, Type::UUID, Type::DATE, Type::INT8, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY];
+        let mut prepared = Vec::with_capacity(tables.len());
+        for (table, sql) in parts(plan) {
+            let used = if *table == SEALED { 8 } else { 6 };
+            let fill = client.prepare_typed(sql, types.get(..used).unwrap_or(&types)).await.map_err(|failure| refused(table, &failure))?;
+            let columns: String = client.query_one(COLUMNS, &[table]).await?.try_get(0)?;
+            let told = format!(
+                "select count(*), sha256(convert_to(coalesce(string_agg(row({columns})::text, E'\\n' order by id), ''), 'UTF8')) from {table} where tenant_id = $1"
+            );
+            prepared.push(Part { table, fill, told: client.prepare_typed(&told, &[Type::UUID]).await? });
+        }
+        Ok(Hand { client, parts: prepared, questions })
+    }
+}
+
 /// One tenant whole; the rows it got.
-async fn tenant(client: &mut Client, kernel: &Kernel, plan: &Plan, share: &Share, questions: &[Question]) -> Outcome<u64> {
+async fn tenant(hand: &mut Hand, kernel: &Kernel, plan: &Plan, share: &Share) -> Outcome<u64> {
     let id = plan.tenant_id(share.number);
-    let there: bool = client.query_one("select exists (select from patients where tenant_id = $1)", &[&id]).await?.try_get(0)?;
+    let there: bool = hand.client.query_one("select exists (select from patients where tenant_id = $1)", &[&id]).await?.try_get(0)?;
     if there || share.patients == 0 {
         return Ok(0);
     }
     let keys = kernel.keys.of(id).await?;
     if share.first == 0 {
-        judge(client, kernel, plan, share, &keys).await?;
+        judge(hand, kernel, plan, share, &keys).await?;
     }
-    let transaction = client.transaction().await?;
+    let transaction = hand.client.transaction().await?;
     transaction.batch_execute("set local session_replication_role = replica").await?;
-    fill(&transaction, plan, share, &keys).await?;
+    fill(&transaction, &hand.parts, plan, share, &keys).await?;
     transaction.batch_execute("set local session_replication_role = origin").await?;
-    verify::verify(&transaction, questions, id).await?;
-    let rows = told(&transaction, plan, share).await?;
+    verify::verify(&transaction, &hand.questions, id).await?;
+    let rows = told(&transaction, &hand.parts, plan, share).await?;
     transaction.commit().await?;
     Ok(rows)
 }
 
 /// The first patients as the clinic's own staff would write them, under every policy and trigger; taken back.
-async fn judge(client: &mut Client, kernel: &Kernel, plan: &Plan, share: &Share, keys: &TenantKeys) -> Outcome {
-    let judged = client.transaction().await?;
+async fn judge(hand: &mut Hand, kernel: &Kernel, plan: &Plan, share: &Share, keys: &TenantKeys) -> Outcome {
+    let judged = hand.client.transaction().await?;
     let pid = judged.query_one("select pg_backend_pid()", &[]).await?.try_get(0)?;
     let mut context = Context::system(Plane::Staff, Some(plan.tenant_id(share.number)));
     context.actor = Some(plan.author_id(share.number));
@@ -146,28 +184,24 @@ async fn judge(client: &mut Client, kernel: &Kernel, plan: &Plan, share: &Share,
         )
         .await?;
     judged.query("select set_config('app.ctx', $1, true)", &[&sealed]).await?;
-    fill(&judged, plan, &Share { patients: share.patients.min(JUDGED), ..*share }, keys).await?;
+    fill(&judged, &hand.parts, plan, &Share { patients: share.patients.min(JUDGED), ..*share }, keys).await?;
     Ok(judged.rollback().await?)
 }
 
-async fn fill(transaction: &Transaction<'_>, plan: &Plan, share: &Share, keys: &TenantKeys) -> Outcome {
+async fn fill(transaction: &Transaction<'_>, parts: &[Part], plan: &Plan, share: &Share, keys: &TenantKeys) -> Outcome {
     let numbers = share.first..share.first + share.patients;
     let (tenant, author) = (plan.tenant_id(share.number), plan.author_id(share.number));
     let (first, count, number) = (share.first as i64, share.patients as i64, i64::from(share.number));
     let params: [Param<'_>; 6] = [&tenant, &first, &count, &author, &plan.day, &number];
-    let types = [Type::UUID, Type::INT8, Type::INT8, Type::UUID, Type::DATE, Type::INT8, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY];
-    for (table, sql) in parts(plan) {
-        let sealed = *table == "patient_insurance_policies";
-        let (enc, bidx): (Vec<Vec<u8>>, Vec<Vec<u8>>) = if sealed {
+    for Part { table, fill, .. } in parts {
+        let (enc, bidx): (Vec<Vec<u8>>, Vec<Vec<u8>>) = if *table == SEALED {
             numbers.clone().map(|number| policy(plan, keys, number)).collect::<Outcome<Vec<_>>>()?.into_iter().unzip()
         } else {
             Default::default()
         };
         let all: Vec<Param<'_>> = params.iter().copied().chain([&enc as Param<'_>, &bidx]).collect();
-        let used = if sealed { 8 } else { 6 };
-        let statement =
-            transaction.prepare_typed(sql, types.get(..used).unwrap_or(&types)).await.map_err(|failure| refused(table, &failure))?;
-        transaction.execute(&statement, all.get(..used).unwrap_or(&all)).await.map_err(|failure| refused(table, &failure))?;
+        let used = fill.params().len();
+        transaction.execute(fill, all.get(..used).unwrap_or(&all)).await.map_err(|failure| refused(table, &failure))?;
     }
     Ok(())
 }
@@ -183,24 +217,12 @@ fn policy(plan: &Plan, keys: &TenantKeys, number: u64) -> Outcome<(Vec<u8>, Vec<
     Ok((keys.seal(table, column, plan.policy_id(number), plain.as_bytes())?, keys.blind(table, column, &plain)?))
 }
 
-/// The audit event of a tenant's load, written by the role that writes them all. The hash is of what follows from the seed:
-/// ciphertexts and blind indexes do not.
-async fn told(transaction: &Transaction<'_>, plan: &Plan, share: &Share) -> Outcome<u64> {
+/// The audit event of a tenant's load, written by the role that writes them all.
+async fn told(transaction: &Transaction<'_>, parts: &[Part], plan: &Plan, share: &Share) -> Outcome<u64> {
     let tenant = plan.tenant_id(share.number);
     let (mut counts, mut hash, mut rows) = (Metadata::new(), Sha256::new(), 0);
-    for (table, _) in parts(plan) {
-        let columns: String = transaction
-            .query_one(
-                "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = $1::text::regclass and attnum > 0
-                    and not attisdropped and attname !~ '_(enc|bidx)$'",
-                &[table],
-            )
-            .await?
-            .try_get(0)?;
-        let sql = format!(
-            "select count(*), sha256(convert_to(coalesce(string_agg(row({columns})::text, E'\\n' order by id), ''), 'UTF8')) from {table} where tenant_id = $1"
-        );
-        let row = transaction.query_one(&sql, &[&tenant]).await?;
+    for Part { table, told, .. } in parts {
+        let row = transaction.query_one(told, &[&tenant]).await?;
         let count: i64 = row.try_get(0)?;
         counts = counts.integer(table, count);
         hash.update(row.try_get::<_, &[u8]>(1)?);

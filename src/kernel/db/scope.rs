@@ -27,7 +27,13 @@ const BEGIN: &str = "close all; unlisten *; reset all; begin";
 /// A read has one snapshot for all its statements: a record and its parts never come from two moments. What says its
 /// isolation is the first thing in its message.
 const BEGIN_READ: &str = "begin isolation level repeatable read; close all; unlisten *; reset all";
-const SET_CONTEXT: &str = "select set_config('app.ctx', $1, true)";
+
+/// How a transaction begins: its context is set by the same message. A seal is hex digits, words, numbers and ids; nothing in
+/// it ends a literal.
+fn beginning(begin: &str, sealed: &str) -> String {
+    debug_assert!(sealed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".|-_".contains(&byte)));
+    format!("{begin}; set local app.ctx = '{sealed}'")
+}
 
 /// A statement of ours, or a generated one made of our own column names.
 #[derive(Clone)]
@@ -115,21 +121,17 @@ impl Scope {
         if self.began {
             return Err(Error::internal("a scope can read at once only when nothing ran before"));
         }
-        let set_context = self.prepare(&Query { text: Cow::Borrowed(SET_CONTEXT), types: Cow::Borrowed(&[Type::TEXT]) }).await?;
         let mut statements = Vec::with_capacity(queries.len());
         for (query, _) in queries {
             statements.push(self.prepare(query).await?);
         }
         let conn = self.conn()?;
         conn.mark_dirty(true);
-        let context: [Param<'_>; 1] = [&self.sealed];
+        let begin = beginning(BEGIN_READ, &self.sealed);
         // Polled in order, and that is the order on the wire.
         let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
-        let begin = conn.client.batch_execute(BEGIN_READ);
-        let (((began, set), rows), ended) =
-            join(join(join(begin, conn.client.query(&set_context, &context)), reads), conn.client.batch_execute("commit")).await;
+        let ((began, rows), ended) = join(join(conn.client.batch_execute(&begin), reads), conn.client.batch_execute("commit")).await;
         began?;
-        set?;
         let rows = rows.into_iter().collect::<Result<Vec<_>, _>>();
         ended?;
         self.leave();
@@ -146,16 +148,12 @@ impl Scope {
         if self.began {
             return Ok(self.conn()?.client.query(statement, params).await?);
         }
-        let set_context = self.prepare(&Query { text: Cow::Borrowed(SET_CONTEXT), types: Cow::Borrowed(&[Type::TEXT]) }).await?;
         self.began = true;
+        let begin = beginning(BEGIN, &self.sealed);
         let conn = self.conn()?;
         conn.mark_dirty(true);
-        let context: [Param<'_>; 1] = [&self.sealed];
-        let ((began, set), rows) =
-            join(join(conn.client.batch_execute(BEGIN), conn.client.query(&set_context, &context)), conn.client.query(statement, params))
-                .await;
+        let (began, rows) = join(conn.client.batch_execute(&begin), conn.client.query(statement, params)).await;
         began?;
-        set?;
         Ok(rows?)
     }
 

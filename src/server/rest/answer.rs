@@ -6,10 +6,11 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use poem::http::{StatusCode, header};
 use poem::{Body, Response};
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-pub fn json(status: StatusCode, value: &Json) -> Result<Response> {
+pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response> {
     let body = serde_json::to_vec(value).map_err(Error::internal)?;
     Ok(Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(Body::from(body)))
 }
@@ -36,17 +37,19 @@ pub fn made(table: &Table, id: Uuid, value: &Json) -> Result<Response> {
 }
 
 pub fn page(records: &[Record], next: Option<String>, total: Option<i64>) -> Result<Response> {
-    items(records.iter().map(|record| record.json.clone()).collect(), next, total)
+    items(records.iter().map(|record| &record.json).collect(), next, total)
 }
 
-pub fn items(items: Vec<Map<String, Json>>, next: Option<String>, total: Option<i64>) -> Result<Response> {
-    let mut page = Map::new();
-    page.insert("items".into(), items.into_iter().map(Json::Object).collect());
-    page.insert("next".into(), next.map_or(Json::Null, Json::String));
-    if let Some(total) = total {
-        page.insert("total".into(), total.into());
-    }
-    json(StatusCode::OK, &Json::Object(page))
+#[derive(Serialize)]
+struct Page<'a> {
+    items: Vec<&'a Map<String, Json>>,
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+}
+
+pub fn items(items: Vec<&Map<String, Json>>, next: Option<String>, total: Option<i64>) -> Result<Response> {
+    json(StatusCode::OK, &Page { items, next, total })
 }
 
 /// A body that is sent as it is made.

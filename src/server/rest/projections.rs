@@ -101,7 +101,8 @@ async fn list(caller: Caller, projection: Shape, request: Request) -> Result<Res
     list.table = projection.shaped().table;
     narrow(&mut list, projection, states);
     let (records, next, total) = resources::found(&caller, &list, with_total).await?;
-    answer::items(records.iter().filter_map(|record| projection.show(record)).collect(), next, total)
+    let shown: Vec<_> = records.iter().filter_map(|record| projection.show(record)).collect();
+    answer::items(shown.iter().collect(), next, total)
 }
 
 /// The table's faults, about the text's parameters.

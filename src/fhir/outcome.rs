@@ -46,7 +46,8 @@ fn issue_type(error: &Error, fault: &Fault) -> &'static str {
     match fault.rule {
         "required" => "required",
         "unknown" | "type" | "empty" | "cardinality" | "duplicate" | "depth" | "nul" if error.code.status < 500 => "structure",
-        "format" | "range" => "value",
+        "slice" | "profile" if error.code.status < 500 => "structure",
+        "format" | "range" | "fixed" | "reference" => "value",
         "length" => "too-long",
         "code" => "code-invalid",
         "invariant" => "invariant",

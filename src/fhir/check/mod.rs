@@ -177,3 +177,7 @@ fn is_present(object: &Map<String, Value>, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod profile_tests;

@@ -22,7 +22,7 @@ impl<'a> Check<'a> {
         let mut counts = vec![0usize; element.slices.len()];
         let mut last = 0;
         for (index, node) in nodes.iter().enumerate() {
-            let found = element.slices.iter().position(|slice| self.is_in(slicing, element, slice, *node));
+            let found = element.slices.iter().position(|slice| self.is_in(slicing, slice, *node));
             self.place(element, *node, index, |check| match found.and_then(|at| element.slices.get(at).map(|slice| (at, slice))) {
                 Some((at, slice)) => {
                     if let Some(count) = counts.get_mut(at) {
@@ -49,12 +49,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn is_in(&self, slicing: &'a Slicing, element: &'a Element, slice: &'a Element, node: Node<'a>) -> bool {
-        // Extensions are told by their address though a differential need not say so again.
-        if slicing.by.is_empty() {
-            return element.name == "extension" && self.is_discriminated(&URL, slice, node);
-        }
-        slicing.by.iter().all(|by| self.is_discriminated(by, slice, node))
+    fn is_in(&self, slicing: &'a Slicing, slice: &'a Element, node: Node<'a>) -> bool {
+        !slicing.by.is_empty() && slicing.by.iter().all(|by| self.is_discriminated(by, slice, node))
     }
 
     fn is_discriminated(&self, by: &Discriminator, slice: &'a Element, node: Node<'a>) -> bool {
@@ -75,7 +71,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// By value: fixed, by pattern, by a required binding, or all that its children say so.
+    /// By value: fixed, by pattern, by a required binding (what cannot be told may be it), or all that its children say so.
     fn has_value(&self, wanted: &'a Element, node: Node<'a>) -> bool {
         let Some(value) = node.value else { return false };
         match (&wanted.fixed, &wanted.pattern, &wanted.binding) {
@@ -95,10 +91,10 @@ impl<'a> Check<'a> {
                     codes::contains(&binding.set, text("system"), text("code").unwrap_or_default(), self.profiles)
                 };
                 match value {
-                    Value::String(text) => codes::contains(&binding.set, None, text, self.profiles) == Some(true),
+                    Value::String(text) => codes::contains(&binding.set, None, text, self.profiles) != Some(false),
                     value => match value.get("coding").and_then(Value::as_array) {
-                        Some(codings) => codings.iter().any(|coding| code(coding) == Some(true)),
-                        None => code(value) == Some(true),
+                        Some(codings) => codings.iter().any(|coding| code(coding) != Some(false)),
+                        None => code(value) != Some(false),
                     },
                 }
             }
@@ -175,8 +171,6 @@ impl<'a> Check<'a> {
         self.profiles.structure(url).map(|known| &known.root)
     }
 }
-
-static URL: std::sync::LazyLock<Discriminator> = std::sync::LazyLock::new(|| Discriminator { kind: "value".into(), path: "url".into() });
 
 fn is_name(step: &str) -> bool {
     step.bytes().all(|b| b.is_ascii_alphanumeric())

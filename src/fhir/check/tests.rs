@@ -94,7 +94,7 @@ fn what_r4_allows_passes() {
         json!({"name": [{"given": [null, "test"], "_given": [{"extension": birth_time}, null]}]}),
         json!({"multipleBirthInteger": 2, "deceasedDateTime": "2015-02-07T13:28:17-05:00"}),
         json!({"extension": [{"url": "u", "extension": [{"url": "v", "valueDecimal": 1.10}]}], "link": [{"other": {"extension": birth_time}, "_type": {"extension": birth_time}}]}),
-        json!({"contained": [{"resourceType": "Claim", "id": "c", "anything": {"goes": 1}}]}),
+        json!({"contained": [{"resourceType": "Organization", "id": "c", "name": "c"}], "managingOrganization": {"reference": "#c"}}),
     ] {
         assert_eq!(patient(element.clone()), [], "{element}");
     }

@@ -57,9 +57,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A target is a type or a profile of one.
+    /// A target is a type or a profile of one; a profile that is not known here may be of any.
     fn leads(&self, target: &str, name: &str) -> bool {
-        target == name || target == "Resource" || self.profiles.structure(target).is_some_and(|known| known.type_name == name || known.type_name == "Resource")
+        if Definitions.is_resource(target) {
+            return target == name;
+        }
+        self.profiles.structure(target).is_none_or(|known| known.type_name == name || known.type_name == "Resource")
     }
 
     fn contained(&self, fragment: &str) -> Option<&'a str> {

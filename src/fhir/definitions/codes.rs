@@ -168,8 +168,11 @@ fn follows_rule(system: &str, code: &str) -> Option<bool> {
     }
 }
 
-/// `type/subtype`, with parameters or without.
+/// `type/subtype`, with parameters or without; R4 also takes the short names of its formats (CapabilityStatement.format).
 fn is_mime(code: &str) -> bool {
+    if matches!(code, "json" | "xml" | "ttl" | "none") {
+        return true;
+    }
     let is_token = |text: &str| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b);
         !text.is_empty() && text.bytes().all(plain)

@@ -8,7 +8,7 @@ const SYSTEM_TYPE: &str = "http://hl7.org/fhirpath/System.";
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 pub const PREFIX: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// Judged by the walk itself, so not kept with each element.
-const EVERYWHERE: &[&str] = &["ele-1", "ext-1", "dom-2"];
+const EVERYWHERE: &[&str] = &["ele-1", "ext-1", "dom-2", "txt-1", "txt-2"];
 /// An element may be this deep in a definition.
 const DEPTH_MAX: usize = 32;
 
@@ -31,7 +31,6 @@ pub fn structure(definition: &Value, find: Find<'_>) -> Result<Structure, &'stat
         is_abstract: definition["abstract"] == true,
         is_profile: definition["derivation"] == "constraint",
         base: text("baseDefinition"),
-        contexts: contexts(definition),
         root: Element::default(),
     };
     if made.url.is_empty() || made.type_name.is_empty() {
@@ -58,12 +57,6 @@ pub fn structure(definition: &Value, find: Find<'_>) -> Result<Structure, &'stat
         made.root.name.clone_from(&made.type_name);
     }
     Ok(made)
-}
-
-fn contexts(definition: &Value) -> Vec<String> {
-    let given = definition["context"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let elements = given.iter().filter(|context| context["type"] == "element").filter_map(|context| context["expression"].as_str());
-    if given.iter().all(|context| context["type"] == "element") { elements.map(String::from).collect() } else { Vec::new() }
 }
 
 /// What a base type says is judged when the base is.
@@ -115,8 +108,14 @@ fn sliced<'e>(element: &'e mut Element, slice: &str, from_base: bool) -> &'e mut
             let types = base.types.iter().filter(|of| !base.is_choice || choice_key(&base.name, &of.name) == slice).cloned();
             let types: Vec<Of> = types.collect();
             let types = if types.is_empty() { base.types.clone() } else { types };
-            if base.is_choice && element.slicing.is_none() {
-                element.slicing = Some(Slicing { by: vec![Discriminator { kind: "type".into(), path: "$this".into() }], ..Slicing::default() });
+            // What need not be said: a choice is sliced by type, extensions by their address.
+            let by = |kind: &str, path: &str| Some(Slicing { by: vec![Discriminator { kind: kind.into(), path: path.into() }], ..Slicing::default() });
+            if element.slicing.is_none() {
+                element.slicing = match element.name.as_str() {
+                    _ if base.is_choice => by("type", "$this"),
+                    "extension" | "modifierExtension" => by("value", "url"),
+                    _ => None,
+                };
             }
             let min = 0;
             element.slices.push(Element { slice: slice.into(), types, min, slices: vec![], slicing: None, ..base });
@@ -243,10 +242,11 @@ fn constraint(from: &Value, url: &str, is_profile: bool) -> Option<Constraint> {
     if of_base_type || EVERYWHERE.contains(&key.as_str()) {
         return None;
     }
-    Some(Constraint { key, is_error: from["severity"] == "error", human: text("human"), expression: corrected(expression).to_owned(), compiled: Found::default() })
+    Some(Constraint { key, is_error: from["severity"] == "error", human: text("human"), expression: corrected(expression), compiled: Found::default() })
 }
 
-/// Expressions that R4 printed wrongly, and how its own errata or the text beside them have them.
-fn corrected(expression: &str) -> &str {
-    expression
+/// What R4 printed wrongly, by FHIRPath's own rules.
+fn corrected(expression: &str) -> String {
+    // `as()` takes one item (dom-3 casts all descendants), and the answers of a questionnaire are FHIR's booleans (que-7).
+    expression.replace("().as(", "().ofType(").replace("(answer is Boolean)", "(answer is boolean)")
 }

@@ -131,6 +131,10 @@ impl Definitions {
     pub fn resources(&self) -> impl Iterator<Item = &'static str> {
         index::STRUCTURES.iter().filter(|place| place.1 == 1).filter_map(|place| place.0.strip_prefix(compile::PREFIX))
     }
+    /// Each type, profile and extension of the specification.
+    pub fn every_structure(&self, see: &mut dyn FnMut(&'static Structure)) {
+        (0..index::STRUCTURES.len()).filter_map(|at| STRUCTURES.at(at)).for_each(see);
+    }
     /// Whether a type is, or is derived from, another.
     pub fn is_a(&self, name: &str, ancestor: &str) -> bool {
         let mut name = name;

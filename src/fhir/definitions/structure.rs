@@ -30,9 +30,6 @@ pub struct Structure {
     pub is_profile: bool,
     #[serde(rename = "b", default, skip_serializing_if = "is_default")]
     pub base: String,
-    /// For an extension, the elements it may stand on; other kinds of context are not judged and not kept.
-    #[serde(rename = "c", default, skip_serializing_if = "is_default")]
-    pub contexts: Vec<String>,
     #[serde(rename = "r")]
     pub root: Element,
 }

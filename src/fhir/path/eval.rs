@@ -5,7 +5,7 @@ use super::functions::Call;
 use super::parser::{Expr, Operator, TypeTest};
 use super::quantity::Quantity;
 use super::value::{Item, Items};
-use super::{Context, ITEMS_MAX, STEPS_MAX, Trouble};
+use super::{Context, ITEMS_MAX, STEPS_MAX, TEXT_MAX, Trouble};
 use crate::fhir::definitions::Definitions;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -37,6 +37,10 @@ pub fn one(item: Item<'_>) -> Outcome<'_> {
 }
 pub fn boolean<'a>(value: bool) -> Outcome<'a> {
     one(Item::Boolean(value))
+}
+/// A text that was made, unless it grew too long.
+pub fn bounded<'a>(text: String) -> Outcome<'a> {
+    if text.len() > TEXT_MAX { Err(Trouble::Limit) } else { one(Item::text(text)) }
 }
 pub fn maybe(item: Option<Item<'_>>) -> Outcome<'_> {
     Ok(item.into_iter().collect())
@@ -88,10 +92,15 @@ impl<'a, 'e> Evaluator<'a, 'e> {
             Expr::Variable(name) => self.variable(name),
             Expr::Member(None, name) => self.first_member(name, scope),
             Expr::Member(Some(on), name) => {
+                self.reviewed(on, name)?;
                 let input = self.eval(on, scope)?;
                 self.members(&input, name)
             }
             Expr::Call { on, function, args } => {
+                let asks_for_order = matches!(function.name, "first" | "last" | "tail" | "skip" | "take");
+                if self.context.is_strict && asks_for_order && on.as_ref().is_some_and(|on| on.is_unordered()) {
+                    return Err(Trouble::Execution("Children come in no order."));
+                }
                 let input = match on {
                     Some(on) => self.eval(on, scope)?,
                     None => scope.this.clone().into_iter().collect(),
@@ -115,8 +124,9 @@ impl<'a, 'e> Evaluator<'a, 'e> {
                 is_type(&items, test)
             }
             Expr::As(inner, test) => {
+                // R4's search parameters cast whole lists: `(Group.characteristic.value as CodeableConcept)`.
                 let items = self.eval(inner, scope)?;
-                as_type(items, test)
+                filtered(items, test)
             }
         }
     }
@@ -175,6 +185,13 @@ impl<'a, 'e> Evaluator<'a, 'e> {
         Ok(made)
     }
 
+    /// In a reviewed expression, what was cast to a type has that type's elements.
+    fn reviewed(&self, on: &Expr, name: &str) -> Result<(), Trouble> {
+        let Expr::As(_, test) = on else { return Ok(()) };
+        let lacks = Definitions.named(&test.name).is_some_and(|known| known.root.child(name).is_none());
+        if self.context.is_strict && lacks { Err(Trouble::Execution("The type has no such element.")) } else { Ok(()) }
+    }
+
     pub fn children(&mut self, input: &[Item<'a>]) -> Outcome<'a> {
         let mut made = Vec::new();
         for item in input {
@@ -227,7 +244,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
                     let Some(item) = single(items)? else { return Ok(String::new()) };
                     item.written().ok_or(Trouble::Execution("Only texts are put together."))
                 };
-                one(Item::text(text(&left)? + &text(&right)?))
+                bounded(text(&left)? + &text(&right)?)
             }
             _ => {
                 let (Some(left), Some(right)) = (single(&left)?, single(&right)?) else { return Ok(Vec::new()) };
@@ -276,6 +293,7 @@ fn arithmetic<'a>(operator: Operator, left: &Item<'a>, right: &Item<'a>) -> Resu
     let wrong = Trouble::Execution("The operator does not take these types.");
     let plain = |item: &Item<'a>| item.plain().or_else(|| item.quantity().map(I::Quantity)).ok_or(wrong);
     Ok(match (operator, plain(left)?, plain(right)?) {
+        (Operator::Plus, I::Text(a), I::Text(b)) if a.len() + b.len() > TEXT_MAX => return Err(Trouble::Limit),
         (Operator::Plus, I::Text(a), I::Text(b)) => Some(I::text(a.into_owned() + &b)),
         (Operator::Plus | Operator::Minus, I::Moment(moment), I::Quantity(quantity)) => {
             let (amount, field) = quantity.span().ok_or(Trouble::Execution("A date is moved by calendar units."))?;
@@ -368,7 +386,13 @@ pub fn is_type<'a>(items: &[Item<'a>], test: &TypeTest) -> Outcome<'a> {
     boolean(is_of_type(item, test)?)
 }
 
-pub fn as_type<'a>(items: Items<'a>, test: &TypeTest) -> Outcome<'a> {
-    let Some(item) = single(&items)? else { return Ok(Vec::new()) };
-    if is_exactly(item, test)? { Ok(items) } else { Ok(Vec::new()) }
+/// The items of a type.
+pub fn filtered<'a>(items: Items<'a>, test: &TypeTest) -> Outcome<'a> {
+    let mut kept = Vec::new();
+    for item in items {
+        if is_exactly(&item, test)? {
+            kept.push(item);
+        }
+    }
+    Ok(kept)
 }

@@ -112,41 +112,39 @@ impl Parser {
         if self.eat(sign) { Ok(()) } else { Err(Trouble::Syntax("A sign is missing.")) }
     }
 
-    fn operator(&mut self, level: usize) -> Option<Operator> {
-        let known = LEVELS.get(level)?;
-        let found = match self.peek() {
-            Token::Sign(sign) => known.iter().find(|(text, _)| text == sign),
-            Token::Name(name) => known.iter().find(|(text, _)| text == name),
-            _ => None,
+    /// The operator that stands here, with its strength.
+    fn operator(&self) -> Option<(usize, Operator)> {
+        let (Token::Sign(_) | Token::Name(_)) = self.peek() else { return None };
+        let is_here = |text: &str| match self.peek() {
+            Token::Sign(sign) => *sign == text,
+            Token::Name(name) => name == text,
+            _ => false,
         };
-        let operator = found.map(|(_, operator)| *operator);
-        self.at += usize::from(operator.is_some());
-        operator
+        let find = |known: &[(&str, Operator)]| known.iter().find(|(text, _)| is_here(text)).map(|(_, operator)| *operator);
+        LEVELS.iter().enumerate().find_map(|(level, known)| find(known).map(|operator| (level, operator)))
     }
 
-    /// Each operand binds stronger than its operator; equal operators go from the left. What grows is counted, for the
+    /// Operands joined by operators of at least this strength; equal ones go from the left. What grows is counted, for the
     /// tree is walked (and dropped) recursively.
-    fn level(&mut self, level: usize) -> Result<Expr, Trouble> {
-        if level >= LEVELS.len() {
-            return self.unary();
-        }
+    fn level(&mut self, least: usize) -> Result<Expr, Trouble> {
         let before = self.depth;
-        let mut left = self.level(level + 1)?;
+        let mut left = self.unary()?;
         loop {
-            if level == TYPE_LEVEL {
-                let word = match self.peek() {
-                    Token::Name(name) if name == "is" || name == "as" => name.clone(),
-                    _ => break,
-                };
-                self.at += 1;
-                self.deeper()?;
-                let test = self.type_test()?;
-                left = if word == "is" { Expr::Is(Box::new(left), test) } else { Expr::As(Box::new(left), test) };
-            } else {
-                let Some(operator) = self.operator(level) else { break };
-                self.deeper()?;
-                let right = self.level(level + 1)?;
-                left = Expr::Binary(operator, Box::new(left), Box::new(right));
+            match self.peek() {
+                Token::Name(name) if least <= TYPE_LEVEL && (name == "is" || name == "as") => {
+                    let is_test = name == "is";
+                    self.at += 1;
+                    self.deeper()?;
+                    let test = self.type_test()?;
+                    left = if is_test { Expr::Is(Box::new(left), test) } else { Expr::As(Box::new(left), test) };
+                }
+                _ => {
+                    let Some((level, operator)) = self.operator().filter(|(level, _)| *level >= least) else { break };
+                    self.at += 1;
+                    self.deeper()?;
+                    let right = self.level(level + 1)?;
+                    left = Expr::Binary(operator, Box::new(left), Box::new(right));
+                }
             }
         }
         self.depth = before;
@@ -297,6 +295,10 @@ impl Parser {
 }
 
 impl Expr {
+    /// Whether the items come in no order, so that none of them is the first.
+    pub fn is_unordered(&self) -> bool {
+        matches!(self, Expr::Call { function, .. } if matches!(function.name, "children" | "descendants"))
+    }
     /// The type an argument names: `ofType(FHIR.Patient)`.
     pub fn as_type(&self) -> Option<TypeTest> {
         match self {

@@ -3,7 +3,7 @@
 use super::{Call, Function, function};
 use crate::fhir::path::Trouble;
 use crate::fhir::path::compare;
-use crate::fhir::path::eval::{Evaluator, Outcome, Scope, as_type, boolean, is_exactly, is_type, maybe, one, single, truth};
+use crate::fhir::path::eval::{Evaluator, Outcome, Scope, boolean, filtered, is_type, maybe, one, single, truth};
 use crate::fhir::path::parser::{Expr, TypeTest};
 use crate::fhir::path::value::{Item, Items};
 use std::cmp::Ordering;
@@ -85,8 +85,8 @@ pub const ALL: &[Function] = &[
     function("is", 1, 1, |_, call| is_type(&call.input, &named_type(call.arg(0)?)?)),
     function("as", 1, 1, |_, call| {
         let test = named_type(call.arg(0)?)?;
-        // R4's own invariants and search parameters call as() on several items; of FHIR's lists it takes those that fit.
-        if call.input.len() > 1 { filtered(call.input, &test) } else { as_type(call.input, &test) }
+        single(&call.input)?;
+        filtered(call.input, &test)
     }),
     function("type", 0, 0, |_, call| Ok(call.input.iter().map(|item| Item::Type(item.type_name())).collect())),
 ];
@@ -193,16 +193,6 @@ fn has_same(items: &[Item<'_>], item: &Item<'_>) -> bool {
     })
 }
 
-fn filtered<'a>(items: Items<'a>, test: &TypeTest) -> Outcome<'a> {
-    let mut kept = Vec::new();
-    for item in items {
-        if is_exactly(&item, test)? {
-            kept.push(item);
-        }
-    }
-    Ok(kept)
-}
-
 fn of_type<'a>(_: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a> {
     let test = named_type(call.arg(0)?)?;
     filtered(call.input, &test)
@@ -267,7 +257,7 @@ fn aggregate<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outco
     Ok(total)
 }
 
-/// By one key after the other; a minus before a key turns it around, of texts too. What has no key stands first.
+/// By one key after the other; a minus before a key turns it around, of texts too. What has no key stands first either way.
 fn sort<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a> {
     let mut keyed: Vec<(Vec<Option<Item<'a>>>, Item<'a>)> = Vec::with_capacity(call.input.len());
     for (index, item) in call.input.iter().enumerate() {
@@ -286,14 +276,16 @@ fn sort<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a
     keyed.sort_by(|(left, _), (right, _)| {
         for (at, (left, right)) in left.iter().zip(right).enumerate() {
             let order = match (left, right) {
-                (Some(left), Some(right)) => compare::order(left, right).unwrap_or_else(|wrong| {
-                    trouble = Some(wrong);
-                    None
-                }),
-                (left, right) => Some(left.is_some().cmp(&right.is_some())),
+                (Some(left), Some(right)) => {
+                    let order = compare::order(left, right).unwrap_or_else(|wrong| {
+                        trouble = Some(wrong);
+                        None
+                    });
+                    let order = order.unwrap_or(Ordering::Equal);
+                    if matches!(call.args.get(at), Some(Expr::Negative(_))) { order.reverse() } else { order }
+                }
+                (left, right) => left.is_some().cmp(&right.is_some()),
             };
-            let order = order.unwrap_or(Ordering::Equal);
-            let order = if matches!(call.args.get(at), Some(Expr::Negative(_))) { order.reverse() } else { order };
             if order.is_ne() {
                 return order;
             }

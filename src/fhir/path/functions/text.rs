@@ -1,7 +1,7 @@
 //! Texts.
 
 use super::{Call, Function, function};
-use crate::fhir::path::eval::{Evaluator, Outcome, boolean, maybe, one};
+use crate::fhir::path::eval::{Evaluator, Outcome, boolean, bounded, maybe, one};
 use crate::fhir::path::value::Item;
 use crate::fhir::path::{TEXT_MAX, Trouble};
 use base64::Engine;
@@ -81,7 +81,7 @@ pub const ALL: &[Function] = &[
         let by = call.text(evaluator, 0)?.unwrap_or_default();
         turned(call, |text| match by.as_str() {
             "html" => Some(HTML.iter().rev().fold(text.to_owned(), |text, (letter, entity)| text.replace(entity, letter))),
-            "json" => serde_json::from_str(&format!("\"{}\"", text)).ok(),
+            "json" => unescaped(text),
             _ => None,
         })
     }),
@@ -90,15 +90,36 @@ pub const ALL: &[Function] = &[
 const HTML: &[(&str, &str)] = &[("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")];
 const JSON: &[(&str, &str)] = &[("\\", "\\\\"), ("\"", "\\\""), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\u{c}", "\\f")];
 
-fn bounded<'a>(text: String) -> Outcome<'a> {
-    if text.len() > TEXT_MAX { Err(Trouble::Limit) } else { one(Item::text(text)) }
-}
-
 fn turned<'a>(call: Call<'a, '_>, turn: impl Fn(&str) -> Option<String>) -> Outcome<'a> {
     match call.subject_text()?.and_then(|text| turn(&text)) {
         Some(text) => bounded(text),
         None => Ok(Vec::new()),
     }
+}
+
+/// A quote that stands without a backslash stays what it is.
+fn unescaped(text: &str) -> Option<String> {
+    let mut made = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            made.push(letter);
+            continue;
+        }
+        made.push(match letters.next()? {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'f' => '\u{c}',
+            'b' => '\u{8}',
+            'u' => {
+                let digits: String = letters.by_ref().take(4).collect();
+                u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32)?
+            }
+            other => other,
+        });
+    }
+    Some(made)
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -12,6 +12,7 @@ pub mod keep;
 pub mod mapping;
 pub mod negotiate;
 pub mod outcome;
+pub mod patch;
 pub mod path;
 pub mod primitive;
 pub mod reference;

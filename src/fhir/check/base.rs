@@ -185,7 +185,8 @@ impl<'a> Check<'a> {
     }
 
     fn choice(&mut self, element: &'static Element, of: &'static Element, object: &'a Map<String, Value>) {
-        let is_this = |key: &str| key.starts_with(element.name.as_str()) && of.element(key).is_some_and(|(known, _)| std::ptr::eq(known, element));
+        let is_this =
+            |key: &str| key.starts_with(element.name.as_str()) && of.element(key).is_some_and(|(known, _)| std::ptr::eq(known, element));
         let mut given: Option<&str> = None;
         for key in object.keys().map(|key| key.strip_prefix('_').unwrap_or(key)).filter(|key| is_this(key)) {
             if given.is_some_and(|given| given != key) {

@@ -45,7 +45,8 @@ fn wrong(resources: &[Value], profiles: &Profiles, argued: &[(&str, &str)]) -> V
         let faults = judge(resource, profiles);
         let is_argued = argued.iter().any(|(known, _)| *known == name);
         if is_argued != !faults.is_empty() {
-            let told: Vec<String> = faults.iter().take(4).map(|fault| format!("\n    {} {} {}", fault.field, fault.rule, fault.text)).collect();
+            let told: Vec<String> =
+                faults.iter().take(4).map(|fault| format!("\n    {} {} {}", fault.field, fault.rule, fault.text)).collect();
             wrong.push(format!("{name}{}", told.join("")));
         }
     }

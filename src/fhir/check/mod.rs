@@ -7,12 +7,12 @@ mod profile;
 mod slicing;
 mod value;
 
+use super::DOCUMENT;
 use super::definitions::Constraint;
 use super::definitions::codes;
 use super::definitions::profiles::Profiles;
 use super::path::{Context, Item, Node, World};
 use super::resource::Resource;
-use super::DOCUMENT;
 use crate::kernel::error::{Error, Fault, INVALID, MALFORMED, Result};
 use crate::kernel::json;
 use crate::kernel::path::{Path, Segment};
@@ -123,6 +123,9 @@ impl<'a> Check<'a> {
     /// The invariants that are errors; the rest is advice.
     fn invariants(&mut self, constraints: &'a [Constraint], node: Node<'a>) {
         for constraint in constraints.iter().filter(|constraint| constraint.is_error) {
+            if self.faults.len() >= FAULTS_MAX {
+                return;
+            }
             let Ok(expression) = constraint.compiled() else {
                 self.fault("invariant", format!("The rule cannot be read ({}).", constraint.key));
                 continue;
@@ -176,8 +179,8 @@ fn is_present(object: &Map<String, Value>, name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod profile_tests;
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,13 @@ impl<'a> Check<'a> {
 
     /// Whether it would conform, without a word.
     pub(super) fn conforms(&self, element: &'a Element, node: Node<'a>) -> bool {
-        let mut check = Check { document: self.document, root: self.root, resource: self.resource, depth: self.depth + 1, ..Check::new(node, self.profiles) };
+        let mut check = Check {
+            document: self.document,
+            root: self.root,
+            resource: self.resource,
+            depth: self.depth + 1,
+            ..Check::new(node, self.profiles)
+        };
         if self.depth < PROFILES_DEEP_MAX {
             check.conform(element, node);
         }
@@ -86,7 +92,8 @@ impl<'a> Check<'a> {
         if node.child(&child.name, &mut items).is_none() {
             return;
         }
-        let nodes: Vec<Node<'a>> = items.into_iter().filter_map(|item| if let Item::Node(node) = item { Some(node) } else { None }).collect();
+        let nodes: Vec<Node<'a>> =
+            items.into_iter().filter_map(|item| if let Item::Node(node) = item { Some(node) } else { None }).collect();
         if nodes.len() < child.min as usize {
             let text = if nodes.is_empty() { "The element is required." } else { "The element stands here too seldom." };
             self.at(Segment::Key(&child.name), |check| check.fault(if nodes.is_empty() { "required" } else { "cardinality" }, text));

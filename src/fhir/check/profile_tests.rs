@@ -40,7 +40,9 @@ fn component(code: &str, more: Value) -> Value {
 
 #[test]
 fn a_profile_narrows_its_base() {
-    let profiles = profile("Observation", json!([
+    let profiles = profile(
+        "Observation",
+        json!([
         {"id": "Observation", "path": "Observation", "constraint": [{"key": "f-1", "severity": "error", "human": "A note or a method",
             "expression": "note.exists() or method.exists()"}]},
         {"id": "Observation.status", "path": "Observation.status", "fixedCode": "final"},
@@ -50,7 +52,8 @@ fn a_profile_narrows_its_base() {
         {"id": "Observation.subject", "path": "Observation.subject",
             "type": [{"code": "Reference", "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Patient"]}]},
         {"id": "Observation.value[x]", "path": "Observation.value[x]", "type": [{"code": "Quantity"}]},
-        {"id": "Observation.valueQuantity.code", "path": "Observation.value[x].code", "min": 1, "fixedCode": "mm"}]));
+        {"id": "Observation.valueQuantity.code", "path": "Observation.value[x].code", "min": 1, "fixedCode": "mm"}]),
+    );
     let category = json!([{"text": "dental"}]);
     let sound = json!({"category": category, "note": [{"text": "n"}], "valueQuantity": {"value": 3, "system": "http://unitsofmeasure.org", "code": "mm"}});
     assert_eq!(told(&profiles, sound.clone()), [""; 0]);
@@ -66,9 +69,15 @@ fn a_profile_narrows_its_base() {
     assert_eq!(changed("method", json!({"coding": [{"system": "http://e.test/depths", "code": "deep"}]})), [""; 0]);
     assert_eq!(changed("subject", json!({"reference": "Group/1"})), ["Observation.subject reference"]);
     assert_eq!(changed("subject", json!({"reference": "Patient/1"})), [""; 0]);
-    assert_eq!(changed("valueQuantity", json!({"value": 3, "system": "http://unitsofmeasure.org", "code": "cm"})), ["Observation.value.ofType(Quantity).code fixed"]);
+    assert_eq!(
+        changed("valueQuantity", json!({"value": 3, "system": "http://unitsofmeasure.org", "code": "cm"})),
+        ["Observation.value.ofType(Quantity).code fixed"]
+    );
     assert_eq!(changed("valueQuantity", json!({"value": 3})), ["Observation.value.ofType(Quantity).code required"]);
-    assert_eq!(told(&profiles, json!({"category": category, "note": [{"text": "n"}], "valueString": "3"})), ["Observation.value.ofType(string) type"]);
+    assert_eq!(
+        told(&profiles, json!({"category": category, "note": [{"text": "n"}], "valueString": "3"})),
+        ["Observation.value.ofType(string) type"]
+    );
     assert_eq!(told(&profiles, json!({"category": category})), ["Observation invariant"]);
 }
 
@@ -90,14 +99,23 @@ fn slices_are_told_by_their_discriminators() {
     for path in ["code", "code.coding.code"] {
         for kind in ["value", "pattern"] {
             let open = profile("Observation", slice(kind, path, "open"));
-            assert_eq!(told(&open, json!({"component": [component("m", depth.clone()), component("d", json!({"valueString": "x"}))]})), [""; 0]);
-            assert_eq!(told(&open, json!({"component": [component("m", json!({"valueString": "x"}))]})), ["Observation.component[0].value.ofType(string) type"]);
+            assert_eq!(
+                told(&open, json!({"component": [component("m", depth.clone()), component("d", json!({"valueString": "x"}))]})),
+                [""; 0]
+            );
+            assert_eq!(
+                told(&open, json!({"component": [component("m", json!({"valueString": "x"}))]})),
+                ["Observation.component[0].value.ofType(string) type"]
+            );
             assert_eq!(told(&open, json!({"component": [component("m", json!({}))]})), ["Observation.component[0].value required"]);
             assert_eq!(told(&open, json!({"component": [component("d", json!({}))]})), ["Observation.component required"]);
             let twice = json!({"component": [component("m", depth.clone()), component("m", depth.clone())]});
             assert_eq!(told(&open, twice), ["Observation.component cardinality"]);
             let closed = profile("Observation", slice(kind, path, "closed"));
-            assert_eq!(told(&closed, json!({"component": [component("m", depth.clone()), component("d", depth.clone())]})), ["Observation.component[1] slice"]);
+            assert_eq!(
+                told(&closed, json!({"component": [component("m", depth.clone()), component("d", depth.clone())]})),
+                ["Observation.component[1] slice"]
+            );
         }
     }
     // The second slice takes any type, so it is left out.
@@ -105,18 +123,27 @@ fn slices_are_told_by_their_discriminators() {
     first_alone.as_array_mut().unwrap().truncate(5);
     let by_type = profile("Observation", first_alone);
     assert_eq!(told(&by_type, json!({"component": [component("m", depth.clone())]})), [""; 0]);
-    assert_eq!(told(&by_type, json!({"component": [component("m", depth.clone()), component("d", json!({"valueString": "x"}))]})), ["Observation.component[1] slice"]);
+    assert_eq!(
+        told(&by_type, json!({"component": [component("m", depth.clone()), component("d", json!({"valueString": "x"}))]})),
+        ["Observation.component[1] slice"]
+    );
     let by_existence = profile("Observation", slice("exists", "value", "closed"));
     let absent = component("x", json!({"dataAbsentReason": {"text": "unknown"}}));
     assert_eq!(told(&by_existence, json!({"component": [component("m", depth.clone()), absent]})), [""; 0]);
-    assert_eq!(told(&by_existence, json!({"component": [component("m", depth), component("x", json!({}))]})), ["Observation.component[1].dataAbsentReason required"]);
+    assert_eq!(
+        told(&by_existence, json!({"component": [component("m", depth), component("x", json!({}))]})),
+        ["Observation.component[1].dataAbsentReason required"]
+    );
 }
 
 #[test]
 fn an_extension_keeps_to_its_own_definition() {
-    let profiles = profile("Observation", json!([{"id": "Observation", "path": "Observation"},
+    let profiles = profile(
+        "Observation",
+        json!([{"id": "Observation", "path": "Observation"},
         {"id": "Observation.extension:tooth", "path": "Observation.extension", "sliceName": "tooth", "min": 1, "max": "1",
-            "type": [{"code": "Extension", "profile": ["http://e.test/StructureDefinition/tooth"]}]}]));
+            "type": [{"code": "Extension", "profile": ["http://e.test/StructureDefinition/tooth"]}]}]),
+    );
     let tooth = |more: Value| {
         let mut made = json!({"url": "http://e.test/StructureDefinition/tooth"});
         made.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -125,5 +152,8 @@ fn an_extension_keeps_to_its_own_definition() {
     assert_eq!(tooth(json!({"valuePositiveInt": 14})), [""; 0]);
     assert_eq!(tooth(json!({"valueString": "14"})), ["Observation.extension[0].value.ofType(string) type"]);
     assert_eq!(told(&profiles, json!({})), ["Observation.extension required"]);
-    assert_eq!(told(&profiles, json!({"extension": [{"url": "http://e.test/other", "valueString": "x"}]})), ["Observation.extension required"]);
+    assert_eq!(
+        told(&profiles, json!({"extension": [{"url": "http://e.test/other", "valueString": "x"}]})),
+        ["Observation.extension required"]
+    );
 }

@@ -42,7 +42,9 @@ impl<'a> Check<'a> {
             let (rule, text) = match count {
                 0 if slice.min > 0 => ("required", format!("The slice {} is required.", slice.slice)),
                 count if count < slice.min as usize => ("cardinality", format!("The slice {} stands here too seldom.", slice.slice)),
-                count if slice.max.is_some_and(|max| count > max as usize) => ("cardinality", format!("The slice {} stands here too often.", slice.slice)),
+                count if slice.max.is_some_and(|max| count > max as usize) => {
+                    ("cardinality", format!("The slice {} stands here too often.", slice.slice))
+                }
                 _ => continue,
             };
             self.at(Segment::Key(&element.name), |check| check.fault(rule, text));
@@ -61,9 +63,12 @@ impl<'a> Check<'a> {
         }
         let Some(wanted) = self.wanted(&by.path, slice) else { return false };
         actual.iter().any(|node| match (by.kind.as_str(), &wanted) {
-            ("type", Wanted::Element(it)) => it.types.iter().any(|of| of.name == node.shape.name || of.targets.iter().any(|target| target == node.shape.name)),
+            ("type", Wanted::Element(it)) => {
+                it.types.iter().any(|of| of.name == node.shape.name || of.targets.iter().any(|target| target == node.shape.name))
+            }
             ("profile", Wanted::Element(it)) => {
-                let mut known = it.types.iter().flat_map(|of| of.profiles.iter().chain(&of.targets)).filter_map(|url| self.profiles.structure(url));
+                let mut known =
+                    it.types.iter().flat_map(|of| of.profiles.iter().chain(&of.targets)).filter_map(|url| self.profiles.structure(url));
                 known.any(|known| known.type_name == node.shape.name && self.conforms(&known.root, *node))
             }
             (_, Wanted::Part(part)) => node.value.is_some_and(|value| has_pattern(part, value)),
@@ -150,12 +155,18 @@ impl<'a> Check<'a> {
                 call if call.starts_with("ofType(") => at,
                 call if call.starts_with("extension(") => self.opened(at)?.child("extension").and_then(|it| {
                     let url = call.trim_start_matches("extension(").trim_end_matches(')').trim_matches(['\'', '"']);
-                    it.slices.iter().find(|slice| slice.types.iter().any(|of| of.profiles.iter().any(|known| known == url)) || slice.slice == url)
+                    it.slices
+                        .iter()
+                        .find(|slice| slice.types.iter().any(|of| of.profiles.iter().any(|known| known == url)) || slice.slice == url)
                 })?,
                 name => {
                     let child = self.opened(at)?.child(name)?;
                     // What a required slice of the child says, the child says.
-                    if says_value(child) || child.slices.is_empty() { child } else { child.slices.iter().find(|slice| slice.min > 0).unwrap_or(child) }
+                    if says_value(child) || child.slices.is_empty() {
+                        child
+                    } else {
+                        child.slices.iter().find(|slice| slice.min > 0).unwrap_or(child)
+                    }
                 }
             };
         }

@@ -15,7 +15,10 @@ impl<'a> Check<'a> {
         let coding = |value: &Value| -> Option<bool> {
             let system = value.get("system").and_then(Value::as_str);
             // A code without a system is in no value set; without a code there is nothing to hold against it.
-            value.get("code").and_then(Value::as_str).map_or(Some(false), |code| if system.is_some() { is_in(system, code) } else { Some(false) })
+            value
+                .get("code")
+                .and_then(Value::as_str)
+                .map_or(Some(false), |code| if system.is_some() { is_in(system, code) } else { Some(false) })
         };
         let verdict = match (node.shape.primitive, node.value) {
             (Some(_), Some(Value::String(code))) => is_in(None, code),
@@ -98,7 +101,9 @@ pub fn is_fixed(fixed: &Value, value: &Value) -> bool {
         (Value::Object(fixed), Value::Object(value)) => {
             fixed.len() == value.len() && fixed.iter().all(|(key, fixed)| value.get(key).is_some_and(|value| is_fixed(fixed, value)))
         }
-        (Value::Array(fixed), Value::Array(value)) => fixed.len() == value.len() && fixed.iter().zip(value).all(|(fixed, value)| is_fixed(fixed, value)),
+        (Value::Array(fixed), Value::Array(value)) => {
+            fixed.len() == value.len() && fixed.iter().zip(value).all(|(fixed, value)| is_fixed(fixed, value))
+        }
         (fixed, value) => fixed == value,
     }
 }

@@ -92,8 +92,7 @@ fn expand(set: &ValueSet, profiles: &Profiles, depth: usize) -> Expansion {
 
 fn expand_part(part: &Part, profiles: &Profiles, depth: usize) -> Expansion {
     let open = || Expansion { is_open: true, ..Expansion::default() };
-    let mut parts: Vec<Expansion> =
-        part.sets.iter().map(|url| expansion(url, profiles, depth + 1).cloned().unwrap_or_else(open)).collect();
+    let mut parts: Vec<Expansion> = part.sets.iter().map(|url| expansion(url, profiles, depth + 1).cloned().unwrap_or_else(open)).collect();
     if !part.system.is_empty() {
         parts.push(of_system(part, profiles));
     }
@@ -134,7 +133,9 @@ fn filtered(concepts: &[Concept], filters: &[Filter]) -> Option<HashSet<String>>
         let root = concepts.iter().position(|concept| concept.code == filter.value);
         match (filter.property.as_str(), filter.op.as_str()) {
             ("concept" | "code", "is-a") => left.retain(|at| root.is_some_and(|root| is_below(concepts, *at, root))),
-            ("concept" | "code", "descendent-of") => left.retain(|at| Some(*at) != root && root.is_some_and(|root| is_below(concepts, *at, root))),
+            ("concept" | "code", "descendent-of") => {
+                left.retain(|at| Some(*at) != root && root.is_some_and(|root| is_below(concepts, *at, root)))
+            }
             ("concept" | "code", "is-not-a") => left.retain(|at| !root.is_some_and(|root| is_below(concepts, *at, root))),
             ("concept" | "code", "=") => left.retain(|at| Some(*at) == root),
             _ => return None,
@@ -184,7 +185,9 @@ fn is_mime(code: &str) -> bool {
 /// The form of a language tag: a primary subtag and further ones.
 fn is_language(code: &str) -> bool {
     let mut tags = code.split('-');
-    let primary = tags.next().is_some_and(|tag| (tag.eq_ignore_ascii_case("x") || (2..=8).contains(&tag.len())) && tag.bytes().all(|b| b.is_ascii_alphabetic()));
+    let primary = tags
+        .next()
+        .is_some_and(|tag| (tag.eq_ignore_ascii_case("x") || (2..=8).contains(&tag.len())) && tag.bytes().all(|b| b.is_ascii_alphabetic()));
     primary && tags.all(|tag| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 

@@ -72,7 +72,9 @@ fn place<'e>(root: &'e mut Element, id: &str, source: Option<Find<'_>>) -> Resul
         if depth > DEPTH_MAX {
             return Err("An element stands too deep.");
         }
-        if at.children.is_empty() && let Some(find) = source {
+        if at.children.is_empty()
+            && let Some(find) = source
+        {
             open(at, find);
         }
         let (name, slice) = segment.split_once(':').map_or((segment, None), |(name, slice)| (name, Some(slice)));
@@ -109,7 +111,9 @@ fn sliced<'e>(element: &'e mut Element, slice: &str, from_base: bool) -> &'e mut
             let types: Vec<Of> = types.collect();
             let types = if types.is_empty() { base.types.clone() } else { types };
             // What need not be said: a choice is sliced by type, extensions by their address.
-            let by = |kind: &str, path: &str| Some(Slicing { by: vec![Discriminator { kind: kind.into(), path: path.into() }], ..Slicing::default() });
+            let by = |kind: &str, path: &str| {
+                Some(Slicing { by: vec![Discriminator { kind: kind.into(), path: path.into() }], ..Slicing::default() })
+            };
             if element.slicing.is_none() {
                 element.slicing = match element.name.as_str() {
                     _ if base.is_choice => by("type", "$this"),
@@ -187,7 +191,13 @@ fn merge(element: &mut Element, from: &Value, url: &str, is_profile: bool, kind:
 fn of_type(of: &Value, is_id: bool) -> Of {
     let code = of["code"].as_str().unwrap_or_default();
     let texts = |key: &str| -> Vec<String> {
-        of[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(|url| url.split('|').next().unwrap_or(url).to_owned()).collect()
+        of[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(|url| url.split('|').next().unwrap_or(url).to_owned())
+            .collect()
     };
     let name = match code.starts_with(SYSTEM_TYPE) {
         // 4.0.1 calls Resource.id a string; the text of the specification gives it the id type.
@@ -242,7 +252,13 @@ fn constraint(from: &Value, url: &str, is_profile: bool) -> Option<Constraint> {
     if of_base_type || EVERYWHERE.contains(&key.as_str()) {
         return None;
     }
-    Some(Constraint { key, is_error: from["severity"] == "error", human: text("human"), expression: corrected(expression), compiled: Found::default() })
+    Some(Constraint {
+        key,
+        is_error: from["severity"] == "error",
+        human: text("human"),
+        expression: corrected(expression),
+        compiled: Found::default(),
+    })
 }
 
 /// What R4 printed wrongly, by FHIRPath's own rules.

@@ -33,7 +33,8 @@ fn a_type_says_what_its_elements_are() {
 #[test]
 fn a_value_set_holds_its_codes() {
     let none = profiles::Profiles::default();
-    let has = |set: &str, system: Option<&str>, code: &str| codes::contains(&format!("http://hl7.org/fhir/ValueSet/{set}"), system, code, &none);
+    let has =
+        |set: &str, system: Option<&str>, code: &str| codes::contains(&format!("http://hl7.org/fhir/ValueSet/{set}"), system, code, &none);
     assert_eq!(has("administrative-gender", None, "female"), Some(true));
     assert_eq!(has("administrative-gender", None, "f"), Some(false));
     assert_eq!(has("administrative-gender", Some("http://hl7.org/fhir/administrative-gender"), "male"), Some(true));

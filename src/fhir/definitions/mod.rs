@@ -124,7 +124,9 @@ impl Definitions {
     pub fn is_resource(&self, name: &str) -> bool {
         name.starts_with(|c: char| c.is_ascii_uppercase())
             && index::STRUCTURES
-                .binary_search_by(|(url, ..)| url.strip_prefix(compile::PREFIX).map_or_else(|| (*url).cmp(compile::PREFIX), |it| it.cmp(name)))
+                .binary_search_by(|(url, ..)| {
+                    url.strip_prefix(compile::PREFIX).map_or_else(|| (*url).cmp(compile::PREFIX), |it| it.cmp(name))
+                })
                 .is_ok_and(|at| index::STRUCTURES.get(at).is_some_and(|place| place.1 == 1))
     }
     /// The resource types that have instances, by name.

@@ -97,7 +97,9 @@ pub fn is_equivalent(left: &Item<'_>, right: &Item<'_>) -> bool {
     match (left.plain(), right.plain()) {
         (Some(Item::Text(a)), Some(Item::Text(b))) => folded(&a) == folded(&b),
         (Some(Item::Moment(a)), Some(Item::Moment(b))) => {
-            (a.form == Form::Time) == (b.form == Form::Time) && a.precision().min(14) == b.precision().min(14) && a.compare(&b) == Some(Ordering::Equal)
+            (a.form == Form::Time) == (b.form == Form::Time)
+                && a.precision().min(14) == b.precision().min(14)
+                && a.compare(&b) == Some(Ordering::Equal)
         }
         (Some(a), Some(b)) => match (number(&a), number(&b)) {
             (Some(a), Some(b)) => {

@@ -1,8 +1,8 @@
 //! The words of an expression.
 
+use super::Trouble;
 use super::moment::Moment;
 use super::value::decimal;
-use super::Trouble;
 use rust_decimal::Decimal;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +80,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn sign(&mut self) -> Result<Token, Trouble> {
-        let sign = SIGNS.iter().find(|sign| self.rest.starts_with(**sign)).ok_or(Trouble::Syntax("There is a sign FHIRPath does not know."))?;
+        let sign =
+            SIGNS.iter().find(|sign| self.rest.starts_with(**sign)).ok_or(Trouble::Syntax("There is a sign FHIRPath does not know."))?;
         self.rest = self.rest.get(sign.len()..).unwrap_or_default();
         Ok(Token::Sign(sign))
     }

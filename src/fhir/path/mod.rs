@@ -15,7 +15,7 @@ mod value;
 
 pub use moment::{Form, Moment};
 pub use quantity::Quantity;
-pub use value::{Item, Items, Node, Shape, TypeName};
+pub use value::{Item, Items, Node, Shape, TypeName, decimal};
 
 use chrono::{DateTime, FixedOffset};
 use eval::{Evaluator, Scope};

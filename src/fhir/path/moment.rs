@@ -146,7 +146,15 @@ impl Moment {
 
     fn from_naive(at: NaiveDateTime, form: Form, known: usize, offset: Option<i32>) -> Self {
         let small = |n: u32| i32::try_from(n).unwrap_or(0);
-        let mut fields = [at.year(), small(at.month()), small(at.day()), small(at.hour()), small(at.minute()), small(at.second()), small(at.nanosecond() / 1_000_000)];
+        let mut fields = [
+            at.year(),
+            small(at.month()),
+            small(at.day()),
+            small(at.hour()),
+            small(at.minute()),
+            small(at.second()),
+            small(at.nanosecond() / 1_000_000),
+        ];
         fields[known..].fill(0);
         if form == Form::Time {
             fields[..HOUR].fill(0);
@@ -179,7 +187,8 @@ impl Moment {
         // Seconds and their fraction are one precision.
         let precision = |known: usize| known.min(SECOND + 1);
         let common = precision(one.known).min(precision(two.known));
-        let one_knows_where = one.known > HOUR && two.known > HOUR && one.offset.is_some() != two.offset.is_some() && self.form != Form::Time;
+        let one_knows_where =
+            one.known > HOUR && two.known > HOUR && one.offset.is_some() != two.offset.is_some() && self.form != Form::Time;
         let fields = from..if common > SECOND { MILLI + 1 } else { common };
         let order = fields.map(|at| one.fields[at].cmp(&two.fields[at])).find(|order| order.is_ne());
         match order {

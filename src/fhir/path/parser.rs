@@ -17,7 +17,11 @@ pub enum Expr {
     Total,
     /// A member of the focus, or of what stands before the point.
     Member(Option<Box<Expr>>, String),
-    Call { on: Option<Box<Expr>>, function: &'static Function, args: Vec<Expr> },
+    Call {
+        on: Option<Box<Expr>>,
+        function: &'static Function,
+        args: Vec<Expr>,
+    },
     At(Box<Expr>, Box<Expr>),
     Negative(Box<Expr>),
     Positive(Box<Expr>),
@@ -287,7 +291,9 @@ impl Parser {
         let first = name()?;
         // `value is Quantity.unit` is none of the grammar: a point here belongs to the type's name.
         if self.eat(".") {
-            let (Token::Name(second) | Token::Quoted(second)) = self.next() else { return Err(Trouble::Syntax("The name of a type is missing.")) };
+            let (Token::Name(second) | Token::Quoted(second)) = self.next() else {
+                return Err(Trouble::Syntax("The name of a type is missing."));
+            };
             return Ok(TypeTest { namespace: Some(first), name: second });
         }
         Ok(TypeTest { namespace: None, name: first })

@@ -131,7 +131,9 @@ impl Quantity {
 
     /// As equal as the less precise of the two can tell; a calendar word and its UCUM code count as one.
     pub fn is_equivalent(&self, other: &Self) -> bool {
-        let code = |it: &Self| CALENDAR.iter().find(|(word, ..)| it.is_calendar && *word == it.unit).map_or(it.unit.clone(), |known| known.1.into());
+        let code = |it: &Self| {
+            CALENDAR.iter().find(|(word, ..)| it.is_calendar && *word == it.unit).map_or(it.unit.clone(), |known| known.1.into())
+        };
         let (one, two) = (Self::ucum(self.value, code(self)), Self::ucum(other.value, code(other)));
         let close = |one: Decimal, two: Decimal| {
             let digits = one.normalize().scale().min(two.normalize().scale());

@@ -131,7 +131,10 @@ fn what_asks_for_too_much_is_stopped() {
 /// HL7's tests whose outcome here differs, each with the reason.
 const ARGUED: &[(&str, &str)] = &[
     ("testPlusDate19", "N1 §6.6.1 leaves out the decimals of a quantity above seconds only: 0.1 's' are 100 milliseconds"),
-    ("LowBoundaryDecimal15", "the number reaches down to -0.00345, which is below -0.0: the boundary of one digit is -0.1, as for -1.587 (2)"),
+    (
+        "LowBoundaryDecimal15",
+        "the number reaches down to -0.00345, which is below -0.0: the boundary of one digit is -0.1, as for -1.587 (2)",
+    ),
     ("HighBoundaryDecimal15", "likewise 0.00345 is above 0.0"),
     ("HighBoundaryDecimal16", "the minus binds weaker than the call, so this is -(0.0034.highBoundary(1))"),
     ("HighBoundaryDateTimeMillisecond1", "of 08 o'clock the minutes are not known: its end is 08:59:59.999"),
@@ -188,7 +191,9 @@ fn cases(text: &str) -> Vec<Case> {
                         "apos" => "'".into(),
                         other => {
                             let digits = other.trim_start_matches('#');
-                            let code = digits.strip_prefix('x').map_or_else(|| digits.parse().unwrap(), |hex| u32::from_str_radix(hex, 16).unwrap());
+                            let code = digits
+                                .strip_prefix('x')
+                                .map_or_else(|| digits.parse().unwrap(), |hex| u32::from_str_radix(hex, 16).unwrap());
                             char::from_u32(code).unwrap().to_string()
                         }
                     },

@@ -140,11 +140,30 @@ const ATOMS: &[Atom] = &[
 ];
 
 /// Known by name, with no factor to a base unit.
-const SPECIAL: &[&str] = &["Cel", "[degF]", "[pH]", "B", "dB", "B[SPL]", "Np", "[p'diop]", "[hp_X]", "[CFU]", "[HPF]", "[LPF]", "[TCID_50]"];
+const SPECIAL: &[&str] =
+    &["Cel", "[degF]", "[pH]", "B", "dB", "B[SPL]", "Np", "[p'diop]", "[hp_X]", "[CFU]", "[HPF]", "[LPF]", "[TCID_50]"];
 
 const PREFIXES: &[(&str, i32)] = &[
-    ("da", 1), ("Y", 24), ("Z", 21), ("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("h", 2), ("d", -1), ("c", -2),
-    ("m", -3), ("u", -6), ("n", -9), ("p", -12), ("f", -15), ("a", -18), ("z", -21), ("y", -24),
+    ("da", 1),
+    ("Y", 24),
+    ("Z", 21),
+    ("E", 18),
+    ("P", 15),
+    ("T", 12),
+    ("G", 9),
+    ("M", 6),
+    ("k", 3),
+    ("h", 2),
+    ("d", -1),
+    ("c", -2),
+    ("m", -3),
+    ("u", -6),
+    ("n", -9),
+    ("p", -12),
+    ("f", -15),
+    ("a", -18),
+    ("z", -21),
+    ("y", -24),
 ];
 
 /// Whether it is a unit at all, be it one that has a factor or not.
@@ -187,10 +206,15 @@ impl Unit {
     }
     /// In base units: `m2`, `g.m-1`, `1`.
     pub fn canonical(&self) -> String {
-        let parts: Vec<String> = LETTERS.iter().zip(self.powers).filter(|(_, power)| *power != 0).map(|(letter, power)| match power {
-            1 => (*letter).to_owned(),
-            _ => format!("{letter}{power}"),
-        }).collect();
+        let parts: Vec<String> = LETTERS
+            .iter()
+            .zip(self.powers)
+            .filter(|(_, power)| *power != 0)
+            .map(|(letter, power)| match power {
+                1 => (*letter).to_owned(),
+                _ => format!("{letter}{power}"),
+            })
+            .collect();
         if parts.is_empty() { "1".into() } else { parts.join(".") }
     }
 }

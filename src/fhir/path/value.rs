@@ -69,7 +69,9 @@ impl Shape {
             return Self { content: self.within.and_then(|within| within.at(path)), within: self.within, ..unknown };
         }
         match of.link() {
-            Link::Primitive(primitive) => Self { primitive: Some(primitive), content: Definitions.named("Element").map(|known| &known.root), ..unknown },
+            Link::Primitive(primitive) => {
+                Self { primitive: Some(primitive), content: Definitions.named("Element").map(|known| &known.root), ..unknown }
+            }
             Link::Complex(known) => Self { content: Some(&known.root), within: Some(known), ..unknown },
             Link::Resource => value.and_then(Self::of_resource).unwrap_or(unknown),
             Link::Unknown => unknown,

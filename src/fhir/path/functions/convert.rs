@@ -116,7 +116,11 @@ fn to_quantity<'a>(item: &Item<'a>) -> Option<Item<'a>> {
 }
 
 /// With a unit as argument, only what is in that unit, or has another of the same kind, converts.
-fn quantity<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>, then: for<'c, 'x> fn(Call<'c, 'x>, Turn) -> Outcome<'c>) -> Outcome<'a> {
+fn quantity<'a>(
+    evaluator: &mut Evaluator<'a, '_>,
+    call: Call<'a, '_>,
+    then: for<'c, 'x> fn(Call<'c, 'x>, Turn) -> Outcome<'c>,
+) -> Outcome<'a> {
     let Some(unit) = call.text(evaluator, 0)? else { return then(call, to_quantity) };
     let wanted = match calendar_word(&unit) {
         Some(word) => Quantity::calendar(Decimal::ONE, word),

@@ -2,9 +2,9 @@
 
 use super::{Call, Function, function};
 use crate::fhir::definitions::Definitions;
+use crate::fhir::path::Trouble;
 use crate::fhir::path::eval::{Evaluator, Outcome, boolean, maybe, single};
 use crate::fhir::path::value::{Item, Items, Node};
-use crate::fhir::path::Trouble;
 use crate::fhir::xhtml;
 
 pub const ALL: &[Function] = &[
@@ -88,7 +88,9 @@ fn entry<'a>(document: Node<'a>, reference: &str) -> Option<Node<'a>> {
 fn codings<'a>(item: &Item<'a>) -> Vec<(Option<&'a str>, &'a str)> {
     let coding = |node: &Node<'a>| node.text("code").map(|code| (node.text("system"), code));
     match item {
-        Item::Node(node) if node.shape.primitive.is_some() => node.value.and_then(|it| it.as_str()).map(|code| (None, code)).into_iter().collect(),
+        Item::Node(node) if node.shape.primitive.is_some() => {
+            node.value.and_then(|it| it.as_str()).map(|code| (None, code)).into_iter().collect()
+        }
         Item::Node(node) if node.shape.name == "CodeableConcept" => {
             let mut codings: Items<'a> = Vec::new();
             let _ = node.child("coding", &mut codings);
@@ -149,7 +151,8 @@ fn check_modifiers<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) ->
         if let Item::Node(node) = item {
             let _ = node.child("modifierExtension", &mut found);
         }
-        let is_allowed = |item: &Item<'_>| matches!(item, Item::Node(node) if node.text("url").is_some_and(|url| allowed.iter().any(|it| it == url)));
+        let is_allowed =
+            |item: &Item<'_>| matches!(item, Item::Node(node) if node.text("url").is_some_and(|url| allowed.iter().any(|it| it == url)));
         if !found.iter().all(is_allowed) {
             return Err(Trouble::Execution("There is a modifier extension that is not understood."));
         }

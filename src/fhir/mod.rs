@@ -12,6 +12,8 @@ pub mod keep;
 pub mod mapping;
 pub mod negotiate;
 pub mod outcome;
+pub mod patch;
+pub mod path;
 pub mod primitive;
 pub mod reference;
 pub mod registry;
@@ -19,6 +21,7 @@ pub mod resource;
 pub mod search;
 pub mod subset;
 pub mod temporal;
+pub mod xhtml;
 
 pub use check::accept;
 pub use resource::{Node, Resource};

@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(root.reference("managingOrganization", "Organization", "").unwrap(), Some("7"));
         assert_eq!(root.extension("http://e.test/x").unwrap().unwrap().code("valueCode").unwrap(), Some("F"));
         assert!(!root.has("language"));
-        assert_eq!(super::super::check::faults(out.as_map()), []);
+        assert_eq!(super::super::check::faults(&out.into_value()), []);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::{Target, refusal, seeds};
 use chrono::DateTime;
 use enamel::fhir::negotiate::Handling;
+use enamel::fhir::patch::{self, Refused};
+use enamel::fhir::path::{Alone, Context, Expression, Item, Node, Trouble};
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
 use enamel::fhir::{accept, bundle};
@@ -95,7 +97,7 @@ fn fuzz_fhir_resources_are_taken_as_they_are_or_refused() {
             }
         }
     };
-    Target { name: "fhir-resource", seeds: examples(), words: WORDS, memory: (2 * 1024 * 1024, 400), run: &run }.fuzz();
+    Target { name: "fhir-resource", seeds: examples(), words: WORDS, memory: (8 * 1024 * 1024, 600), run: &run }.fuzz();
 }
 
 #[test]
@@ -173,4 +175,102 @@ fn fuzz_fhir_searches_are_read_or_refused() {
         "_id=",
     ];
     Target { name: "fhir-search", seeds, words, memory: (256 * 1024, 300), run: &run }.fuzz();
+}
+
+#[test]
+fn fuzz_fhirpath_is_evaluated_or_refused() {
+    let resource =
+        examples().iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()).find(|it| it["resourceType"] == "Patient").unwrap();
+    let node = Node::resource(&resource).unwrap();
+    let run = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let said = |trouble| match trouble {
+            Trouble::Syntax(why) | Trouble::Execution(why) => why.to_owned(),
+            Trouble::Limit => "too much".to_owned(),
+        };
+        let expression = match Expression::parse(&text) {
+            Ok(expression) => expression,
+            Err(trouble) => return said(trouble),
+        };
+        let now = DateTime::UNIX_EPOCH.fixed_offset();
+        let context = Context { resource: node, root: node, document: node, now, world: &Alone, is_strict: false, variables: &[] };
+        let once = expression.evaluate(Item::Node(node), &context).map(|items| format!("{items:?}"));
+        let again = expression.evaluate(Item::Node(node), &context).map(|items| format!("{items:?}"));
+        assert_eq!(once, again, "the same input gives the same answer");
+        once.map_or_else(said, |_| "items".to_owned())
+    };
+    let seeds = seeds(&[
+        "Patient.name.where(use = 'official').given.first() & ' x'",
+        "birthDate + 3 months < today() and (4 'g' = 4000 'mg').not()",
+        "descendants().select(iif($this is string, length(), {})).aggregate($this + $total, 0)",
+        "(1 | 2.5 | @2015-02-04T14:34:28+10:00 | @T14 | 'a').repeat($this).sort(-$this)",
+        "name.given.combine('a').matches('[a-z]+').allTrue() implies -1.abs() div 2 mod 3 in (1 | 2)",
+        "extension('x').value.ofType(Quantity).value.round(2).lowBoundary(3) ~ '1 \\'wk\\''.toQuantity()",
+    ]);
+    let words: &[&str] = &[
+        ".select(",
+        ".where(",
+        ".repeat(",
+        "$this",
+        "$total",
+        "%resource",
+        "descendants()",
+        "children()",
+        "(((((",
+        "))))",
+        " & ",
+        " | ",
+        " and ",
+        " implies ",
+        "99999999999999999999",
+        "0.0000000000000000000000000001",
+        "@9999-12-31",
+        "'\\u0000'",
+        "`",
+        "{}",
+        "[0]",
+        ".power(99)",
+        ".toQuantity()",
+        ".replaceMatches('(a|b)*c', '$1')",
+        " as Quantity",
+        " is System.Any",
+        "/*",
+        "//",
+        "1 'mg/dL'",
+    ];
+    Target { name: "fhirpath", seeds, words, memory: (96 * 1024 * 1024, 4_000), run: &run }.fuzz();
+}
+
+#[test]
+fn fuzz_patches_change_a_copy_or_are_refused() {
+    let resource =
+        examples().iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()).find(|it| it["resourceType"] == "Patient").unwrap();
+    let run = |bytes: &[u8]| {
+        let Ok(patch) = json::parse(bytes, Limits::BODY) else { return "no JSON".to_owned() };
+        let said = |made: Result<Value, Refused>| made.map_or_else(|refused| refused.text.to_owned(), |_| "a change".to_owned());
+        let twice = (patch::json::apply(&resource, &patch), patch::json::apply(&resource, &patch));
+        assert_eq!(twice.0, twice.1, "the same patch makes the same change");
+        format!("{} / {}", said(twice.0), said(patch::fhirpath::apply(&resource, &patch)))
+    };
+    let seeds = seeds(&[
+        r#"[{"op":"add","path":"/name/-","value":{"family":"x"}},{"op":"copy","from":"/name","path":"/name/0/x"},{"op":"test","path":"/active","value":true}]"#,
+        r#"[{"op":"move","from":"/name/0","path":"/contact"},{"op":"remove","path":"/id"},{"op":"replace","path":"","value":[]}]"#,
+        r#"{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"add"},{"name":"path","valueString":"Patient"},
+            {"name":"name","valueString":"contact"},{"name":"value","part":[{"name":"name","valueHumanName":{"text":"n"}}]}]}]}"#,
+        r#"{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"move"},{"name":"path","valueString":"Patient.name.given"},
+            {"name":"source","valueInteger":0},{"name":"destination","valueInteger":1}]}]}"#,
+    ]);
+    let words: &[&str] = &[
+        "\"insert\"",
+        "\"delete\"",
+        "\"replace\"",
+        "\"index\"",
+        "/name/0/given/1",
+        "~1",
+        "Patient.descendants()",
+        "Patient.deceased",
+        "/-",
+        "99999999999",
+    ];
+    Target { name: "fhir-patch", seeds, words, memory: (96 * 1024 * 1024, 4_000), run: &run }.fuzz();
 }

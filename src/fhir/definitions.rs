@@ -79,6 +79,18 @@ impl Type {
 }
 
 impl Definitions {
+    pub fn parameters(&self, type_name: &str) -> impl Iterator<Item = &'static parameter::SearchParameter> {
+        parameter::tmp().params.get(type_name).into_iter().flatten()
+    }
+    pub fn parameter(&self, type_name: &str, code: &str) -> Option<&'static parameter::SearchParameter> {
+        self.parameters(type_name).find(|one| one.code == code)
+    }
+    pub fn compartment(&self, _code: &str) -> Option<&'static parameter::Compartment> {
+        Some(&parameter::tmp().patient)
+    }
+    pub fn resources(&self) -> impl Iterator<Item = &'static str> {
+        Self::r4().resources.iter().map(String::as_str)
+    }
     /// R4 4.0.1. An unreadable table (a test holds that it is whole) leaves no type known, so everything is refused.
     pub fn r4() -> &'static Self {
         static R4: OnceLock<Definitions> = OnceLock::new();
@@ -197,5 +209,20 @@ mod tests {
         assert_eq!((organization.min, of.targets.as_slice()), (0, ["Organization".to_string()].as_slice()));
         assert!(patient.element("contact").unwrap().0.repeats());
         assert!(patient.element("deceased").is_none());
+    }
+}
+
+pub mod parameter {
+    use std::sync::LazyLock;
+    #[derive(serde::Deserialize)]
+    pub struct SearchParameter { pub url: String, pub code: String, #[serde(rename = "type")] pub kind: String, pub expression: String, pub targets: Vec<String> }
+    #[derive(serde::Deserialize)]
+    #[serde(transparent)]
+    pub struct Compartment { pub members: Vec<(String, Vec<String>)> }
+    #[derive(serde::Deserialize)]
+    pub struct Tmp { pub params: std::collections::HashMap<String, Vec<SearchParameter>>, pub patient: Compartment }
+    pub fn tmp() -> &'static Tmp {
+        static TMP: LazyLock<Tmp> = LazyLock::new(|| serde_json::from_str(include_str!("definitions/search-tmp.json")).unwrap());
+        &TMP
     }
 }

@@ -2,6 +2,7 @@
 //! ([`registry`]), maps its records by hand ([`resource`]), and what no column holds is kept ([`keep`]).
 //!
 //! Bytes pass once, downwards: [`negotiate`] → [`crate::kernel::json`] → [`check`] → the domain → [`keep`] → [`bundle`].
+pub mod bind;
 pub mod bundle;
 pub mod capability;
 pub mod check;

@@ -3,6 +3,7 @@ mod answer;
 mod batch;
 mod extras;
 mod find;
+mod other;
 mod read;
 mod search;
 mod types;

@@ -107,6 +107,9 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
         let rows: Vec<Vec<Row>> = answers.by_ref().take(queries.len()).collect();
         let Some(row) = rows.first().and_then(|rows| rows.first()) else { continue };
         let root = record::decode_of(mapping.table, context.plane, Width::Lean, row, keys).await?;
+        if !mapping.is_of(&root) {
+            continue;
+        }
         if root.deleted() {
             caller.saw(context, &root).await?;
             return Err(Error::new(&error::GONE));
@@ -233,16 +236,9 @@ pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, k
     Ok(whole)
 }
 
-/// What our columns say, without id and meta.
-pub fn rendered(mapping: &Mapping, whole: &Whole) -> Resource {
-    let mut resource = Resource::new(mapping.of.name);
-    (mapping.render)(whole, &mut resource);
-    resource
-}
-
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
-    let mut resource = rendered(mapping, &whole);
+    let mut resource = mapping.rendered(&whole);
     if let Some(Extras { sent, shown }) = extras {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }

@@ -13,10 +13,11 @@ use crate::kernel::context::Context;
 use crate::kernel::db::Param;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Width, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Value, Width, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
+use tokio_postgres::types::Type;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
 
@@ -84,6 +85,9 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
             list.descending = sort.is_descending;
         }
         _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
+    }
+    if let Some((column, value)) = mapping.only {
+        list.extra.push((format!("r.{column} = $value").into(), vec![(Value::Text(value.to_owned()), Type::TEXT)]));
     }
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);

@@ -249,7 +249,7 @@ mod tests {
         let page =
             Page { matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))], total: Some(7), next: Some("c2".into()) };
         let bundle = searchset(BASE, "Patient", &query, page);
-        assert_eq!(faults(bundle.as_object().unwrap()), []);
+        assert_eq!(faults(&bundle), []);
         assert_eq!(bundle["link"][0]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c1");
         assert_eq!(bundle["link"][1]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c2");
         assert_eq!(bundle["entry"][0]["fullUrl"], "https://enamel.test/fhir/r4/Patient/1");
@@ -325,7 +325,7 @@ mod tests {
             ..Reply::default()
         };
         let bundle = batch_response(vec![made, Reply::failed(&Error::new(&NOT_FOUND))]);
-        assert_eq!(faults(bundle.as_object().unwrap()), []);
+        assert_eq!(faults(&bundle), []);
         assert_eq!(bundle["entry"][0]["response"]["status"], "201 Created");
         assert_eq!(bundle["entry"][0]["response"]["lastModified"], "1970-01-01T00:00:00Z");
         assert_eq!(bundle["entry"][1]["response"]["status"], "404 Not Found");

@@ -13,6 +13,7 @@ pub mod keep;
 pub mod mapping;
 pub mod negotiate;
 pub mod outcome;
+pub mod path;
 pub mod primitive;
 pub mod reference;
 pub mod registry;
@@ -20,6 +21,7 @@ pub mod resource;
 pub mod search;
 pub mod subset;
 pub mod temporal;
+pub mod xhtml;
 
 pub use check::accept;
 pub use resource::{Node, Resource};

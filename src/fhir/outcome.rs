@@ -67,11 +67,11 @@ mod tests {
             let error = Error::new(code).detail("d").because("the cause is private").fault("Patient.name", "required", "t");
             for error in [Error::new(code), error] {
                 let outcome = outcome(&error);
-                assert_eq!(faults(outcome.as_object().unwrap()), [], "{}", code.code);
+                assert_eq!(faults(&outcome), [], "{}", code.code);
                 assert!(!outcome.to_string().contains("private"));
             }
         }
-        assert_eq!(faults(all_ok().as_object().unwrap()), []);
+        assert_eq!(faults(&all_ok()), []);
     }
 
     #[test]

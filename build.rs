@@ -1,0 +1,105 @@
+//! Compiles the official R4 definitions into one flat file of tables and an index over it, which the engine reads piece by
+//! piece as types are first met. Nothing is parsed when the server starts.
+
+#[path = "src/fhir/definitions/compile.rs"]
+mod compile;
+#[path = "src/fhir/definitions/parameter.rs"]
+mod parameter;
+#[allow(dead_code)] // the engine reads what is only written here
+#[path = "src/fhir/definitions/structure.rs"]
+mod structure;
+#[allow(dead_code)] // as above
+#[path = "src/fhir/definitions/terminology.rs"]
+mod terminology;
+
+use flate2::read::GzDecoder;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// What an element's type leads to, and an invariant's expression, are worked out by the engine.
+type Link = ();
+type Compiled = ();
+type Failure = Box<dyn std::error::Error>;
+
+const FOLDER: &str = "src/fhir/definitions";
+const STRUCTURES: [&str; 4] = ["profiles-types", "profiles-resources", "extension-definitions", "profiles-others"];
+const CODES: [&str; 2] = ["valuesets", "v3-codesystems"];
+
+/// Pieces of the flat file by their names, a table of each kind.
+#[derive(Default)]
+struct Tables {
+    flat: String,
+    index: BTreeMap<&'static str, BTreeMap<String, String>>,
+}
+
+impl Tables {
+    fn put(&mut self, table: &'static str, name: &str, also: &str, piece: &impl Serialize) -> Result<(), Failure> {
+        let start = self.flat.len();
+        self.flat.push_str(&serde_json::to_string(piece)?);
+        let line = format!("({name:?}, {also}, {start}, {}),\n", self.flat.len());
+        self.index.entry(table).or_default().entry(name.into()).or_insert(line);
+        Ok(())
+    }
+
+    fn index(&self) -> Result<String, Failure> {
+        let mut text = String::new();
+        for (table, lines) in &self.index {
+            writeln!(text, "pub static {table}: [Place; {}] = [", lines.len())?;
+            lines.values().for_each(|line| text.push_str(line));
+            text.push_str("];\n");
+        }
+        Ok(text)
+    }
+}
+
+fn resources(name: &str) -> Result<Vec<Value>, Failure> {
+    let path = format!("{FOLDER}/r4/{name}.min.json.gz");
+    println!("cargo::rerun-if-changed={path}");
+    let mut bundle: Value = serde_json::from_reader(std::io::BufReader::new(GzDecoder::new(std::fs::File::open(path)?)))?;
+    let entries = bundle["entry"].as_array_mut().ok_or("the file is no Bundle")?;
+    Ok(entries.iter_mut().map(|entry| entry["resource"].take()).collect())
+}
+
+fn main() -> Result<(), Failure> {
+    for file in ["compile", "parameter", "structure", "terminology"] {
+        println!("cargo::rerun-if-changed={FOLDER}/{file}.rs");
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+    let mut tables = Tables::default();
+    for resource in STRUCTURES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+        if resource["resourceType"] == "StructureDefinition" && resource["kind"] != "logical" {
+            let made = compile::structure(resource, &|_| None)?;
+            let concrete = made.kind == structure::Kind::Resource && !made.is_abstract && !made.is_profile;
+            tables.put("STRUCTURES", &made.url, if concrete { "1" } else { "0" }, &made)?;
+        }
+    }
+    for resource in CODES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+        let url = resource["url"].as_str().unwrap_or_default();
+        match resource["resourceType"].as_str() {
+            Some("ValueSet") => tables.put("VALUE_SETS", url, "0", &terminology::value_set(resource))?,
+            Some("CodeSystem") => tables.put("CODE_SYSTEMS", url, "0", &terminology::code_system(resource))?,
+            _ => {}
+        }
+    }
+    for resource in &resources("search-parameters")? {
+        match resource["resourceType"].as_str() {
+            Some("CompartmentDefinition") => {
+                let made = parameter::compartment(resource);
+                tables.put("COMPARTMENTS", &made.code, "0", &made)?;
+            }
+            _ => {
+                let made = parameter::search_parameter(resource);
+                for base in &made.base {
+                    tables.put("PARAMETERS", &format!("{base}:{}", made.code), "0", &made)?;
+                }
+            }
+        }
+    }
+    let out = std::env::var("OUT_DIR")?;
+    std::fs::write(Path::new(&out).join("r4.tables"), &tables.flat)?;
+    std::fs::write(Path::new(&out).join("r4.rs"), tables.index()?)?;
+    Ok(())
+}

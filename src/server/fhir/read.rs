@@ -224,6 +224,32 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
     built(text, vec![Type::UUID_ARRAY, Type::UUID_ARRAY], vec![Value::Uuids(tenants), Value::Uuids(ids)])
 }
 
+/// One record of the type inside a transaction of the caller, with what the transaction has changed.
+pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
+    let keys = &caller.kernel.keys;
+    for (mapping, context) in readable(caller, sources)? {
+        let root = match store::seen(scope, mapping.table, id, keys).await {
+            Err(refusal) if refusal.code == &error::NOT_FOUND => continue,
+            found => found?,
+        };
+        if !mapping.is_of(&root) {
+            continue;
+        }
+        caller.saw(&context, &root).await?;
+        if root.deleted() {
+            return Err(Error::new(&error::GONE));
+        }
+        let whole = whole(scope, mapping, root, keys).await?;
+        let kept = extras::of_versions(&[&whole.root]);
+        let mut extras = None;
+        for row in scope.rows(kept.query.clone(), &kept.params()).await? {
+            extras = Some(extras::open(&row, keys).await?.2);
+        }
+        return shown(mapping, whole, extras);
+    }
+    Err(Error::new(&error::NOT_FOUND))
+}
+
 /// A record's parts inside a transaction of the caller.
 pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, keys: &Keyring) -> Result<Whole> {
     let plane = scope.context().plane;

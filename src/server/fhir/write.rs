@@ -47,7 +47,7 @@ pub async fn begin_entry(caller: &Caller, sources: &[&'static Mapping], change: 
     Once::begin_kept(caller.kernel.door.open(&caller.context).await?, caller, key).await
 }
 
-fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> Result<()> {
+pub fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> Result<()> {
     caller.on(&[Plane::Staff])?;
     let mut offered = sources.iter().filter(|mapping| change.is_offered(mapping)).map(|mapping| caller.needs(mapping.table.write));
     let none = if change == Change::Create { &error::METHOD_NOT_ALLOWED } else { &error::NOT_FOUND };
@@ -55,28 +55,42 @@ fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> R
     if first.is_ok() || offered.any(|other| other.is_ok()) { Ok(()) } else { first }
 }
 
-/// A new record. Its id is ours, whatever the resource says. It becomes a record of the first table of the type that has
+/// A new record, with an id of ours whatever the resource says: `id`, when it was given one before. It becomes a record of the first table of the type that has
 /// what it needs from it.
-pub async fn create(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], resource: Resource, base: &str) -> Result<Shown> {
+pub async fn create(
+    scope: &mut Scope,
+    caller: &Caller,
+    sources: &[&'static Mapping],
+    id: Option<Uuid>,
+    resource: Resource,
+    base: &str,
+) -> Result<Shown> {
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
     for mapping in sources.iter().copied().filter(|mapping| mapping.creates) {
         let mut taken = mapping.taken(&resource, base)?;
         complete(scope, mapping, &mut taken).await?;
         match needed(mapping, &taken.root) {
-            Ok(()) => return make(scope, caller, mapping, taken, resource).await,
+            Ok(()) => return make(scope, caller, mapping, id, taken, resource).await,
             Err(refusal) => lacking = refusal,
         }
     }
     Err(lacking)
 }
 
-async fn make(scope: &mut Scope, caller: &Caller, mapping: &'static Mapping, mut taken: Taken, resource: Resource) -> Result<Shown> {
+async fn make(
+    scope: &mut Scope,
+    caller: &Caller,
+    mapping: &'static Mapping,
+    id: Option<Uuid>,
+    mut taken: Taken,
+    resource: Resource,
+) -> Result<Shown> {
     caller.needs(mapping.table.write)?;
     let keys = &caller.kernel.keys;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let arrivals = arrivals(mapping, &mut taken.root)?;
-    let draft = taken.root.draft(mapping.table)?;
+    let draft = Draft { id, ..taken.root.draft(mapping.table)? };
     let mut root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     for (column, way) in arrivals {
         root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;

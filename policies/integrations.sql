@@ -16,6 +16,9 @@ select kernel.protect('export_jobs', 'staff=all/all group=all/none audit=all/non
 select kernel.protect('fhir_resources',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', read => 'view_clinical',
     write => 'edit_clinical', patient => 'patient_id');
+select kernel.protect('kept_resources',
+    'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
 select kernel.protect('dicom_nodes', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('dicom_transactions', 'staff=all/none audit=all/none jobs=all/create',

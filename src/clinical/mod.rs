@@ -3,6 +3,10 @@ pub mod clinical_note;
 pub mod clinical_note_amendment;
 pub mod encounter;
 pub mod encounter_diagnosis;
+pub mod fhir_allergy_intolerance;
+pub mod fhir_condition;
+pub mod fhir_encounter;
+pub mod fhir_medication_statement;
 mod html;
 mod medical_history;
 pub mod medical_record;
@@ -22,6 +26,7 @@ mod timeline;
 mod visit;
 pub mod vital_sign;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -40,6 +45,13 @@ pub static TABLES: &[&Table] = &[
     &medical_record_file::MEDICAL_RECORD_FILE,
     &template::TEMPLATE,
     &sterilisation_cycle::STERILISATION_CYCLE,
+];
+
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_condition::MAPPING,
+    &fhir_allergy_intolerance::MAPPING,
+    &fhir_encounter::MAPPING,
+    &fhir_medication_statement::MAPPING,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

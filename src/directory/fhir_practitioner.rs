@@ -31,14 +31,10 @@ const IDENTIFIED: &str = "exists (select from (
   where {})";
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &PROVIDER,
-    planes: PEOPLE,
     parts: &[Part { table: &PROVIDER_IDENTIFIER, link: Link::Child("provider_id"), planes: STAFF, alike: &["system"] }],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
-    complete: None,
     presumed: &[("specialty", UNKNOWN)],
     search: &[
         (
@@ -48,6 +44,7 @@ pub static MAPPING: Mapping = Mapping {
         ("identifier", Find::Plain { within: IDENTIFIED }),
     ],
     sorts: &[Sort { name: "name", column: "full_name_key", ty: Ty::Text, nullable: false }],
+    ..Mapping::new(&TYPE, &PROVIDER, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -72,13 +69,13 @@ fn render(whole: &Whole, out: &mut Resource) {
     out.push("name", &HumanName { text: text("full_name"), family: text("last_name"), given, prefix, ..HumanName::default() });
 }
 
-fn take(resource: &Resource, _base: &str) -> Result<Taken> {
+fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
     let Some((name, path)) = name_in_use(&root)? else {
         return Err(root.fault("name", "required", "A practitioner needs a name."));
     };
     let words = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     let (mut npi, mut rows): (_, Vec<Columns>) = (None, Vec::new());
     for (place, identifier) in root.list::<Identifier>("identifier")?.into_iter().enumerate() {
         let (Some(system), Some(value)) = (identifier.system, identifier.value) else { continue };
@@ -103,5 +100,6 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
         .set("title", words(&name.prefix), format!("{path}.prefix"))
         .set("npi", npi, root.at("identifier"))
         .set("status", if active { "ACTIVE" } else { "INACTIVE" }, root.at("active"));
-    Ok(Taken { root: columns, parts: vec![Some(rows)] })
+    taken.parts = vec![Some(rows)];
+    Ok(())
 }

@@ -28,15 +28,10 @@ static TYPE: TypeDef = TypeDef {
 };
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &PROVIDER_LOCATION,
-    planes: PEOPLE,
     parts: &[Part { table: &PROVIDER, link: Link::Parent("provider_id"), planes: PEOPLE, alike: &[] }],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
-    complete: None,
-    presumed: &[],
     search: &[
         ("practitioner", Find::Points { column: "r.provider_id", to: "Practitioner" }),
         (
@@ -50,6 +45,7 @@ pub static MAPPING: Mapping = Mapping {
         ("location", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],
+    ..Mapping::new(&TYPE, &PROVIDER_LOCATION, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -78,7 +74,7 @@ fn render(whole: &Whole, out: &mut Resource) {
     }
 }
 
-fn take(resource: &Resource, base: &str) -> Result<Taken> {
+fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
     let practitioner = root.reference("practitioner", "Practitioner", base)?.and_then(|id| id.parse::<Uuid>().ok());
     let Some(practitioner) = practitioner else {
@@ -87,7 +83,7 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
     let Some(site) = site(&root, base)? else {
         return Err(root.fault("location", "reference", "A reference to a Location of this server is needed."));
     };
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     columns.set("provider_id", json!(practitioner), root.at("practitioner")).set("location_id", json!(site), root.at("location[0]"));
     let (from, until) = root.read::<Period>("period")?.map(|period| period.days()).unwrap_or_default();
     if from.zip(until).is_some_and(|(from, until)| until < from) {
@@ -109,7 +105,8 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
         );
         vec![provider]
     });
-    Ok(Taken { root: columns, parts: vec![provider] })
+    taken.parts = vec![provider];
+    Ok(())
 }
 
 fn site(root: &Node<'_>, base: &str) -> Result<Option<Uuid>> {

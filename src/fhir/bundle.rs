@@ -4,7 +4,7 @@ use super::DOCUMENT;
 use super::outcome::{note, outcome};
 use super::primitive::is_id;
 use super::search::{Query, form};
-use crate::kernel::error::{Error, MALFORMED, NOT_SUPPORTED, Result};
+use crate::kernel::error::{Error, MALFORMED, Result};
 use crate::kernel::json::parse;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -89,21 +89,27 @@ pub struct Entry {
     pub if_none_exist: Option<String>,
 }
 
-/// The entries of a batch, each readable or refused for itself.
-pub fn parse_batch(bytes: &[u8], base: &str) -> Result<Vec<Result<Entry>>> {
+/// A Bundle of requests.
+#[derive(Debug)]
+pub enum Posted {
+    /// Each entry readable or refused for itself.
+    Batch(Vec<Result<Entry>>),
+    /// All of them readable.
+    Transaction(Vec<Entry>),
+}
+
+pub fn parse_posted(bytes: &[u8], base: &str) -> Result<Posted> {
     let Value::Object(mut bundle) = parse(bytes, DOCUMENT)? else {
         return Err(Error::new(&MALFORMED).detail("A Bundle is expected."));
     };
     if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
         return Err(Error::new(&MALFORMED).fault("resourceType", "type", "A Bundle is expected."));
     }
-    match bundle.get("type").and_then(Value::as_str) {
-        Some("batch") => {}
-        Some("transaction") => {
-            return Err(Error::new(&NOT_SUPPORTED).fault("Bundle.type", "not-supported", "Transactions are not taken here; send a batch."));
-        }
-        _ => return Err(Error::new(&MALFORMED).fault("Bundle.type", "code", "The type must be batch.")),
-    }
+    let is_batch = match bundle.get("type").and_then(Value::as_str) {
+        Some("batch") => true,
+        Some("transaction") => false,
+        _ => return Err(Error::new(&MALFORMED).fault("Bundle.type", "code", "The type must be batch or transaction.")),
+    };
     let entries = match bundle.remove("entry") {
         None => Vec::new(),
         Some(Value::Array(entries)) => entries,
@@ -111,7 +117,8 @@ pub fn parse_batch(bytes: &[u8], base: &str) -> Result<Vec<Result<Entry>>> {
             return Err(Error::new(&MALFORMED).fault("Bundle.entry", "type", "The element repeats, so it is a JSON array."));
         }
     };
-    Ok(entries.into_iter().enumerate().map(|(index, entry)| parse_entry(entry, index, base)).collect())
+    let mut entries = entries.into_iter().enumerate().map(|(index, entry)| parse_entry(entry, index, base));
+    Ok(if is_batch { Posted::Batch(entries.collect()) } else { Posted::Transaction(entries.by_ref().collect::<Result<_>>()?) })
 }
 
 fn parse_entry(entry: Value, index: usize, base: &str) -> Result<Entry> {
@@ -218,8 +225,16 @@ impl Reply {
 
 /// The answers to a batch, in the order of its entries.
 pub fn batch_response(replies: Vec<Reply>) -> Value {
+    response("batch-response", replies)
+}
+
+pub fn transaction_response(replies: Vec<Reply>) -> Value {
+    response("transaction-response", replies)
+}
+
+fn response(kind: &str, replies: Vec<Reply>) -> Value {
     let entries: Vec<Value> = replies.into_iter().map(Reply::into_entry).collect();
-    let mut bundle = json!({"resourceType": "Bundle", "type": "batch-response"});
+    let mut bundle = json!({"resourceType": "Bundle", "type": kind});
     if !entries.is_empty() {
         bundle["entry"] = Value::Array(entries);
     }
@@ -236,7 +251,10 @@ mod tests {
 
     fn batch(entries: Value) -> Vec<Result<Entry>> {
         let body = json!({"resourceType": "Bundle", "type": "batch", "entry": entries});
-        parse_batch(body.to_string().as_bytes(), BASE).unwrap()
+        match parse_posted(body.to_string().as_bytes(), BASE).unwrap() {
+            Posted::Batch(entries) => entries,
+            Posted::Transaction(_) => panic!("it is a batch"),
+        }
     }
 
     #[test]
@@ -306,8 +324,8 @@ mod tests {
 
     #[test]
     fn what_is_no_batch_is_refused_whole() {
-        let status = |body: Value| parse_batch(body.to_string().as_bytes(), BASE).unwrap_err().code.status;
-        assert_eq!(status(json!({"resourceType": "Bundle", "type": "transaction", "entry": []})), 422);
+        let status = |body: Value| parse_posted(body.to_string().as_bytes(), BASE).unwrap_err().code.status;
+        assert_eq!(status(json!({"resourceType": "Bundle", "type": "transaction", "entry": [{}]})), 400);
         assert_eq!(status(json!({"resourceType": "Bundle", "type": "searchset"})), 400);
         assert_eq!(status(json!({"resourceType": "Patient"})), 400);
         assert_eq!(status(json!({"resourceType": "Bundle", "type": "batch", "entry": {}})), 400);

@@ -3,8 +3,10 @@
 //! Records give their JSON; the mapping renders from it and takes columns from a resource. What no column holds is kept
 //! beside the record ([`super::keep`]), so a mapping states what is true of the columns and nothing else.
 
+use super::bind::{self, Bind, Coded, Made, Words};
 use super::registry::TypeDef;
 use super::resource::Resource;
+use super::search::Kind;
 use crate::kernel::context::Plane;
 use crate::kernel::db::Sql;
 use crate::kernel::error::{Error, Fault, INVALID, Result};
@@ -17,17 +19,27 @@ pub const PEOPLE: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit, Plane::
 pub const STAFF: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit];
 
 /// Resources of one type that are records of one table; a type may have several of them.
+#[derive(Clone, Copy)]
 pub struct Mapping {
     pub of: &'static TypeDef,
     pub table: &'static Table,
     pub planes: &'static [Plane],
     /// Rows that belong to the record and are shown in its resource.
     pub parts: &'static [Part],
-    pub render: fn(&Whole, &mut Resource),
-    /// None: such records are read only.
-    pub take: Option<fn(&Resource, &str) -> Result<Taken>>,
+    /// What columns and elements both say.
+    pub binds: &'static [Bind],
+    /// What a list of binds cannot say, rendered after them.
+    pub render: Option<fn(&Whole, &mut Resource)>,
+    /// The same taken from a resource, after the binds; `base` is our FHIR base URL.
+    pub take: Option<fn(&Resource, &str, &mut Taken) -> Result<()>>,
+    /// False: such records are changed by operations of their own.
+    pub writes: bool,
+    /// Of the table's rows those with this value in this column; a new one is given it.
+    pub only: Option<(&'static str, &'static str)>,
     /// A create of the type makes such records.
     pub creates: bool,
+    /// Whether our rules for such records hold for what was sent, beside the columns that must have a value.
+    pub fits: Option<fn(&Columns) -> bool>,
     /// What a new record needs and FHIR does not say.
     pub complete: Option<Complete>,
     /// Columns with a value that stands until somebody says better.
@@ -37,7 +49,56 @@ pub struct Mapping {
     pub sorts: &'static [Sort],
 }
 
+impl Mapping {
+    /// Records of a table that are written, with nothing mapped yet.
+    pub const fn new(of: &'static TypeDef, table: &'static Table, planes: &'static [Plane]) -> Self {
+        Self {
+            of,
+            table,
+            planes,
+            parts: &[],
+            binds: &[],
+            render: None,
+            take: None,
+            writes: true,
+            only: None,
+            creates: false,
+            fits: None,
+            complete: None,
+            presumed: &[],
+            search: &[],
+            sorts: &[],
+        }
+    }
+    /// Whether the row is one of these resources.
+    pub fn is_of(&self, record: &Record) -> bool {
+        self.only.is_none_or(|(column, value)| record.text(column) == Some(value))
+    }
+    /// What our columns say, without id and meta.
+    pub fn rendered(&self, whole: &Whole) -> Resource {
+        let mut resource = Resource::new(self.of.name);
+        bind::render(self.binds, whole, &mut resource);
+        if let Some(render) = self.render {
+            render(whole, &mut resource);
+        }
+        resource
+    }
+    /// What a resource says about our columns. `base` is our FHIR base URL.
+    pub fn taken(&self, resource: &Resource, base: &str) -> Result<Taken> {
+        let mut taken = Taken::default();
+        if let Some((column, value)) = self.only {
+            taken.root.set(column, value, self.of.name.to_owned());
+        }
+        bind::take(self.binds, &resource.root(), base, &mut taken)?;
+        if let Some(take) = self.take {
+            take(resource, base, &mut taken)?;
+        }
+        Ok(taken)
+    }
+}
+
 /// A statement whose one row fills in what is missing.
+#[derive(Clone, Copy)]
 pub struct Complete {
     /// `$1` is the tenant; what else it asks for follows.
     pub query: &'static Sql,
@@ -95,6 +156,12 @@ impl Columns {
     pub fn get(&self, column: &str) -> Option<&Json> {
         self.0.iter().find(|(name, ..)| *name == column).map(|(_, value, _)| value)
     }
+    /// Another value under the same path.
+    pub fn replace(&mut self, column: &str, value: impl Into<Json>) {
+        if let Some(found) = self.0.iter_mut().find(|(name, ..)| *name == column) {
+            found.1 = value.into();
+        }
+    }
     pub fn remove(&mut self, column: &str) {
         self.0.retain(|(name, ..)| *name != column);
     }
@@ -142,6 +209,7 @@ impl Columns {
 }
 
 /// How a search parameter is answered. Texts are SQL of our own, over the record `r`.
+#[derive(Clone, Copy)]
 pub enum Find {
     /// `within` holds the condition at `{}`; `starts` are folded columns with an index, `words` folded texts any word
     /// of which may start so, `exact` the texts as they are.
@@ -157,6 +225,25 @@ pub enum Find {
         system: &'static str,
         stored: fn(&str) -> String,
     },
+    /// A code of a closed list; without a system, of the only one the element has.
+    Words {
+        column: &'static str,
+        system: &'static str,
+        words: Words,
+    },
+    /// A code of any of several systems.
+    Coded(&'static Coded),
+    Made {
+        column: &'static str,
+        made: &'static Made,
+    },
+    /// An identifier in the clear.
+    Number {
+        column: &'static str,
+        system: &'static str,
+    },
+    /// A text in one column, without an index of its own.
+    Said(&'static str),
     /// A flag, true or false.
     Flag(&'static str),
     /// `system|value` of rows whose value is sealed.
@@ -171,12 +258,38 @@ pub enum Find {
     },
     Day(&'static str),
     Moment(&'static str),
+    /// From a day to a day, or a moment to a moment; an end without a value is open.
+    Days {
+        from: &'static str,
+        until: &'static str,
+    },
+    Moments {
+        from: &'static str,
+        until: &'static str,
+    },
     Points {
         column: &'static str,
         to: &'static str,
     },
+    /// Any of several.
+    Any(&'static [Find]),
     /// These records never match.
     Never,
+}
+
+impl Find {
+    /// Whether a parameter of the kind can be asked of it.
+    pub fn answers(&self, kind: Kind) -> bool {
+        match self {
+            Self::Text { .. } | Self::Said(_) => kind == Kind::String,
+            Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) | Self::Made { .. } | Self::Number { .. } => kind == Kind::Token,
+            Self::Blind { .. } | Self::Plain { .. } => kind == Kind::Token,
+            Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
+            Self::Points { .. } => kind == Kind::Reference,
+            Self::Any(finds) => finds.iter().all(|find| find.answers(kind)),
+            Self::Never => true,
+        }
+    }
 }
 
 /// The condition itself, where it stands in no subquery.

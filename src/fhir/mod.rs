@@ -2,6 +2,7 @@
 //! ([`registry`]), maps its records by hand ([`resource`]), and what no column holds is kept ([`keep`]).
 //!
 //! Bytes pass once, downwards: [`negotiate`] → [`crate::kernel::json`] → [`check`] → the domain → [`keep`] → [`bundle`].
+pub mod bind;
 pub mod bundle;
 pub mod capability;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod contact;
 pub mod datatype;
 pub mod definitions;
 pub mod keep;
+pub mod link;
 pub mod mapping;
 pub mod negotiate;
 pub mod outcome;

@@ -45,12 +45,19 @@ impl Interaction {
     }
 }
 
+/// What every type offers that people write.
+pub const ALL: &[Interaction] =
+    &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType];
+
+/// The same for records that are never removed.
+pub const KEPT: &[Interaction] = &[Interaction::Read, Interaction::Update, Interaction::Create, Interaction::SearchType];
+
 /// A resource type and what can be done with it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct TypeDef {
     pub name: &'static str,
     pub interactions: &'static [Interaction],
-    /// Beside `_id` and `_lastUpdated`, which every type has.
+    /// Beside `_id` and `_lastUpdated`, which every type has, and beside those that follow from its binds.
     pub search: &'static [SearchParam],
     /// Profiles its resources are made to fit.
     pub profiles: &'static [&'static str],

@@ -138,7 +138,7 @@ impl Element {
     pub fn into_map(self) -> Map<String, Value> {
         self.0
     }
-    fn append(&mut self, key: &str, value: Value) -> &mut Self {
+    pub(super) fn append(&mut self, key: &str, value: Value) -> &mut Self {
         if !is_empty(&value) {
             match self.0.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
                 Value::Array(items) => items.push(value),
@@ -172,6 +172,10 @@ impl<'a> Node<'a> {
             Value::Object(map) => Ok(Self { map, path }),
             _ => Err(fault(path, "type", "The element is a JSON object.")),
         }
+    }
+    /// One that says nothing.
+    pub(super) fn empty(map: &'a Map<String, Value>, path: String) -> Self {
+        Self { map, path }
     }
     pub fn path(&self) -> &str {
         &self.path
@@ -243,6 +247,13 @@ impl<'a> Node<'a> {
     pub fn extension(&self, url: &str) -> Result<Option<Node<'a>>> {
         let extensions = self.nodes("extension")?;
         Ok(extensions.into_iter().find(|node| node.map.get("url").and_then(Value::as_str) == Some(url)))
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(key)
+    }
+    pub(super) fn values(&self, key: &str) -> Result<Vec<(&'a Value, String)>> {
+        Ok(self.items(key)?.collect())
     }
 
     fn items(&self, key: &str) -> Result<impl Iterator<Item = (&'a Value, String)> + use<'a>> {

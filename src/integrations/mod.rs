@@ -7,6 +7,7 @@ pub mod export_job;
 pub mod external_id;
 pub mod external_system;
 pub mod integration_credential;
+pub mod kept_resource;
 mod jobs;
 pub mod sealed;
 pub mod sync_job;
@@ -34,6 +35,7 @@ pub static TABLES: &[&Table] = &[
     &webhook_subscription::WEBHOOK_SUBSCRIPTION,
     &webhook_event::WEBHOOK_EVENT,
     &webhook_delivery::WEBHOOK_DELIVERY,
+    &kept_resource::KEPT_RESOURCE,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

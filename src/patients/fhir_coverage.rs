@@ -2,7 +2,7 @@
 
 use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
-use crate::fhir::mapping::{Columns, Complete, Find, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Complete, Find, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
@@ -34,20 +34,16 @@ static TYPE: TypeDef = TypeDef {
 };
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &PATIENT_INSURANCE_POLICY,
-    planes: PEOPLE,
-    parts: &[],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
     complete: Some(Complete { query: &COVERAGE_DEFAULTS, asks: patient, fill }),
-    presumed: &[],
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
         ("status", Find::Code { expr: "r.status", system: "http://hl7.org/fhir/fm-status", stored: str::to_uppercase }),
     ],
     sorts: &[],
+    ..Mapping::new(&TYPE, &PATIENT_INSURANCE_POLICY, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -89,9 +85,9 @@ fn render(whole: &Whole, out: &mut Resource) {
     out.integer("order", order.and_then(|place| i32::try_from(place + 1).ok()));
 }
 
-fn take(resource: &Resource, base: &str) -> Result<Taken> {
+fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     let Some(patient) = root.reference("beneficiary", "Patient", base)?.and_then(|id| id.parse::<Uuid>().ok()) else {
         return Err(root.fault("beneficiary", "reference", "A reference to a Patient of this server is needed."));
     };
@@ -115,7 +111,7 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
         .set("subscriber_name", subscriber.and_then(|subscriber| subscriber.display), root.at("subscriber.display"))
         .set("subscriber_relationship", relation, root.at("relationship"))
         .set("payer_id", payer(&root, base)?, root.at("payor[0]"));
-    take_period(&mut columns, root.read("period")?.as_ref(), root.path(), ["coverage_start", "coverage_end"])?;
+    take_period(columns, root.read("period")?.as_ref(), root.path(), ["coverage_start", "coverage_end"])?;
     let (mut group, mut plan) = (None, None);
     for class in root.nodes("class")? {
         let kind: CodeableConcept = class.need("type")?;
@@ -132,7 +128,7 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
         let word = word.ok_or_else(|| root.fault("order", "range", "A cover is the first, second or third."))?;
         columns.set("coverage_order", *word, root.at("order"));
     }
-    Ok(Taken { root: columns, parts: Vec::new() })
+    Ok(())
 }
 
 fn policy_number(root: &Node<'_>) -> Result<String> {

@@ -44,18 +44,13 @@ static TYPE: TypeDef = TypeDef {
 };
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &PATIENT,
-    planes: PEOPLE,
     parts: &[
         Part { table: &PATIENT_IDENTIFIER, link: Link::Child("patient_id"), planes: PEOPLE, alike: &["system", "system_uri"] },
         Part { table: &PATIENT_ADDRESS, link: Link::Child("patient_id"), planes: PEOPLE, alike: &["use", "kind"] },
     ],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
-    complete: None,
-    presumed: &[],
     search: &[
         (
             "name",
@@ -86,6 +81,7 @@ pub static MAPPING: Mapping = Mapping {
         Sort { name: "family", column: "last_name_key", ty: Ty::Text, nullable: false },
         Sort { name: "birthdate", column: "dob", ty: Ty::Date, nullable: true },
     ],
+    ..Mapping::new(&TYPE, &PATIENT, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -159,11 +155,11 @@ fn name(patient: &Record) -> HumanName {
     HumanName { family: text("last_name"), given, prefix: one("name_prefix"), suffix: one("name_suffix"), ..HumanName::default() }
 }
 
-fn take(resource: &Resource, base: &str) -> Result<Taken> {
+fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
-    let mut columns = Columns::default();
-    take_name(&root, &mut columns)?;
-    take_life(&root, &mut columns)?;
+    let columns = &mut taken.root;
+    take_name(&root, columns)?;
+    take_life(&root, columns)?;
     let points: Vec<ContactPoint> = root.list("telecom")?;
     let telecom = root.at("telecom");
     columns
@@ -185,20 +181,20 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
     columns.set("sex_at_birth", sex, root.at("extension"));
     columns.set("primary_provider_id", practitioner(&root, base)?, root.at("generalPractitioner"));
     let rows = vec![Some(parts::take_identifiers(&root)?), Some(parts::take_addresses(&root)?)];
-    Ok(Taken { root: columns, parts: rows })
+    taken.parts = rows;
+    Ok(())
 }
 
+/// The family name of a patient whom nobody could name.
+const NAMELESS: &str = "Unknown";
+
 fn take_name(root: &Node<'_>, columns: &mut Columns) -> Result<()> {
-    let Some((name, path)) = name_in_use(root)? else {
-        return Err(root.fault("name", "required", "A patient needs a name."));
-    };
+    let (name, path) = name_in_use(root)?.unwrap_or_else(|| (HumanName::default(), root.at("name")));
     let joined = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
     let single = name.family.is_none();
     let only = || joined(&name.given).or_else(|| name.text.clone());
-    let last = name.family.clone().or_else(only);
-    if last.is_none() {
-        return Err(root.fault("name", "required", "A patient needs a family name, a given name or a name as text."));
-    }
+    // A newborn or an unconscious one has no name yet; somebody looks at such records.
+    let last = name.family.clone().or_else(only).unwrap_or_else(|| NAMELESS.to_owned());
     let (first, middle) = match name.given.split_first() {
         Some((first, rest)) if !single => (Some(first.clone()), joined(rest)),
         _ => (None, None),

@@ -3,7 +3,7 @@
 use super::payer::PAYER;
 use crate::fhir::contact::{address_text, as_is, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
-use crate::fhir::mapping::{Columns, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty};
@@ -13,20 +13,15 @@ use crate::tenancy::fhir_organization::{ORGANIZATION_TYPES, TYPE};
 const PAYER_NUMBER: (&str, &str) = ("http://terminology.hl7.org/CodeSystem/v2-0203", "NIIP");
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &PAYER,
-    planes: PEOPLE,
-    parts: &[],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
-    complete: None,
-    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.claims_address)"], exact: &["r.claims_address"] }),
     ],
     sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
+    ..Mapping::new(&TYPE, &PAYER, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -52,7 +47,7 @@ fn render(whole: &Whole, out: &mut Resource) {
     }
 }
 
-fn take(resource: &Resource, _base: &str) -> Result<Taken> {
+fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
     let kinds: Vec<CodeableConcept> = root.list("type")?;
     let kind = match kinds.iter().find_map(|kind| kind.code_in(ORGANIZATION_TYPES)) {
@@ -66,7 +61,7 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
     let points: Vec<ContactPoint> = root.list("telecom")?;
     let addresses: Vec<Address> = root.list("address")?;
     let active = root.boolean("active")?.unwrap_or(true);
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     columns
         .set("name", root.string("name")?, root.at("name"))
         .set("kind", kind, root.at("type"))
@@ -74,5 +69,5 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
         .set("phone", point(&points, "phone", &[], as_is), root.at("telecom"))
         .set("claims_address", addresses.first().and_then(address_text), root.at("address[0]"))
         .set("status", if active { "ACTIVE" } else { "INACTIVE" }, root.at("active"));
-    Ok(Taken { root: columns, parts: Vec::new() })
+    Ok(())
 }

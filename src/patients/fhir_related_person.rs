@@ -29,18 +29,13 @@ static TYPE: TypeDef = TypeDef {
 };
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &PATIENT_RELATIONSHIP,
-    planes: PEOPLE,
     parts: &[
         Part { table: &EXTERNAL_CONTACT, link: Link::Parent("external_contact_id"), planes: PEOPLE, alike: &[] },
         Part { table: &PATIENT, link: Link::Parent("related_patient_id"), planes: PEOPLE, alike: &[] },
     ],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
-    complete: None,
-    presumed: &[],
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
         (
@@ -54,6 +49,7 @@ pub static MAPPING: Mapping = Mapping {
         ),
     ],
     sorts: &[],
+    ..Mapping::new(&TYPE, &PATIENT_RELATIONSHIP, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -90,9 +86,9 @@ fn render(whole: &Whole, out: &mut Resource) {
     }
 }
 
-fn take(resource: &Resource, base: &str) -> Result<Taken> {
+fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     let patient = root.reference("patient", "Patient", base)?.and_then(|id| id.parse::<Uuid>().ok());
     let Some(patient) = patient else {
         return Err(root.fault("patient", "reference", "A reference to a Patient of this server is needed."));
@@ -100,7 +96,7 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
     let kinds: Vec<CodeableConcept> = root.list("relationship")?;
     let kind = kinds.iter().find_map(kind).unwrap_or("OTHER");
     columns.set("patient_id", json!(patient), root.at("patient")).set("relationship_type", kind, root.at("relationship"));
-    take_period(&mut columns, root.read("period")?.as_ref(), root.path(), ["valid_from", "valid_until"])?;
+    take_period(columns, root.read("period")?.as_ref(), root.path(), ["valid_from", "valid_until"])?;
 
     let Some((name, path)) = name_in_use(&root)? else {
         return Err(root.fault("name", "required", "A related person needs a name."));
@@ -115,7 +111,8 @@ fn take(resource: &Resource, base: &str) -> Result<Taken> {
         .set("address", addresses.first().and_then(address_text), root.at("address[0]"));
     let mut new = contact;
     new.set("patient_id", json!(patient), root.at("patient"));
-    Ok(Taken { root: columns, parts: vec![Some(vec![new]), None] })
+    taken.parts = vec![Some(vec![new]), None];
+    Ok(())
 }
 
 fn kind(concept: &CodeableConcept) -> Option<&'static str> {

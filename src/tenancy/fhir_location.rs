@@ -3,7 +3,7 @@
 use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
-use crate::fhir::mapping::{Columns, Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Resource};
 use crate::fhir::search::SearchParam;
@@ -35,15 +35,10 @@ pub static TYPE: TypeDef = TypeDef {
 const PLACE: &[&str] = &["kernel.fold(concat_ws(' ', r.city, r.region, r.postal_code, r.country))"];
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &LOCATION,
-    planes: PEOPLE,
-    parts: &[],
-    render,
+    render: Some(render),
     take: Some(take),
     creates: true,
     complete: Some(Complete { query: &SITE_DEFAULTS, asks: |_| Vec::new(), fill }),
-    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text { within: HERE, starts: &[], words: PLACE, exact: &["r.city", "r.region", "r.postal_code", "r.country"] }),
@@ -53,6 +48,7 @@ pub static MAPPING: Mapping = Mapping {
         ("partof", Find::Never),
     ],
     sorts: &[],
+    ..Mapping::new(&TYPE, &LOCATION, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -95,7 +91,7 @@ fn render(whole: &Whole, out: &mut Resource) {
     out.reference("managingOrganization", "Organization", site.tenant);
 }
 
-fn take(resource: &Resource, _base: &str) -> Result<Taken> {
+fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
     let address: Address = root.read("address")?.unwrap_or_default();
     let (line1, line2) = lines(&address);
@@ -120,7 +116,7 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
         let position = root.node("position")?;
         Ok(position.and_then(|position| position.number(key)).unwrap_or(Json::Null))
     };
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     columns
         .set("name", root.string("name")?, root.at("name"))
         .set("kind", kind, root.at("physicalType"))
@@ -138,7 +134,7 @@ fn take(resource: &Resource, _base: &str) -> Result<Taken> {
     if let Some(country) = country(&address) {
         columns.set("country", country, root.at("address.country"));
     }
-    Ok(Taken { root: columns, parts: Vec::new() })
+    Ok(())
 }
 
 sql! {

@@ -7,15 +7,8 @@ use crate::fhir::mapping::{Find, HERE, Mapping, STAFF, Whole};
 use crate::fhir::resource::Resource;
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &OPERATORY,
-    planes: STAFF,
-    parts: &[],
-    render,
-    take: None,
-    creates: false,
-    complete: None,
-    presumed: &[],
+    render: Some(render),
+    writes: false,
     search: &[
         ("name", Find::Text { within: HERE, starts: &["kernel.fold(r.name)"], words: &[], exact: &["r.name"] }),
         ("address", Find::Never),
@@ -25,6 +18,7 @@ pub static MAPPING: Mapping = Mapping {
         ("partof", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],
+    ..Mapping::new(&TYPE, &OPERATORY, STAFF)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {

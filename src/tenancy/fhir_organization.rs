@@ -2,7 +2,7 @@
 
 use super::tenant::TENANT;
 use crate::fhir::datatype::CodeableConcept;
-use crate::fhir::mapping::{Columns, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::fhir::search::SearchParam;
@@ -26,15 +26,8 @@ const SITE: &str =
     "exists (select from locations l where l.tenant_id = r.id and l.id = r.default_location_id and l.deleted_at is null and ({}))";
 
 pub static MAPPING: Mapping = Mapping {
-    of: &TYPE,
-    table: &TENANT,
-    planes: PEOPLE,
-    parts: &[],
-    render,
+    render: Some(render),
     take: Some(take),
-    creates: false,
-    complete: None,
-    presumed: &[],
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         (
@@ -48,6 +41,7 @@ pub static MAPPING: Mapping = Mapping {
         ),
     ],
     sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
+    ..Mapping::new(&TYPE, &TENANT, PEOPLE)
 };
 
 fn render(whole: &Whole, out: &mut Resource) {
@@ -68,9 +62,9 @@ fn render(whole: &Whole, out: &mut Resource) {
 }
 
 /// The name; what else a tenant is changes by operations of its own.
-fn take(resource: &Resource, _base: &str) -> Result<Taken> {
+fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
-    let mut columns = Columns::default();
+    let columns = &mut taken.root;
     columns.set("name", root.string("name")?, root.at("name"));
-    Ok(Taken { root: columns, parts: Vec::new() })
+    Ok(())
 }

@@ -6,6 +6,7 @@ mod commitment;
 mod decision;
 mod details;
 mod estimate;
+pub mod fhir_procedure;
 mod money;
 mod past;
 pub mod payment;
@@ -24,6 +25,7 @@ pub mod treatment_plan;
 pub mod treatment_plan_item;
 pub mod treatment_plan_revision;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -43,6 +45,8 @@ pub static TABLES: &[&Table] = &[
     &payment::PAYMENT,
     &payment_event::PAYMENT_EVENT,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_procedure::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &plan::PRESENT,

@@ -7,6 +7,7 @@ use enamel::fhir::patch::{self, Refused};
 use enamel::fhir::path::{Alone, Context, Expression, Item, Node, Trouble};
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
+use enamel::fhir::bundle::Posted;
 use enamel::fhir::{accept, bundle};
 use enamel::kernel::json::{self, Limits};
 use serde_json::Value;
@@ -102,9 +103,10 @@ fn fuzz_fhir_resources_are_taken_as_they_are_or_refused() {
 
 #[test]
 fn fuzz_fhir_batches_fail_entry_by_entry() {
-    let run = |bytes: &[u8]| match bundle::parse_batch(bytes, "https://enamel.test/fhir/r4") {
+    let run = |bytes: &[u8]| match bundle::parse_posted(bytes, "https://enamel.test/fhir/r4") {
         Err(error) => refusal(&error),
-        Ok(entries) => entries
+        Ok(Posted::Transaction(entries)) => format!("{} entries", entries.len().min(4)),
+        Ok(Posted::Batch(entries)) => entries
             .iter()
             .take(4)
             .map(|entry| entry.as_ref().map_or_else(refusal, |_| "an entry".to_owned()))

@@ -11,6 +11,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// None: a kind that is not served.
+    pub fn named(code: &str) -> Option<Self> {
+        [Self::String, Self::Token, Self::Date, Self::Reference, Self::Uri].into_iter().find(|kind| kind.code() == code)
+    }
     /// As `search-param-type` has it.
     pub fn code(self) -> &'static str {
         match self {
@@ -43,7 +47,7 @@ impl Modifier {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchParam {
     pub name: &'static str,
     pub kind: Kind,
@@ -59,6 +63,17 @@ pub struct SearchParam {
 impl SearchParam {
     const fn new(name: &'static str, kind: Kind, modifiers: &'static [Modifier]) -> Self {
         Self { name, kind, definition: "", modifiers, targets: &[], is_sortable: false }
+    }
+    /// One that R4 defines.
+    pub fn of(name: &'static str, kind: Kind, definition: &'static str, targets: &'static [&'static str]) -> Self {
+        let plain = match kind {
+            Kind::String => Self::string(name),
+            Kind::Token => Self::token(name),
+            Kind::Date => Self::date(name),
+            Kind::Reference => Self::reference(name, targets),
+            Kind::Uri => Self::uri(name),
+        };
+        Self { definition, ..plain }
     }
     pub const fn string(name: &'static str) -> Self {
         Self::new(name, Kind::String, &[Modifier::Exact, Modifier::Contains])

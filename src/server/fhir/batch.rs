@@ -1,8 +1,8 @@
 //! Batches: each entry is a request of its own, in a transaction of its own, answered in its place.
 
 use super::write::{self, Change};
-use super::{read, search, types};
-use crate::fhir::bundle::{self, Entry, Method, Reply};
+use super::{read, search, transaction, types};
+use crate::fhir::bundle::{self, Entry, Method, Posted, Reply};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::{Resource, check};
@@ -19,7 +19,10 @@ const ENTRIES_MAX: usize = 2_000;
 /// Each entry that changes something has a key of its own below the batch's: a batch that was cut off and is sent again
 /// does only what was not done.
 pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str, key: Option<&Key>) -> Result<Json> {
-    let entries = bundle::parse_batch(bytes, base)?;
+    let entries = match bundle::parse_posted(bytes, base)? {
+        Posted::Batch(entries) => entries,
+        Posted::Transaction(entries) => return transaction::run(caller, entries, prefer, base, key).await,
+    };
     if entries.len() > ENTRIES_MAX {
         return Err(Error::new(&error::TOO_COSTLY).detail("A batch takes at most 2000 entries."));
     }
@@ -115,7 +118,7 @@ impl Batch<'_> {
         let (scope, wanted) = (&mut once.scope, self.prefer.return_);
         let reply = match effect {
             Effect::Create(resource) => {
-                reply(201, write::create(scope, caller, sources, resource, self.base).await?, def.name, wanted, self.base)
+                reply(201, write::create(scope, caller, sources, None, resource, self.base).await?, def.name, wanted, self.base)
             }
             Effect::Update(id, version, resource) => {
                 reply(200, write::update(scope, caller, sources, id, version, resource, self.base).await?, def.name, wanted, self.base)
@@ -131,7 +134,7 @@ impl Batch<'_> {
     }
 }
 
-fn action(method: Method) -> Action {
+pub fn action(method: Method) -> Action {
     match method {
         Method::Get | Method::Head => Action::Read,
         Method::Post => Action::Create,
@@ -140,7 +143,7 @@ fn action(method: Method) -> Action {
     }
 }
 
-fn reply(status: u16, shown: read::Shown, type_name: &str, wanted: Return, base: &str) -> Reply {
+pub fn reply(status: u16, shown: read::Shown, type_name: &str, wanted: Return, base: &str) -> Reply {
     let modified = shown.modified();
     let location = format!("{base}/{type_name}/{}/_history/{}", shown.record.id, shown.record.version);
     let mut reply = Reply {

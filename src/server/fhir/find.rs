@@ -1,5 +1,6 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
+use crate::fhir::bind::Coded;
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Condition, Modifier, Value as Asked};
@@ -34,6 +35,13 @@ impl Writing {
         self.values.push((Value::Text(text.to_owned()), Type::TEXT));
         "$value"
     }
+    fn any_of(&mut self, column: &str, words: Vec<String>) -> String {
+        if words.is_empty() {
+            return "false".into();
+        }
+        let any: Vec<String> = words.iter().map(|word| format!("{column} = {}", self.text(word))).collect();
+        format!("({})", any.join(" or "))
+    }
 }
 
 /// One condition on records of one mapping.
@@ -46,8 +54,8 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
             "_lastUpdated" => date(&mut writing, asked, "r.updated_at", false),
             name => {
                 let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
-                let find = find.ok_or_else(|| Error::internal(format!("{} is not searched by {name}", mapping.table.name)))?;
-                one(caller, context, mapping, &mut writing, find, asked).await?
+                // Of a type's several tables some have nothing that the parameter asks for.
+                one(caller, context, mapping, &mut writing, find.unwrap_or(&Find::Never), asked).await?
             }
         });
     }
@@ -83,6 +91,13 @@ async fn one(
 ) -> Result<String> {
     Ok(match (find, asked) {
         (Find::Never, _) => "false".into(),
+        (Find::Any(finds), asked) => {
+            let mut any = Vec::with_capacity(finds.len());
+            for find in *finds {
+                any.push(format!("({})", Box::pin(one(caller, context, mapping, writing, find, asked)).await?));
+            }
+            any.join(" or ")
+        }
         (Find::Text { within, starts, words, exact }, Asked::Text(text)) => {
             let any = texts(writing, starts, words, exact, text);
             within.replace("{}", &format!("({any})"))
@@ -93,6 +108,40 @@ async fn one(
             (System::Is(given), None) if given == system => format!("{expr} is not null"),
             _ => "false".into(),
         },
+        (Find::Words { column, system, words }, Asked::Token(token)) => {
+            let is_of = match &token.system {
+                System::Any => true,
+                System::None => system.is_empty(),
+                System::Is(given) => system.is_empty() || given == system,
+            };
+            let stored = |code: &String| words.iter().filter(|(_, known)| known == code).map(|(word, _)| (*word).to_owned()).collect();
+            match &token.code {
+                _ if !is_of => "false".into(),
+                Some(code) => writing.any_of(column, stored(code)),
+                None => format!("{column} is not null"),
+            }
+        }
+        (Find::Made { column, made }, Asked::Token(token)) => {
+            let system = match &token.system {
+                System::Is(given) => Some(given.as_str()),
+                System::Any | System::None => None,
+            };
+            match token.code.as_ref().map(|code| (made.token)(system, code)) {
+                None => format!("{column} is not null"),
+                Some(Some(stored)) => format!("{column} = {}", writing.text(&stored)),
+                Some(None) => "false".into(),
+            }
+        }
+        (Find::Coded(coded), Asked::Token(token)) => coded_as(writing, coded, token),
+        (Find::Number { column, system }, Asked::Token(token)) => {
+            let is_of = matches!(&token.system, System::Any) || matches!(&token.system, System::Is(given) if given == system);
+            match &token.code {
+                _ if !is_of => "false".into(),
+                Some(code) => format!("{column} = {}", writing.text(code)),
+                None => format!("{column} is not null"),
+            }
+        }
+        (Find::Said(column), Asked::Text(text)) => texts(writing, &[], &[&format!("kernel.fold({column})")], &[column], text),
         (Find::Flag(column), Asked::Token(token)) => match token.code.as_deref() {
             Some("true") => (*column).to_owned(),
             Some("false") => format!("not {column}"),
@@ -111,6 +160,8 @@ async fn one(
         }
         (Find::Day(column), asked) => date(writing, asked, column, true),
         (Find::Moment(column), asked) => date(writing, asked, column, false),
+        (Find::Days { from, until }, asked) => span(writing, asked, from, until, true),
+        (Find::Moments { from, until }, asked) => span(writing, asked, from, until, false),
         (Find::Points { column, to }, Asked::Reference(ReferenceValue::Local { type_name, id })) => {
             match id.parse::<Uuid>().ok().filter(|_| type_name.is_none_or(|name| name == *to)) {
                 Some(id) => {
@@ -122,6 +173,27 @@ async fn one(
         }
         _ => "false".into(),
     })
+}
+
+/// `$value` twice at most: the code, and the word of its system.
+fn coded_as(writing: &mut Writing, coded: &Coded, token: &Token) -> String {
+    let words: Vec<String> = match &token.system {
+        System::Any => Vec::new(),
+        System::None => coded.systems.iter().filter(|(_, uri)| uri.is_empty()).map(|(word, _)| (*word).to_owned()).collect(),
+        System::Is(given) => coded.systems.iter().filter(|(_, uri)| uri == given).map(|(word, _)| (*word).to_owned()).collect(),
+    };
+    let mut all = Vec::new();
+    if let Some(code) = &token.code {
+        all.push(format!("r.{} = {}", coded.code, writing.text(code)));
+    }
+    if token.system != System::Any {
+        all.push(match coded.system {
+            Some(column) => writing.any_of(&format!("r.{column}"), words),
+            None if words.is_empty() => "false".into(),
+            None => "true".into(),
+        });
+    }
+    if all.is_empty() { "false".into() } else { all.join(" and ") }
 }
 
 /// The value's condition comes first in the text, as its parameter does.
@@ -198,6 +270,24 @@ fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String
     };
     let edges = edges.into_iter().map(|edge| if day { on_day(writing, column, edge) } else { at_moment(writing, column, edge) });
     edges.collect::<Vec<_>>().join(joint)
+}
+
+/// A row lasts from one column's start to the other's end; an end without a value is open, a row without a start is never.
+fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: bool) -> String {
+    let Asked::Date(value) = asked else { return "false".into() };
+    let (edges, joint) = match DateValue::test(value) {
+        DateTest::All(edges) => (edges, " and "),
+        DateTest::Any(edges) => (edges, " or "),
+    };
+    let one = |writing: &mut Writing, edge: Edge| {
+        let column = if edge.edge == Side::Start { from } else { until };
+        let told = if day { on_day(writing, column, edge) } else { at_moment(writing, column, edge) };
+        // Until further notice is later than any date.
+        let open = edge.edge == Side::End && matches!(edge.compare, Compare::Gt | Compare::Ge);
+        if open { format!("({told} or {until} is null)") } else { told }
+    };
+    let tests: Vec<String> = edges.into_iter().map(|edge| one(writing, edge)).collect();
+    format!("{from} is not null and ({})", tests.join(joint))
 }
 
 /// A day is the interval from its midnight to the next; the comparison is turned into one of days, for the index.

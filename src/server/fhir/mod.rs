@@ -3,8 +3,10 @@ mod answer;
 mod batch;
 mod extras;
 mod find;
+mod other;
 mod read;
 mod search;
+mod transaction;
 mod types;
 mod write;
 
@@ -202,7 +204,7 @@ async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {
             Turn::First(once) => once,
             Turn::Again(answer) => return Ok(answer),
         };
-        let shown = write::create(&mut once.scope, &caller, sources, resource, &fhir.base).await?;
+        let shown = write::create(&mut once.scope, &caller, sources, None, resource, &fhir.base).await?;
         once.end(answer::resource(StatusCode::CREATED, shown, &shape, asked.prefer.return_, &fhir.base)?, false).await
     };
     told(&caller, def, None, Action::Create, made.await).await

@@ -107,6 +107,9 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
         let rows: Vec<Vec<Row>> = answers.by_ref().take(queries.len()).collect();
         let Some(row) = rows.first().and_then(|rows| rows.first()) else { continue };
         let root = record::decode_of(mapping.table, context.plane, Width::Lean, row, keys).await?;
+        if !mapping.is_of(&root) {
+            continue;
+        }
         if root.deleted() {
             caller.saw(context, &root).await?;
             return Err(Error::new(&error::GONE));
@@ -221,6 +224,32 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
     built(text, vec![Type::UUID_ARRAY, Type::UUID_ARRAY], vec![Value::Uuids(tenants), Value::Uuids(ids)])
 }
 
+/// One record of the type inside a transaction of the caller, with what the transaction has changed.
+pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
+    let keys = &caller.kernel.keys;
+    for (mapping, context) in readable(caller, sources)? {
+        let root = match store::seen(scope, mapping.table, id, keys).await {
+            Err(refusal) if refusal.code == &error::NOT_FOUND => continue,
+            found => found?,
+        };
+        if !mapping.is_of(&root) {
+            continue;
+        }
+        caller.saw(&context, &root).await?;
+        if root.deleted() {
+            return Err(Error::new(&error::GONE));
+        }
+        let whole = whole(scope, mapping, root, keys).await?;
+        let kept = extras::of_versions(&[&whole.root]);
+        let mut extras = None;
+        for row in scope.rows(kept.query.clone(), &kept.params()).await? {
+            extras = Some(extras::open(&row, keys).await?.2);
+        }
+        return shown(mapping, whole, extras);
+    }
+    Err(Error::new(&error::NOT_FOUND))
+}
+
 /// A record's parts inside a transaction of the caller.
 pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, keys: &Keyring) -> Result<Whole> {
     let plane = scope.context().plane;
@@ -233,16 +262,9 @@ pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, k
     Ok(whole)
 }
 
-/// What our columns say, without id and meta.
-pub fn rendered(mapping: &Mapping, whole: &Whole) -> Resource {
-    let mut resource = Resource::new(mapping.of.name);
-    (mapping.render)(whole, &mut resource);
-    resource
-}
-
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
-    let mut resource = rendered(mapping, &whole);
+    let mut resource = mapping.rendered(&whole);
     if let Some(Extras { sent, shown }) = extras {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }

@@ -4,7 +4,8 @@ use super::read::{self, Shown};
 use super::{find, types};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
-use crate::fhir::negotiate::Prefer;
+use crate::fhir::negotiate::{Handling, Prefer};
+use crate::fhir::registry::Interaction;
 use crate::fhir::search::value::Reading;
 use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
@@ -13,10 +14,11 @@ use crate::kernel::context::Context;
 use crate::kernel::db::Param;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Width, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Value, Width, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
+use tokio_postgres::types::Type;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
 
@@ -31,6 +33,22 @@ pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str
     let reading = Reading { base, now: Utc::now() };
     let rules = Rules { type_name, params, handling: prefer.handling, count_default: PAGE_SIZE, count_max: PAGE_SIZE_MAX, reading };
     search::parse(text, &rules)
+}
+
+/// The one resource that a conditional reference `Type?query` means.
+pub async fn single(caller: &Caller, condition: &str, base: &str) -> Result<String> {
+    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
+    let (name, text) = condition.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
+    let def = types::registry().find(name)?;
+    super::allowed(caller, def, Interaction::SearchType)?;
+    let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
+    let query = parse(def.name, def.search, text, prefer, base)?;
+    let found = run(caller, def.name, &Query { count: 2, ..query }, base).await?;
+    match found["entry"].as_array().map(Vec::as_slice) {
+        Some([one]) => Ok(format!("{name}/{}", one["resource"]["id"].as_str().unwrap_or_default())),
+        Some([_, ..]) => Err(refused("The condition is met by several resources.")),
+        _ => Err(refused("The condition is met by no resource the caller can see.")),
+    }
 }
 
 /// The searchset for a query string.
@@ -84,6 +102,9 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
             list.descending = sort.is_descending;
         }
         _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
+    }
+    if let Some((column, value)) = mapping.only {
+        list.extra.push((format!("r.{column} = $value").into(), vec![(Value::Text(value.to_owned()), Type::TEXT)]));
     }
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);

@@ -9,7 +9,7 @@ use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Access, Draft, Record, Value, Verb, store};
+use crate::kernel::table::{Access, Draft, Move, Record, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::{Value as Json, json};
@@ -24,11 +24,12 @@ pub enum Change {
 
 impl Change {
     fn is_offered(self, mapping: &Mapping) -> bool {
-        mapping.take.is_some()
+        mapping.writes
             && match self {
                 Change::Create => mapping.creates,
                 Change::Update => true,
-                Change::Retire => mapping.table.offers(Verb::Delete),
+                // What has no contract of its own beside FHIR is retired through FHIR.
+                Change::Retire => mapping.table.offers(Verb::Delete) || mapping.table.verbs.is_empty(),
             }
     }
 }
@@ -46,7 +47,7 @@ pub async fn begin_entry(caller: &Caller, sources: &[&'static Mapping], change: 
     Once::begin_kept(caller.kernel.door.open(&caller.context).await?, caller, key).await
 }
 
-fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> Result<()> {
+pub fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> Result<()> {
     caller.on(&[Plane::Staff])?;
     let mut offered = sources.iter().filter(|mapping| change.is_offered(mapping)).map(|mapping| caller.needs(mapping.table.write));
     let none = if change == Change::Create { &error::METHOD_NOT_ALLOWED } else { &error::NOT_FOUND };
@@ -54,21 +55,71 @@ fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) -> R
     if first.is_ok() || offered.any(|other| other.is_ok()) { Ok(()) } else { first }
 }
 
-/// A new record. Its id is ours, whatever the resource says.
-pub async fn create(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], resource: Resource, base: &str) -> Result<Shown> {
-    let mapping = sources.iter().copied().find(|mapping| mapping.creates).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
-    let take = mapping.take.ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
+/// A new record, with an id of ours whatever the resource says: `id`, when it was given one before. It becomes a record of the first table of the type that has
+/// what it needs from it.
+pub async fn create(
+    scope: &mut Scope,
+    caller: &Caller,
+    sources: &[&'static Mapping],
+    id: Option<Uuid>,
+    resource: Resource,
+    base: &str,
+) -> Result<Shown> {
+    let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
+    for mapping in sources.iter().copied().filter(|mapping| mapping.creates) {
+        let mut taken = mapping.taken(&resource, base)?;
+        complete(scope, mapping, &mut taken).await?;
+        match needed(mapping, &taken.root) {
+            Ok(()) => return make(scope, caller, mapping, id, taken, resource).await,
+            Err(refusal) => lacking = refusal,
+        }
+    }
+    Err(lacking)
+}
+
+async fn make(
+    scope: &mut Scope,
+    caller: &Caller,
+    mapping: &'static Mapping,
+    id: Option<Uuid>,
+    mut taken: Taken,
+    resource: Resource,
+) -> Result<Shown> {
     caller.needs(mapping.table.write)?;
     let keys = &caller.kernel.keys;
-    let mut taken = take(&resource, base)?;
-    complete(scope, mapping, &mut taken).await?;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
-    let draft = taken.root.draft(mapping.table)?;
-    needed(mapping, &taken.root)?;
-    let root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    let arrivals = arrivals(mapping, &mut taken.root)?;
+    let draft = Draft { id, ..taken.root.draft(mapping.table)? };
+    let mut root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    for (column, way) in arrivals {
+        root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    }
     children(scope, mapping, &root, &parts, keys).await?;
     finish(scope, mapping, &root, resource, keys).await
+}
+
+/// What happened elsewhere arrives in any state: a new row begins in one that rows begin in and goes its way from there.
+fn arrivals(mapping: &Mapping, root: &mut Columns) -> Result<Vec<(&'static str, Vec<&'static Move>)>> {
+    let mut arrivals = Vec::new();
+    for machine in mapping.table.machines {
+        let Some(to) = root.get(machine.column).and_then(Json::as_str).map(str::to_owned) else { continue };
+        let Some((from, way)) = machine.arrival(&to) else {
+            let refusal = Error::new(&error::INVALID).fault(machine.column, "state", "A new record cannot come into this state.");
+            return Err(root.told(refusal));
+        };
+        root.replace(machine.column, from);
+        arrivals.push((machine.column, way));
+    }
+    Ok(arrivals)
+}
+
+async fn walk(scope: &mut Scope, mut record: Record, column: &str, way: &[&'static Move], keys: &Keyring) -> Result<Record> {
+    for step in way {
+        let draft = Draft::default().set(record.table, column, Value::Text(step.to.to_owned()))?;
+        record = store::update(scope, &record, &draft, step.by, keys).await?;
+    }
+    Ok(record)
 }
 
 /// What a new record needs and FHIR does not say.
@@ -84,14 +135,25 @@ async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Re
     (complete.fill)(&row, taken)
 }
 
+/// Columns of rows it points to are set with those rows.
 fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
-    let missing =
-        mapping.table.fields.iter().filter(|field| field.required && field.on_create()).find(|field| columns.get(field.name).is_none());
-    match missing {
-        None => Ok(()),
-        Some(_) => {
-            Err(Error::new(&error::INVALID).fault(mapping.of.name, "required", "The resource lacks an element that its record needs."))
+    let linked = |name: &str| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if column == name));
+    let needs = mapping.table.fields.iter().filter(|field| field.required && field.on_create() && !linked(field.name));
+    for field in needs {
+        if columns.get(field.name).is_none_or(Json::is_null) {
+            let refusal = Error::new(&error::INVALID).fault(field.name, "required", "The record needs this element.");
+            let mut told = columns.told(refusal);
+            for fault in told.faults.iter_mut().filter(|fault| fault.field.is_empty()) {
+                mapping.of.name.clone_into(&mut fault.field);
+            }
+            return Err(told);
         }
+    }
+    match mapping.fits {
+        Some(fits) if !fits(columns) => {
+            Err(Error::new(&error::INVALID).fault(mapping.of.name, "invariant", "The record cannot be as the resource says."))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -111,13 +173,13 @@ pub async fn update(
     }
     let keys = &caller.kernel.keys;
     let (mapping, was) = locked(scope, caller, sources, id, version, Change::Update).await?;
-    let take = mapping.take.ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
-    let mut taken: Taken = take(&resource, base)?;
+    let mut taken = mapping.taken(&resource, base)?;
+    unsaid(scope, mapping, &mut taken.root, &was, base, keys).await?;
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
+    let (was, by) = moved(scope, was, &taken.root, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     let draft = taken.root.draft(mapping.table)?;
-    let by = move_of(&was, &draft);
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     children(scope, mapping, &root, &parts, keys).await?;
@@ -138,13 +200,31 @@ fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result<()>
     Ok(())
 }
 
-/// FHIR sets a status where our operations move it: any move there is will do, in the name of its operation.
-fn move_of(was: &Record, draft: &Draft) -> &'static str {
-    let moves = was.table.machines.iter().filter_map(|machine| match draft.value(machine.column) {
-        Some(Value::Text(to)) => machine.moves.iter().find(|step| Some(step.from) == was.text(machine.column) && step.to == to),
-        _ => None,
-    });
-    moves.map(|step| step.by).next().unwrap_or("update")
+/// Columns of which the resource says what the record's own rendering says stay as they are: a word that FHIR has not, the
+/// clock time of what is rendered as a day.
+async fn unsaid(scope: &mut Scope, mapping: &'static Mapping, columns: &mut Columns, was: &Record, base: &str, keys: &Keyring) -> Result<()> {
+    if mapping.binds.is_empty() {
+        return Ok(());
+    }
+    let whole = read::whole(scope, mapping, was.clone(), keys).await?;
+    let own = mapping.taken(&mapping.rendered(&whole), base)?.root;
+    let same: Vec<&'static str> = columns.names().filter(|name| own.get(name) == columns.get(name)).collect();
+    same.into_iter().for_each(|name| columns.remove(name));
+    Ok(())
+}
+
+/// FHIR sets a status where our operations move it: the way there is gone in the names of those operations, all but its
+/// last move, which is made with the rest of the change.
+async fn moved(scope: &mut Scope, mut was: Record, columns: &Columns, keys: &Keyring) -> Result<(Record, &'static str)> {
+    let mut by = "update";
+    for machine in was.table.machines {
+        let Some(to) = columns.get(machine.column).and_then(Json::as_str) else { continue };
+        let Some(way) = machine.way(was.text(machine.column).unwrap_or_default(), to) else { continue };
+        let Some((last, before)) = way.split_last() else { continue };
+        was = walk(scope, was, machine.column, before, keys).await?;
+        by = last.by;
+    }
+    Ok((was, by))
 }
 
 /// Retiring is idempotent: what is retired already stays so.
@@ -176,7 +256,8 @@ async fn locked(
             continue;
         }
         match store::lock(scope, mapping.table, id, version, keys).await {
-            Ok(was) => return Ok((mapping, was)),
+            Ok(was) if mapping.is_of(&was) => return Ok((mapping, was)),
+            Ok(_) => continue,
             Err(why) if why.code == &error::NOT_FOUND => {}
             Err(why) => return Err(why),
         }
@@ -289,7 +370,7 @@ async fn children(
 async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, keys: &Keyring) -> Result<Shown> {
     let root = store::seen(scope, mapping.table, root.id, keys).await?;
     let whole: Whole = read::whole(scope, mapping, root, keys).await?;
-    let extras = Extras { sent: bare(sent), shown: read::rendered(mapping, &whole).into_value() };
+    let extras = Extras { sent: bare(sent), shown: mapping.rendered(&whole).into_value() };
     extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;
     read::shown(mapping, whole, Some(extras))
 }

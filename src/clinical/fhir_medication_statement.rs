@@ -1,0 +1,48 @@
+//! What a patient takes, as FHIR MedicationStatement.
+
+use super::patient_medication::PATIENT_MEDICATION;
+use crate::fhir::bind::{Bind, Coded, How, Words, code, days, note, points, text, words};
+use crate::fhir::mapping::{Mapping, PEOPLE};
+use crate::fhir::registry::{ALL, TypeDef};
+
+const SYSTEMS: Words = &[
+    ("RXNORM", "http://www.nlm.nih.gov/research/umls/rxnorm"),
+    ("NDC", "http://hl7.org/fhir/sid/ndc"),
+    ("ATC", "http://www.whocc.no/atc"),
+    ("SNOMED", "http://snomed.info/sct"),
+    ("CUSTOM", ""),
+];
+
+static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
+
+pub static TYPE: TypeDef =
+    TypeDef { name: "MedicationStatement", interactions: ALL, search: &[], profiles: &[], update_creates: false };
+
+pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &PATIENT_MEDICATION, PEOPLE) };
+
+const BINDS: &[Bind] = &[
+    Bind::one(
+        "status",
+        code(
+            "status",
+            &[
+                ("ACTIVE", "active"),
+                ("ACTIVE", "intended"),
+                ("ACTIVE", "unknown"),
+                ("COMPLETED", "completed"),
+                ("ENTERED_IN_ERROR", "entered-in-error"),
+                ("STOPPED", "stopped"),
+                ("STOPPED", "not-taken"),
+                ("ON_HOLD", "on-hold"),
+            ],
+        ),
+    )
+    .otherwise("ACTIVE"),
+    Bind::one("medicationCodeableConcept", How::Coded(&CODE)).otherwise("Unknown"),
+    Bind::one("subject", points("patient_id", "Patient")),
+    Bind::one("context", points("encounter_id", "Encounter")),
+    Bind::one("effectivePeriod", days("start_date", "stop_date")),
+    Bind::item("note", note("notes")),
+    Bind::item("dosage", How::Within(DOSAGE)),
+];
+const DOSAGE: &[Bind] = &[Bind::one("text", text("dosage")), Bind::one("route", words("route"))];

@@ -1,0 +1,89 @@
+//! Types that no table of ours is: kept whole as rows of one table, in the compartment of the patient they name.
+
+use super::types::forever;
+use crate::fhir::Resource;
+use crate::fhir::bind::selected;
+use crate::fhir::definitions::Definitions;
+use crate::fhir::mapping::{Find, Mapping, PEOPLE, Taken};
+use crate::fhir::reference::Literal;
+use crate::fhir::registry::{ALL, TypeDef};
+use crate::integrations::kept_resource::KEPT_RESOURCE;
+use crate::kernel::error::Result;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+/// What the server makes itself, what stands for no record, and what is a record of ours or nothing.
+const NOT_KEPT: &[&str] = &[
+    "AuditEvent",
+    "Binary",
+    "Bundle",
+    "CapabilityStatement",
+    "CompartmentDefinition",
+    "OperationDefinition",
+    "OperationOutcome",
+    "Parameters",
+    "SearchParameter",
+    "StructureDefinition",
+    "Subscription",
+    "Patient",
+    "RelatedPerson",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+    "Coverage",
+];
+
+/// The rows of the type `name`; None: such resources are not kept.
+pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'static Mapping> {
+    if NOT_KEPT.contains(&name) {
+        return None;
+    }
+    let of = of.unwrap_or_else(|| forever(TypeDef { name, interactions: ALL, search: &[], profiles: &[], update_creates: false }));
+    let search: Vec<(&'static str, Find)> =
+        compartment(name).map(|code| (code, Find::Points { column: "r.patient_id", to: "Patient" })).collect();
+    Some(forever(Mapping {
+        only: Some(("resource_type", name)),
+        take: Some(take),
+        creates: true,
+        search: forever(search),
+        ..Mapping::new(of, &KEPT_RESOURCE, PEOPLE)
+    }))
+}
+
+/// The parameters that put a resource of the type into a patient's compartment (R4 CompartmentDefinition/patient).
+fn compartment(name: &str) -> impl Iterator<Item = &'static str> {
+    let members = Definitions::r4().compartment("Patient").into_iter().flat_map(|compartment| &compartment.members);
+    members.filter(move |(of, _)| of == name).flat_map(|(_, codes)| codes).map(String::as_str)
+}
+
+/// The first patient of ours that the resource is about.
+fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
+    let name = resource.type_name();
+    let paths = compartment(name).filter_map(|code| Definitions::r4().parameter(name, code)).flat_map(|of| selected(&of.expression, name));
+    let found = paths.into_iter().find_map(|path| {
+        let (first, rest) = path.split_once('.').map_or((path, ""), |(first, rest)| (first, rest));
+        let mut at: Vec<&Json> = resource.as_map().get(first).into_iter().flat_map(items).collect();
+        for step in rest.split('.').filter(|step| !step.is_empty()) {
+            at = at.into_iter().filter_map(|node| node.get(step)).flat_map(items).collect();
+        }
+        at.into_iter().find_map(|node| patient(node, base)).map(|id| (id, path))
+    });
+    let (id, path) = found.map_or((Json::Null, name.to_owned()), |(id, path)| (json!(id), format!("{name}.{path}")));
+    taken.root.set("patient_id", id, path);
+    Ok(())
+}
+
+fn items(value: &Json) -> &[Json] {
+    match value {
+        Json::Array(items) => items,
+        one => std::slice::from_ref(one),
+    }
+}
+
+fn patient(reference: &Json, base: &str) -> Option<Uuid> {
+    match Literal::parse(reference.get("reference")?.as_str()?, base) {
+        Literal::Local { type_name: "Patient", id, .. } => id.parse().ok(),
+        _ => None,
+    }
+}

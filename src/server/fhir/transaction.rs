@@ -57,7 +57,7 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
         if let Err(refusal) = &done
             && let Some(mapping) = types::sources(def.name)?.first()
         {
-            caller.refused(mapping.table, (method != Method::Post).then_some(id), action(method), refusal).await?;
+            caller.refused(mapping.table.schema, (method != Method::Post).then_some(id), action(method), refusal).await?;
         }
         *slot = Some(done.map_err(|refusal| placed(refusal, place))?);
     }

@@ -110,6 +110,7 @@ impl Running<'_> {
         let Some(Ok(step)) = self.steps.get(place).map(|step| read(step, &self.names)) else { return Ok(()) };
         let ((what, action), id) = match step.target {
             Target::Record(table, verb, id) => ((table.schema, verb_action(verb)), id),
+            Target::Projection(projection, verb, id) => ((projection.table.schema, verb_action(verb)), id),
             Target::Operation(operation, id) => (operation_action(operation), id),
         };
         self.caller.refused(what, id, action, refusal).await

@@ -35,12 +35,9 @@ fn what_is_refused_is_remembered_whichever_way_it_was_asked() {
             denied,
             denied,
         ];
-        let rows = world.truth().await.query(
-            "select event_type, resource_type, action, resource_id from enamel.audit_events
-              where user_id = $1 and outcome in ('DENIED', 'FAILED') order by occurred_at, id",
-            &[&user],
-        );
-        let rows = rows.await.unwrap();
+        let sql = "select event_type, resource_type, action, resource_id from enamel.audit_events
+              where user_id = $1 and outcome in ('DENIED', 'FAILED') order by occurred_at, id";
+        let rows = world.truth().await.query(sql, &[&user]).await.unwrap();
         let told: Vec<(&str, &str, &str, Option<Uuid>)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
         assert_eq!(told, expected);
     });

@@ -219,7 +219,7 @@ end $$;
 -- A ring's last point is joined to its first, whether it is said again or not.
 create or replace function kernel.ring_fault(ring jsonb, wide float8, high float8) returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-declare fault text := kernel.points_fault(ring, 3, 10000, wide, high); area numeric;
+declare fault text := kernel.points_fault(ring, 3, 3000, wide, high); area numeric;
 begin
     if fault is not null then return fault; end if;
     select sum(x * next_y - next_x * y) into area
@@ -253,8 +253,8 @@ begin
             return fault;
         when 'LABEL' then return kernel.points_fault(g -> 'points', 1, 1, wide, high);
         when 'MEASUREMENT' then return kernel.points_fault(g -> 'points', 2, 100, wide, high);
-        when 'POLYLINE' then return kernel.points_fault(g -> 'points', 2, 10000, wide, high);
-        else return kernel.points_fault(g -> 'points', 1, 10000, wide, high);
+        when 'POLYLINE' then return kernel.points_fault(g -> 'points', 2, 3000, wide, high);
+        else return kernel.points_fault(g -> 'points', 1, 3000, wide, high);
     end case;
 end $$;
 

@@ -90,7 +90,8 @@ fn what_became_of_its_claims_adds_up() {
         // The database's own judgement of an advice, asked again.
         let advices = "enamel.remittances where tenant_id = $1 and status = 'POSTED' and amount_minor > 0";
         assert_eq!(count(advices).await, 3);
-        let unbalanced = "enamel.remittances r where tenant_id = $1 and amount_minor <> (select sum(paid_minor) from enamel.remittance_lines l
+        let unbalanced =
+            "enamel.remittances r where tenant_id = $1 and amount_minor <> (select sum(paid_minor) from enamel.remittance_lines l
             where l.tenant_id = r.tenant_id and l.remittance_id = r.id and l.claim_line_id is null)";
         let odd = "enamel.remittance_lines where tenant_id = $1 and billed_minor - paid_minor <>
             (select sum((a ->> 'amount_minor')::bigint) from jsonb_array_elements(adjustments) a)";

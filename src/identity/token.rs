@@ -35,16 +35,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
-        Self::Access,
-        Self::Refresh,
-        Self::ClientSecret,
-        Self::Code,
-        Self::Session,
-        Self::ShareLink,
-        Self::Share,
-        Self::ReferralAnswer,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share, Self::ReferralAnswer];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {

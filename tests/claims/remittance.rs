@@ -193,7 +193,10 @@ fn the_lines_of_an_advice_are_read_by_remittance_and_by_claim() {
         let (_, found) = page(&token, &format!("claim_line_id={}", lines[0].id)).await;
         let id = found["items"][0]["id"].as_str().unwrap();
         let (_, one) = world.get(Some(&token), &format!("/remittance-lines/{id}")).await;
-        assert_eq!((&one["billed_minor"], &one["paid_minor"], &one["patient_responsibility_minor"]), (&json!(5_000), &json!(4_000), &json!(500)));
+        assert_eq!(
+            (&one["billed_minor"], &one["paid_minor"], &one["patient_responsibility_minor"]),
+            (&json!(5_000), &json!(4_000), &json!(500))
+        );
         assert_eq!((&one["adjustments"][0]["group"], &one["remittance_id"]), (&json!("CO"), &json!(advice.id)));
 
         let elsewhere = world.tenant("GROUP_PRACTICE", None).await.token("TENANT_ADMIN").await;

@@ -82,7 +82,8 @@ impl Chromium {
 
     /// Keys of the keyboard, to whatever has the focus.
     pub async fn press(&self, keys: &str) {
-        let strokes: Vec<Json> = keys.chars().flat_map(|key| ["keyDown", "keyUp"].map(|stroke| json!({"type": stroke, "value": key}))).collect();
+        let strokes: Vec<Json> =
+            keys.chars().flat_map(|key| ["keyDown", "keyUp"].map(|stroke| json!({"type": stroke, "value": key}))).collect();
         self.say("actions", json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]})).await;
     }
 

@@ -17,7 +17,8 @@ async fn application() -> String {
             let mut head = [0; 8192];
             let _ = stream.read(&mut head).await;
             let page = "<!doctype html><title>Back</title><link rel=icon href=data:,>Thank you";
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len());
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });
@@ -66,7 +67,10 @@ fn signing_in_needs_no_mouse_and_hides_no_error() {
         told(async |browser| {
             browser.open(&start).await;
             is_understood(browser).await;
-            assert_eq!(browser.heard("#email, #password").await, [("textbox".into(), "E-mail".into()), ("textbox".into(), "Password".into())]);
+            assert_eq!(
+                browser.heard("#email, #password").await,
+                [("textbox".into(), "E-mail".into()), ("textbox".into(), "Password".into())]
+            );
             assert_eq!(browser.console().await, Vec::<String>::new());
             assert_eq!(focus(browser).await, "email", "one types at once");
             browser.press(&format!("{}{TAB}not the password{ENTER}", person.email)).await;

@@ -98,7 +98,11 @@ fn a_copy_counts_when_it_is_kept_and_no_sooner() {
         allow(size - 1).await;
         let refused = call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await.err().unwrap();
         assert_eq!((refused.code.code, refused.faults[0].field.as_str()), ("quota.exceeded", "max_storage_bytes"));
-        assert_eq!((used().await, lying().await, rows(&sent.there, "files", "status = 'SCANNING'").await), (0, 0, 1), "nothing stays of it");
+        assert_eq!(
+            (used().await, lying().await, rows(&sent.there, "files", "status = 'SCANNING'").await),
+            (0, 0, 1),
+            "nothing stays of it"
+        );
 
         let each = async |most: Option<i64>| {
             let sql = "update enamel.tenant_quotas set max_file_bytes = $2 where tenant_id = $1";
@@ -107,7 +111,11 @@ fn a_copy_counts_when_it_is_kept_and_no_sooner() {
         allow(size).await;
         each(Some(size - 1)).await;
         let refused = call(&staff, "keepReceivedDocument", Some(sent.document), json!({})).await.err().unwrap();
-        assert_eq!((refused.code.code, refused.faults[0].field.as_str()), ("quota.exceeded", "file_size"), "larger than any file may be here");
+        assert_eq!(
+            (refused.code.code, refused.faults[0].field.as_str()),
+            ("quota.exceeded", "file_size"),
+            "larger than any file may be here"
+        );
         each(None).await;
         let keep = async || record(&staff, "keepReceivedDocument", sent.document, json!({})).await.unwrap();
         let (one, other) = tokio::join!(keep(), keep());

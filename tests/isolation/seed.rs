@@ -233,7 +233,9 @@ fn finish() -> String {
         NORTH.id("users")
     );
     // A picture of the study nobody has matched to its patient yet, and what was drawn on it.
-    for (table, points, to) in [("imaging_objects", "study_id", "imaging_studies"), ("image_annotations", "imaging_object_id", "imaging_objects")] {
+    for (table, points, to) in
+        [("imaging_objects", "study_id", "imaging_studies"), ("image_annotations", "imaging_object_id", "imaging_objects")]
+    {
         let (withheld, own, tenant) = (WITHHELD.id(table), NORTH.id(table), NORTH.tenant_id());
         let of = if to == "imaging_studies" { HIDDEN.id(to) } else { WITHHELD.id(to) };
         let change = format!("jsonb_build_object('id', '{withheld}', '{points}', '{of}', 'sop_instance_uid', null)");

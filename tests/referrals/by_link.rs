@@ -45,9 +45,15 @@ fn a_key_takes_one_answer() {
         assert_eq!(answer(world, &third, "COMPLETED", Some("Root canal done")).await.0, 200);
         let told = "status = 'COMPLETED' and accepted_at is not null and completed_at is not null and outcome_report = 'Root canal done'";
         assert_eq!(count(&clinic, "referrals", told).await, 1);
-        assert_eq!(count(&clinic, "referral_events", "event_type = 'ACCEPTED' and note = 'Comes on Monday' and actor_party = 'RECEIVER'").await, 1);
+        assert_eq!(
+            count(&clinic, "referral_events", "event_type = 'ACCEPTED' and note = 'Comes on Monday' and actor_party = 'RECEIVER'").await,
+            1
+        );
         assert_eq!(count(&clinic, "notifications", "type in ('REFERRAL_ACCEPTED', 'REFERRAL_COMPLETED')").await, 2);
-        assert_eq!(count(&clinic, "audit_events", "event_type = 'REFERRAL_ANSWERED' and outcome = 'SUCCESS' and patient_id is not null").await, 2);
+        assert_eq!(
+            count(&clinic, "audit_events", "event_type = 'REFERRAL_ANSWERED' and outcome = 'SUCCESS' and patient_id is not null").await,
+            2
+        );
         assert_eq!(count(&clinic, "audit_events", "event_type = 'REFERRAL_ANSWERED' and outcome = 'DENIED'").await, 1);
         let ended = run(&clinic.staff(), "makeReferralAnswerLink", Some(referral), json!({})).await.err().unwrap();
         assert_eq!((ended.code.code, ended.faults[0].field.as_str()), ("state.move_refused", "status"));

@@ -124,10 +124,8 @@ impl Clinic {
     pub async fn client(&self, scope: &str) -> (String, String) {
         let admin = self.token("TENANT_ADMIN").await;
         let scopes: Vec<&str> = scope.split(' ').collect();
-        let (status, made) = self
-            .world
-            .post(Some(&admin), "/api-clients", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes}))
-            .await;
+        let (status, made) =
+            self.world.post(Some(&admin), "/api-clients", json!({"name": "Integration", "client_type": "BACKEND", "scopes": scopes})).await;
         assert_eq!(status, 201, "{made}");
         (text(&made, "client_id"), text(&made, "client_secret"))
     }

@@ -59,7 +59,8 @@ fn every_operation_names_its_capability() {
     assert_eq!(free, FREE);
     // Policies alone decide for patients: what is theirs asks for no capability of staff.
     let theirs = walk::routes().filter(|route| !is_for(route, &[Plane::Staff, Plane::Group, Plane::Audit, Plane::Platform]));
-    let misnamed: Vec<&str> = theirs.filter(|route| named(route).is_some_and(|named| named != Permission::Own)).map(|route| route.id()).collect();
+    let misnamed: Vec<&str> =
+        theirs.filter(|route| named(route).is_some_and(|named| named != Permission::Own)).map(|route| route.id()).collect();
     assert_eq!(misnamed, Vec::<&str>::new());
 }
 
@@ -72,7 +73,10 @@ fn who_lacks_the_capability_is_refused() {
             // A record that is not there and a member nobody knows: what is said then is not about permissions.
             let nowhere = route.path.replace("{id}", &Uuid::now_v7().to_string());
             let odd = json!({"no_such_member": 1});
-            if permission == Permission::Own || !is_for(&route, &[Plane::Staff]) || ask(stage, &route, Caps::ALL, &nowhere, &odd).await.status == 403 {
+            if permission == Permission::Own
+                || !is_for(&route, &[Plane::Staff])
+                || ask(stage, &route, Caps::ALL, &nowhere, &odd).await.status == 403
+            {
                 continue;
             }
             asked += 1;
@@ -81,7 +85,8 @@ fn who_lacks_the_capability_is_refused() {
             if !refused_for(&lacking, permission) {
                 wrong.push(format!("{} without {}: {} {}", route.name(), permission.word(), lacking.status, lacking.body));
             }
-            let holding = ask(stage, &route, Caps::of(&[permission, Permission::ViewTenant, Permission::ViewPatient]), &nowhere, &odd).await;
+            let holding =
+                ask(stage, &route, Caps::of(&[permission, Permission::ViewTenant, Permission::ViewPatient]), &nowhere, &odd).await;
             if holding.status == 403 {
                 wrong.push(format!("{} with {} alone: {}", route.name(), permission.word(), holding.body));
             }

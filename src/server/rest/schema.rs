@@ -149,7 +149,7 @@ pub fn of_table(table: &'static Table, shape: Shape) -> MetaSchema {
             }
         }
         Shape::Update => {
-            schema.example = Some(example::of_update(example::movable(table)));
+            schema.example = Some(example::of_update(example::movable(table), table.fields));
             for field in table.fields.iter().filter(|field| field.on_patch()) {
                 schema.properties.push((field.name, inline(of_field(field, !field.required && !field.defaulted))));
             }

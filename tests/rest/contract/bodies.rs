@@ -53,6 +53,7 @@ const LOOSE: &[(&str, &str)] =
 /// Who plays a part that the set itself does not fit: a picture of nobody, a clinic that is at hand, a root with its place.
 const CAST: &[(&str, &str, Set)] = &[
     ("/clinic-images", "file_id", STRANGER),
+    ("/knowledge-versions", "document_id", STRANGER),
     ("/document-grants", "grantee_tenant_id", NORTH),
     ("/tenant-moves", "root_tenant_id", NORTH),
 ];

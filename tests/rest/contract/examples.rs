@@ -73,7 +73,7 @@ const SCENE: &str = "set session_replication_role = replica;
     update files set status = 'READY', sha256 = repeat('a', 64), patient_id = '{patients}' where id = '{files}';
     update files set status = 'READY', sha256 = repeat('b', 64), patient_id = null where id = '{stranger files}';
     -- What is written is a draft, and what was said was said by the caller.
-    update knowledge_documents set status = 'DRAFT' where id = '{knowledge_documents}';
+    update knowledge_documents set status = 'DRAFT' where id = '{stranger knowledge_documents}';
     update medical_records set status = 'DRAFT' where id = '{medical_records}';
     update messages set sender_user_id = '{users}', patient_id = '{patients}' where id = '{messages}';
     -- Days on which the clinic is open, and a workflow that runs.
@@ -84,10 +84,10 @@ const SCENE: &str = "set session_replication_role = replica;
 
 /// The scene with the ids of the invented rows in it.
 async fn set_scene(stage: &Stage) {
-    let mut scene =
-        SCENE.replace("$north", &format!("'{}'", NORTH.tenant_id())).replace("{stranger files}", &STRANGER.id("files").to_string());
+    let mut scene = SCENE.replace("$north", &format!("'{}'", NORTH.tenant_id()));
     for table in domains::tables() {
         scene = scene.replace(&format!("{{{}}}", table.name), &NORTH.id(table.name).to_string());
+        scene = scene.replace(&format!("{{stranger {}}}", table.name), &STRANGER.id(table.name).to_string());
     }
     stage.truth.batch_execute("set search_path = enamel").await.unwrap();
     stage.truth.batch_execute(&scene).await.unwrap();

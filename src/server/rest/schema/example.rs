@@ -19,12 +19,12 @@ pub fn movable(table: &Table) -> impl Iterator<Item = &Field> + Clone {
     table.fields.iter().filter(|field| field.unfolds.is_none() && table.machines.iter().all(|machine| machine.column != field.name))
 }
 
-/// One field that may change, no reference where there is another.
-pub fn of_update<'a>(fields: impl Iterator<Item = &'a Field> + Clone) -> Json {
+/// One field that may change, no reference and no state where there is another.
+pub fn of_update<'a>(fields: impl Iterator<Item = &'a Field> + Clone, all: &'a [Field]) -> Json {
     let open = || fields.clone().filter(|field| field.on_patch());
     let plain = |field: &&Field| field.refers == Refers::Nothing && field.ty != Ty::Uuid;
     let told = open().filter(plain).find(|field| field.required || !field.example.is_empty());
-    let field = told.or_else(|| open().find(plain)).or_else(|| open().next());
+    let field = told.or_else(|| open().find(plain)).or_else(|| open().next()).or_else(|| all.iter().find(|field| field.on_patch()));
     Json::Object(field.map(|field| (field.name.to_owned(), of_field(field))).into_iter().collect())
 }
 

@@ -31,7 +31,8 @@ fn of(projection: &'static Projection, shape: Shape) -> MetaSchema {
     schema.example = Some(match shape {
         Shape::Create => example::of_create(&shaped.fields, &[]),
         Shape::Update => {
-            example::of_update(shaped.fields.iter().zip(projection.names).filter(|(_, name)| name.is_plain()).map(|(field, _)| field))
+            let plain = shaped.fields.iter().zip(projection.names).filter(|(_, name)| name.is_plain()).map(|(field, _)| field);
+            example::of_update(plain, &shaped.fields)
         }
         _ => example::of_shown(&shaped.fields),
     });

@@ -11,7 +11,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// Memory a compiled pattern may take.
-const PATTERN_MAX: usize = 1024 * 1024;
+const PATTERN_MAX: usize = 256 * 1024;
+/// What compiling a pattern costs, in steps.
+const COMPILING: usize = 1_000;
 /// Patterns kept compiled by one thread; the specification has few.
 const PATTERNS_KEPT: usize = 64;
 
@@ -163,7 +165,7 @@ fn replace<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome
 }
 
 /// A linear-time pattern, so no text can make it slow. Compiled once: invariants ask the same ones again and again.
-fn pattern(text: &str, is_full: bool) -> Result<Regex, Trouble> {
+fn pattern(evaluator: &mut Evaluator<'_, '_>, text: &str, is_full: bool) -> Result<Regex, Trouble> {
     thread_local! {
         static KNOWN: RefCell<HashMap<(String, bool), Regex>> = RefCell::default();
     }
@@ -171,6 +173,7 @@ fn pattern(text: &str, is_full: bool) -> Result<Regex, Trouble> {
         if let Some(regex) = known.get(&(text.to_owned(), is_full)) {
             return Ok(regex.clone());
         }
+        evaluator.step(COMPILING)?;
         let source = if is_full { format!("^(?:{text})$") } else { text.to_owned() };
         let wrong = Trouble::Execution("The pattern cannot be read.");
         let made = RegexBuilder::new(&source).dot_matches_new_line(true).size_limit(PATTERN_MAX).build().map_err(|_| wrong)?;
@@ -184,7 +187,7 @@ fn pattern(text: &str, is_full: bool) -> Result<Regex, Trouble> {
 
 fn matched<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>, is_full: bool) -> Outcome<'a> {
     let (Some(text), Some(source)) = (call.subject_text()?, call.text(evaluator, 0)?) else { return Ok(Vec::new()) };
-    boolean(pattern(&source, is_full)?.is_match(&text))
+    boolean(pattern(evaluator, &source, is_full)?.is_match(&text))
 }
 
 fn replace_matches<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a> {
@@ -197,5 +200,5 @@ fn replace_matches<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) ->
     if (text.len() + 1).saturating_mul(by.len() + 1) > TEXT_MAX {
         return Err(Trouble::Limit);
     }
-    bounded(pattern(&source, false)?.replace_all(&text, by.as_str()).into_owned())
+    bounded(pattern(evaluator, &source, false)?.replace_all(&text, by.as_str()).into_owned())
 }

@@ -169,11 +169,12 @@ fn pattern(evaluator: &mut Evaluator<'_, '_>, text: &str, is_full: bool) -> Resu
     thread_local! {
         static KNOWN: RefCell<HashMap<(String, bool), Regex>> = RefCell::default();
     }
+    // Known or not, so that an expression costs the same each time.
+    evaluator.step(COMPILING)?;
     KNOWN.with_borrow_mut(|known| {
         if let Some(regex) = known.get(&(text.to_owned(), is_full)) {
             return Ok(regex.clone());
         }
-        evaluator.step(COMPILING)?;
         let source = if is_full { format!("^(?:{text})$") } else { text.to_owned() };
         let wrong = Trouble::Execution("The pattern cannot be read.");
         let made = RegexBuilder::new(&source).dot_matches_new_line(true).size_limit(PATTERN_MAX).build().map_err(|_| wrong)?;

@@ -11,7 +11,7 @@ use super::DOCUMENT;
 use super::definitions::Constraint;
 use super::definitions::codes;
 use super::definitions::profiles::Profiles;
-use super::path::{Context, Item, Node, World};
+use super::path::{Context, Item, Node, STEPS_OF_RULES, World};
 use super::resource::Resource;
 use crate::kernel::error::{Error, Fault, INVALID, MALFORMED, Result};
 use crate::kernel::json;
@@ -138,6 +138,7 @@ impl<'a> Check<'a> {
                 now: self.now,
                 world: &world,
                 is_strict: false,
+                steps_max: STEPS_OF_RULES,
                 variables: &[],
             };
             match expression.holds(Item::Node(node), &context) {

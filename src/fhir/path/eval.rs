@@ -5,7 +5,7 @@ use super::functions::Call;
 use super::parser::{Expr, Operator, TypeTest};
 use super::quantity::Quantity;
 use super::value::{Item, Items};
-use super::{Context, ITEMS_MAX, STEPS_MAX, TEXT_MAX, Trouble};
+use super::{Context, ITEMS_MAX, TEXT_MAX, Trouble};
 use crate::fhir::definitions::Definitions;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -73,12 +73,14 @@ impl<'a, 'e> Evaluator<'a, 'e> {
     /// Counts work, so that an evaluation ends.
     pub fn step(&mut self, count: usize) -> Result<(), Trouble> {
         self.steps += count + 1;
-        if self.steps > STEPS_MAX || count > ITEMS_MAX { Err(Trouble::Limit) } else { Ok(()) }
+        if self.steps > self.context.steps_max || count > ITEMS_MAX { Err(Trouble::Limit) } else { Ok(()) }
     }
 
     pub fn eval(&mut self, expr: &'a Expr, scope: &Scope<'a>) -> Outcome<'a> {
         let made = self.eval_any(expr, scope)?;
-        self.step(made.len())?;
+        // Long texts cost what they are long.
+        let text = if let [Item::Text(text)] = made.as_slice() { text.len() / 256 } else { 0 };
+        self.step(made.len() + text)?;
         Ok(made)
     }
 

@@ -24,8 +24,9 @@ use std::fmt;
 /// How deep an expression may nest, and how many members a path may have.
 const DEPTH_MAX: usize = 64;
 const LENGTH_MAX: usize = 16 * 1024;
-/// Elements looked at in one evaluation.
-const STEPS_MAX: usize = 1_000_000;
+/// What one evaluation may cost, in steps of about a microsecond: a stranger's expression, and one of the specification.
+pub const STEPS_OF_STRANGERS: usize = 50_000;
+pub const STEPS_OF_RULES: usize = 2_000_000;
 /// Items of one collection; the largest resources taken hold fewer elements.
 const ITEMS_MAX: usize = 200_000;
 /// Characters of one text made by an expression.
@@ -82,6 +83,8 @@ pub struct Context<'a, 'c> {
     pub world: &'c dyn World,
     /// A member that the type does not have is an error, as in a reviewed expression, and not just nothing.
     pub is_strict: bool,
+    /// Steps after which it is given up.
+    pub steps_max: usize,
     /// Further `%name`s.
     pub variables: &'c [(&'c str, Items<'a>)],
 }

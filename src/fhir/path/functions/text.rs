@@ -11,7 +11,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// Memory a compiled pattern may take.
-const PATTERN_MAX: usize = 1024 * 1024;
+const PATTERN_MAX: usize = 256 * 1024;
+/// What compiling a pattern costs, in steps.
+const COMPILING: usize = 1_000;
 /// Patterns kept compiled by one thread; the specification has few.
 const PATTERNS_KEPT: usize = 64;
 
@@ -163,10 +165,12 @@ fn replace<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome
 }
 
 /// A linear-time pattern, so no text can make it slow. Compiled once: invariants ask the same ones again and again.
-fn pattern(text: &str, is_full: bool) -> Result<Regex, Trouble> {
+fn pattern(evaluator: &mut Evaluator<'_, '_>, text: &str, is_full: bool) -> Result<Regex, Trouble> {
     thread_local! {
         static KNOWN: RefCell<HashMap<(String, bool), Regex>> = RefCell::default();
     }
+    // Known or not, so that an expression costs the same each time.
+    evaluator.step(COMPILING)?;
     KNOWN.with_borrow_mut(|known| {
         if let Some(regex) = known.get(&(text.to_owned(), is_full)) {
             return Ok(regex.clone());
@@ -184,7 +188,7 @@ fn pattern(text: &str, is_full: bool) -> Result<Regex, Trouble> {
 
 fn matched<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>, is_full: bool) -> Outcome<'a> {
     let (Some(text), Some(source)) = (call.subject_text()?, call.text(evaluator, 0)?) else { return Ok(Vec::new()) };
-    boolean(pattern(&source, is_full)?.is_match(&text))
+    boolean(pattern(evaluator, &source, is_full)?.is_match(&text))
 }
 
 fn replace_matches<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a> {
@@ -197,5 +201,5 @@ fn replace_matches<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) ->
     if (text.len() + 1).saturating_mul(by.len() + 1) > TEXT_MAX {
         return Err(Trouble::Limit);
     }
-    bounded(pattern(&source, false)?.replace_all(&text, by.as_str()).into_owned())
+    bounded(pattern(evaluator, &source, false)?.replace_all(&text, by.as_str()).into_owned())
 }

@@ -29,6 +29,8 @@ pub enum How {
 }
 
 const CLIENTS: usize = 16;
+/// Between the clinics of two clients, whose patients pgbench changes.
+pub const APART: usize = 61;
 
 /// What pgbench needs beside the server's own functions, and the events it appends: those of a read.
 pub async fn ready(people: &People, read: &Watched) {
@@ -141,7 +143,7 @@ fn helpers(watched: &Watched, people: &People) -> String {
         language plpgsql security definer as $$
         declare c bench.clinics; payload text; k sec_priv.ctx_key;
         begin
-            select * into c from bench.clinics where patients > 0 order by number offset client * 61 limit 1;
+            select * into c from bench.clinics where patients > 0 order by number offset client * {APART} limit 1;
             select * into k from sec_priv.ctx_key where kid = 'bench';
             payload := concat_ws('|', '1', 'bench', (extract(epoch from now()) + 86400)::bigint, pg_backend_pid(), 'staff', bench.tenant(c.number),
                 bench.tenant(c.number), 'tenant', 9223372036854775807, '', gen_random_uuid(), bench.tenant(c.number), bench.tenant(c.number), 0);

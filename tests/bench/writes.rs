@@ -13,10 +13,13 @@ const BATCHES: usize = 4;
 
 pub async fn changes(stand: &mut Stand, house: &House, people: &People, server: &Serving, watch: &Watch, size: Size) {
     type Make = fn(&Serving, &[crate::people::Clinic]) -> Load;
+    // A patch names the version it knows: pgbench changes other patients.
+    let clinics: Vec<_> =
+        people.clinics.iter().enumerate().filter(|(place, _)| place % baseline::APART != 0).map(|(_, own)| own.clone()).collect();
     let changes: [(&str, Make); 2] = [("creates", Load::creates), ("patches", Load::patches)];
     for (what, make) in changes {
         let watched = watch.see(&make(&watch.server, &people.clinics[..1])).await;
-        let (load, script) = (make(server, &people.clinics), baseline::change(&watched));
+        let (load, script) = (make(server, &clinics), baseline::change(&watched));
         load::run(&load, CONNECTIONS, 2.0).await;
         let (mut ratios, mut last) = (Vec::new(), (0.0, 0.0));
         for _ in 0..size.rounds {

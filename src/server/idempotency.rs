@@ -84,7 +84,7 @@ impl Key {
         let (method, uri) = (request.method(), request.original_uri());
         let route = format!("{method} {}", uri.path()).chars().take(240).collect();
         // What a conditional request is about stands in its query.
-        let asked = uri.query().map(|query| Sha256::digest(query).to_vec()).unwrap_or_default();
+        let asked = request.uri().query().map(|query| Sha256::digest(query).to_vec()).unwrap_or_default();
         let body_hash = Sha256::new().chain_update(body).chain_update(asked).finalize().to_vec();
         Ok(Some(Key { key: key.to_owned(), route, body_hash }))
     }

@@ -15,8 +15,7 @@ const SYSTEMS: Words = &[
     ("CUSTOM", ""),
 ];
 
-static CODE: Coded =
-    Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("substance") };
+static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("substance") };
 
 pub static TYPE: TypeDef = TypeDef {
     name: "AllergyIntolerance",
@@ -29,8 +28,11 @@ pub static TYPE: TypeDef = TypeDef {
 pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &PATIENT_ALLERGY, PEOPLE) };
 
 const BINDS: &[Bind] = &[
-    Bind::one("clinicalStatus", concept("clinical_status", CLINICAL, &[("ACTIVE", "active"), ("INACTIVE", "inactive"), ("RESOLVED", "resolved")]))
-        .otherwise("ACTIVE"),
+    Bind::one(
+        "clinicalStatus",
+        concept("clinical_status", CLINICAL, &[("ACTIVE", "active"), ("INACTIVE", "inactive"), ("RESOLVED", "resolved")]),
+    )
+    .otherwise("ACTIVE"),
     Bind::one(
         "verificationStatus",
         concept(
@@ -46,8 +48,11 @@ const BINDS: &[Bind] = &[
         ),
     )
     .otherwise("UNCONFIRMED"),
-    Bind::item("category", code("category", &[("DRUG", "medication"), ("MATERIAL", "environment"), ("OTHER", "food"), ("OTHER", "biologic")]))
-        .otherwise("OTHER"),
+    Bind::item(
+        "category",
+        code("category", &[("DRUG", "medication"), ("MATERIAL", "environment"), ("OTHER", "food"), ("OTHER", "biologic")]),
+    )
+    .otherwise("OTHER"),
     Bind::one("criticality", code("criticality", &[("LOW", "low"), ("HIGH", "high"), ("UNABLE_TO_ASSESS", "unable-to-assess")])),
     Bind::one("code", How::Coded(&CODE)).otherwise("Unknown"),
     Bind::one("patient", points("patient_id", "Patient")),

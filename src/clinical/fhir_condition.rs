@@ -64,9 +64,7 @@ const BINDS: &[Bind] = &[
     .otherwise("CONFIRMED"),
     Bind::item(
         "category",
-        How::Always(
-            r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}"#,
-        ),
+        How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}"#),
     ),
     Bind::one("severity", concept("severity", SNOMED, &[("MILD", "255604002"), ("MODERATE", "6736007"), ("SEVERE", "24484000")])),
     Bind::one("code", How::Coded(&CODE)).otherwise("Unknown"),

@@ -15,8 +15,7 @@ const SYSTEMS: Words = &[
 
 static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
 
-pub static TYPE: TypeDef =
-    TypeDef { name: "MedicationStatement", interactions: ALL, search: &[], profiles: &[], update_creates: false };
+pub static TYPE: TypeDef = TypeDef { name: "MedicationStatement", interactions: ALL, search: &[], profiles: &[], update_creates: false };
 
 pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &PATIENT_MEDICATION, PEOPLE) };
 

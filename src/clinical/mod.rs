@@ -47,12 +47,8 @@ pub static TABLES: &[&Table] = &[
     &sterilisation_cycle::STERILISATION_CYCLE,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_condition::MAPPING,
-    &fhir_allergy_intolerance::MAPPING,
-    &fhir_encounter::MAPPING,
-    &fhir_medication_statement::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_condition::MAPPING, &fhir_allergy_intolerance::MAPPING, &fhir_encounter::MAPPING, &fhir_medication_statement::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &visit::START,

@@ -26,7 +26,7 @@ fn walk(value: &mut Value, names: &HashMap<String, String>, named: &mut BTreeSet
         Value::Array(items) => items.iter_mut().for_each(|value| walk(value, names, named)),
         Value::String(text) => {
             // A fragment or a version behind the name stays behind the id.
-            let end = text.find(['#', '|']).filter(|at| *at > 0).unwrap_or(text.len());
+            let end = text.find(['#', '|']).filter(|at| *at > 0 && !names.contains_key(text)).unwrap_or(text.len());
             if let Some(to) = text.get(..end).and_then(|name| names.get(name)) {
                 named.insert(to.clone());
                 text.replace_range(..end, to);

@@ -282,7 +282,9 @@ impl Find {
     pub fn answers(&self, kind: Kind) -> bool {
         match self {
             Self::Text { .. } | Self::Said(_) => kind == Kind::String,
-            Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) | Self::Made { .. } | Self::Number { .. } => kind == Kind::Token,
+            Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) | Self::Made { .. } | Self::Number { .. } => {
+                kind == Kind::Token
+            }
             Self::Blind { .. } | Self::Plain { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } => kind == Kind::Reference,

@@ -76,7 +76,10 @@ pub fn projections() -> impl Iterator<Item = &'static Projection> {
 }
 
 pub fn resources() -> impl Iterator<Item = &'static Mapping> {
-    [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES, clinical::RESOURCES, treatment::RESOURCES].into_iter().flatten().copied()
+    [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES, clinical::RESOURCES, treatment::RESOURCES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// Records that FHIR knows and no mapping serves, with their types.

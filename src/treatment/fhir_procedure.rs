@@ -19,13 +19,8 @@ pub const SYSTEMS: Words = &[
     ("CUSTOM", ""),
 ];
 
-static CODE: Coded = Coded {
-    code: "cdt_code",
-    system: Some("code_system"),
-    systems: SYSTEMS,
-    version: Some("code_version"),
-    display: Some("description"),
-};
+static CODE: Coded =
+    Coded { code: "cdt_code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("description") };
 
 pub static TYPE: TypeDef = TypeDef {
     name: "Procedure",

@@ -23,7 +23,6 @@ fn the_records_of_synthea_are_stored_whole() {
             let mut text = String::new();
             flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
             let mut bundle: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(fhir.post("/", &bundle).await.status, 422, "a transaction is told apart");
             bundle["type"] = json!("batch");
             let answer = fhir.post("/", &bundle).await;
             assert_eq!((answer.status.as_u16(), &answer.body["type"]), (200, &json!("batch-response")));

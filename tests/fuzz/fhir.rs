@@ -2,12 +2,12 @@
 
 use super::{Target, refusal, seeds};
 use chrono::DateTime;
+use enamel::fhir::bundle::Posted;
 use enamel::fhir::negotiate::Handling;
 use enamel::fhir::patch::{self, Refused};
 use enamel::fhir::path::{Alone, Context, Expression, Item, Node, STEPS_OF_STRANGERS, Trouble};
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
-use enamel::fhir::bundle::Posted;
 use enamel::fhir::{accept, bundle};
 use enamel::kernel::json::{self, Limits};
 use serde_json::Value;

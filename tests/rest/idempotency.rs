@@ -240,6 +240,24 @@ fn fhir_has_keys_too() {
 }
 
 #[test]
+fn a_transaction_happens_once() {
+    world::with(async |world| {
+        let clinic = world.tenant("GROUP_PRACTICE", None).await;
+        let login = Login { world, token: clinic.client_token("system/*.cruds").await };
+        let of = |family: &str| {
+            let resource = json!({"resourceType": "Patient", "name": [{"family": family}]});
+            json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+                {"request": {"method": "POST", "url": "Patient"}, "resource": resource}]})
+        };
+        let first = login.post("/fhir/r4/", "t", &of("Once")).await;
+        assert_eq!((first.status, &first.body["type"]), (200, &json!("transaction-response")), "{}", first.body);
+        same(&first, &login.post("/fhir/r4/", "t", &of("Once")).await);
+        assert_eq!(login.post("/fhir/r4/", "t", &of("Twice")).await.status, 422);
+        assert_eq!(rows(&clinic, "patients").await, 1);
+    });
+}
+
+#[test]
 fn a_batch_that_was_cut_off_goes_on_where_it_ended() {
     world::with(async |world| {
         let clinic = world.tenant("GROUP_PRACTICE", None).await;

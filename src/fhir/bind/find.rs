@@ -25,7 +25,8 @@ pub fn selected<'e>(expression: &'e str, type_name: &str) -> Vec<&'e str> {
     let alternatives = expression.split('|').map(|one| one.trim().trim_start_matches('(').trim_end_matches(')'));
     let of = |one: &'e str| one.strip_prefix(type_name)?.strip_prefix('.');
     let plain = |path: &'e str| {
-        let end = [".as(", ".where(resolve() is ", ".where(resolve()is", " as ", ".ofType("].iter().filter_map(|word| path.find(word)).min();
+        let end =
+            [".as(", ".where(resolve() is ", ".where(resolve()is", " as ", ".ofType("].iter().filter_map(|word| path.find(word)).min();
         path.get(..end.unwrap_or(path.len())).unwrap_or(path)
     };
     alternatives.filter_map(of).map(plain).filter(|path| path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')).collect()
@@ -59,7 +60,11 @@ mod tests {
     #[test]
     fn an_expression_names_its_elements() {
         for (expression, type_name, paths) in [
-            ("AllergyIntolerance.code | AllergyIntolerance.reaction.substance | Condition.code", "AllergyIntolerance", vec!["code", "reaction.substance"]),
+            (
+                "AllergyIntolerance.code | AllergyIntolerance.reaction.substance | Condition.code",
+                "AllergyIntolerance",
+                vec!["code", "reaction.substance"],
+            ),
             ("Condition.onset.as(dateTime) | Condition.onset.as(Period)", "Condition", vec!["onset", "onset"]),
             ("(Observation.value as CodeableConcept)", "Observation", vec!["value"]),
             ("Encounter.subject.where(resolve() is Patient)", "Encounter", vec!["subject"]),

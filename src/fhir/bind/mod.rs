@@ -58,46 +58,99 @@ pub struct Made {
 #[derive(Debug, Clone, Copy)]
 pub enum How {
     /// `code`.
-    Code { column: &'static str, words: Words },
+    Code {
+        column: &'static str,
+        words: Words,
+    },
     /// CodeableConcept of one code of a closed list.
-    Concept { column: &'static str, system: &'static str, words: Words },
+    Concept {
+        column: &'static str,
+        system: &'static str,
+        words: Words,
+    },
     /// Coding of one code of a closed list.
-    Coding { column: &'static str, system: &'static str, words: Words },
+    Coding {
+        column: &'static str,
+        system: &'static str,
+        words: Words,
+    },
     /// CodeableConcept of one code of an open list.
     Coded(&'static Coded),
     /// CodeableConcept that only has a text, or whose codes we do not tell apart.
-    Words { column: &'static str },
-    Text { column: &'static str },
+    Words {
+        column: &'static str,
+    },
+    Text {
+        column: &'static str,
+    },
     /// A text column as an element of any form.
-    Made { column: &'static str, made: &'static Made },
-    Flag { column: &'static str },
+    Made {
+        column: &'static str,
+        made: &'static Made,
+    },
+    Flag {
+        column: &'static str,
+    },
     /// Whole or decimal number.
-    Number { column: &'static str },
+    Number {
+        column: &'static str,
+    },
     /// `date` or `dateTime`; the column is a day or a moment.
-    Day { column: &'static str },
-    Moment { column: &'static str },
+    Day {
+        column: &'static str,
+    },
+    Moment {
+        column: &'static str,
+    },
     /// A choice of dateTime and Period, from a pair of moments.
-    When { from: &'static str, until: &'static str },
+    When {
+        from: &'static str,
+        until: &'static str,
+    },
     /// A Period from a pair of days.
-    Days { from: &'static str, until: &'static str },
+    Days {
+        from: &'static str,
+        until: &'static str,
+    },
     /// A Period from a pair of moments.
-    Span { from: &'static str, until: &'static str },
+    Span {
+        from: &'static str,
+        until: &'static str,
+    },
     /// A reference to a resource that is the row the column names.
-    Points { column: &'static str, to: &'static str },
+    Points {
+        column: &'static str,
+        to: &'static str,
+    },
     /// A reference to the Organization whose row it is.
     Tenant,
     /// Quantity with a UCUM code.
-    Quantity { column: &'static str, unit: &'static str },
+    Quantity {
+        column: &'static str,
+        unit: &'static str,
+    },
     /// Money in minor units.
-    Money { column: &'static str, currency: &'static str },
+    Money {
+        column: &'static str,
+        currency: &'static str,
+    },
     /// Annotation with a text alone.
-    Note { column: &'static str },
+    Note {
+        column: &'static str,
+    },
     /// Identifier of one system, or of none.
-    Identifier { column: &'static str, system: &'static str },
+    Identifier {
+        column: &'static str,
+        system: &'static str,
+    },
     /// The same for every row of the table: JSON.
     Always(&'static str),
     /// An extension's value: the URL, the key of its value.
-    Extension { url: &'static str, key: &'static str, of: &'static How },
+    Extension {
+        url: &'static str,
+        key: &'static str,
+        of: &'static How,
+    },
     /// A backbone element of which the row itself is.
     Within(&'static [Bind]),
     /// Backbone elements that are rows of a part, by its place in the mapping.

@@ -66,11 +66,8 @@ fn value(how: &How, row: &Record, whole: &Whole) -> Option<Json> {
         How::Note { column } => Some(json!({"text": row.text(column)?})),
         How::Identifier { column, system } => {
             let system = Some(system).filter(|system| !system.is_empty());
-            let identifier = Identifier {
-                system: system.map(String::from),
-                value: Some(row.text(column)?.to_owned()),
-                ..Identifier::default()
-            };
+            let identifier =
+                Identifier { system: system.map(String::from), value: Some(row.text(column)?.to_owned()), ..Identifier::default() };
             Some(identifier.write())
         }
         How::Always(text) => serde_json::from_str(text).ok(),

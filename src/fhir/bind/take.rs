@@ -178,9 +178,11 @@ fn ends(period: Option<&Period>, is_day: bool, path: &str, [from, until]: [&'sta
     if period.is_some_and(|period| !period.is_ordered()) {
         return Err(Error::new(&INVALID).fault(path, "invariant", "A period does not end before it starts."));
     }
-    columns
-        .set(from, read(period.and_then(|period| period.start.as_ref()), false), format!("{path}.start"))
-        .set(until, read(period.and_then(|period| period.end.as_ref()), true), format!("{path}.end"));
+    columns.set(from, read(period.and_then(|period| period.start.as_ref()), false), format!("{path}.start")).set(
+        until,
+        read(period.and_then(|period| period.end.as_ref()), true),
+        format!("{path}.end"),
+    );
     Ok(())
 }
 
@@ -196,7 +198,8 @@ fn concept(coded: &Coded, bind: &Bind, items: &[(&Json, String)], parent: &Node<
     let other = coded.systems.last().filter(|(_, uri)| uri.is_empty()).map(|(word, _)| *word);
     let coding = known.or_else(|| Some((codings.iter().find(|coding| coding.code.is_some())?, other?)));
     let text = value.as_ref().and_then(|value| value.text.clone());
-    let display = coding.and_then(|(coding, _)| coding.display.clone()).or(text).or_else(|| coding.and_then(|(coding, _)| coding.code.clone()));
+    let display =
+        coding.and_then(|(coding, _)| coding.display.clone()).or(text).or_else(|| coding.and_then(|(coding, _)| coding.code.clone()));
     columns.set(coded.code, coding.and_then(|(coding, _)| coding.code.clone()), path.clone());
     if let Some(column) = coded.system {
         let word = coding.map(|(_, word)| word).or(other);

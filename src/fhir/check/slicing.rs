@@ -162,7 +162,7 @@ impl<'a> Check<'a> {
                 name => {
                     let child = self.opened(at)?.child(name)?;
                     // What a required slice of the child says, the child says.
-                    if says_value(child) || child.slices.is_empty() {
+                    if says_itself(child) || child.slices.is_empty() {
                         child
                     } else {
                         child.slices.iter().find(|slice| slice.min > 0).unwrap_or(child)
@@ -189,7 +189,12 @@ fn is_name(step: &str) -> bool {
 
 /// Whether it, or anything below it, says what a value is.
 fn says_value(element: &Element) -> bool {
-    element.fixed.is_some() || element.pattern.is_some() || element.children.iter().chain(&element.slices).any(says_value)
+    says_itself(element) || element.slices.iter().any(says_value)
+}
+
+/// The same without its slices, which are of some of its items only.
+fn says_itself(element: &Element) -> bool {
+    element.fixed.is_some() || element.pattern.is_some() || element.children.iter().any(says_value)
 }
 
 /// The steps of a path; the points within a call's argument are no ends of steps.

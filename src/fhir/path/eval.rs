@@ -18,13 +18,13 @@ pub struct Evaluator<'a, 'e> {
 
 /// What `$this`, `$index` and `$total` stand for, and what `defineVariable` named on the way.
 #[derive(Clone)]
-pub struct Scope<'a> {
+pub struct Frame<'a> {
     pub this: Option<Item<'a>>,
     pub index: i64,
     pub total: Items<'a>,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> Frame<'a> {
     pub fn of(this: Option<Item<'a>>) -> Self {
         Self { this, index: 0, total: Vec::new() }
     }
@@ -76,7 +76,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
         if self.steps > self.context.steps_max || count > ITEMS_MAX { Err(Trouble::Limit) } else { Ok(()) }
     }
 
-    pub fn eval(&mut self, expr: &'a Expr, scope: &Scope<'a>) -> Outcome<'a> {
+    pub fn eval(&mut self, expr: &'a Expr, scope: &Frame<'a>) -> Outcome<'a> {
         let made = self.eval_any(expr, scope)?;
         // Long texts cost what they are long.
         let text = if let [Item::Text(text)] = made.as_slice() { text.len() / 256 } else { 0 };
@@ -84,7 +84,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
         Ok(made)
     }
 
-    fn eval_any(&mut self, expr: &'a Expr, scope: &Scope<'a>) -> Outcome<'a> {
+    fn eval_any(&mut self, expr: &'a Expr, scope: &Frame<'a>) -> Outcome<'a> {
         match expr {
             Expr::Literal(item) => one(item.clone()),
             Expr::Empty => Ok(Vec::new()),
@@ -153,7 +153,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
     }
 
     /// A name at the start of a path is a member, or the type of the focus itself.
-    fn first_member(&mut self, name: &str, scope: &Scope<'a>) -> Outcome<'a> {
+    fn first_member(&mut self, name: &str, scope: &Frame<'a>) -> Outcome<'a> {
         let Some(this) = &scope.this else { return Ok(Vec::new()) };
         if let Item::Node(node) = this {
             let is_type_name = name.starts_with(|c: char| c.is_ascii_uppercase());
@@ -205,7 +205,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
         Ok(made)
     }
 
-    fn negative(&mut self, inner: &'a Expr, scope: &Scope<'a>) -> Outcome<'a> {
+    fn negative(&mut self, inner: &'a Expr, scope: &Frame<'a>) -> Outcome<'a> {
         let items = self.eval(inner, scope)?;
         maybe(match single(&items)?.and_then(|item| item.plain().or(Some(item.clone()))) {
             None => None,
@@ -216,7 +216,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
         })
     }
 
-    fn binary(&mut self, operator: Operator, left: &'a Expr, right: &'a Expr, scope: &Scope<'a>) -> Outcome<'a> {
+    fn binary(&mut self, operator: Operator, left: &'a Expr, right: &'a Expr, scope: &Frame<'a>) -> Outcome<'a> {
         let left = self.eval(left, scope)?;
         use Operator as O;
         if let O::And | O::Or | O::Xor | O::Implies = operator {
@@ -256,7 +256,7 @@ impl<'a, 'e> Evaluator<'a, 'e> {
     }
 
     /// The right side is asked only where the left leaves it open.
-    fn logic(&mut self, operator: Operator, left: Option<bool>, right: &'a Expr, scope: &Scope<'a>) -> Outcome<'a> {
+    fn logic(&mut self, operator: Operator, left: Option<bool>, right: &'a Expr, scope: &Frame<'a>) -> Outcome<'a> {
         match (operator, left) {
             (Operator::And, Some(false)) => return boolean(false),
             (Operator::Or, Some(true)) | (Operator::Implies, Some(false)) => return boolean(true),

@@ -18,7 +18,7 @@ pub use quantity::Quantity;
 pub use value::{Item, Items, Node, Shape, TypeName, decimal};
 
 use chrono::{DateTime, FixedOffset};
-use eval::{Evaluator, Scope};
+use eval::{Evaluator, Frame};
 use std::fmt;
 
 /// How deep an expression may nest, and how many members a path may have.
@@ -98,7 +98,7 @@ impl Expression {
     }
     pub fn evaluate<'a>(&'a self, input: Item<'a>, context: &Context<'a, '_>) -> Result<Items<'a>, Trouble> {
         let mut evaluator = Evaluator::new(context);
-        evaluator.eval(&self.0, &Scope::of(Some(input)))
+        evaluator.eval(&self.0, &Frame::of(Some(input)))
     }
     /// As an invariant: whether it holds. Nothing at all is no breach: R4's own rules ask after elements that may be absent
     /// (`fullUrl.contains('/_history/').not()`).

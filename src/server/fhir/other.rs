@@ -40,8 +40,11 @@ pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'sta
         return None;
     }
     let of = of.unwrap_or_else(|| forever(TypeDef { name, interactions: ALL, search: &[], profiles: &[], update_creates: false }));
-    let search: Vec<(&'static str, Find)> =
-        compartment(name).map(|code| (code, Find::Points { column: "r.patient_id", to: "Patient" })).collect();
+    let search: Vec<(&'static str, Find)> = SUBJECTS
+        .iter()
+        .filter(|code| !about(name).is_empty() && paths(name, code) == about(name))
+        .map(|code| (*code, Find::Points { column: "r.patient_id", to: "Patient" }))
+        .collect();
     Some(forever(Mapping {
         only: Some(("resource_type", name)),
         take: Some(take),
@@ -51,17 +54,26 @@ pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'sta
     }))
 }
 
-/// The parameters that put a resource of the type into a patient's compartment (R4 CompartmentDefinition/patient).
-fn compartment(name: &str) -> impl Iterator<Item = &'static str> {
-    let members = Definitions::r4().compartment("Patient").into_iter().flat_map(|compartment| &compartment.members);
-    members.filter(move |(of, _)| of == name).flat_map(|(_, codes)| codes).map(String::as_str)
+/// The parameters that name whom a resource is about, in the order they are believed.
+const SUBJECTS: [&str; 2] = ["patient", "subject"];
+
+/// The elements that a parameter of the type selects; none, where it cannot lead to a patient.
+fn paths(name: &str, code: &str) -> Vec<&'static str> {
+    let known = Definitions::r4().parameter(name, code).filter(|known| known.targets.iter().any(|target| target == "Patient"));
+    let mut paths = known.map(|known| selected(&known.expression, name)).unwrap_or_default();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
 }
 
-/// The first patient of ours that the resource is about.
+fn about(name: &str) -> Vec<&'static str> {
+    SUBJECTS.iter().map(|code| paths(name, code)).find(|paths| !paths.is_empty()).unwrap_or_default()
+}
+
+/// The patient of ours that the resource is about; its row is theirs.
 fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let name = resource.type_name();
-    let paths = compartment(name).filter_map(|code| Definitions::r4().parameter(name, code)).flat_map(|of| selected(&of.expression, name));
-    let found = paths.into_iter().find_map(|path| {
+    let found = about(name).into_iter().find_map(|path| {
         let (first, rest) = path.split_once('.').map_or((path, ""), |(first, rest)| (first, rest));
         let mut at: Vec<&Json> = resource.as_map().get(first).into_iter().flat_map(items).collect();
         for step in rest.split('.').filter(|step| !step.is_empty()) {

@@ -45,7 +45,9 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
     each_once(&steps)?;
     let order = linked(caller, &mut steps, base).await?;
     let scope = caller.kernel.door.open(&caller.context).await?;
-    let mut once = match Once::begin_kept(scope, caller, key).await? {
+    // Below the request's own key, as each entry of a batch: what was committed and not told is told by the next attempt.
+    let key = key.map(|key| key.entry(0));
+    let mut once = match Once::begin_kept(scope, caller, key.as_ref()).await? {
         Turn::First(once) => once,
         Turn::Again(kept) => return Ok(kept),
     };
@@ -62,7 +64,7 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
         *slot = Some(done.map_err(|refusal| placed(refusal, place))?);
     }
     let answer = bundle::transaction_response(replies.into_iter().flatten().collect());
-    once.end_kept(200, key.map(|_| &answer)).await?;
+    once.end_kept(200, key.as_ref().map(|_| &answer)).await?;
     Ok(answer)
 }
 
@@ -88,7 +90,9 @@ async fn step(caller: &Caller, entry: Entry) -> Result<Step> {
     let def = types::registry().find(&entry.target.type_name)?;
     let target = entry.target;
     if target.version.is_some() || !target.query.is_empty() || entry.if_none_match.is_some() || entry.if_modified_since.is_some() {
-        return Err(Error::new(&error::NOT_SUPPORTED).detail("Searches, versions and conditional changes are not served inside a transaction."));
+        return Err(
+            Error::new(&error::NOT_SUPPORTED).detail("Searches, versions and conditional changes are not served inside a transaction.")
+        );
     }
     if entry.if_none_exist.is_some() {
         return Err(Error::new(&error::NOT_SUPPORTED).detail("Conditional creates are not served; search first."));
@@ -116,7 +120,7 @@ async fn step(caller: &Caller, entry: Entry) -> Result<Step> {
 fn each_once(steps: &[Step]) -> Result<()> {
     let (mut ids, mut names) = (HashSet::new(), HashSet::new());
     for (place, step) in steps.iter().enumerate() {
-        let is_new = ids.insert((step.def.name, step.id)) || step.method == Method::Get;
+        let is_new = step.method == Method::Get || ids.insert((step.def.name, step.id));
         let is_named_once = step.full_url.as_ref().is_none_or(|name| names.insert(name.clone()));
         if !is_new || !is_named_once {
             let text = "An entry before it is about the same resource.";
@@ -164,7 +168,8 @@ async fn carry_out(scope: &mut Scope, caller: &Caller, step: &mut Step, prefer: 
     let (def, id, wanted) = (step.def, step.id, prefer.return_);
     let sources = types::sources(def.name)?;
     let sound = |resource: Option<Json>| -> Result<Resource> {
-        let resource = resource.ok_or_else(|| Error::new(&error::MALFORMED).fault(def.name, "required", "The entry carries a resource."))?;
+        let resource =
+            resource.ok_or_else(|| Error::new(&error::MALFORMED).fault(def.name, "required", "The entry carries a resource."))?;
         check::sound(resource, def.name)
     };
     Ok(match step.method {

@@ -202,7 +202,14 @@ fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result<()>
 
 /// Columns of which the resource says what the record's own rendering says stay as they are: a word that FHIR has not, the
 /// clock time of what is rendered as a day.
-async fn unsaid(scope: &mut Scope, mapping: &'static Mapping, columns: &mut Columns, was: &Record, base: &str, keys: &Keyring) -> Result<()> {
+async fn unsaid(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    columns: &mut Columns,
+    was: &Record,
+    base: &str,
+    keys: &Keyring,
+) -> Result<()> {
     if mapping.binds.is_empty() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use super::{Call, Function, function};
 use crate::fhir::path::Trouble;
 use crate::fhir::path::compare;
-use crate::fhir::path::eval::{Evaluator, Outcome, Scope, boolean, filtered, is_type, maybe, one, single, truth};
+use crate::fhir::path::eval::{Evaluator, Frame, Outcome, boolean, filtered, is_type, maybe, one, single, truth};
 use crate::fhir::path::parser::{Expr, TypeTest};
 use crate::fhir::path::value::{Item, Items};
 use std::cmp::Ordering;
@@ -235,7 +235,7 @@ fn descendants<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Out
 fn iif<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a> {
     let focus = single(&call.input)?.cloned();
     // Called on nothing, or first in a path, it sees what its place sees.
-    let scope = Scope { this: focus.or_else(|| call.scope.this.clone()), ..call.scope.clone() };
+    let scope = Frame { this: focus.or_else(|| call.scope.this.clone()), ..call.scope.clone() };
     let criterion = evaluator.eval(call.arg(0)?, &scope)?;
     let holds = match single(&criterion)?.map(Item::plain) {
         None => false,
@@ -252,7 +252,7 @@ fn aggregate<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outco
     let mut total = call.items(evaluator, 1)?;
     for (index, item) in call.input.iter().enumerate() {
         let index = i64::try_from(index).unwrap_or(i64::MAX);
-        total = evaluator.eval(call.arg(0)?, &Scope { this: Some(item.clone()), index, total })?;
+        total = evaluator.eval(call.arg(0)?, &Frame { this: Some(item.clone()), index, total })?;
     }
     Ok(total)
 }

@@ -7,7 +7,7 @@ mod math;
 mod text;
 
 use super::Trouble;
-use super::eval::{Evaluator, Outcome, Scope, single};
+use super::eval::{Evaluator, Frame, Outcome, single};
 use super::parser::Expr;
 use super::value::{Item, Items};
 use std::ops::RangeInclusive;
@@ -24,7 +24,7 @@ type Run = for<'a, 'x, 'e> fn(&'x mut Evaluator<'a, 'e>, Call<'a, 'x>) -> Outcom
 pub struct Call<'a, 'x> {
     pub input: Items<'a>,
     pub args: &'a [Expr],
-    pub scope: &'x Scope<'a>,
+    pub scope: &'x Frame<'a>,
 }
 
 pub fn named(name: &str) -> Option<&'static Function> {
@@ -66,7 +66,7 @@ impl<'a> Call<'a, '_> {
     }
     /// What the argument gives with each item as `$this`.
     fn each(&self, evaluator: &mut Evaluator<'a, '_>, arg: &'a Expr, item: Item<'a>, index: usize) -> Outcome<'a> {
-        let scope = Scope { this: Some(item), index: i64::try_from(index).unwrap_or(i64::MAX), total: self.scope.total.clone() };
+        let scope = Frame { this: Some(item), index: i64::try_from(index).unwrap_or(i64::MAX), total: self.scope.total.clone() };
         evaluator.eval(arg, &scope)
     }
     /// The single item the function is called on, as a System value.

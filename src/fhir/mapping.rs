@@ -30,8 +30,8 @@ pub struct Mapping {
     pub binds: &'static [Bind],
     /// What a list of binds cannot say, rendered after them.
     pub render: Option<fn(&Whole, &mut Resource)>,
-    /// The same taken from a resource, after the binds; `base` is our FHIR base URL.
-    pub take: Option<fn(&Resource, &str, &mut Taken) -> Result<()>>,
+    /// The same taken from a resource, after the binds.
+    pub take: Option<Take>,
     /// False: such records are changed by operations of their own.
     pub writes: bool,
     /// Of the table's rows those with this value in this column; a new one is given it.
@@ -48,6 +48,9 @@ pub struct Mapping {
     /// Sort keys beside `_id` and `_lastUpdated`.
     pub sorts: &'static [Sort],
 }
+
+/// Sets what a resource says; the text is our FHIR base URL.
+pub type Take = fn(&Resource, &str, &mut Taken) -> Result<()>;
 
 impl Mapping {
     /// Records of a table that are written, with nothing mapped yet.

@@ -44,7 +44,7 @@ fn wrong(resources: &[Value], profiles: &Profiles, argued: &[(&str, &str)]) -> V
         let name = name(resource);
         let faults = judge(resource, profiles);
         let is_argued = argued.iter().any(|(known, _)| *known == name);
-        if is_argued != !faults.is_empty() {
+        if is_argued == faults.is_empty() {
             let told: Vec<String> =
                 faults.iter().take(4).map(|fault| format!("\n    {} {} {}", fault.field, fault.rule, fault.text)).collect();
             wrong.push(format!("{name}{}", told.join("")));

@@ -27,6 +27,9 @@ sql! {
     ANSWER(BYTEA, TEXT, TEXT) = "select tenant_id, referral_id, patient_id, taken from sec.answer_by_link($1, $2, $3)";
 }
 
+const ANSWERS: &[&str] = &["ACCEPTED", "REJECTED", "COMPLETED"];
+const MEANINGS: &[&str] = &["the receiver will see the patient", "the receiver will not", "the patient was seen"];
+
 pub static MAKE_ANSWER_LINK: Operation = Operation {
     id: "makeReferralAnswerLink",
     method: Method::Post,
@@ -69,10 +72,10 @@ pub static RESPOND: Operation = Operation {
     doc: "Answer a referral with the key its sender gave; every reason why a key is not good has one answer",
     takes: &[
         Field::text("token").required(),
-        Field::choice("answer", &["ACCEPTED", "REJECTED", "COMPLETED"]).required(),
+        Field::choice("answer", ANSWERS).means(MEANINGS).required(),
         Field::text("note").length(4_000).phi().doc("why it is rejected, or what came of the treatment: needed then"),
     ],
-    gives: Gives::Object("ReferralAnswer", &[Field::choice("status", &["ACCEPTED", "REJECTED", "COMPLETED"]).required()]),
+    gives: Gives::Object("ReferralAnswer", &[Field::choice("status", ANSWERS).means(MEANINGS).required()]),
     planes: &[Plane::Auth],
     permission: Permission::Own,
     run: Run::Apart(|call| Box::pin(respond(call))),

@@ -153,7 +153,7 @@ fn what_the_server_does_for_somebody_asks_for_the_permission_throughout() {
             "amount_minor": 0, "currency": "EUR"});
         let advice = create(&staff, &REMITTANCE, advice).await.unwrap().id;
         let program = json!({"name": "Program", "client_type": "BACKEND", "scopes": ["system/Patient.rs"]});
-        let (status, program) = world.post(Some(&clinic.token("TENANT_ADMIN").await), "/api-clients/register", program).await;
+        let (status, program) = world.post(Some(&clinic.token("TENANT_ADMIN").await), "/api-clients", program).await;
         assert_eq!(status, 201, "{program}");
         let program = program["id"].as_str().unwrap().parse().unwrap();
         let scopes = json!({"scopes": ["system/Appointment.rs"]});

@@ -25,6 +25,7 @@ const BOUND: &[(&str, &str)] = &[
     ("/claims", "patient_id"),
     ("/documents", "patient_id"),
     ("/eligibility-checks", "patient_id"),
+    ("/image-annotations", "patient_id"),
     ("/patient-relationships", "external_contact_id"),
 ];
 

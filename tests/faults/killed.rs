@@ -32,7 +32,9 @@ fn a_server_killed_a_hundred_times_keeps_its_word() {
             let starting = Instant::now();
             let mut server = house.serve().await;
             slowest = slowest.max(starting.elapsed());
-            tokio::time::sleep(Duration::from_millis(20 + dice.below(280))).await;
+            // At any moment, and on a slow machine too not before it has done something worth losing.
+            load.is_answered(dice.below(12), Duration::from_secs(20)).await;
+            tokio::time::sleep(Duration::from_millis(dice.below(120))).await;
             server.kill_9().await;
         }
         let last = house.serve().await;
@@ -64,7 +66,8 @@ fn a_house_killed_with_its_postgresql_keeps_its_word() {
         let mut dice = Dice::new(seed);
         let load = Load::start(&staff, 3, seed);
         for _ in 0..HOUSE_ROUNDS {
-            tokio::time::sleep(Duration::from_millis(100 + dice.below(400))).await;
+            load.is_answered(dice.below(24), Duration::from_secs(20)).await;
+            tokio::time::sleep(Duration::from_millis(dice.below(300))).await;
             let servers = family(postmaster(&dir).unwrap());
             // In either order, and the server first sees its database die or dies before it.
             if dice.below(2) == 0 {

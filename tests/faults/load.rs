@@ -24,6 +24,12 @@ pub struct Told {
     pub lost: usize,
 }
 
+impl Told {
+    fn answered(&self) -> usize {
+        self.made.len() + self.changed.len() + self.read.len() + self.listed.len()
+    }
+}
+
 pub struct Made {
     pub id: Uuid,
     pub last_name: String,
@@ -57,6 +63,15 @@ impl Load {
         });
         Load { clients: clients.collect(), told, stop }
     }
+    /// Waits until the server has answered this many more requests.
+    pub async fn is_answered(&self, more: u64, within: Duration) {
+        let answered = || self.told.lock().unwrap().answered();
+        let (began, goal) = (Instant::now(), answered() + usize::try_from(more).unwrap());
+        while answered() < goal {
+            assert!(began.elapsed() < within, "the server answers nobody");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
     /// The clients come to the end of what they do: every key that was sent gets its answer.
     pub async fn end(self) -> Told {
         self.stop.store(true, Ordering::Relaxed);
@@ -67,8 +82,8 @@ impl Load {
     }
 }
 
-/// A server that does not come back within this is none.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A key that has no answer after this never gets one, however slow the machine and however often the server dies.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 struct Client {
     staff: Staff,

@@ -3,7 +3,7 @@
 //! Records give their JSON; the mapping renders from it and takes columns from a resource. What no column holds is kept
 //! beside the record ([`super::keep`]), so a mapping states what is true of the columns and nothing else.
 
-use super::bind::{self, Bind, Coded, Made, Words};
+use super::bind::{self, Bind, Coded, Words};
 use super::registry::TypeDef;
 use super::resource::Resource;
 use super::search::Kind;
@@ -80,7 +80,7 @@ impl Mapping {
     /// What our columns say, without id and meta.
     pub fn rendered(&self, whole: &Whole) -> Resource {
         let mut resource = Resource::new(self.of.name);
-        bind::render(self.binds, whole, &mut resource);
+        bind::render(self.binds, &whole.root, &mut resource);
         if let Some(render) = self.render {
             render(whole, &mut resource);
         }
@@ -92,7 +92,7 @@ impl Mapping {
         if let Some((column, value)) = self.only {
             taken.root.set(column, value, self.of.name.to_owned());
         }
-        bind::take(self.binds, &resource.root(), base, &mut taken)?;
+        bind::take(self.binds, &resource.root(), base, &mut taken.root)?;
         if let Some(take) = self.take {
             take(resource, base, &mut taken)?;
         }
@@ -236,15 +236,6 @@ pub enum Find {
     },
     /// A code of any of several systems.
     Coded(&'static Coded),
-    Made {
-        column: &'static str,
-        made: &'static Made,
-    },
-    /// An identifier in the clear.
-    Number {
-        column: &'static str,
-        system: &'static str,
-    },
     /// A text in one column, without an index of its own.
     Said(&'static str),
     /// A flag, true or false.
@@ -285,9 +276,7 @@ impl Find {
     pub fn answers(&self, kind: Kind) -> bool {
         match self {
             Self::Text { .. } | Self::Said(_) => kind == Kind::String,
-            Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) | Self::Made { .. } | Self::Number { .. } => {
-                kind == Kind::Token
-            }
+            Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) => kind == Kind::Token,
             Self::Blind { .. } | Self::Plain { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } => kind == Kind::Reference,

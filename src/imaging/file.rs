@@ -4,7 +4,21 @@ use super::links::MINTED;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
-pub const KINDS: &[&str] = &["XRAY", "CT_SCAN", "PHOTO", "MEDICAL_RECORD", "DOCUMENT", "NOTE", "DICOM", "MODEL_3D", "VIDEO", "OTHER"];
+pub const KIND: Field =
+    Field::choice("kind", &["XRAY", "CT_SCAN", "PHOTO", "MEDICAL_RECORD", "DOCUMENT", "NOTE", "DICOM", "MODEL_3D", "VIDEO", "OTHER"])
+        .means(&[
+            "X-ray",
+            "CT or CBCT volume",
+            "photograph",
+            "narrative record",
+            "document",
+            "note",
+            "DICOM of any kind",
+            "3D model",
+            "video",
+            "another",
+        ])
+        .required();
 
 pub static FILE: Table = Table {
     name: "files",
@@ -39,20 +53,7 @@ pub static FILE: Table = Table {
     fields: &[
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("plan_id"),
-        Field::choice("kind", KINDS)
-            .means(&[
-                "X-ray",
-                "CT or CBCT volume",
-                "photograph",
-                "narrative record",
-                "document",
-                "note",
-                "DICOM of any kind",
-                "3D model",
-                "video",
-                "another",
-            ])
-            .required(),
+        KIND,
         Field::text("file_name").required().pii().doc("shown to people, never part of the key"),
         Field::text("file_url")
             .length(4_000)

@@ -1,6 +1,6 @@
 //! Announcing a file: its row first, then a signed URL that takes exactly the announced bytes.
 
-use super::file::{FILE, KINDS};
+use super::file::{FILE, KIND};
 use super::{access, media};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata};
@@ -36,20 +36,7 @@ pub static CREATE_FILE: Operation = Operation {
     doc: "Announce a file and get a signed URL to upload exactly these bytes",
     takes: &[
         Field::uuid("patient_id").refers(Refers::Tenant("patients")),
-        Field::choice("kind", KINDS)
-            .means(&[
-                "X-ray",
-                "CT or CBCT volume",
-                "photograph",
-                "narrative record",
-                "document",
-                "note",
-                "DICOM of any kind",
-                "3D model",
-                "video",
-                "another",
-            ])
-            .required(),
+        KIND,
         Field::text("file_name").required().pii(),
         Field::choice("file_type", media::TYPES).required(),
         Field::big("file_size").required().at_least(1).at_most(media::SIZE_MAX).doc("unit: bytes"),

@@ -1,13 +1,13 @@
 //! A connection begins with a valid credential, rests, ends for good with its credentials, and is asked to synchronise
 //! (catalogue 15.02 to 15.04).
 
-use super::sync_job::SYNC_JOB;
+use super::sync_job::{JOB_TYPE, SYNC_JOB};
 use super::tenant_integration::TENANT_INTEGRATION;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Value, store};
+use crate::kernel::table::{Draft, Value, store};
 use crate::sql;
 
 sql! {
@@ -64,34 +64,7 @@ pub static SYNC: Operation = Operation {
     path: "/tenant-integrations/{id}/sync",
     tag: "Integrations",
     doc: "Queue one exchange of an ACTIVE connection; one of each kind at a time",
-    takes: &[Field::choice(
-        "job_type",
-        &[
-            "SCHEDULE_IMPORT",
-            "CLAIM_EXPORT",
-            "PATIENT_IMPORT",
-            "PATIENT_EXPORT",
-            "IMAGE_IMPORT",
-            "REMITTANCE_IMPORT",
-            "ELIGIBILITY",
-            "FILE_IMPORT",
-            "FHIR_IMPORT",
-            "FULL_IMPORT",
-        ],
-    )
-    .means(&[
-        "appointments",
-        "claims out",
-        "patients in",
-        "patients out",
-        "images in",
-        "remittances in",
-        "eligibility",
-        "a file in",
-        "FHIR resources in",
-        "everything in",
-    ])
-    .required()],
+    takes: &[JOB_TYPE],
     gives: Gives::Created(&SYNC_JOB),
     planes: &[Plane::Staff],
     permission: Permission::ManageIntegrations,

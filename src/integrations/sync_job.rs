@@ -3,6 +3,36 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
+/// What is exchanged.
+pub const JOB_TYPE: Field = Field::choice(
+    "job_type",
+    &[
+        "SCHEDULE_IMPORT",
+        "CLAIM_EXPORT",
+        "PATIENT_IMPORT",
+        "PATIENT_EXPORT",
+        "IMAGE_IMPORT",
+        "REMITTANCE_IMPORT",
+        "ELIGIBILITY",
+        "FILE_IMPORT",
+        "FHIR_IMPORT",
+        "FULL_IMPORT",
+    ],
+)
+.means(&[
+    "appointments",
+    "claims out",
+    "patients in",
+    "patients out",
+    "images in",
+    "remittances in",
+    "eligibility",
+    "a file in",
+    "FHIR resources in",
+    "everything in",
+])
+.required();
+
 pub static SYNC_JOB: Table = Table {
     name: "sync_jobs",
     schema: "SyncJob",
@@ -28,34 +58,7 @@ pub static SYNC_JOB: Table = Table {
     ],
     fields: &[
         Field::uuid("integration_id").refers(Refers::Tenant("tenant_integrations")),
-        Field::choice(
-            "job_type",
-            &[
-                "SCHEDULE_IMPORT",
-                "CLAIM_EXPORT",
-                "PATIENT_IMPORT",
-                "PATIENT_EXPORT",
-                "IMAGE_IMPORT",
-                "REMITTANCE_IMPORT",
-                "ELIGIBILITY",
-                "FILE_IMPORT",
-                "FHIR_IMPORT",
-                "FULL_IMPORT",
-            ],
-        )
-        .means(&[
-            "appointments",
-            "claims out",
-            "patients in",
-            "patients out",
-            "images in",
-            "remittances in",
-            "eligibility",
-            "a file in",
-            "FHIR resources in",
-            "everything in",
-        ])
-        .required(),
+        JOB_TYPE,
         Field::choice("status", &["QUEUED", "RUNNING", "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED"])
             .means(&["waits", "is worked on", "done", "some rows failed", "ended with an error", "called off"])
             .defaulted()

@@ -5,7 +5,7 @@ use chrono::DateTime;
 use enamel::fhir::bundle::Posted;
 use enamel::fhir::negotiate::Handling;
 use enamel::fhir::patch::{self, Refused};
-use enamel::fhir::path::{Alone, Context, Expression, Item, Node, STEPS_OF_STRANGERS, Trouble};
+use enamel::fhir::path::{Context, Expression, Item, Node, Trouble};
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
 use enamel::fhir::{accept, bundle};
@@ -195,16 +195,7 @@ fn fuzz_fhirpath_is_evaluated_or_refused() {
             Err(trouble) => return said(trouble),
         };
         let now = DateTime::UNIX_EPOCH.fixed_offset();
-        let context = Context {
-            resource: node,
-            root: node,
-            document: node,
-            now,
-            world: &Alone,
-            is_strict: false,
-            steps_max: STEPS_OF_STRANGERS,
-            variables: &[],
-        };
+        let context = Context::of_stranger(node, now);
         let once = expression.evaluate(Item::Node(node), &context).map(|items| format!("{items:?}"));
         let again = expression.evaluate(Item::Node(node), &context).map(|items| format!("{items:?}"));
         assert_eq!(once, again, "the same input gives the same answer");

@@ -6,8 +6,6 @@
 //! another system of codes. The client's own words are kept beside the record ([`super::keep`]) and stand as long as the
 //! column is what was taken from them.
 
-use serde_json::Value as Json;
-
 mod find;
 mod render;
 mod take;
@@ -46,15 +44,6 @@ pub struct Coded {
     pub display: Option<&'static str>,
 }
 
-/// How a domain shows a text of its own as an element, and reads it.
-#[derive(Debug)]
-pub struct Made {
-    pub show: fn(&str) -> Option<Json>,
-    pub read: fn(&Json) -> Option<String>,
-    /// What a search token means as the column has it; the system is None where none was given.
-    pub token: fn(Option<&str>, &str) -> Option<String>,
-}
-
 #[derive(Debug, Clone, Copy)]
 pub enum How {
     /// `code`.
@@ -83,23 +72,8 @@ pub enum How {
     Text {
         column: &'static str,
     },
-    /// A text column as an element of any form.
-    Made {
-        column: &'static str,
-        made: &'static Made,
-    },
-    Flag {
-        column: &'static str,
-    },
-    /// Whole or decimal number.
-    Number {
-        column: &'static str,
-    },
-    /// `date` or `dateTime`; the column is a day or a moment.
+    /// `date` or `dateTime`, from a day.
     Day {
-        column: &'static str,
-    },
-    Moment {
         column: &'static str,
     },
     /// A choice of dateTime and Period, from a pair of moments.
@@ -124,37 +98,14 @@ pub enum How {
     },
     /// A reference to the Organization whose row it is.
     Tenant,
-    /// Quantity with a UCUM code.
-    Quantity {
-        column: &'static str,
-        unit: &'static str,
-    },
-    /// Money in minor units.
-    Money {
-        column: &'static str,
-        currency: &'static str,
-    },
     /// Annotation with a text alone.
     Note {
         column: &'static str,
     },
-    /// Identifier of one system, or of none.
-    Identifier {
-        column: &'static str,
-        system: &'static str,
-    },
     /// The same for every row of the table: JSON.
     Always(&'static str),
-    /// An extension's value: the URL, the key of its value.
-    Extension {
-        url: &'static str,
-        key: &'static str,
-        of: &'static How,
-    },
     /// A backbone element of which the row itself is.
     Within(&'static [Bind]),
-    /// Backbone elements that are rows of a part, by its place in the mapping.
-    Rows(usize, &'static [Bind]),
 }
 
 impl Bind {
@@ -187,17 +138,8 @@ pub const fn text(column: &'static str) -> How {
 pub const fn words(column: &'static str) -> How {
     How::Words { column }
 }
-pub const fn flag(column: &'static str) -> How {
-    How::Flag { column }
-}
-pub const fn number(column: &'static str) -> How {
-    How::Number { column }
-}
 pub const fn day(column: &'static str) -> How {
     How::Day { column }
-}
-pub const fn moment(column: &'static str) -> How {
-    How::Moment { column }
 }
 pub const fn when(from: &'static str, until: &'static str) -> How {
     How::When { from, until }
@@ -211,15 +153,6 @@ pub const fn span(from: &'static str, until: &'static str) -> How {
 pub const fn points(column: &'static str, to: &'static str) -> How {
     How::Points { column, to }
 }
-pub const fn quantity(column: &'static str, unit: &'static str) -> How {
-    How::Quantity { column, unit }
-}
-pub const fn money(column: &'static str, currency: &'static str) -> How {
-    How::Money { column, currency }
-}
 pub const fn note(column: &'static str) -> How {
     How::Note { column }
-}
-pub const fn identifier(column: &'static str, system: &'static str) -> How {
-    How::Identifier { column, system }
 }

@@ -2,41 +2,19 @@
 //! element is kept as it was sent. A fault is only what no other column can make good: a needed reference, an order of days.
 
 use super::{Bind, Coded, How, Words};
-use crate::fhir::datatype::{CodeableConcept, Coding, Datatype, Identifier, Period, Reference};
-use crate::fhir::mapping::{Columns, Taken};
+use crate::fhir::datatype::{CodeableConcept, Coding, Datatype, Period, Reference};
+use crate::fhir::mapping::Columns;
 use crate::fhir::reference::Literal;
 use crate::fhir::resource::Node;
 use crate::fhir::temporal::{self, PartialDate};
 use crate::kernel::error::{Error, INVALID, Result};
-use crate::kernel::money;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-/// Sets the columns of the record and lists the rows of its parts.
-pub fn take(binds: &[Bind], root: &Node<'_>, base: &str, taken: &mut Taken) -> Result<()> {
-    for bind in binds {
-        match bind.how {
-            _ if bind.shown_only => {}
-            How::Rows(place, inner) => {
-                let rows = root.nodes(bind.element)?.iter().map(|node| row(inner, node, base)).collect::<Result<_>>()?;
-                if taken.parts.len() <= place {
-                    taken.parts.resize_with(place + 1, || None);
-                }
-                taken.parts[place] = Some(rows);
-            }
-            _ => one(bind, root, base, &mut taken.root)?,
-        }
-    }
-    Ok(())
-}
-
-fn row(binds: &[Bind], node: &Node<'_>, base: &str) -> Result<Columns> {
-    let mut columns = Columns::default();
-    for bind in binds.iter().filter(|bind| !bind.shown_only) {
-        one(bind, node, base, &mut columns)?;
-    }
-    Ok(columns)
+/// Sets the columns of a row.
+pub fn take(binds: &[Bind], parent: &Node<'_>, base: &str, columns: &mut Columns) -> Result<()> {
+    binds.iter().filter(|bind| !bind.shown_only).try_for_each(|bind| one(bind, parent, base, columns))
 }
 
 /// The items an element has: one or none where it does not repeat.
@@ -69,17 +47,7 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
                 Some((value, path)) => Node::of(value, path.clone())?,
                 None => Node::empty(&empty, parent.at(bind.element)),
             };
-            return inner.iter().filter(|bind| !bind.shown_only).try_for_each(|bind| one(bind, &node, base, columns));
-        }
-        How::Extension { url, key, of } => {
-            let mine = items.iter().find(|(value, _)| value.get("url").and_then(Json::as_str) == Some(url));
-            let inner = Bind { element: key, how: *of, repeats: false, shown_only: false, otherwise: bind.otherwise };
-            let empty = serde_json::Map::new();
-            let node = match mine {
-                Some((value, path)) => Node::of(value, path.clone())?,
-                None => Node::empty(&empty, parent.at(bind.element)),
-            };
-            return one(&inner, &node, base, columns);
+            return take(inner, &node, base, columns);
         }
         _ => {}
     }
@@ -99,11 +67,6 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
             let word = mine.and_then(|value| stored(words, value.get("code")?.as_str()?));
             columns.set(column, simple(word.map(Json::from)), at(Some(0)));
         }
-        How::Made { column, made } => {
-            let found = items.iter().enumerate().find_map(|(place, (value, _))| Some((place, (made.read)(value)?)));
-            let place = found.as_ref().map(|(place, _)| *place);
-            columns.set(column, simple(found.map(|(_, text)| Json::from(text))), at(place));
-        }
         How::Words { column } => {
             let text = items.first().map(|(value, path)| CodeableConcept::read(value, path.clone())).transpose()?.and_then(said);
             columns.set(column, simple(text.map(Json::from)), at(Some(0)));
@@ -111,49 +74,17 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
         How::Text { column } => {
             columns.set(column, simple(first.filter(|value| value.is_string()).cloned()), at(Some(0)));
         }
-        How::Flag { column } => {
-            columns.set(column, simple(first.filter(|value| value.is_boolean()).cloned()), at(Some(0)));
-        }
-        How::Number { column } => {
-            columns.set(column, simple(first.filter(|value| value.is_number()).cloned()), at(Some(0)));
-        }
         How::Day { column } => {
             let value = first.and_then(Json::as_str).and_then(|text| day(text, false));
-            columns.set(column, simple(value.map(Json::from)), at(Some(0)));
-        }
-        How::Moment { column } => {
-            let value = first.and_then(Json::as_str).and_then(|text| moment(text, false));
             columns.set(column, simple(value.map(Json::from)), at(Some(0)));
         }
         How::Points { column, to } => {
             let found = items.iter().enumerate().find_map(|(place, (value, _))| Some((place, pointed(value, to, base)?)));
             columns.set(column, simple(found.map(|(_, id)| Json::from(id.to_string()))), at(found.map(|(place, _)| place)));
         }
-        How::Quantity { column, unit } => {
-            let mine = first.filter(|value| value.get("code").or_else(|| value.get("unit")).and_then(Json::as_str) == Some(unit));
-            let number = mine.and_then(|value| value.get("value")).filter(|value| value.is_number()).cloned();
-            columns.set(column, simple(number), at(Some(0)));
-        }
-        How::Money { column, currency } => {
-            let given = first.and_then(|value| value.get("currency")).and_then(Json::as_str);
-            let of = given.or_else(|| columns.get(currency).and_then(Json::as_str)).map(str::to_owned);
-            let text = first.and_then(|value| value.get("value")).map(Json::to_string);
-            let minor = text.zip(of.as_ref()).and_then(|(text, of)| money::minor(&text, of));
-            columns.set(column, simple(minor.map(Json::from)), at(Some(0)));
-            if let Some(of) = of {
-                columns.set(currency, of, at(Some(0)));
-            }
-        }
         How::Note { column } => {
             let text = first.and_then(|value| value.get("text")).filter(|text| text.is_string()).cloned();
             columns.set(column, simple(text), at(Some(0)));
-        }
-        How::Identifier { column, system } => {
-            let read = |value: &Json| Identifier::read(value, String::new()).ok();
-            let mine = |identifier: &Identifier| system.is_empty() || identifier.system.as_deref() == Some(system);
-            let found = items.iter().enumerate().find_map(|(place, (value, _))| Some((place, read(value).filter(mine)?.value?)));
-            let place = found.as_ref().map(|(place, _)| *place);
-            columns.set(column, simple(found.map(|(_, value)| Json::from(value))), at(place));
         }
         _ => {}
     }

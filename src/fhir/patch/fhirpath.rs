@@ -2,7 +2,7 @@
 
 use super::{Refused, Step, in_turn, malformed, unfit};
 use crate::fhir::definitions::{Definitions, Element, Of};
-use crate::fhir::path::{Alone, Context, Expression, Item, Node, STEPS_OF_STRANGERS};
+use crate::fhir::path::{Context, Expression, Item, Node};
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
@@ -83,16 +83,7 @@ fn places(resource: &Value, path: &str) -> Step<Vec<Vec<Down>>> {
     let Ok(expression) = Expression::parse(path) else { return malformed("The path is no FHIRPath.") };
     let Some(node) = Node::resource(resource) else { return unfit("The resource has no type.") };
     let now = Utc::now().fixed_offset();
-    let context = Context {
-        resource: node,
-        root: node,
-        document: node,
-        now,
-        world: &Alone,
-        is_strict: false,
-        steps_max: STEPS_OF_STRANGERS,
-        variables: &[],
-    };
+    let context = Context::of_stranger(node, now);
     let Ok(items) = expression.evaluate(Item::Node(node), &context) else { return unfit("The path cannot be followed.") };
     let mut found = Vec::new();
     for item in items {

@@ -89,6 +89,22 @@ pub struct Context<'a, 'c> {
     pub variables: &'c [(&'c str, Items<'a>)],
 }
 
+impl<'a> Context<'a, '_> {
+    /// For a stranger's expression over one resource, with nothing known beside it.
+    pub fn of_stranger(resource: Node<'a>, now: DateTime<FixedOffset>) -> Self {
+        Self {
+            resource,
+            root: resource,
+            document: resource,
+            now,
+            world: &Alone,
+            is_strict: false,
+            steps_max: STEPS_OF_STRANGERS,
+            variables: &[],
+        }
+    }
+}
+
 /// An expression that was read.
 pub struct Expression(parser::Expr);
 

@@ -20,16 +20,7 @@ fn patient() -> Value {
 fn run<'a>(expression: &'a Expression, resource: &'a Value, is_strict: bool) -> Result<Items<'a>, Trouble> {
     let node = Node::resource(resource).unwrap();
     let now = DateTime::parse_from_rfc3339("2026-11-21T10:20:30.456+02:00").unwrap();
-    let context = Context {
-        resource: node,
-        root: node,
-        document: node,
-        now,
-        world: &Alone,
-        is_strict,
-        steps_max: STEPS_OF_STRANGERS,
-        variables: &[],
-    };
+    let context = Context { is_strict, ..Context::of_stranger(node, now) };
     expression.evaluate(Item::Node(node), &context)
 }
 

@@ -121,26 +121,7 @@ async fn one(
                 None => format!("{column} is not null"),
             }
         }
-        (Find::Made { column, made }, Asked::Token(token)) => {
-            let system = match &token.system {
-                System::Is(given) => Some(given.as_str()),
-                System::Any | System::None => None,
-            };
-            match token.code.as_ref().map(|code| (made.token)(system, code)) {
-                None => format!("{column} is not null"),
-                Some(Some(stored)) => format!("{column} = {}", writing.text(&stored)),
-                Some(None) => "false".into(),
-            }
-        }
         (Find::Coded(coded), Asked::Token(token)) => coded_as(writing, coded, token),
-        (Find::Number { column, system }, Asked::Token(token)) => {
-            let is_of = matches!(&token.system, System::Any) || matches!(&token.system, System::Is(given) if given == system);
-            match &token.code {
-                _ if !is_of => "false".into(),
-                Some(code) => format!("{column} = {}", writing.text(code)),
-                None => format!("{column} is not null"),
-            }
-        }
         (Find::Said(column), Asked::Text(text)) => texts(writing, &[], &[&format!("kernel.fold({column})")], &[column], text),
         (Find::Flag(column), Asked::Token(token)) => match token.code.as_deref() {
             Some("true") => (*column).to_owned(),

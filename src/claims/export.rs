@@ -2,7 +2,7 @@
 
 use super::claim::CLAIM;
 use super::course;
-use super::import::digits;
+use crate::kernel::money::digits;
 use super::rules::Whole;
 use super::x12::{self, Party, Service};
 use crate::charting::tooth::{System, Tooth};

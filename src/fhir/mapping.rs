@@ -10,7 +10,7 @@ use super::search::Kind;
 use crate::kernel::context::Plane;
 use crate::kernel::db::Sql;
 use crate::kernel::error::{Error, Fault, INVALID, Result};
-use crate::kernel::table::{Draft, Record, Sort, Table, Value, value};
+use crate::kernel::table::{Draft, Record, Sort, Table, Ty, Value, value};
 use serde_json::Value as Json;
 use tokio_postgres::Row;
 
@@ -36,6 +36,8 @@ pub struct Mapping {
     pub writes: bool,
     /// Of the table's rows those with this value in this column; a new one is given it.
     pub only: Option<(&'static str, &'static str)>,
+    /// Rows with this value in this column are shown to nobody here.
+    pub hides: Option<(&'static str, &'static str)>,
     /// A create of the type makes such records.
     pub creates: bool,
     /// Whether our rules for such records hold for what was sent, beside the columns that must have a value.
@@ -65,6 +67,7 @@ impl Mapping {
             take: None,
             writes: true,
             only: None,
+            hides: None,
             creates: false,
             fits: None,
             complete: None,
@@ -73,9 +76,26 @@ impl Mapping {
             sorts: &[],
         }
     }
+    /// Records that operations of their own change: read and found here.
+    pub const fn shown(of: &'static TypeDef, table: &'static Table, planes: &'static [Plane], binds: &'static [Bind]) -> Self {
+        Self { binds, writes: false, ..Self::new(of, table, planes) }
+    }
     /// Whether the row is one of these resources.
     pub fn is_of(&self, record: &Record) -> bool {
-        self.only.is_none_or(|(column, value)| record.text(column) == Some(value))
+        let has = |(column, value): (&str, &str)| match record.get(column) {
+            Json::Bool(flag) => flag.to_string() == value,
+            held => held.as_str() == Some(value),
+        };
+        self.only.is_none_or(has) && !self.hides.is_some_and(has)
+    }
+    /// Whether the resource is one of these, among others of its type.
+    pub fn is_meant(&self, resource: &Resource) -> bool {
+        bind::is_meant(self.binds, &resource.root())
+    }
+    /// What a column holds that is a word here and may be a flag there.
+    fn held(&self, column: &str, value: &'static str) -> Json {
+        let is_flag = self.table.field(column).is_some_and(|field| field.ty == Ty::Bool);
+        if is_flag { Json::Bool(value == "true") } else { value.into() }
     }
     /// What our columns say, without id and meta.
     pub fn rendered(&self, whole: &Whole) -> Resource {
@@ -90,7 +110,7 @@ impl Mapping {
     pub fn taken(&self, resource: &Resource, base: &str) -> Result<Taken> {
         let mut taken = Taken::default();
         if let Some((column, value)) = self.only {
-            taken.root.set(column, value, self.of.name.to_owned());
+            taken.root.set(column, self.held(column, value), self.of.name.to_owned());
         }
         bind::take(self.binds, &resource.root(), base, &mut taken.root)?;
         if let Some(take) = self.take {
@@ -265,6 +285,16 @@ pub enum Find {
         column: &'static str,
         to: &'static str,
     },
+    /// Codes that every row has, where the condition holds.
+    Constant {
+        codes: Words,
+        given: Option<&'static str>,
+    },
+    /// A code of the system in a list of them.
+    Listed {
+        column: &'static str,
+        system: &'static str,
+    },
     /// Any of several.
     Any(&'static [Find]),
     /// These records never match.
@@ -277,7 +307,7 @@ impl Find {
         match self {
             Self::Text { .. } | Self::Said(_) => kind == Kind::String,
             Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) => kind == Kind::Token,
-            Self::Blind { .. } | Self::Plain { .. } => kind == Kind::Token,
+            Self::Blind { .. } | Self::Plain { .. } | Self::Constant { .. } | Self::Listed { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } => kind == Kind::Reference,
             Self::Any(finds) => finds.iter().all(|find| find.answers(kind)),

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod resource;
 pub mod search;
 pub mod subset;
+pub mod systems;
 pub mod temporal;
 pub mod xhtml;
 

@@ -18,6 +18,8 @@ pub mod disclosure;
 pub mod dsar_request;
 mod emergency;
 pub mod export;
+pub mod fhir_audit_event;
+pub mod fhir_consent;
 pub mod keys;
 mod ledger;
 pub mod legal_hold;
@@ -37,6 +39,7 @@ mod stopping;
 pub mod unfinished;
 mod views;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -62,6 +65,11 @@ pub static TABLES: &[&Table] = &[
     &record_share::RECORD_SHARE,
     &processor_agreement::PROCESSOR_AGREEMENT,
     &dsar_request::DSAR_REQUEST,
+];
+
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_consent::MAPPING,
+    &fhir_audit_event::MAPPING,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

@@ -2,6 +2,7 @@
 pub mod conversation;
 pub mod conversation_participant;
 pub mod educational_material;
+pub mod fhir_communication;
 pub mod hub;
 pub mod knowledge_document;
 pub mod knowledge_localization;
@@ -18,6 +19,7 @@ mod reading;
 mod stream;
 mod threads;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -35,6 +37,11 @@ pub static TABLES: &[&Table] = &[
     &knowledge_localization::KNOWLEDGE_LOCALIZATION,
     &educational_material::EDUCATIONAL_MATERIAL,
     &patient_material_assignment::PATIENT_MATERIAL_ASSIGNMENT,
+];
+
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_communication::MAPPING,
+    &fhir_communication::NOTICE,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

@@ -3,6 +3,8 @@ mod answer;
 mod batch;
 mod extras;
 mod find;
+#[cfg(test)]
+mod mapped_tests;
 mod other;
 mod read;
 mod search;

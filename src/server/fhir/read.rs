@@ -2,6 +2,7 @@
 //! parts of a whole page.
 
 use super::extras::{self, Extras};
+use super::search;
 use crate::fhir::Resource;
 use crate::fhir::keep;
 use crate::fhir::mapping::{Link, Mapping, Part, Whole};
@@ -15,6 +16,7 @@ use crate::kernel::table::{Record, Table, Value, Width, record, store};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use serde_json::Value as Json;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -32,7 +34,7 @@ impl Shown {
 }
 
 pub fn modified(record: &Record) -> Option<DateTime<Utc>> {
-    record.text("updated_at").and_then(|text| text.parse().ok())
+    record.json.get(search::changed(record.table)).and_then(Json::as_str).and_then(|text| text.parse().ok())
 }
 
 /// The mappings of a type that this caller can read at all; why not, when there is none.
@@ -265,7 +267,8 @@ pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, k
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
-    if let Some(Extras { sent, shown }) = extras {
+    // A row may be resources of two types, and what was sent is of one.
+    if let Some(Extras { sent, shown }) = extras.filter(|extras| extras.sent["resourceType"] == mapping.of.name) {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;

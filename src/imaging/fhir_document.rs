@@ -7,7 +7,7 @@ use super::file::FILE;
 use super::image_annotation::IMAGE_ANNOTATION;
 use crate::fhir::bind::{Bind, Coded, How, code, moment, plain, points, text, words};
 use crate::fhir::mapping::{Mapping, PEOPLE, STAFF};
-use crate::fhir::registry::TypeDef;
+use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::systems::TOOTH;
 
 static TYPE: TypeDef = TypeDef::all("DocumentReference");
@@ -65,6 +65,11 @@ const UPLOADED: &[Bind] = &[
     Bind::one("size", plain("file_size")),
     Bind::one("title", text("file_name")),
 ];
+
+static BINARY: TypeDef = TypeDef { interactions: &[Interaction::Read], ..TypeDef::all("Binary") };
+
+/// The bytes come from the store by a signed link.
+pub static CONTENT: Mapping = Mapping::shown(&BINARY, &FILE, PEOPLE, &[Bind::one("contentType", text("file_type"))]);
 
 static DEVICE_TYPE: TypeDef = TypeDef::all("Device");
 

@@ -5,7 +5,7 @@ mod completion;
 pub mod device;
 pub mod document;
 pub mod document_grant;
-mod download;
+pub mod download;
 pub mod fhir_document;
 pub mod fhir_study;
 pub mod file;
@@ -54,6 +54,7 @@ pub static RESOURCES: &[&Mapping] = &[
     &fhir_study::MEDIA,
     &fhir_document::MAPPING,
     &fhir_document::FILES,
+    &fhir_document::CONTENT,
     &fhir_document::EQUIPMENT,
     &fhir_document::ANNOTATION,
 ];

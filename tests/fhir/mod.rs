@@ -5,6 +5,7 @@ mod change;
 mod examples;
 mod hostile;
 mod kept;
+mod mapped;
 mod planes;
 mod scopes;
 mod search;

@@ -18,6 +18,7 @@ use crate::fhir::negotiate::{self, Return};
 use crate::fhir::outcome::outcome;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::{Resource, capability, check};
+use crate::imaging::download;
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
@@ -180,15 +181,24 @@ async fn told<T>(caller: &Caller, def: &TypeDef, id: Option<Uuid>, action: Actio
 async fn get(fhir: Fhir, request: Request) -> Result<Response> {
     let caller = caller(&request)?;
     let def = typed(&caller, &request, Interaction::Read).await?;
+    let id = record_id(request.raw_path_param("id"))?;
+    if def.name == "Binary" && request.header(header::ACCEPT).is_some_and(|accept| !negotiate::names_fhir(accept)) {
+        return told(&caller, def, Some(id), Action::Read, content(&caller, id).await).await;
+    }
     let asked = Asked::of(&request)?;
     let shape = asked.shape(def.name, &fhir.base)?;
-    let id = record_id(request.raw_path_param("id"))?;
     let shown = told(&caller, def, Some(id), Action::Read, read::one(&caller, types::sources(def.name)?, id).await).await?;
     let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == shown.record.etag()));
     if known {
         return answer::unchanged(&shown);
     }
     answer::resource(StatusCode::OK, shown, &shape, Return::Representation, &fhir.base)
+}
+
+/// The bytes themselves, for who asks for another form than a resource: the store has them.
+async fn content(caller: &Caller, id: Uuid) -> Result<Response> {
+    let signed = download::signed(caller, id).await?;
+    Ok(Response::builder().status(StatusCode::FOUND).header(header::LOCATION, signed.url).finish())
 }
 
 async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {

@@ -1,4 +1,4 @@
-//! What a visit found, as FHIR Condition of that visit.
+//! What a visit found, as FHIR Condition of that visit. What is sent becomes one of the problem list, which has a state.
 
 use super::encounter_diagnosis::ENCOUNTER_DIAGNOSIS;
 use super::fhir_condition::{SYSTEMS, TYPE};
@@ -6,7 +6,7 @@ use crate::fhir::bind::{Bind, Coded, How, each, note, points};
 use crate::fhir::mapping::{Mapping, PEOPLE};
 use crate::fhir::systems::{SURFACE, TOOTH};
 
-pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &ENCOUNTER_DIAGNOSIS, PEOPLE) };
+pub static MAPPING: Mapping = Mapping::shown(&TYPE, &ENCOUNTER_DIAGNOSIS, PEOPLE, BINDS);
 
 static CODE: Coded =
     Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("display") };
@@ -15,11 +15,11 @@ static SITE: Coded = Coded { code: "fdi_tooth", system: None, systems: &[("FDI",
 const BINDS: &[Bind] = &[
     Bind::item(
         "category",
-        How::Is(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"encounter-diagnosis"}]}"#),
+        How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"encounter-diagnosis"}]}"#),
     ),
     Bind::one("code", How::Coded(&CODE)),
     Bind::item("bodySite", How::Coded(&SITE)),
-    Bind::item("bodySite", each("surfaces", SURFACE)).shown_only(),
+    Bind::item("bodySite", each("surfaces", SURFACE)),
     Bind::one("subject", points("patient_id", "Patient")),
     Bind::one("encounter", points("encounter_id", "Encounter")),
     Bind::item("note", note("notes")),

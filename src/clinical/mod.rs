@@ -53,11 +53,11 @@ pub static TABLES: &[&Table] = &[
 ];
 
 pub static RESOURCES: &[&Mapping] = &[
-    &fhir_encounter_diagnosis::MAPPING,
     &fhir_condition::MAPPING,
     &fhir_allergy_intolerance::MAPPING,
     &fhir_encounter::MAPPING,
     &fhir_medication_statement::MAPPING,
+    &fhir_encounter_diagnosis::MAPPING,
     &fhir_vital_signs::MAPPING,
     &fhir_social_history::SMOKING,
     &fhir_social_history::MAPPING,

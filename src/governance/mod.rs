@@ -20,6 +20,7 @@ mod emergency;
 pub mod export;
 pub mod fhir_audit_event;
 pub mod fhir_consent;
+pub mod fhir_request;
 pub mod keys;
 mod ledger;
 pub mod legal_hold;
@@ -70,6 +71,7 @@ pub static TABLES: &[&Table] = &[
 pub static RESOURCES: &[&Mapping] = &[
     &fhir_consent::MAPPING,
     &fhir_audit_event::MAPPING,
+    &fhir_request::MAPPING,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

@@ -69,7 +69,9 @@ const UPLOADED: &[Bind] = &[
 static BINARY: TypeDef = TypeDef { interactions: &[Interaction::Read], ..TypeDef::all("Binary") };
 
 /// The bytes come from the store by a signed link.
-pub static CONTENT: Mapping = Mapping::shown(&BINARY, &FILE, PEOPLE, &[Bind::one("contentType", text("file_type"))]);
+pub static CONTENT: Mapping = Mapping::shown(&BINARY, &FILE, PEOPLE, BYTES);
+
+const BYTES: &[Bind] = &[Bind::one("contentType", text("file_type")), Bind::one("securityContext", points("patient_id", "Patient"))];
 
 static DEVICE_TYPE: TypeDef = TypeDef::all("Device");
 

@@ -3,6 +3,7 @@ pub mod conversation;
 pub mod conversation_participant;
 pub mod educational_material;
 pub mod fhir_communication;
+pub mod fhir_library;
 pub mod hub;
 pub mod knowledge_document;
 pub mod knowledge_localization;
@@ -42,6 +43,7 @@ pub static TABLES: &[&Table] = &[
 pub static RESOURCES: &[&Mapping] = &[
     &fhir_communication::MAPPING,
     &fhir_communication::NOTICE,
+    &fhir_library::MAPPING,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

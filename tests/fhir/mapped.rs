@@ -219,9 +219,11 @@ fn measures_are_one_record_over_both_contracts() {
         let ada = id(&fhir.made(patient("Lovelace")).await);
         let subject = json!({"reference": format!("Patient/{ada}")});
         let place = id(&fhir.made(json!({"resourceType": "Location", "name": "Main"})).await);
+        let dentist = id(&fhir.made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]})).await);
         let visit = json!({"resourceType": "Encounter", "status": "in-progress", "class": {"code": "AMB"}, "subject": subject,
             "type": [{"coding": [{"system": "urn:enamel:encounter-type", "code": "exam"}]}],
             "period": {"start": "2026-03-02T09:00:00Z"},
+            "participant": [{"individual": {"reference": format!("Practitioner/{dentist}")}}],
             "location": [{"location": {"reference": format!("Location/{place}")}}]});
         let visit = fhir.made(visit).await;
         let panel = json!({"resourceType": "Observation", "status": "final", "subject": subject,

@@ -43,12 +43,18 @@ pub fn readable(caller: &Caller, sources: &[&'static Mapping]) -> Result<Vec<(&'
     let mut open = Vec::with_capacity(sources.len());
     for mapping in sources {
         match caller.reading(mapping.table) {
-            Ok(context) if mapping.planes.contains(&context.plane) => open.push((*mapping, context)),
+            Ok(context) if is_open(mapping, &context, open.first()) => open.push((*mapping, context)),
             Ok(_) => {}
             Err(why) => refusal = why,
         }
     }
     if open.is_empty() { Err(refusal) } else { Ok(open) }
+}
+
+/// One answer is read on one plane, which is that of the type's first table.
+fn is_open(mapping: &Mapping, context: &Context, first: Option<&(&'static Mapping, Context)>) -> bool {
+    let plane = context.plane;
+    mapping.planes.contains(&plane) && (plane != Plane::Group || mapping.table.group) && first.is_none_or(|(_, first)| first.plane == plane)
 }
 
 fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {

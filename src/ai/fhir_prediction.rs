@@ -17,8 +17,7 @@ pub static RISK: Mapping =
     Mapping { only: Some(("prediction_type", "RISK_SCORE")), ..Mapping::shown(&RISK_TYPE, &AI_PREDICTION, STAFF, RISKS) };
 pub static JOB: Mapping = Mapping::shown(&JOB_TYPE, &AI_INFERENCE_JOB, STAFF, JOBS);
 
-const REVIEWED: Words =
-    &[("UNREVIEWED", "preliminary"), ("CONFIRMED", "final"), ("EDITED", "amended"), ("REJECTED", "entered-in-error")];
+const REVIEWED: Words = &[("UNREVIEWED", "preliminary"), ("CONFIRMED", "final"), ("EDITED", "amended"), ("REJECTED", "entered-in-error")];
 const SUBJECT: Bind = Bind::one("subject", points("patient_id", "Patient"));
 
 static CODE: Coded = Coded {

@@ -39,12 +39,7 @@ pub static TABLES: &[&Table] = &[
     &research_access_log::RESEARCH_ACCESS_LOG,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_prediction::FOUND,
-    &fhir_prediction::RISK,
-    &fhir_prediction::JOB,
-    &fhir_group::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_prediction::FOUND, &fhir_prediction::RISK, &fhir_prediction::JOB, &fhir_group::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &release::VALIDATE,

@@ -26,13 +26,8 @@ const SUBJECT: Bind = Bind::one("subject", points("patient_id", "Patient"));
 static SITE: Coded = Coded { code: "fdi_tooth", system: None, systems: &[("FDI", TOOTH)], version: None, display: None };
 static MEASURED: Coded = Coded { code: "tooth_number", system: None, systems: &[("FDI", TOOTH)], version: None, display: None };
 static SYSTEMS: Words = &[("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"), ("SNOMED", "http://snomed.info/sct"), ("CUSTOM", "")];
-static CODE: Coded = Coded {
-    code: "finding_code",
-    system: Some("finding_code_system"),
-    systems: SYSTEMS,
-    version: None,
-    display: Some("finding_display"),
-};
+static CODE: Coded =
+    Coded { code: "finding_code", system: Some("finding_code_system"), systems: SYSTEMS, version: None, display: Some("finding_display") };
 
 macro_rules! part {
     ($code:literal, $value:expr) => {
@@ -95,7 +90,10 @@ fn state(whole: &Whole, out: &mut Resource) {
 const FINDINGS: &[Bind] = &[
     FINAL,
     CATEGORY,
-    Bind::one("code", How::Always(r#"{"coding":[{"system":"urn:enamel:chart","code":"perio-tooth"}],"text":"Periodontal findings of a tooth"}"#)),
+    Bind::one(
+        "code",
+        How::Always(r#"{"coding":[{"system":"urn:enamel:chart","code":"perio-tooth"}],"text":"Periodontal findings of a tooth"}"#),
+    ),
     SUBJECT,
     Bind::one("bodySite", How::Coded(&SITE)),
     Bind::item("note", note("notes")),
@@ -108,7 +106,10 @@ const FINDINGS: &[Bind] = &[
 const MEASUREMENTS: &[Bind] = &[
     FINAL,
     CATEGORY,
-    Bind::one("code", How::Always(r#"{"coding":[{"system":"http://loinc.org","code":"32910-2"}],"text":"Periodontal measurements of a site"}"#)),
+    Bind::one(
+        "code",
+        How::Always(r#"{"coding":[{"system":"http://loinc.org","code":"32910-2"}],"text":"Periodontal measurements of a site"}"#),
+    ),
     SUBJECT,
     Bind::one("encounter", points("encounter_id", "Encounter")),
     Bind::one("bodySite", How::Coded(&MEASURED)),

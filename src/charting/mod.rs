@@ -29,12 +29,7 @@ pub static TABLES: &[&Table] = &[
     &perio_measurement::PERIO_MEASUREMENT,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_chart::ENTRY,
-    &fhir_chart::FINDING,
-    &fhir_chart::MEASUREMENT,
-    &fhir_perio_exam::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_chart::ENTRY, &fhir_chart::FINDING, &fhir_chart::MEASUREMENT, &fhir_perio_exam::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &patient_chart::PATIENT_CHART,

@@ -23,19 +23,22 @@ const PARTS: &[Part] = &[
 ];
 
 pub static MAPPING: Mapping = Mapping { parts: PARTS, render: Some(lines), ..Mapping::shown(&CLAIM_TYPE, &CLAIM, PEOPLE, CLAIMED) };
-pub static RESPONSE: Mapping = Mapping {
-    render: Some(answered),
+pub static RESPONSE: Mapping =
+    Mapping { render: Some(answered), hides: Some(("status", "DRAFT")), ..Mapping::shown(&RESPONSE_TYPE, &CLAIM, PEOPLE, ANSWERED) };
+pub static BENEFIT: Mapping = Mapping {
+    parts: PARTS,
+    render: Some(explained),
     hides: Some(("status", "DRAFT")),
-    ..Mapping::shown(&RESPONSE_TYPE, &CLAIM, PEOPLE, ANSWERED)
+    ..Mapping::shown(&BENEFIT_TYPE, &CLAIM, PEOPLE, EXPLAINED)
 };
-pub static BENEFIT: Mapping =
-    Mapping { parts: PARTS, render: Some(explained), hides: Some(("status", "DRAFT")), ..Mapping::shown(&BENEFIT_TYPE, &CLAIM, PEOPLE, EXPLAINED) };
 
 const NUMBER: Bind = Bind::item("identifier", identifier("claim_number", "urn:enamel:claim-number"));
 const TYPE: Bind =
     Bind::one("type", How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/claim-type","code":"oral"}]}"#));
-const USE: Bind =
-    Bind::one("use", code("use", &[("CLAIM", "claim"), ("PREDETERMINATION", "predetermination"), ("PREAUTHORIZATION", "preauthorization")]));
+const USE: Bind = Bind::one(
+    "use",
+    code("use", &[("CLAIM", "claim"), ("PREDETERMINATION", "predetermination"), ("PREAUTHORIZATION", "preauthorization")]),
+);
 const PATIENT: Bind = Bind::one("patient", points("patient_id", "Patient"));
 const CREATED: Bind = Bind::one("created", moment("created_at"));
 const INSURER: Bind = Bind::one("insurer", points("payer_id", "Organization"));
@@ -84,7 +87,10 @@ const CLAIMED: &[Bind] = &[
     INSURER,
     PROVIDER[0],
     PROVIDER[1],
-    Bind::one("priority", How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/processpriority","code":"normal"}]}"#)),
+    Bind::one(
+        "priority",
+        How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/processpriority","code":"normal"}]}"#),
+    ),
     Bind::one("facility", points("location_id", "Location")),
     Bind::item("insurance", How::Within(COVERED)),
     Bind::one("total", How::Money { column: "total_billed_minor", currency: "currency" }),
@@ -172,7 +178,9 @@ fn lines(whole: &Whole, out: &mut Resource) {
 
 fn totals(whole: &Whole) -> impl Iterator<Item = Json> {
     let columns = [("submitted", "total_billed_minor"), ("eligible", "total_allowed_minor"), ("benefit", "total_paid_minor")];
-    columns.into_iter().filter_map(|(code, column)| Some(json!({"category": concept(ADJUDICATION, code), "amount": amount(&whole.root, column)?})))
+    columns
+        .into_iter()
+        .filter_map(|(code, column)| Some(json!({"category": concept(ADJUDICATION, code), "amount": amount(&whole.root, column)?})))
 }
 
 fn answered(whole: &Whole, out: &mut Resource) {

@@ -26,10 +26,7 @@ const ASKED: &[Bind] = &[
 
 const RECEIVED: &[Bind] = &[
     Bind::item("identifier", identifier("trace_number", "")),
-    Bind::one(
-        "status",
-        code("status", &[("RECEIVED", "active"), ("BALANCED", "active"), ("UNBALANCED", "active"), ("POSTED", "active")]),
-    ),
+    Bind::one("status", code("status", &[("RECEIVED", "active"), ("BALANCED", "active"), ("UNBALANCED", "active"), ("POSTED", "active")])),
     Bind::one("created", moment("created_at")),
     Bind::one("paymentIssuer", points("payer_id", "Organization")),
     Bind::one(

@@ -38,13 +38,8 @@ pub static TABLES: &[&Table] = &[
     &x12_interchange::X12_INTERCHANGE,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_claim::MAPPING,
-    &fhir_claim::RESPONSE,
-    &fhir_claim::BENEFIT,
-    &fhir_eligibility::MAPPING,
-    &fhir_eligibility::REMITTED,
-];
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_claim::MAPPING, &fhir_claim::RESPONSE, &fhir_claim::BENEFIT, &fhir_eligibility::MAPPING, &fhir_eligibility::REMITTED];
 
 pub static OPERATIONS: &[&Operation] = &[
     &course::VALIDATE,

@@ -26,7 +26,8 @@ pub static TYPE: TypeDef = TypeDef {
     update_creates: false,
 };
 
-pub static MAPPING: Mapping = Mapping { binds: BINDS, render: Some(withdrawn), creates: true, ..Mapping::new(&TYPE, &PATIENT_ALLERGY, PEOPLE) };
+pub static MAPPING: Mapping =
+    Mapping { binds: BINDS, render: Some(withdrawn), creates: true, ..Mapping::new(&TYPE, &PATIENT_ALLERGY, PEOPLE) };
 
 /// What was entered in error has no clinical status (ait-2).
 fn withdrawn(whole: &Whole, out: &mut Resource) {

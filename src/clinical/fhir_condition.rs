@@ -28,7 +28,8 @@ pub static TYPE: TypeDef = TypeDef {
     update_creates: false,
 };
 
-pub static MAPPING: Mapping = Mapping { binds: BINDS, render: Some(stands), creates: true, ..Mapping::new(&TYPE, &PATIENT_CONDITION, PEOPLE) };
+pub static MAPPING: Mapping =
+    Mapping { binds: BINDS, render: Some(stands), creates: true, ..Mapping::new(&TYPE, &PATIENT_CONDITION, PEOPLE) };
 
 /// What was entered in error has no clinical status (con-5), and what goes on has not ended (con-4).
 fn stands(whole: &Whole, out: &mut Resource) {

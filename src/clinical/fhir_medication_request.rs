@@ -35,5 +35,8 @@ const BINDS: &[Bind] = &[
     Bind::item("note", note("notes")),
     Bind::item("dosageInstruction", How::Within(DOSAGE)),
 ];
-const DOSAGE: &[Bind] =
-    &[Bind::one("text", text("dosage")), Bind::one("patientInstruction", text("frequency")), Bind::one("route", How::Words { column: "route" })];
+const DOSAGE: &[Bind] = &[
+    Bind::one("text", text("dosage")),
+    Bind::one("patientInstruction", text("frequency")),
+    Bind::one("route", How::Words { column: "route" }),
+];

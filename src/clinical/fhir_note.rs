@@ -14,7 +14,9 @@ pub static RECORD: Mapping = Mapping::shown(&TYPE, &MEDICAL_RECORD, PEOPLE, RECO
 
 const CATEGORY: Bind = Bind::item(
     "category",
-    How::Always(r#"{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category","code":"clinical-note"}]}"#),
+    How::Always(
+        r#"{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category","code":"clinical-note"}]}"#,
+    ),
 );
 const SUBJECT: Bind = Bind::one("subject", points("patient_id", "Patient"));
 const CONTEXT: Bind = Bind::one("context", How::Within(&[Bind::item("encounter", points("encounter_id", "Encounter"))]));
@@ -36,10 +38,7 @@ const NOTES: &[Bind] = &[
     ),
     Bind::one(
         "docStatus",
-        code(
-            "status",
-            &[("DRAFT", "preliminary"), ("SIGNED", "final"), ("AMENDED", "amended"), ("ENTERED_IN_ERROR", "entered-in-error")],
-        ),
+        code("status", &[("DRAFT", "preliminary"), ("SIGNED", "final"), ("AMENDED", "amended"), ("ENTERED_IN_ERROR", "entered-in-error")]),
     ),
     Bind::one("type", concept("note_type", LOINC, KINDS)),
     CATEGORY,
@@ -52,10 +51,7 @@ const NOTES: &[Bind] = &[
 
 const RECORDS: &[Bind] = &[
     Bind::one("status", code("status", &[("DRAFT", "current"), ("FINAL", "current"), ("ENTERED_IN_ERROR", "entered-in-error")])),
-    Bind::one(
-        "docStatus",
-        code("status", &[("DRAFT", "preliminary"), ("FINAL", "final"), ("ENTERED_IN_ERROR", "entered-in-error")]),
-    ),
+    Bind::one("docStatus", code("status", &[("DRAFT", "preliminary"), ("FINAL", "final"), ("ENTERED_IN_ERROR", "entered-in-error")])),
     Bind::one("type", How::Always(r#"{"coding":[{"system":"http://loinc.org","code":"34109-9","display":"Note"}]}"#)),
     CATEGORY,
     SUBJECT,

@@ -16,13 +16,7 @@ macro_rules! measure {
             How::Within(&[
                 Bind::one(
                     "code",
-                    How::Is(concat!(
-                        r#"{"coding":[{"system":"http://loinc.org","code":""#,
-                        $code,
-                        r#"","display":""#,
-                        $display,
-                        r#""}]}"#
-                    )),
+                    How::Is(concat!(r#"{"coding":[{"system":"http://loinc.org","code":""#, $code, r#"","display":""#, $display, r#""}]}"#)),
                 ),
                 Bind::one("valueQuantity", quantity($column, $unit)),
             ]),
@@ -38,7 +32,9 @@ const BINDS: &[Bind] = &[
     ),
     Bind::one(
         "code",
-        How::Is(r#"{"coding":[{"system":"http://loinc.org","code":"85353-1","display":"Vital signs, weight, height, head circumference, oxygen saturation and BMI panel"}]}"#),
+        How::Is(
+            r#"{"coding":[{"system":"http://loinc.org","code":"85353-1","display":"Vital signs, weight, height, head circumference, oxygen saturation and BMI panel"}]}"#,
+        ),
     ),
     Bind::one("subject", points("patient_id", "Patient")),
     Bind::one("encounter", points("encounter_id", "Encounter")),

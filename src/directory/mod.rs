@@ -48,11 +48,7 @@ pub static OPERATIONS: &[&Operation] = &[
 ];
 
 /// The resource types of this room.
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_practitioner::MAPPING,
-    &fhir_practitioner_role::MAPPING,
-    &fhir_healthcare_service::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_practitioner::MAPPING, &fhir_practitioner_role::MAPPING, &fhir_healthcare_service::MAPPING];
 
 /// Records of this room in the words of the requirement texts.
 pub static PROJECTIONS: &[&Projection] =

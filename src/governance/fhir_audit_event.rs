@@ -14,7 +14,10 @@ pub static MAPPING: Mapping = Mapping { render: Some(who), ..Mapping::shown(&TYP
 const BINDS: &[Bind] = &[
     Bind::one("type", How::Always(r#"{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"}"#)),
     Bind::item("subtype", How::Spelled { column: "event_type", system: "urn:enamel:audit-event" }),
-    Bind::one("action", code("action", &[("CREATE", "C"), ("READ", "R"), ("UPDATE", "U"), ("DELETE", "D"), ("EXECUTE", "E"), ("SEARCH", "E")])),
+    Bind::one(
+        "action",
+        code("action", &[("CREATE", "C"), ("READ", "R"), ("UPDATE", "U"), ("DELETE", "D"), ("EXECUTE", "E"), ("SEARCH", "E")]),
+    ),
     Bind::one("recorded", moment("occurred_at")),
     Bind::one("outcome", code("outcome", &[("SUCCESS", "0"), ("DENIED", "4"), ("FAILED", "4"), ("ABORTED", "8")])),
     Bind::item("entity", How::Within(&[Bind::one("what", points("patient_id", "Patient"))])),

@@ -68,11 +68,7 @@ pub static TABLES: &[&Table] = &[
     &dsar_request::DSAR_REQUEST,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_consent::MAPPING,
-    &fhir_audit_event::MAPPING,
-    &fhir_request::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_consent::MAPPING, &fhir_audit_event::MAPPING, &fhir_request::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &requests::EXPORT,

@@ -21,17 +21,11 @@ const CREATED: How = moment("created_at");
 const DOCUMENTS: &[Bind] = &[
     Bind::one(
         "status",
-        code(
-            "status",
-            &[("DRAFT", "current"), ("FINAL", "current"), ("SIGNED", "current"), ("ENTERED_IN_ERROR", "entered-in-error")],
-        ),
+        code("status", &[("DRAFT", "current"), ("FINAL", "current"), ("SIGNED", "current"), ("ENTERED_IN_ERROR", "entered-in-error")]),
     ),
     Bind::one(
         "docStatus",
-        code(
-            "status",
-            &[("DRAFT", "preliminary"), ("FINAL", "final"), ("SIGNED", "final"), ("ENTERED_IN_ERROR", "entered-in-error")],
-        ),
+        code("status", &[("DRAFT", "preliminary"), ("FINAL", "final"), ("SIGNED", "final"), ("ENTERED_IN_ERROR", "entered-in-error")]),
     ),
     Bind::one("type", words("document_type")),
     SUBJECT,

@@ -30,10 +30,7 @@ const STUDIES: &[Bind] = &[
     Bind::item("identifier", How::Identifier { column: "accession_number", system: "" }),
     Bind::one(
         "status",
-        code(
-            "status",
-            &[("REGISTERED", "registered"), ("AVAILABLE", "available"), ("QUARANTINED", "unknown"), ("CANCELLED", "cancelled")],
-        ),
+        code("status", &[("REGISTERED", "registered"), ("AVAILABLE", "available"), ("QUARANTINED", "unknown"), ("CANCELLED", "cancelled")]),
     ),
     Bind::item("modality", How::Spelled { column: "modality_code", system: DCM }),
     Bind::one("subject", points("patient_id", "Patient")),

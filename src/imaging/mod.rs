@@ -44,10 +44,8 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// What these records are in FHIR beside their mappings, for the scopes of a token.
-pub static UNMAPPED: &[(&Table, &str)] = &[
-    (&imaging_series::IMAGING_SERIES, "ImagingStudy"),
-    (&imaging_object::IMAGING_OBJECT, "ImagingStudy"),
-];
+pub static UNMAPPED: &[(&Table, &str)] =
+    &[(&imaging_series::IMAGING_SERIES, "ImagingStudy"), (&imaging_object::IMAGING_OBJECT, "ImagingStudy")];
 
 pub static RESOURCES: &[&Mapping] = &[
     &fhir_study::STUDY,

@@ -40,10 +40,7 @@ pub static TABLES: &[&Table] = &[
     &kept_resource::KEPT_RESOURCE,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_endpoint::WEBHOOK,
-    &fhir_endpoint::NODE,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_endpoint::WEBHOOK, &fhir_endpoint::NODE];
 
 pub static OPERATIONS: &[&Operation] = &[
     &connection::ACTIVATE,

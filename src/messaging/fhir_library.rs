@@ -11,10 +11,7 @@ pub static MAPPING: Mapping = Mapping::shown(&TYPE, &KNOWLEDGE_DOCUMENT, PEOPLE,
 
 const BINDS: &[Bind] = &[
     Bind::one("title", text("title")),
-    Bind::one(
-        "status",
-        code("status", &[("DRAFT", "draft"), ("IN_REVIEW", "draft"), ("PUBLISHED", "active"), ("RETIRED", "retired")]),
-    ),
+    Bind::one("status", code("status", &[("DRAFT", "draft"), ("IN_REVIEW", "draft"), ("PUBLISHED", "active"), ("RETIRED", "retired")])),
     Bind::one(
         "type",
         concept(

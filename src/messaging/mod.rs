@@ -40,11 +40,7 @@ pub static TABLES: &[&Table] = &[
     &patient_material_assignment::PATIENT_MATERIAL_ASSIGNMENT,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_communication::MAPPING,
-    &fhir_communication::NOTICE,
-    &fhir_library::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_communication::MAPPING, &fhir_communication::NOTICE, &fhir_library::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &reading::READ_NOTIFICATION,

@@ -27,8 +27,6 @@ pub static TABLES: &[&Table] = &[
     &procedure_catalog_entry::PROCEDURE_CATALOG_ENTRY,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_medication::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_medication::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[&import::IMPORT_VALUES, &import::IMPORT_CATALOG];

@@ -31,7 +31,10 @@ const ASKED: &[Bind] = &[
         ),
     ),
     Bind::one("intent", How::Always(r#""order""#)),
-    Bind::item("category", How::Always(r#"{"coding":[{"system":"http://snomed.info/sct","code":"3457005","display":"Patient referral"}]}"#)),
+    Bind::item(
+        "category",
+        How::Always(r#"{"coding":[{"system":"http://snomed.info/sct","code":"3457005","display":"Patient referral"}]}"#),
+    ),
     PRIORITY,
     // Somebody who is no patient here yet is named.
     Bind::one("subject", named("patient_name")),
@@ -65,7 +68,10 @@ const CARRIED: &[Bind] = &[
     Bind::one("statusReason", words("rejection_reason")),
     Bind::one("intent", How::Always(r#""order""#)),
     PRIORITY,
-    Bind::one("code", How::Always(r#"{"coding":[{"system":"http://hl7.org/fhir/CodeSystem/task-code","code":"fulfill"}],"text":"Referral"}"#)),
+    Bind::one(
+        "code",
+        How::Always(r#"{"coding":[{"system":"http://hl7.org/fhir/CodeSystem/task-code","code":"fulfill"}],"text":"Referral"}"#),
+    ),
     Bind::one("description", text("reason")),
     Bind::one("focus", How::Itself { to: "ServiceRequest" }),
     Bind::one("for", points("patient_id", "Patient")),

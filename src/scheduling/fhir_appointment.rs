@@ -9,8 +9,13 @@ use crate::fhir::resource::Resource;
 
 static TYPE: TypeDef = TypeDef::all("Appointment");
 
-pub static MAPPING: Mapping =
-    Mapping { binds: BINDS, render: Some(reason), creates: true, hides: Some(("status", "HELD")), ..Mapping::new(&TYPE, &APPOINTMENT, PEOPLE) };
+pub static MAPPING: Mapping = Mapping {
+    binds: BINDS,
+    render: Some(reason),
+    creates: true,
+    hides: Some(("status", "HELD")),
+    ..Mapping::new(&TYPE, &APPOINTMENT, PEOPLE)
+};
 
 /// A reason for calling off is one of what was called off (app-4).
 fn reason(whole: &Whole, out: &mut Resource) {

@@ -47,12 +47,8 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// The resource types of this room.
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_organization::MAPPING,
-    &fhir_location::MAPPING,
-    &fhir_operatory::MAPPING,
-    &fhir_care_team::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_organization::MAPPING, &fhir_location::MAPPING, &fhir_operatory::MAPPING, &fhir_care_team::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &lifecycle::SUSPEND,

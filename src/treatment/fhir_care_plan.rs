@@ -37,7 +37,10 @@ const PLANS: &[Bind] = &[
         ),
     ),
     Bind::one("intent", How::Always(r#""plan""#)),
-    Bind::item("category", How::Always(r#"{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/careplan-category","code":"assess-plan"}]}"#)),
+    Bind::item(
+        "category",
+        How::Always(r#"{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/careplan-category","code":"assess-plan"}]}"#),
+    ),
     Bind::item("replaces", points("supersedes_id", "CarePlan")),
     Bind::one("title", text("title")),
     Bind::one("subject", points("patient_id", "Patient")),
@@ -55,13 +58,8 @@ fn activities(whole: &Whole, out: &mut Resource) {
     }
 }
 
-static CODE: Coded = Coded {
-    code: "cdt_code",
-    system: Some("code_system"),
-    systems: SYSTEMS,
-    version: Some("code_version"),
-    display: Some("description"),
-};
+static CODE: Coded =
+    Coded { code: "cdt_code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("description") };
 
 const ITEMS: &[Bind] = &[
     Bind::item("basedOn", points("plan_id", "CarePlan")),

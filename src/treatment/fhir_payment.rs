@@ -33,5 +33,12 @@ const BINDS: &[Bind] = &[
     Bind::one("payment", How::Always(r#"{"display":"Payment of the patient"}"#)),
     Bind::one("recipient", How::Tenant),
     Bind::one("amount", money("amount_minor")),
-    Bind::one("paymentStatus", concept("status", "http://terminology.hl7.org/CodeSystem/paymentstatus", &[("SUCCEEDED", "paid"), ("PARTIALLY_REFUNDED", "paid"), ("REFUNDED", "cleared")])),
+    Bind::one(
+        "paymentStatus",
+        concept(
+            "status",
+            "http://terminology.hl7.org/CodeSystem/paymentstatus",
+            &[("SUCCEEDED", "paid"), ("PARTIALLY_REFUNDED", "paid"), ("REFUNDED", "cleared")],
+        ),
+    ),
 ];

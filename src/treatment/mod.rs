@@ -49,13 +49,8 @@ pub static TABLES: &[&Table] = &[
     &payment_event::PAYMENT_EVENT,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_procedure::MAPPING,
-    &fhir_care_plan::PLAN,
-    &fhir_care_plan::ITEM,
-    &fhir_outcome::MAPPING,
-    &fhir_payment::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_procedure::MAPPING, &fhir_care_plan::PLAN, &fhir_care_plan::ITEM, &fhir_outcome::MAPPING, &fhir_payment::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &plan::PRESENT,

@@ -10,9 +10,13 @@ static TYPE: TypeDef = TypeDef::all("Task");
 pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &TASK, PEOPLE) };
 
 const BINDS: &[Bind] = &[
-    Bind::one("status", code("status", &[("OPEN", "requested"), ("IN_PROGRESS", "in-progress"), ("DONE", "completed"), ("CANCELLED", "cancelled")])),
+    Bind::one(
+        "status",
+        code("status", &[("OPEN", "requested"), ("IN_PROGRESS", "in-progress"), ("DONE", "completed"), ("CANCELLED", "cancelled")]),
+    ),
     Bind::one("intent", How::Is(r#""order""#)),
-    Bind::one("priority", code("priority", &[("NORMAL", "routine"), ("LOW", "routine"), ("HIGH", "asap"), ("URGENT", "urgent")])).otherwise("NORMAL"),
+    Bind::one("priority", code("priority", &[("NORMAL", "routine"), ("LOW", "routine"), ("HIGH", "asap"), ("URGENT", "urgent")]))
+        .otherwise("NORMAL"),
     Bind::one(
         "code",
         concept(

@@ -27,9 +27,7 @@ pub static TABLES: &[&Table] = &[
     &workflow_transition::WORKFLOW_TRANSITION,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[
-    &fhir_task::MAPPING,
-];
+pub static RESOURCES: &[&Mapping] = &[&fhir_task::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &control::CANCEL,

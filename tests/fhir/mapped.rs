@@ -28,7 +28,11 @@ async fn fitted(stage: &Stage) {
         };
         let of = mapping.hides.and_then(|(column, not)| Some((column, word(column, not)?)));
         if let Some((column, value)) = of {
-            text.push_str(&format!("update enamel.{} set {column} = '{value}' where {column} = '{}';", mapping.table.name, mapping.hides.unwrap().1));
+            text.push_str(&format!(
+                "update enamel.{} set {column} = '{value}' where {column} = '{}';",
+                mapping.table.name,
+                mapping.hides.unwrap().1
+            ));
         }
     }
     text.push_str("set session_replication_role = origin;");
@@ -253,7 +257,10 @@ fn measures_are_one_record_over_both_contracts() {
         let fraction = fhir.made(fraction).await;
         assert_eq!(fraction["component"][0]["valueQuantity"]["value"], 80.5);
         assert_eq!(fhir.ids(&format!("/Observation?patient={ada}&_count=10")).await.len(), 3);
-        assert_eq!(fhir.ids(&format!("/Observation?patient={ada}&code=http://loinc.org%7C85353-1&component-code=8867-4")).await, [row.id.to_string()]);
+        assert_eq!(
+            fhir.ids(&format!("/Observation?patient={ada}&code=http://loinc.org%7C85353-1&component-code=8867-4")).await,
+            [row.id.to_string()]
+        );
         assert!(!fhir.ids("/Observation?code=85353-1").await.contains(&other));
         let mut turned = shown.clone();
         turned["code"] = json!({"text": "Mood"});

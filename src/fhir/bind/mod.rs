@@ -170,8 +170,12 @@ impl How {
     /// The column it is, or the first of them.
     pub fn column(&self) -> Option<&'static str> {
         match *self {
-            Self::Code { column, .. } | Self::Concept { column, .. } | Self::Coding { column, .. } | Self::Points { column, .. } => Some(column),
-            Self::Words { column } | Self::Text { column } | Self::Day { column } | Self::Note { column } | Self::Named { column } => Some(column),
+            Self::Code { column, .. } | Self::Concept { column, .. } | Self::Coding { column, .. } | Self::Points { column, .. } => {
+                Some(column)
+            }
+            Self::Words { column } | Self::Text { column } | Self::Day { column } | Self::Note { column } | Self::Named { column } => {
+                Some(column)
+            }
             Self::Moment { column } | Self::Plain { column } | Self::Quantity { column, .. } | Self::Money { column, .. } => Some(column),
             Self::Identifier { column, .. } | Self::Each { column, .. } | Self::Content { column } => Some(column),
             Self::Spelled { column, .. } | Self::Path { column, .. } => Some(column),

@@ -100,7 +100,8 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
             columns.set(column, simple(value.cloned()), at(Some(0)));
         }
         How::Each { column, system } => {
-            let codes = items.iter().filter_map(|(value, _)| Some(CodeableConcept::read(value, String::new()).ok()?.code_in(system)?.to_owned()));
+            let codes =
+                items.iter().filter_map(|(value, _)| Some(CodeableConcept::read(value, String::new()).ok()?.code_in(system)?.to_owned()));
             columns.set(column, codes.collect::<Vec<_>>(), at(Some(0)));
         }
         How::Content { column } => {

@@ -2,6 +2,7 @@
 //! the tenant's key.
 
 use super::read::owner;
+use crate::fhir::Resource;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Query, Scope};
 use crate::kernel::error::{Error, Result};
@@ -73,4 +74,25 @@ pub async fn keep(scope: &mut Scope, type_name: &str, record: &Record, extras: &
     let actor = scope.context().actor;
     scope.exec(&EXTRAS_ADD, &[&tenant, &id, &type_name, &record.id, &record.version, &record.patient, &sealed, &actor]).await?;
     Ok(())
+}
+
+/// Without what the server alone decides.
+pub fn bare(sent: Resource) -> Json {
+    let mut sent = sent.into_value();
+    if let Json::Object(map) = &mut sent {
+        map.shift_remove("id");
+        let empty = match map.get_mut("meta") {
+            Some(Json::Object(meta)) => {
+                for key in ["versionId", "_versionId", "lastUpdated", "_lastUpdated"] {
+                    meta.shift_remove(key);
+                }
+                meta.is_empty()
+            }
+            _ => false,
+        };
+        if empty {
+            map.shift_remove("meta");
+        }
+    }
+    sent
 }

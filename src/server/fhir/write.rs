@@ -291,7 +291,8 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
     }
     match store::seen(scope, mapping.table, id, &caller.kernel.keys).await {
         Ok(record) if mapping.is_of(&record) => {
-            let text = format!("The record is not changed this way over FHIR: use the operations of {} in the REST API.", mapping.table.path);
+            let text =
+                format!("The record is not changed this way over FHIR: use the operations of {} in the REST API.", mapping.table.path);
             Err(Error::new(&error::METHOD_NOT_ALLOWED).detail(text))
         }
         Err(why) if why.code != &error::NOT_FOUND => Err(why),
@@ -398,28 +399,7 @@ async fn children(
 async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, keys: &Keyring) -> Result<Shown> {
     let root = store::seen(scope, mapping.table, root.id, keys).await?;
     let whole: Whole = read::whole(scope, mapping, root, keys).await?;
-    let extras = Extras { sent: bare(sent), shown: mapping.rendered(&whole).into_value() };
+    let extras = Extras { sent: extras::bare(sent), shown: mapping.rendered(&whole).into_value() };
     extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;
     read::shown(mapping, whole, Some(extras))
-}
-
-/// Without what the server alone decides.
-fn bare(sent: Resource) -> Json {
-    let mut sent = sent.into_value();
-    if let Json::Object(map) = &mut sent {
-        map.shift_remove("id");
-        let empty = match map.get_mut("meta") {
-            Some(Json::Object(meta)) => {
-                for key in ["versionId", "_versionId", "lastUpdated", "_lastUpdated"] {
-                    meta.shift_remove(key);
-                }
-                meta.is_empty()
-            }
-            _ => false,
-        };
-        if empty {
-            map.shift_remove("meta");
-        }
-    }
-    sent
 }

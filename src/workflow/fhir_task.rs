@@ -1,4 +1,4 @@
-//! Work of the house as FHIR Task. A task of another intent or state than ours is kept as it is.
+//! Work of the house as FHIR Task.
 
 use super::task::TASK;
 use crate::fhir::bind::{Bind, How, code, concept, moment, points, text};
@@ -7,16 +7,15 @@ use crate::fhir::registry::TypeDef;
 
 static TYPE: TypeDef = TypeDef::all("Task");
 
-pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &TASK, PEOPLE) };
+pub static MAPPING: Mapping = Mapping::shown(&TYPE, &TASK, PEOPLE, BINDS);
 
 const BINDS: &[Bind] = &[
     Bind::one(
         "status",
         code("status", &[("OPEN", "requested"), ("IN_PROGRESS", "in-progress"), ("DONE", "completed"), ("CANCELLED", "cancelled")]),
     ),
-    Bind::one("intent", How::Is(r#""order""#)),
-    Bind::one("priority", code("priority", &[("NORMAL", "routine"), ("LOW", "routine"), ("HIGH", "asap"), ("URGENT", "urgent")]))
-        .otherwise("NORMAL"),
+    Bind::one("intent", How::Always(r#""order""#)),
+    Bind::one("priority", code("priority", &[("NORMAL", "routine"), ("LOW", "routine"), ("HIGH", "asap"), ("URGENT", "urgent")])),
     Bind::one(
         "code",
         concept(
@@ -33,11 +32,10 @@ const BINDS: &[Bind] = &[
                 ("SIGN_NOTE", "sign-note"),
             ],
         ),
-    )
-    .otherwise("GENERAL"),
+    ),
     Bind::one("description", text("title")),
     Bind::one("for", points("patient_id", "Patient")),
-    Bind::one("authoredOn", moment("created_at")).shown_only(),
-    Bind::one("lastModified", moment("updated_at")).shown_only(),
+    Bind::one("authoredOn", moment("created_at")),
+    Bind::one("lastModified", moment("updated_at")),
     Bind::one("restriction", How::Within(&[Bind::one("period", How::Within(&[Bind::one("end", moment("due_at"))]))])),
 ];

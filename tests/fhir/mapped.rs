@@ -150,6 +150,8 @@ fn every_mapped_record_is_read_and_found_by_those_who_may() {
             }
         }
         stage.strike().await;
+        // A server of its own has run, which tells panics without their words.
+        println!("{}", wrong.join("\n"));
         assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     });
 }

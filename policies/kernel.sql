@@ -707,11 +707,11 @@ begin
                and not (plane in ('staff', 'group', 'patient', 'share', 'audit') and attname = any (secret));
             execute format('grant select (%s) on %s to %I', cols, t, role);
         end if;
-        if can_write in ('all', 'own', 'create') then
+        if can_write in ('all', 'own', 'create', 'replace') then
             execute format('create policy %I on %s for insert to %I with check (%s)', plane || '_i', t, role, change);
             execute format('grant insert on %s to %I', t, role);
         end if;
-        if can_write not in ('none', 'create', 'operations') then
+        if can_write not in ('none', 'create', 'operations', 'replace') then
             -- Without a check of its own, the row as it becomes is asked the same.
             execute format('create policy %I on %s for update to %I using (%s)', plane || '_u', t, role, change);
             select string_agg(quote_ident(attname), ', ') into cols from pg_attribute
@@ -722,9 +722,10 @@ begin
                and (can_write in ('all', 'own') or attname = any (string_to_array(can_write, ',')));
             execute format('grant update (%s) on %s to %I', cols, t, role);
         end if;
-        if plane = 'jobs' and can_write = 'all' then
-            execute format('create policy jobs_d on %s for delete to enamel_jobs using (%s)', t, change);
-            execute format('grant delete on %s to enamel_jobs', t);
+        -- What follows from other rows is never changed: it is deleted and made anew.
+        if plane = 'jobs' and can_write = 'all' or can_write = 'replace' then
+            execute format('create policy %I on %s for delete to %I using (%s)', plane || '_d', t, role, change);
+            execute format('grant delete on %s to %I', t, role);
         end if;
     end loop;
     -- The security role reads what policies are decided by, and writes what triggers write.

@@ -6,7 +6,6 @@ use crate::fhir::datatype::{HumanName, Identifier, Period};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::Resource;
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty, form};
 use crate::tenancy::fhir_location::NPI;
@@ -17,10 +16,7 @@ pub const UNKNOWN: &str = "Unspecified";
 static TYPE: TypeDef = TypeDef {
     name: "Practitioner",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Practitioner-name"),
-        SearchParam::token("identifier").defined_by("http://hl7.org/fhir/SearchParameter/Practitioner-identifier"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitioner"],
     update_creates: false,
 };

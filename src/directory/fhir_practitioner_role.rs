@@ -6,7 +6,6 @@ use crate::fhir::datatype::{CodeableConcept, Coding, Period};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use chrono::NaiveDate;
 use serde_json::json;
@@ -17,12 +16,7 @@ const TAXONOMY: &str = "http://nucc.org/provider-taxonomy";
 static TYPE: TypeDef = TypeDef {
     name: "PractitionerRole",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::reference("practitioner", &["Practitioner"])
-            .defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-practitioner"),
-        SearchParam::token("specialty").defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-specialty"),
-        SearchParam::reference("location", &["Location"]).defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-location"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitionerrole"],
     update_creates: false,
 };

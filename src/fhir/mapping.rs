@@ -4,6 +4,7 @@
 //! beside the record ([`super::keep`]), so a mapping states what is true of the columns and nothing else.
 
 use super::bind::{self, Bind, Coded, Words};
+use super::index::Index;
 use super::registry::TypeDef;
 use super::resource::Resource;
 use super::search::Kind;
@@ -265,6 +266,8 @@ pub enum Find {
         column: &'static str,
         to: &'static str,
     },
+    /// By the values kept beside the record.
+    Indexed(&'static Index),
     /// Any of several.
     Any(&'static [Find]),
     /// These records never match.
@@ -281,7 +284,7 @@ impl Find {
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } => kind == Kind::Reference,
             Self::Any(finds) => finds.iter().all(|find| find.answers(kind)),
-            Self::Never => true,
+            Self::Indexed(_) | Self::Never => true,
         }
     }
 }

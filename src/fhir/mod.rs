@@ -10,6 +10,7 @@ pub mod contact;
 pub mod datatype;
 pub mod definitions;
 pub mod keep;
+pub mod index;
 pub mod link;
 pub mod mapping;
 pub mod negotiate;

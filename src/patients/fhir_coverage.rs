@@ -6,7 +6,6 @@ use crate::fhir::mapping::{Complete, Find, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::{Error, REFERENCE_UNKNOWN, Result};
 use crate::kernel::table::Value;
 use crate::sql;
@@ -25,10 +24,7 @@ const ORDERS: [&str; 3] = ["PRIMARY", "SECONDARY", "TERTIARY"];
 static TYPE: TypeDef = TypeDef {
     name: "Coverage",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::reference("patient", &["Patient"]).defined_by("http://hl7.org/fhir/SearchParameter/Coverage-patient"),
-        SearchParam::token("status").defined_by("http://hl7.org/fhir/SearchParameter/Coverage-status"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-coverage"],
     update_creates: false,
 };

@@ -9,7 +9,6 @@ use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, Tak
 use crate::fhir::primitive::is_id;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
-use crate::fhir::search::SearchParam;
 use crate::fhir::temporal;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Record, Sort, Ty, form};
@@ -29,16 +28,7 @@ const IDENTIFIED: &str =
 static TYPE: TypeDef = TypeDef {
     name: "Patient",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/Patient-name"),
-        SearchParam::string("family").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-family"),
-        SearchParam::string("given").defined_by("http://hl7.org/fhir/SearchParameter/individual-given"),
-        SearchParam::token("identifier").defined_by("http://hl7.org/fhir/SearchParameter/Patient-identifier"),
-        SearchParam::date("birthdate").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-birthdate"),
-        SearchParam::date("death-date").defined_by("http://hl7.org/fhir/SearchParameter/Patient-death-date"),
-        SearchParam::token("gender").defined_by("http://hl7.org/fhir/SearchParameter/individual-gender"),
-        SearchParam::token("active").defined_by("http://hl7.org/fhir/SearchParameter/Patient-active"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
     update_creates: false,
 };

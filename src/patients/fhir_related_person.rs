@@ -9,7 +9,6 @@ use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::Resource;
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use serde_json::json;
 use uuid::Uuid;
@@ -20,10 +19,7 @@ const CONTACT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
 static TYPE: TypeDef = TypeDef {
     name: "RelatedPerson",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::reference("patient", &["Patient"]).defined_by("http://hl7.org/fhir/SearchParameter/RelatedPerson-patient"),
-        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/RelatedPerson-name"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"],
     update_creates: false,
 };

@@ -6,7 +6,6 @@ use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
 use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::{Element, Resource};
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use crate::kernel::table::form;
 use crate::sql;
@@ -19,14 +18,7 @@ pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physica
 pub static TYPE: TypeDef = TypeDef {
     name: "Location",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/Location-name"),
-        SearchParam::string("address").defined_by("http://hl7.org/fhir/SearchParameter/Location-address"),
-        SearchParam::string("address-city").defined_by("http://hl7.org/fhir/SearchParameter/Location-address-city"),
-        SearchParam::string("address-state").defined_by("http://hl7.org/fhir/SearchParameter/Location-address-state"),
-        SearchParam::string("address-postalcode").defined_by("http://hl7.org/fhir/SearchParameter/Location-address-postalcode"),
-        SearchParam::reference("partof", &["Location"]).defined_by("http://hl7.org/fhir/SearchParameter/Location-partof"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-location"],
     update_creates: false,
 };

@@ -5,7 +5,6 @@ use crate::fhir::datatype::CodeableConcept;
 use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::resource::Resource;
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty};
 
@@ -14,10 +13,7 @@ pub const ORGANIZATION_TYPES: &str = "http://terminology.hl7.org/CodeSystem/orga
 pub static TYPE: TypeDef = TypeDef {
     name: "Organization",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Organization-name"),
-        SearchParam::string("address").defined_by("http://hl7.org/fhir/SearchParameter/Organization-address"),
-    ],
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-organization"],
     update_creates: false,
 };

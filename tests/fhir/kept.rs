@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
 
-fn examples() -> Vec<Value> {
+pub fn examples() -> Vec<Value> {
     let packed = include_bytes!("../fixtures/fhir/others.ndjson.gz");
     let mut lines = String::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut lines).unwrap();
@@ -14,7 +14,7 @@ fn examples() -> Vec<Value> {
 }
 
 /// What points to a patient points to the one of this clinic.
-fn joined(value: &mut Value, patient: &str) {
+pub fn joined(value: &mut Value, patient: &str) {
     match value {
         Value::Object(map) => {
             if map.get("reference").and_then(Value::as_str).is_some_and(|text| text.starts_with("Patient/")) {

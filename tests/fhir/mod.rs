@@ -4,6 +4,7 @@ mod batch;
 mod change;
 mod examples;
 mod hostile;
+mod indexed;
 mod kept;
 mod planes;
 mod scopes;

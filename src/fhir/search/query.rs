@@ -234,7 +234,7 @@ fn modifier(param: &SearchParam, suffix: Option<&str>) -> Option<(Option<Modifie
     if let Some(modifier) = Modifier::named(suffix) {
         return param.modifiers.contains(&modifier).then_some((Some(modifier), None));
     }
-    let target = param.targets.iter().find(|target| param.kind == Kind::Reference && **target == suffix)?;
+    let target = value::target(param, suffix).filter(|_| param.kind == Kind::Reference)?;
     Some((None, Some(target)))
 }
 

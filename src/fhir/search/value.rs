@@ -1,6 +1,8 @@
 //! One value of a search parameter, read by its kind.
 
 use super::param::{Kind, Modifier, SearchParam};
+use crate::fhir::definitions::Definitions;
+use crate::fhir::path;
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
@@ -13,6 +15,10 @@ pub enum Value {
     Date(DateValue),
     Reference(ReferenceValue),
     Uri(String),
+    Number(NumberValue),
+    Quantity(QuantityValue),
+    /// One value for each component.
+    Composite(Vec<Value>),
     /// `:missing=true` asks for the records without the element.
     Missing(bool),
 }
@@ -67,6 +73,24 @@ pub struct DateValue {
     pub prefix: Prefix,
     /// Of the value as it was given; for `ap` widened.
     pub interval: Interval,
+}
+
+/// A number, and what its digits leave open: `5.4` is all from 5.35 to 5.45.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NumberValue {
+    pub prefix: Prefix,
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuantityValue {
+    pub number: NumberValue,
+    /// None: whatever the system.
+    pub system: Option<String>,
+    /// The unit's code, or without a system also its text.
+    pub unit: Option<String>,
 }
 
 /// One comparison of an edge of what is stored, an interval too (an open end lies at infinity), with an instant.
@@ -147,10 +171,15 @@ pub fn read(
     }
     match param.kind {
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
+        Kind::Token if modifier == Some(Modifier::Text) => Ok(Value::Text(Text::Contains(unescape(raw)))),
         Kind::Token => token(raw).map(Value::Token),
         Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),
+        Kind::Reference if modifier == Some(Modifier::Identifier) => token(raw).map(Value::Token),
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
         Kind::Uri => Ok(Value::Uri(unescape(raw))),
+        Kind::Number => number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
+        Kind::Quantity => quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
+        Kind::Composite => composite(param, raw, reading),
     }
 }
 
@@ -174,7 +203,16 @@ fn token(raw: &str) -> Result<Token, &'static str> {
     }
 }
 
-fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
+fn composite(param: &SearchParam, raw: &str, reading: &Reading<'_>) -> Result<Value, &'static str> {
+    let parts = split(raw, '$');
+    if parts.len() != param.components.len() {
+        return Err("The value has one part for each component, with $ between them.");
+    }
+    let values = param.components.iter().zip(parts).map(|(component, raw)| read(component, None, None, raw, reading));
+    values.collect::<Result<_, _>>().map(Value::Composite)
+}
+
+fn prefixed(raw: &str) -> (Prefix, &str) {
     const PREFIXES: [(&str, Prefix); 9] = [
         ("eq", Prefix::Eq),
         ("ne", Prefix::Ne),
@@ -187,7 +225,32 @@ fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
         ("ap", Prefix::Ap),
     ];
     let stripped = PREFIXES.iter().find_map(|(name, prefix)| Some((*prefix, raw.strip_prefix(name)?)));
-    let (prefix, text) = stripped.unwrap_or((Prefix::Eq, raw));
+    stripped.unwrap_or((Prefix::Eq, raw))
+}
+
+fn number(raw: &str) -> Option<NumberValue> {
+    let (prefix, text) = prefixed(raw);
+    let digits = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let exact = path::decimal(text).filter(|_| digits)?;
+    let value: f64 = text.parse().ok()?;
+    let half = match prefix {
+        Prefix::Ap => value.abs() / 10.0,
+        _ => 0.5 * 10f64.powi(-i32::try_from(exact.scale()).ok()?),
+    };
+    Some(NumberValue { prefix, value, low: value - half, high: value + half })
+}
+
+fn quantity(raw: &str) -> Option<QuantityValue> {
+    let whole = |text: &str| (!text.is_empty()).then(|| unescape(text));
+    match split(raw, '|').as_slice() {
+        [value] => Some(QuantityValue { number: number(value)?, system: None, unit: None }),
+        [value, system, unit] => Some(QuantityValue { number: number(value)?, system: whole(system), unit: whole(unit) }),
+        _ => None,
+    }
+}
+
+fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
+    let (prefix, text) = prefixed(raw);
     let mut interval = temporal::search(text)?;
     if prefix == Prefix::Ap {
         let near = (now - interval.start).abs() / 10;
@@ -207,8 +270,8 @@ fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, bas
     }
     match Literal::parse(text, base) {
         Literal::Local { type_name, id, version: None } => {
-            let target = param.targets.iter().find(|target| **target == type_name);
-            let target = target.filter(|target| of_type.is_none_or(|of| of == **target));
+            let target = target(param, type_name);
+            let target = target.filter(|target| of_type.is_none_or(|of| of == *target));
             let type_name = target.ok_or("The parameter does not refer to that type.")?;
             Ok(ReferenceValue::Local { type_name: Some(type_name), id: id.into() })
         }
@@ -216,6 +279,14 @@ fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, bas
         Literal::Foreign(url) if url.contains("://") => Ok(ReferenceValue::Foreign(url.into())),
         _ => Err("The value is an id, Type/id or the URL of a resource."),
     }
+}
+
+/// The type as the parameter knows it; one without targets refers to any.
+pub(super) fn target(param: &SearchParam, name: &str) -> Option<&'static str> {
+    if param.targets.is_empty() {
+        return Definitions::r4().resources().find(|known| *known == name);
+    }
+    param.targets.iter().copied().find(|target| *target == name)
 }
 
 /// Splits at a mark that no backslash stands before.

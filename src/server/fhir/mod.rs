@@ -3,6 +3,7 @@ mod answer;
 mod batch;
 mod extras;
 mod find;
+mod indexed;
 mod other;
 mod read;
 mod search;

@@ -1,6 +1,7 @@
 //! Creating, changing and retiring the records that a resource is, each in one transaction that the contract commits.
 
 use super::extras::{self, Extras};
+use super::indexed;
 use super::read::{self, Shown};
 use crate::fhir::mapping::{Columns, Link, Mapping, Part, Taken, Whole};
 use crate::fhir::{Resource, subset};
@@ -70,7 +71,7 @@ pub async fn create(
         let mut taken = mapping.taken(&resource, base)?;
         complete(scope, mapping, &mut taken).await?;
         match needed(mapping, &taken.root) {
-            Ok(()) => return make(scope, caller, mapping, id, taken, resource).await,
+            Ok(()) => return make(scope, caller, mapping, id, taken, resource, base).await,
             Err(refusal) => lacking = refusal,
         }
     }
@@ -84,6 +85,7 @@ async fn make(
     id: Option<Uuid>,
     mut taken: Taken,
     resource: Resource,
+    base: &str,
 ) -> Result<Shown> {
     caller.needs(mapping.table.write)?;
     let keys = &caller.kernel.keys;
@@ -96,7 +98,7 @@ async fn make(
         root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     }
     children(scope, mapping, &root, &parts, keys).await?;
-    finish(scope, mapping, &root, resource, keys).await
+    finish(scope, mapping, &root, resource, base, keys).await
 }
 
 /// What happened elsewhere arrives in any state: a new row begins in one that rows begin in and goes its way from there.
@@ -183,7 +185,7 @@ pub async fn update(
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     children(scope, mapping, &root, &parts, keys).await?;
-    finish(scope, mapping, &root, resource, keys).await
+    finish(scope, mapping, &root, resource, base, keys).await
 }
 
 /// Columns that are set once: the same value is no change, another one is refused.
@@ -236,10 +238,11 @@ async fn moved(scope: &mut Scope, mut was: Record, columns: &Columns, keys: &Key
 
 /// Retiring is idempotent: what is retired already stays so.
 pub async fn retire(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>) -> Result<()> {
-    let (_, was) = match locked(scope, caller, sources, id, version, Change::Retire).await {
+    let (mapping, was) = match locked(scope, caller, sources, id, version, Change::Retire).await {
         Err(refusal) if refusal.code == &error::GONE => return Ok(()),
         other => other?,
     };
+    indexed::forget(scope, mapping, &was).await?;
     store::retire(scope, &was, None, &caller.kernel.keys).await.map(|_| ())
 }
 
@@ -374,12 +377,15 @@ async fn children(
 }
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
-async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, keys: &Keyring) -> Result<Shown> {
+async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
     let root = store::seen(scope, mapping.table, root.id, keys).await?;
     let whole: Whole = read::whole(scope, mapping, root, keys).await?;
     let extras = Extras { sent: bare(sent), shown: mapping.rendered(&whole).into_value() };
     extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;
-    read::shown(mapping, whole, Some(extras))
+    let own = extras.shown.clone();
+    let shown = read::shown(mapping, whole, Some(extras))?;
+    indexed::keep(scope, mapping, &shown, &own, keys, base).await?;
+    Ok(shown)
 }
 
 /// Without what the server alone decides.

@@ -15,6 +15,8 @@ use serde_json::{Map, Value, json};
 pub struct Page {
     /// Resources with their ids, in order.
     pub matches: Vec<(String, Value)>,
+    /// What was asked for beside them.
+    pub included: Vec<(String, Value)>,
     pub total: Option<u64>,
     /// Where the next page starts, if there is one.
     pub next: Option<String>,
@@ -36,6 +38,10 @@ pub fn searchset(base: &str, type_name: &str, query: &Query, page: Page) -> Valu
     let mut entries: Vec<Value> = Vec::with_capacity(page.matches.len() + 1);
     for (id, resource) in page.matches {
         entries.push(json!({"fullUrl": format!("{base}/{type_name}/{id}"), "resource": resource, "search": {"mode": "match"}}));
+    }
+    for (id, resource) in page.included {
+        let name = resource["resourceType"].as_str().unwrap_or_default();
+        entries.push(json!({"fullUrl": format!("{base}/{name}/{id}"), "resource": resource, "search": {"mode": "include"}}));
     }
     if !query.ignored.is_empty() {
         let text = format!("Passed over: {}.", query.ignored.join(", "));
@@ -265,7 +271,7 @@ mod tests {
             ..Query::default()
         };
         let page =
-            Page { matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))], total: Some(7), next: Some("c2".into()) };
+            Page { matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))], included: vec![], total: Some(7), next: Some("c2".into()) };
         let bundle = searchset(BASE, "Patient", &query, page);
         assert_eq!(faults(&bundle), []);
         assert_eq!(bundle["link"][0]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c1");

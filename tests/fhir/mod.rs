@@ -6,6 +6,7 @@ mod examples;
 mod hostile;
 mod indexed;
 mod kept;
+mod linked;
 mod planes;
 mod scopes;
 mod search;

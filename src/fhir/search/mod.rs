@@ -7,5 +7,5 @@ mod query;
 pub mod value;
 
 pub use param::{Kind, Modifier, SearchParam};
-pub use query::{Condition, Query, Rules, Sort, Summary, Total, parse};
+pub use query::{Chain, Condition, Include, Query, Rules, Sort, Summary, Total, parse};
 pub use value::Value;

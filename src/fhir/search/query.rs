@@ -5,6 +5,7 @@ use super::param::{ID, Kind, LAST_UPDATED, Modifier, SearchParam};
 use super::value::{self, Reading, Value, split};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::Handling;
+use crate::fhir::registry::TypeDef;
 use crate::kernel::error::{Error, PARAMETER_INVALID, Result, TOO_COSTLY};
 
 /// Alternatives of one parameter (`name=a,b,c`).
@@ -15,6 +16,9 @@ const SORTS_MAX: usize = 8;
 /// asked for, so they are refused however the caller wants unknown parameters handled.
 const NARROWING: &[&str] =
     &["_has", "_filter", "_text", "_content", "_list", "_query", "_type", "_source", "_security", "_tag", "_profile"];
+/// References that one condition may follow.
+const LINKS_MAX: usize = 3;
+const INCLUDES_MAX: usize = 16;
 
 /// What a type offers and the server decides.
 pub struct Rules<'a> {
@@ -24,6 +28,8 @@ pub struct Rules<'a> {
     pub count_default: usize,
     pub count_max: usize,
     pub reading: Reading<'a>,
+    /// The other types served, which chains and includes name.
+    pub others: fn(&str) -> Option<&'static TypeDef>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +38,31 @@ pub struct Condition {
     pub modifier: Option<Modifier>,
     /// One of these must hold (with `:not`, none).
     pub any_of: Vec<Value>,
+    /// In place of values: one of these must hold of what the reference leads to.
+    pub chains: Vec<Chain>,
+}
+
+/// A condition on the other end of a reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain {
+    pub param: &'static SearchParam,
+    /// The type that refers, and the type it refers to.
+    pub from: &'static str,
+    pub to: &'static str,
+    /// The condition is on what refers (`_has`).
+    pub is_reverse: bool,
+    pub then: Box<Condition>,
+}
+
+/// Resources asked for beside the matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Include {
+    pub from: &'static str,
+    /// None: all of the type.
+    pub param: Option<&'static SearchParam>,
+    pub to: Option<&'static str>,
+    pub is_reverse: bool,
+    pub is_iterate: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +91,7 @@ pub enum Total {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     pub conditions: Vec<Condition>,
+    pub includes: Vec<Include>,
     /// Matches on a page; 0 asks for the total alone.
     pub count: usize,
     pub sort: Vec<Sort>,
@@ -176,7 +208,11 @@ fn elements(name: &str, raw: &str, type_name: &str) -> Result<Vec<String>> {
 }
 
 fn find(name: &str, rules: &Rules<'_>) -> Option<&'static SearchParam> {
-    [&ID, &LAST_UPDATED].into_iter().chain(rules.params).find(|param| param.name == name)
+    find_in(name, rules.params)
+}
+
+fn find_in(name: &str, params: &'static [SearchParam]) -> Option<&'static SearchParam> {
+    [&ID, &LAST_UPDATED].into_iter().chain(params).find(|param| param.name == name)
 }
 
 fn sorts(raw: &str, rules: &Rules<'_>, ignored: &mut Vec<String>) -> Result<Vec<Sort>> {
@@ -204,17 +240,98 @@ fn sorted(sorts: &[Sort]) -> String {
 }
 
 fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Result<()> {
-    let (plain, suffix) = name.split_once(':').map_or((name, None), |(plain, suffix)| (plain, Some(suffix)));
-    if name.contains('.') || NARROWING.contains(&plain) && find(plain, rules).is_none() {
-        return Err(invalid(name, "not-supported", "Chains and this parameter are not supported."));
-    }
-    let Some(param) = find(plain, rules) else {
-        if rules.handling == Handling::Strict {
-            return Err(invalid(name, "not-supported", "The parameter is unknown here."));
+    let plain = name.split_once(':').map_or(name, |(plain, _)| plain);
+    if matches!(plain, "_include" | "_revinclude") {
+        query.includes.push(include(name, plain == "_revinclude", raw, rules)?);
+        if query.includes.len() > INCLUDES_MAX {
+            return Err(Error::new(&TOO_COSTLY).detail("At most 16 includes can be given."));
         }
-        query.ignored.push(speakable(name).into());
-        return Ok(());
+    } else {
+        match asked(name, (rules.type_name, rules.params), (name, raw), LINKS_MAX, rules)? {
+            Some(condition) => query.conditions.push(condition),
+            None if NARROWING.contains(&plain) || name.contains('.') => return Err(invalid(name, "not-supported", "The parameter is not supported.")),
+            None if rules.handling == Handling::Strict => return Err(invalid(name, "not-supported", "The parameter is unknown here.")),
+            None => {
+                query.ignored.push(speakable(name).into());
+                return Ok(());
+            }
+        }
+    }
+    query.applied.push((name.into(), raw.into()));
+    Ok(())
+}
+
+/// One parameter of the type; `whole` is the parameter's name as it was sent. None: the type has none of that name.
+fn asked(name: &str, of: (&str, &'static [SearchParam]), (whole, raw): (&str, &str), links: usize, rules: &Rules<'_>) -> Result<Option<Condition>> {
+    if let Some(rest) = name.strip_prefix("_has:") {
+        return referring(rest, of.0, (whole, raw), links, rules).map(Some);
+    }
+    if let Some((head, rest)) = name.split_once('.') {
+        return chained(head, rest, of, (whole, raw), links, rules);
+    }
+    let (plain, suffix) = name.split_once(':').map_or((name, None), |(plain, suffix)| (plain, Some(suffix)));
+    find_in(plain, of.1).map(|param| plainly(param, suffix, (whole, raw), rules)).transpose()
+}
+
+fn deeper(links: usize) -> Result<usize> {
+    links.checked_sub(1).ok_or_else(|| Error::new(&TOO_COSTLY).detail("A chain has at most 3 links."))
+}
+
+/// `subject:Patient.name`; without a type, all types the reference leads to that have the parameter.
+fn chained(head: &str, rest: &str, of: (&str, &'static [SearchParam]), sent: (&str, &str), links: usize, rules: &Rules<'_>) -> Result<Option<Condition>> {
+    let links = deeper(links)?;
+    let (plain, to) = head.split_once(':').map_or((head, None), |(plain, to)| (plain, Some(to)));
+    let Some(param) = find_in(plain, of.1) else { return Ok(None) };
+    let refused = || invalid(sent.0, "not-supported", "The chain leads nowhere here.");
+    let Some(from) = (rules.others)(of.0).filter(|_| param.kind == Kind::Reference) else { return Err(refused()) };
+    let targets: Vec<&str> = match to {
+        Some(to) => value::target(param, to).into_iter().collect(),
+        None => param.targets.to_vec(),
     };
+    let mut chains = Vec::new();
+    for to in targets.into_iter().filter_map(rules.others) {
+        match asked(rest, (to.name, to.search), sent, links, rules) {
+            Ok(Some(then)) => chains.push(Chain { param, from: from.name, to: to.name, is_reverse: false, then: Box::new(then) }),
+            Ok(None) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    if chains.is_empty() { Err(refused()) } else { Ok(Some(Condition { param, modifier: None, any_of: Vec::new(), chains })) }
+}
+
+/// `_has:Observation:patient:code`, without the `_has:`.
+fn referring(rest: &str, type_name: &str, sent: (&str, &str), links: usize, rules: &Rules<'_>) -> Result<Condition> {
+    let links = deeper(links)?;
+    let refused = || invalid(sent.0, "not-supported", "The value is _has:Type:reference:parameter, of a type and a reference that lead here.");
+    let mut parts = rest.splitn(3, ':');
+    let (from, by, then) = (parts.next(), parts.next(), parts.next());
+    let from = from.and_then(rules.others).ok_or_else(refused)?;
+    let param = by.and_then(|by| find_in(by, from.search)).filter(|param| param.kind == Kind::Reference).ok_or_else(refused)?;
+    let to = value::target(param, type_name).ok_or_else(refused)?;
+    let then = asked(then.unwrap_or_default(), (from.name, from.search), sent, links, rules)?.ok_or_else(refused)?;
+    let chain = Chain { param, from: from.name, to, is_reverse: true, then: Box::new(then) };
+    Ok(Condition { param, modifier: None, any_of: Vec::new(), chains: vec![chain] })
+}
+
+/// `Observation:subject:Patient`.
+fn include(name: &str, is_reverse: bool, raw: &str, rules: &Rules<'_>) -> Result<Include> {
+    let refused = || invalid(name, "not-supported", "The value is Type:reference or Type:reference:Type, of types and references served here.");
+    let is_iterate = match name.split_once(':').map(|(_, suffix)| suffix) {
+        None => false,
+        Some("iterate" | "recurse") => true,
+        Some(_) => return Err(refused()),
+    };
+    let mut parts = raw.split(':');
+    let from = parts.next().and_then(rules.others).ok_or_else(refused)?;
+    let param = match parts.next().unwrap_or("*") {
+        "*" => None,
+        by => Some(find_in(by, from.search).filter(|param| param.kind == Kind::Reference).ok_or_else(refused)?),
+    };
+    let to = parts.next().map(|to| (rules.others)(to).map(|def| def.name).ok_or_else(refused)).transpose()?;
+    if parts.next().is_some() { Err(refused()) } else { Ok(Include { from: from.name, param, to, is_reverse, is_iterate }) }
+}
+
+fn plainly(param: &'static SearchParam, suffix: Option<&str>, (name, raw): (&str, &str), rules: &Rules<'_>) -> Result<Condition> {
     let (modifier, of_type) =
         modifier(param, suffix).ok_or_else(|| invalid(name, "not-supported", "The modifier is not supported here."))?;
     let alternatives = split(raw, ',');
@@ -223,9 +340,7 @@ fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Res
     }
     let values = alternatives.iter().map(|raw| value::read(param, modifier, of_type, raw, &rules.reading));
     let any_of = values.collect::<Result<Vec<Value>, _>>().map_err(|text| invalid(name, "format", text))?;
-    query.conditions.push(Condition { param, modifier, any_of });
-    query.applied.push((name.into(), raw.into()));
-    Ok(())
+    Ok(Condition { param, modifier, any_of, chains: Vec::new() })
 }
 
 /// The modifier, or the type a reference is narrowed to (`subject:Patient`). None: neither is offered.
@@ -247,7 +362,7 @@ mod tests {
 
     fn rules(handling: Handling) -> Rules<'static> {
         let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
-        Rules { type_name: "Patient", params: PATIENT.search, handling, count_default: 20, count_max: 200, reading }
+        Rules { type_name: "Patient", params: PATIENT.search, handling, count_default: 20, count_max: 200, reading, others: |name| (name == "Patient").then_some(&PATIENT) }
     }
 
     fn lenient(text: &str) -> Result<Query> {

@@ -1,5 +1,6 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
+use super::chain;
 use super::indexed::{self, Search};
 use crate::fhir::bind::Coded;
 use crate::fhir::index::Index;
@@ -61,6 +62,9 @@ struct Asking<'a> {
 
 /// One condition on records of one mapping.
 pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
+    if !condition.chains.is_empty() {
+        return chain::condition(caller, context, mapping, condition).await;
+    }
     let asking = Asking { caller, context, mapping, modifier: condition.modifier };
     let mut writing = Writing::default();
     let mut any = Vec::with_capacity(condition.any_of.len());

@@ -49,6 +49,11 @@ fn place(mapping: &Mapping) -> Place {
     }
 }
 
+/// Where the values of such records stand.
+pub fn table(mapping: &Mapping) -> &'static str {
+    place(mapping).table
+}
+
 /// The index among the ways a parameter is answered.
 pub fn of(find: &Find) -> Option<&'static Index> {
     match find {

@@ -1,8 +1,10 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
 mod answer;
 mod batch;
+mod chain;
 mod extras;
 mod find;
+mod include;
 mod indexed;
 mod other;
 mod read;

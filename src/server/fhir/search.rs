@@ -1,7 +1,7 @@
 //! Searches: the conditions of every table of a type, their pages merged by one order, and the parts of the page.
 
 use super::read::{self, Shown};
-use super::{find, types};
+use super::{find, include, types};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
@@ -31,7 +31,8 @@ struct Found {
 
 pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str, prefer: Prefer, base: &str) -> Result<Query> {
     let reading = Reading { base, now: Utc::now() };
-    let rules = Rules { type_name, params, handling: prefer.handling, count_default: PAGE_SIZE, count_max: PAGE_SIZE_MAX, reading };
+    let others = |name: &str| types::registry().find(name).ok();
+    let rules = Rules { type_name, params, handling: prefer.handling, count_default: PAGE_SIZE, count_max: PAGE_SIZE_MAX, reading, others };
     search::parse(text, &rules)
 }
 
@@ -53,6 +54,21 @@ pub async fn single(caller: &Caller, condition: &str, base: &str) -> Result<Stri
 
 /// The searchset for a query string.
 pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    let Matches { shown, total, next } = page(caller, type_name, query).await?;
+    let included = include::beside(caller, query, &shown, base).await?;
+    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
+    let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
+    Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
+}
+
+/// One page of what a query finds.
+pub struct Matches {
+    pub shown: Vec<Shown>,
+    total: Option<u64>,
+    pub next: Option<String>,
+}
+
+pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Matches> {
     let sources = types::sources(type_name)?;
     let open = read::readable(caller, sources)?;
     let mut lists = Vec::with_capacity(open.len());
@@ -77,8 +93,7 @@ pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) ->
         }
     }
     let shown = read::many(caller, &context, records).await?;
-    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
-    Ok(bundle::searchset(base, type_name, query, Page { matches, total, next }))
+    Ok(Matches { shown, total, next })
 }
 
 fn cut(shown: Shown, query: &Query) -> (String, Json) {

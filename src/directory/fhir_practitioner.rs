@@ -38,6 +38,9 @@ pub static MAPPING: Mapping = Mapping {
             Find::Text { within: HERE, starts: &[], words: &["r.full_name_key"], exact: &["r.full_name", "r.last_name", "r.first_name"] },
         ),
         ("identifier", Find::Plain { within: IDENTIFIED }),
+        ("active", Find::Flag("r.is_active")),
+        ("family", Find::Text { within: HERE, starts: &["kernel.fold(r.last_name)"], words: &[], exact: &["r.last_name"] }),
+        ("given", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.first_name)"], exact: &["r.first_name"] }),
     ],
     sorts: &[Sort { name: "name", column: "full_name_key", ty: Ty::Text, nullable: false }],
     ..Mapping::new(&TYPE, &PROVIDER, PEOPLE)

@@ -36,6 +36,8 @@ pub static MAPPING: Mapping = Mapping {
                 stored: str::to_owned,
             },
         ),
+        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
+        ("date", Find::Days { from: "r.valid_from", until: "r.valid_until" }),
         ("location", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],

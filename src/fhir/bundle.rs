@@ -270,8 +270,12 @@ mod tests {
             ignored: vec!["foo".into()],
             ..Query::default()
         };
-        let page =
-            Page { matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))], included: vec![], total: Some(7), next: Some("c2".into()) };
+        let page = Page {
+            matches: vec![("1".into(), json!({"resourceType": "Patient", "id": "1"}))],
+            included: vec![],
+            total: Some(7),
+            next: Some("c2".into()),
+        };
         let bundle = searchset(BASE, "Patient", &query, page);
         assert_eq!(faults(&bundle), []);
         assert_eq!(bundle["link"][0]["url"], "https://enamel.test/fhir/r4/Patient?name=J%C3%B8rgen,a%26b&_cursor=c1");

@@ -16,6 +16,15 @@ use uuid::Uuid;
 const ROLES: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 const CONTACT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
 
+const PERSON: &str = "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))";
+const POINTS: &str =
+    "exists (select from external_contacts e cross join lateral (values (null::text, e.phone), (null, e.email)) i(system_uri, value)
+    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+const PHONES: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.phone as value) i
+    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+const EMAILS: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.email as value) i
+    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+
 static TYPE: TypeDef = TypeDef {
     name: "RelatedPerson",
     interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
@@ -34,15 +43,11 @@ pub static MAPPING: Mapping = Mapping {
     creates: true,
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
-        (
-            "name",
-            Find::Text {
-                within: "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))",
-                starts: &[],
-                words: &["e.full_name_key"],
-                exact: &["e.full_name"],
-            },
-        ),
+        ("telecom", Find::Plain { within: POINTS }),
+        ("phone", Find::Plain { within: PHONES }),
+        ("email", Find::Plain { within: EMAILS }),
+        ("address", Find::Text { within: PERSON, starts: &[], words: &["kernel.fold(e.address)"], exact: &["e.address"] }),
+        ("name", Find::Text { within: PERSON, starts: &[], words: &["e.full_name_key"], exact: &["e.full_name"] }),
     ],
     sorts: &[],
     ..Mapping::new(&TYPE, &PATIENT_RELATIONSHIP, PEOPLE)

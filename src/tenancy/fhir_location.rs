@@ -13,6 +13,9 @@ use serde_json::Value as Json;
 use tokio_postgres::Row;
 
 pub const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
+const NUMBERED: &str = "exists (select from (select 'http://hl7.org/fhir/sid/us-npi' as system_uri, r.npi as value) i where {})";
+pub const STATUSES: &str = "http://hl7.org/fhir/location-status";
+const STATES: crate::fhir::bind::Words = &[("ACTIVE", "active"), ("SUSPENDED", "suspended"), ("CLOSED", "inactive")];
 pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physical-type";
 
 pub static TYPE: TypeDef = TypeDef {
@@ -38,6 +41,9 @@ pub static MAPPING: Mapping = Mapping {
         ("address-state", Find::Text { within: HERE, starts: &["kernel.fold(r.region)"], words: &[], exact: &["r.region"] }),
         ("address-postalcode", Find::Text { within: HERE, starts: &["kernel.fold(r.postal_code)"], words: &[], exact: &["r.postal_code"] }),
         ("partof", Find::Never),
+        ("identifier", Find::Plain { within: NUMBERED }),
+        ("status", Find::Words { column: "r.status", system: STATUSES, words: STATES }),
+        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
     ],
     sorts: &[],
     ..Mapping::new(&TYPE, &LOCATION, PEOPLE)
@@ -49,11 +55,7 @@ fn render(whole: &Whole, out: &mut Resource) {
     if let Some(npi) = text("npi") {
         out.push("identifier", &Identifier { system: Some(NPI.into()), value: Some(npi), ..Identifier::default() });
     }
-    let status = match site.text("status") {
-        Some("SUSPENDED") => "suspended",
-        Some("CLOSED") => "inactive",
-        _ => "active",
-    };
+    let status = STATES.iter().find(|(word, _)| site.text("status") == Some(word)).map_or("active", |(_, code)| code);
     out.code("status", status).string("name", site.text("name"));
     for (system, column) in [("phone", "phone"), ("email", "email")] {
         if let Some(value) = text(column) {

@@ -18,6 +18,17 @@ pub static TYPE: TypeDef = TypeDef {
     update_creates: false,
 };
 
+const KINDS: crate::fhir::bind::Words = &[
+    ("PAYER", "pay"),
+    ("REGULATOR", "govt"),
+    ("ACADEMIC", "edu"),
+    ("AI_VENDOR", "other"),
+    ("OTHER", "other"),
+    ("SOLO_PRACTICE", "prov"),
+    ("GROUP_PRACTICE", "prov"),
+    ("DSO", "prov"),
+];
+
 const SITE: &str =
     "exists (select from locations l where l.tenant_id = r.id and l.id = r.default_location_id and l.deleted_at is null and ({}))";
 
@@ -35,6 +46,9 @@ pub static MAPPING: Mapping = Mapping {
                 exact: &["l.city", "l.region", "l.postal_code"],
             },
         ),
+        ("active", Find::Flag("r.is_active")),
+        ("type", Find::Words { column: "r.type", system: ORGANIZATION_TYPES, words: KINDS }),
+        ("partof", Find::Points { column: "r.parent_tenant_id", to: "Organization" }),
     ],
     sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
     ..Mapping::new(&TYPE, &TENANT, PEOPLE)
@@ -42,13 +56,7 @@ pub static MAPPING: Mapping = Mapping {
 
 fn render(whole: &Whole, out: &mut Resource) {
     let tenant = &whole.root;
-    let kind = match tenant.text("type") {
-        Some("PAYER") => "pay",
-        Some("REGULATOR") => "govt",
-        Some("ACADEMIC") => "edu",
-        Some("AI_VENDOR" | "OTHER") => "other",
-        _ => "prov",
-    };
+    let kind = KINDS.iter().find(|(word, _)| tenant.text("type") == Some(word)).map_or("prov", |(_, code)| code);
     out.boolean("active", tenant.flag("is_active"))
         .push("type", &CodeableConcept::of(ORGANIZATION_TYPES, kind))
         .string("name", tenant.text("name"));

@@ -60,7 +60,9 @@ fn asked(kind: &str, value: &Value) -> Option<String> {
                 _ => Some(code),
             }
         }
-        ("string", _) => text("family").or(text("city")).or(text("text")).or(value.pointer("/given/0").and_then(Value::as_str).map(escaped)),
+        ("string", _) => {
+            text("family").or(text("city")).or(text("text")).or(value.pointer("/given/0").and_then(Value::as_str).map(escaped))
+        }
         ("reference", _) => text("reference").filter(|reference| !reference.starts_with("%23")),
         ("date", _) => text("start").or(text("end").map(|end| format!("eb{end}"))).filter(|_| value["start"].is_string()),
         ("quantity", _) => {

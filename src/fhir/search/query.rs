@@ -1,6 +1,7 @@
 //! The parameters of a request, put in order.
 
 use super::form;
+use super::links::{self, Chain, Include};
 use super::param::{ID, Kind, LAST_UPDATED, Modifier, SearchParam};
 use super::value::{self, Reading, Value, split};
 use crate::fhir::definitions::Definitions;
@@ -40,29 +41,6 @@ pub struct Condition {
     pub any_of: Vec<Value>,
     /// In place of values: one of these must hold of what the reference leads to.
     pub chains: Vec<Chain>,
-}
-
-/// A condition on the other end of a reference.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Chain {
-    pub param: &'static SearchParam,
-    /// The type that refers, and the type it refers to.
-    pub from: &'static str,
-    pub to: &'static str,
-    /// The condition is on what refers (`_has`).
-    pub is_reverse: bool,
-    pub then: Box<Condition>,
-}
-
-/// Resources asked for beside the matches.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Include {
-    pub from: &'static str,
-    /// None: all of the type.
-    pub param: Option<&'static SearchParam>,
-    pub to: Option<&'static str>,
-    pub is_reverse: bool,
-    pub is_iterate: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +112,7 @@ pub fn parse(text: &str, rules: &Rules<'_>) -> Result<Query> {
     Ok(query)
 }
 
-fn invalid(name: &str, rule: &'static str, text: &str) -> Error {
+pub(super) fn invalid(name: &str, rule: &'static str, text: &str) -> Error {
     Error::new(&PARAMETER_INVALID).fault(speakable(name), rule, text)
 }
 
@@ -211,7 +189,7 @@ fn find(name: &str, rules: &Rules<'_>) -> Option<&'static SearchParam> {
     find_in(name, rules.params)
 }
 
-fn find_in(name: &str, params: &'static [SearchParam]) -> Option<&'static SearchParam> {
+pub(super) fn find_in(name: &str, params: &'static [SearchParam]) -> Option<&'static SearchParam> {
     [&ID, &LAST_UPDATED].into_iter().chain(params).find(|param| param.name == name)
 }
 
@@ -242,14 +220,16 @@ fn sorted(sorts: &[Sort]) -> String {
 fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Result<()> {
     let plain = name.split_once(':').map_or(name, |(plain, _)| plain);
     if matches!(plain, "_include" | "_revinclude") {
-        query.includes.push(include(name, plain == "_revinclude", raw, rules)?);
+        query.includes.push(links::include(name, plain == "_revinclude", raw, rules)?);
         if query.includes.len() > INCLUDES_MAX {
             return Err(Error::new(&TOO_COSTLY).detail("At most 16 includes can be given."));
         }
     } else {
         match asked(name, (rules.type_name, rules.params), (name, raw), LINKS_MAX, rules)? {
             Some(condition) => query.conditions.push(condition),
-            None if NARROWING.contains(&plain) || name.contains('.') => return Err(invalid(name, "not-supported", "The parameter is not supported.")),
+            None if NARROWING.contains(&plain) || name.contains('.') => {
+                return Err(invalid(name, "not-supported", "The parameter is not supported."));
+            }
             None if rules.handling == Handling::Strict => return Err(invalid(name, "not-supported", "The parameter is unknown here.")),
             None => {
                 query.ignored.push(speakable(name).into());
@@ -262,73 +242,21 @@ fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Res
 }
 
 /// One parameter of the type; `whole` is the parameter's name as it was sent. None: the type has none of that name.
-fn asked(name: &str, of: (&str, &'static [SearchParam]), (whole, raw): (&str, &str), links: usize, rules: &Rules<'_>) -> Result<Option<Condition>> {
+pub(super) fn asked(
+    name: &str,
+    of: (&str, &'static [SearchParam]),
+    (whole, raw): (&str, &str),
+    links: usize,
+    rules: &Rules<'_>,
+) -> Result<Option<Condition>> {
     if let Some(rest) = name.strip_prefix("_has:") {
-        return referring(rest, of.0, (whole, raw), links, rules).map(Some);
+        return links::referring(rest, of.0, (whole, raw), links, rules).map(Some);
     }
     if let Some((head, rest)) = name.split_once('.') {
-        return chained(head, rest, of, (whole, raw), links, rules);
+        return links::chained(head, rest, of, (whole, raw), links, rules);
     }
     let (plain, suffix) = name.split_once(':').map_or((name, None), |(plain, suffix)| (plain, Some(suffix)));
     find_in(plain, of.1).map(|param| plainly(param, suffix, (whole, raw), rules)).transpose()
-}
-
-fn deeper(links: usize) -> Result<usize> {
-    links.checked_sub(1).ok_or_else(|| Error::new(&TOO_COSTLY).detail("A chain has at most 3 links."))
-}
-
-/// `subject:Patient.name`; without a type, all types the reference leads to that have the parameter.
-fn chained(head: &str, rest: &str, of: (&str, &'static [SearchParam]), sent: (&str, &str), links: usize, rules: &Rules<'_>) -> Result<Option<Condition>> {
-    let links = deeper(links)?;
-    let (plain, to) = head.split_once(':').map_or((head, None), |(plain, to)| (plain, Some(to)));
-    let Some(param) = find_in(plain, of.1) else { return Ok(None) };
-    let refused = || invalid(sent.0, "not-supported", "The chain leads nowhere here.");
-    let Some(from) = (rules.others)(of.0).filter(|_| param.kind == Kind::Reference) else { return Err(refused()) };
-    let targets: Vec<&str> = match to {
-        Some(to) => value::target(param, to).into_iter().collect(),
-        None => param.targets.to_vec(),
-    };
-    let mut chains = Vec::new();
-    for to in targets.into_iter().filter_map(rules.others) {
-        match asked(rest, (to.name, to.search), sent, links, rules) {
-            Ok(Some(then)) => chains.push(Chain { param, from: from.name, to: to.name, is_reverse: false, then: Box::new(then) }),
-            Ok(None) => {}
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    if chains.is_empty() { Err(refused()) } else { Ok(Some(Condition { param, modifier: None, any_of: Vec::new(), chains })) }
-}
-
-/// `_has:Observation:patient:code`, without the `_has:`.
-fn referring(rest: &str, type_name: &str, sent: (&str, &str), links: usize, rules: &Rules<'_>) -> Result<Condition> {
-    let links = deeper(links)?;
-    let refused = || invalid(sent.0, "not-supported", "The value is _has:Type:reference:parameter, of a type and a reference that lead here.");
-    let mut parts = rest.splitn(3, ':');
-    let (from, by, then) = (parts.next(), parts.next(), parts.next());
-    let from = from.and_then(rules.others).ok_or_else(refused)?;
-    let param = by.and_then(|by| find_in(by, from.search)).filter(|param| param.kind == Kind::Reference).ok_or_else(refused)?;
-    let to = value::target(param, type_name).ok_or_else(refused)?;
-    let then = asked(then.unwrap_or_default(), (from.name, from.search), sent, links, rules)?.ok_or_else(refused)?;
-    let chain = Chain { param, from: from.name, to, is_reverse: true, then: Box::new(then) };
-    Ok(Condition { param, modifier: None, any_of: Vec::new(), chains: vec![chain] })
-}
-
-/// `Observation:subject:Patient`.
-fn include(name: &str, is_reverse: bool, raw: &str, rules: &Rules<'_>) -> Result<Include> {
-    let refused = || invalid(name, "not-supported", "The value is Type:reference or Type:reference:Type, of types and references served here.");
-    let is_iterate = match name.split_once(':').map(|(_, suffix)| suffix) {
-        None => false,
-        Some("iterate" | "recurse") => true,
-        Some(_) => return Err(refused()),
-    };
-    let mut parts = raw.split(':');
-    let from = parts.next().and_then(rules.others).ok_or_else(refused)?;
-    let param = match parts.next().unwrap_or("*") {
-        "*" => None,
-        by => Some(find_in(by, from.search).filter(|param| param.kind == Kind::Reference).ok_or_else(refused)?),
-    };
-    let to = parts.next().map(|to| (rules.others)(to).map(|def| def.name).ok_or_else(refused)).transpose()?;
-    if parts.next().is_some() { Err(refused()) } else { Ok(Include { from: from.name, param, to, is_reverse, is_iterate }) }
 }
 
 fn plainly(param: &'static SearchParam, suffix: Option<&str>, (name, raw): (&str, &str), rules: &Rules<'_>) -> Result<Condition> {
@@ -362,7 +290,15 @@ mod tests {
 
     fn rules(handling: Handling) -> Rules<'static> {
         let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
-        Rules { type_name: "Patient", params: PATIENT.search, handling, count_default: 20, count_max: 200, reading, others: |name| (name == "Patient").then_some(&PATIENT) }
+        Rules {
+            type_name: "Patient",
+            params: PATIENT.search,
+            handling,
+            count_default: 20,
+            count_max: 200,
+            reading,
+            others: |name| (name == "Patient").then_some(&PATIENT),
+        }
     }
 
     fn lenient(text: &str) -> Result<Query> {

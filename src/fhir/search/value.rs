@@ -1,8 +1,8 @@
 //! One value of a search parameter, read by its kind.
 
+use super::amount::{self, NumberValue, QuantityValue};
 use super::param::{Kind, Modifier, SearchParam};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::path;
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
@@ -73,24 +73,6 @@ pub struct DateValue {
     pub prefix: Prefix,
     /// Of the value as it was given; for `ap` widened.
     pub interval: Interval,
-}
-
-/// A number, and what its digits leave open: `5.4` is all from 5.35 to 5.45.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NumberValue {
-    pub prefix: Prefix,
-    pub value: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct QuantityValue {
-    pub number: NumberValue,
-    /// None: whatever the system.
-    pub system: Option<String>,
-    /// The unit's code, or without a system also its text.
-    pub unit: Option<String>,
 }
 
 /// One comparison of an edge of what is stored, an interval too (an open end lies at infinity), with an instant.
@@ -177,8 +159,8 @@ pub fn read(
         Kind::Reference if modifier == Some(Modifier::Identifier) => token(raw).map(Value::Token),
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
         Kind::Uri => Ok(Value::Uri(unescape(raw))),
-        Kind::Number => number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
-        Kind::Quantity => quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
+        Kind::Number => amount::number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
+        Kind::Quantity => amount::quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
         Kind::Composite => composite(param, raw, reading),
     }
 }
@@ -212,7 +194,7 @@ fn composite(param: &SearchParam, raw: &str, reading: &Reading<'_>) -> Result<Va
     values.collect::<Result<_, _>>().map(Value::Composite)
 }
 
-fn prefixed(raw: &str) -> (Prefix, &str) {
+pub(super) fn prefixed(raw: &str) -> (Prefix, &str) {
     const PREFIXES: [(&str, Prefix); 9] = [
         ("eq", Prefix::Eq),
         ("ne", Prefix::Ne),
@@ -226,27 +208,6 @@ fn prefixed(raw: &str) -> (Prefix, &str) {
     ];
     let stripped = PREFIXES.iter().find_map(|(name, prefix)| Some((*prefix, raw.strip_prefix(name)?)));
     stripped.unwrap_or((Prefix::Eq, raw))
-}
-
-fn number(raw: &str) -> Option<NumberValue> {
-    let (prefix, text) = prefixed(raw);
-    let digits = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    let exact = path::decimal(text).filter(|_| digits)?;
-    let value: f64 = text.parse().ok()?;
-    let half = match prefix {
-        Prefix::Ap => value.abs() / 10.0,
-        _ => 0.5 * 10f64.powi(-i32::try_from(exact.scale()).ok()?),
-    };
-    Some(NumberValue { prefix, value, low: value - half, high: value + half })
-}
-
-fn quantity(raw: &str) -> Option<QuantityValue> {
-    let whole = |text: &str| (!text.is_empty()).then(|| unescape(text));
-    match split(raw, '|').as_slice() {
-        [value] => Some(QuantityValue { number: number(value)?, system: None, unit: None }),
-        [value, system, unit] => Some(QuantityValue { number: number(value)?, system: whole(system), unit: whole(unit) }),
-        _ => None,
-    }
 }
 
 fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
@@ -304,7 +265,7 @@ pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
 }
 
 /// `\,` `\|` `\$` and `\\` without their backslash; before anything else it is itself.
-fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {

@@ -95,12 +95,7 @@ async fn referring(caller: &Caller, include: &Include, of: &[(Uuid, Json)]) -> R
 }
 
 /// Nothing of a type that the caller may not search.
-async fn records(
-    caller: &Caller,
-    name: &'static str,
-    param: &'static SearchParam,
-    any_of: Vec<Asked>,
-) -> Result<Vec<Shown>> {
+async fn records(caller: &Caller, name: &'static str, param: &'static SearchParam, any_of: Vec<Asked>) -> Result<Vec<Shown>> {
     let def = types::registry().find(name)?;
     if super::allowed(caller, def, Interaction::SearchType).is_err() {
         return Ok(Vec::new());

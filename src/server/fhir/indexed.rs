@@ -5,7 +5,8 @@ use super::find::Writing;
 use super::read::{Shown, owner};
 use crate::fhir::index::{self, BY_IDENTIFIER, Index, Row, cut};
 use crate::fhir::mapping::{Find, Mapping};
-use crate::fhir::search::value::{Compare, DateTest, DateValue, NumberValue, Prefix, QuantityValue, ReferenceValue, Side, System, Text, Token};
+use crate::fhir::search::amount::{NumberValue, QuantityValue};
+use crate::fhir::search::value::{Compare, DateTest, DateValue, Prefix, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Modifier, Value as Asked};
 use crate::kernel::context::Permission;
 use crate::kernel::crypto::{Keyring, TenantKeys};
@@ -14,9 +15,9 @@ use crate::kernel::error::Result;
 use crate::kernel::table::store::fold;
 use crate::kernel::table::{Record, Value};
 use crate::sql;
-use serde_json::Value as Json;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
+use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -153,7 +154,9 @@ impl Search<'_> {
         let (element, part) = part.map_or(("", 0), |part| (", x.element", part));
         // The parameter's name is R4's; as a constant it lets the planner know how common it is.
         let table = place(self.mapping).table;
-        format!("select x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}")
+        format!(
+            "select x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}"
+        )
     }
 
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {

@@ -2,10 +2,10 @@
 //! request asks: every search parameter of R4 whose element is a column is served.
 
 use super::{indexed, other};
-use crate::fhir::index::Index;
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
+use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::registry::{Registry, TypeDef};
 use crate::fhir::search::{Kind, SearchParam};
@@ -100,7 +100,15 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
         search.push(SearchParam {
             is_sortable: mappings.iter().copied().all(|mapping| sorted(&mapping)),
             modifiers: if is_indexed { kind.modifiers() } else { plain.modifiers },
-            components: forever(finds.iter().find_map(|find| indexed::of(find)).into_iter().flat_map(Index::parts).map(|(known, kind)| told(known, kind)).collect::<Vec<_>>()),
+            components: forever(
+                finds
+                    .iter()
+                    .find_map(|find| indexed::of(find))
+                    .into_iter()
+                    .flat_map(Index::parts)
+                    .map(|(known, kind)| told(known, kind))
+                    .collect::<Vec<_>>(),
+            ),
             ..plain
         });
     }

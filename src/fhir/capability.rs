@@ -1,7 +1,7 @@
 //! The CapabilityStatement, made from the registry: what works is declared, what is declared works.
 
 use super::registry::{Interaction, Registry, TypeDef};
-use super::search::SearchParam;
+use super::search::{Kind, SearchParam};
 use super::search::param::{ID, LAST_UPDATED};
 use serde_json::{Map, Value, json};
 
@@ -65,6 +65,11 @@ fn resource(def: &TypeDef) -> Value {
     out.insert("readHistory".into(), json!(def.interactions.contains(&Interaction::Vread)));
     out.insert("updateCreate".into(), json!(def.update_creates));
     if def.interactions.contains(&Interaction::SearchType) {
+        let references = def.search.iter().filter(|param| param.kind == Kind::Reference);
+        let includes: Vec<Value> = references.map(|param| json!(format!("{}:{}", def.name, param.name))).collect();
+        if !includes.is_empty() {
+            out.insert("searchInclude".into(), Value::Array(includes));
+        }
         let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
         out.insert("searchParam".into(), Value::Array(params));
     }

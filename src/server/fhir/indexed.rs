@@ -44,9 +44,12 @@ struct Place {
 }
 
 fn place(mapping: &Mapping) -> Place {
+    use Permission::{ViewClaims, ViewPatient, ViewPayments, ViewSchedule, ViewTenant};
     match mapping.table.read {
-        Permission::ViewClinical => Place { table: "clinical_search_values", replace: &CLINICAL_REPLACE, forget: &CLINICAL_FORGET },
-        _ => Place { table: "search_values", replace: &VALUES_REPLACE, forget: &VALUES_FORGET },
+        ViewTenant | ViewPatient | ViewSchedule | ViewClaims | ViewPayments => {
+            Place { table: "search_values", replace: &VALUES_REPLACE, forget: &VALUES_FORGET }
+        }
+        _ => Place { table: "clinical_search_values", replace: &CLINICAL_REPLACE, forget: &CLINICAL_FORGET },
     }
 }
 

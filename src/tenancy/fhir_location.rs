@@ -55,7 +55,7 @@ fn render(whole: &Whole, out: &mut Resource) {
     if let Some(npi) = text("npi") {
         out.push("identifier", &Identifier { system: Some(NPI.into()), value: Some(npi), ..Identifier::default() });
     }
-    let status = STATES.iter().find(|(word, _)| site.text("status") == Some(word)).map_or("active", |(_, code)| code);
+    let status = STATES.iter().find(|(word, _)| site.text("status") == Some(word)).map_or("active", |(_, code)| *code);
     out.code("status", status).string("name", site.text("name"));
     for (system, column) in [("phone", "phone"), ("email", "email")] {
         if let Some(value) = text(column) {

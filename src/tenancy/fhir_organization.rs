@@ -56,7 +56,7 @@ pub static MAPPING: Mapping = Mapping {
 
 fn render(whole: &Whole, out: &mut Resource) {
     let tenant = &whole.root;
-    let kind = KINDS.iter().find(|(word, _)| tenant.text("type") == Some(word)).map_or("prov", |(_, code)| code);
+    let kind = KINDS.iter().find(|(word, _)| tenant.text("type") == Some(word)).map_or("prov", |(_, code)| *code);
     out.boolean("active", tenant.flag("is_active"))
         .push("type", &CodeableConcept::of(ORGANIZATION_TYPES, kind))
         .string("name", tenant.text("name"));

@@ -44,11 +44,11 @@ pub async fn single(caller: &Caller, condition: &str, base: &str) -> Result<Stri
     super::allowed(caller, def, Interaction::SearchType)?;
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = parse(def.name, def.search, text, prefer, base)?;
-    let found = run(caller, def.name, &Query { count: 2, ..query }, base).await?;
-    match found["entry"].as_array().map(Vec::as_slice) {
-        Some([one]) => Ok(format!("{name}/{}", one["resource"]["id"].as_str().unwrap_or_default())),
-        Some([_, ..]) => Err(refused("The condition is met by several resources.")),
-        _ => Err(refused("The condition is met by no resource the caller can see.")),
+    let found = page(caller, def.name, &Query { count: 2, ..query }).await?;
+    match found.shown.as_slice() {
+        [one] => Ok(format!("{name}/{}", one.record.id)),
+        [_, ..] => Err(refused("The condition is met by several resources.")),
+        [] => Err(refused("The condition is met by no resource the caller can see.")),
     }
 }
 

@@ -29,7 +29,8 @@ impl Kind {
             Self::Token => &[Not, Text, Missing],
             Self::Reference => &[Identifier, Missing],
             Self::Uri => &[Above, Below, Missing],
-            Self::Date | Self::Number | Self::Quantity | Self::Composite => &[Missing],
+            Self::Date | Self::Number | Self::Quantity => &[Missing],
+            Self::Composite => &[],
         }
     }
     /// As `search-param-type` has it.

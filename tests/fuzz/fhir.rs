@@ -136,7 +136,10 @@ fn fuzz_fhir_searches_are_read_or_refused() {
         let text = String::from_utf8_lossy(bytes);
         let read = |handling| {
             let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
-            parse(&text, &Rules { type_name: "Patient", params: PARAMS, handling, count_default: 20, count_max: 200, reading })
+            parse(
+                &text,
+                &Rules { type_name: "Patient", params: PARAMS, handling, count_default: 20, count_max: 200, reading, others: |_| None },
+            )
         };
         match (read(Handling::Lenient), read(Handling::Strict)) {
             (Err(error), strict) => {

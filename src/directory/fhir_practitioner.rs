@@ -4,7 +4,7 @@ use super::{provider::PROVIDER, provider_identifier::PROVIDER_IDENTIFIER};
 use crate::fhir::contact::{joined, name_in_use};
 use crate::fhir::datatype::{HumanName, Identifier, Period};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
@@ -16,7 +16,7 @@ pub const UNKNOWN: &str = "Unspecified";
 
 static TYPE: TypeDef = TypeDef {
     name: "Practitioner",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[
         SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Practitioner-name"),
         SearchParam::token("identifier").defined_by("http://hl7.org/fhir/SearchParameter/Practitioner-identifier"),

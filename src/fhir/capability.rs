@@ -37,7 +37,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
     if !types.is_empty() {
         rest.insert("resource".into(), Value::Array(types));
     }
-    rest.insert("interaction".into(), json!([{"code": "batch"}]));
+    rest.insert("interaction".into(), json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}]));
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",

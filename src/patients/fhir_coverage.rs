@@ -4,7 +4,7 @@ use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
 use crate::fhir::mapping::{Complete, Find, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::fhir::search::SearchParam;
 use crate::kernel::error::{Error, REFERENCE_UNKNOWN, Result};
@@ -24,7 +24,7 @@ const ORDERS: [&str; 3] = ["PRIMARY", "SECONDARY", "TERTIARY"];
 
 static TYPE: TypeDef = TypeDef {
     name: "Coverage",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[
         SearchParam::reference("patient", &["Patient"]).defined_by("http://hl7.org/fhir/SearchParameter/Coverage-patient"),
         SearchParam::token("status").defined_by("http://hl7.org/fhir/SearchParameter/Coverage-status"),

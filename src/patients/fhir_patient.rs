@@ -7,7 +7,7 @@ use crate::fhir::contact::{self, name_in_use, point};
 use crate::fhir::datatype::{CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::primitive::is_id;
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::fhir::search::SearchParam;
 use crate::fhir::temporal;
@@ -28,7 +28,7 @@ const IDENTIFIED: &str =
 
 static TYPE: TypeDef = TypeDef {
     name: "Patient",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[
         SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/Patient-name"),
         SearchParam::string("family").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-family"),

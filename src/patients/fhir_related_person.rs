@@ -7,7 +7,7 @@ use super::patient_relationship::PATIENT_RELATIONSHIP;
 use crate::fhir::contact::{address_text, as_is, email, joined, name_in_use, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
@@ -19,7 +19,7 @@ const CONTACT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
 
 static TYPE: TypeDef = TypeDef {
     name: "RelatedPerson",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[
         SearchParam::reference("patient", &["Patient"]).defined_by("http://hl7.org/fhir/SearchParameter/RelatedPerson-patient"),
         SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/RelatedPerson-name"),

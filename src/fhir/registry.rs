@@ -159,6 +159,35 @@ pub(super) mod tests {
     static NONSENSE: TypeDef = TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[], update_creates: false };
 
     #[test]
+    fn a_request_is_one_interaction() {
+        let of = |method: Method, id: Option<&str>, past: Option<Option<&str>>| {
+            let target = Target {
+                type_name: "Patient".into(),
+                id: id.map(str::to_owned),
+                history: past.is_some(),
+                version: past.flatten().map(str::to_owned),
+                query: String::new(),
+            };
+            Interaction::of(&method, &target).ok()
+        };
+        for (method, id, past, interaction) in [
+            (Method::GET, Some("1"), None, Some(Read)),
+            (Method::HEAD, Some("1"), Some(Some("2")), Some(Interaction::Vread)),
+            (Method::GET, Some("1"), Some(None), Some(Interaction::HistoryInstance)),
+            (Method::GET, None, Some(None), Some(Interaction::HistoryType)),
+            (Method::GET, None, None, Some(Interaction::SearchType)),
+            (Method::POST, None, None, Some(Create)),
+            (Method::POST, Some("1"), None, None),
+            (Method::PUT, None, None, Some(Interaction::Update)),
+            (Method::PATCH, Some("1"), None, Some(Interaction::Patch)),
+            (Method::DELETE, Some("1"), Some(Some("2")), None),
+            (Method::OPTIONS, None, None, None),
+        ] {
+            assert_eq!(of(method.clone(), id, past), interaction, "{method} {id:?} {past:?}");
+        }
+    }
+
+    #[test]
     fn a_type_is_served_or_404() {
         let registry = Registry::new([&PATIENT, &COVERAGE, &NONSENSE]);
         assert_eq!(registry.types().iter().map(|def| def.name).collect::<Vec<_>>(), ["Coverage", "Patient"]);

@@ -2,9 +2,12 @@
 
 mod batch;
 mod change;
+mod condition;
 mod examples;
 mod hostile;
 mod kept;
+mod past;
+mod patch;
 mod planes;
 mod scopes;
 mod search;

@@ -59,7 +59,14 @@ pub enum Done {
 
 impl Aim {
     /// `text` is the condition of a create, or the query of a URL without an id.
-    pub fn of(caller: &Caller, def: &'static TypeDef, interaction: Interaction, target: &Target, unless: Option<&str>, base: &str) -> Result<Aim> {
+    pub fn of(
+        caller: &Caller,
+        def: &'static TypeDef,
+        interaction: Interaction,
+        target: &Target,
+        unless: Option<&str>,
+        base: &str,
+    ) -> Result<Aim> {
         let text = match (interaction, &target.id) {
             (Interaction::Create, _) => unless,
             (_, Some(id)) => return record_id(Some(id)).map(Aim::There),
@@ -130,9 +137,7 @@ impl Effect {
                 }
                 Done::Changed(write::update(scope, caller, sources, id, version, resource, base).await?)
             }
-            (What::Patch(patch), Aim::There(id)) => {
-                Done::Changed(write::patch(scope, caller, def, id, version, &patch, base).await?)
-            }
+            (What::Patch(patch), Aim::There(id)) => Done::Changed(write::patch(scope, caller, def, id, version, &patch, base).await?),
             (What::Delete, Aim::There(id)) => {
                 write::retire(scope, caller, sources, id, version).await?;
                 Done::Removed

@@ -129,7 +129,8 @@ fn window(of: Of, text: &str, prefer: Prefer, base: &str) -> Result<(Window, Que
             "_since" | "_at" => {
                 let wrong = |rule, text| Error::new(&error::PARAMETER_INVALID).fault(name.as_str(), rule, text);
                 let moment = temporal::search(&value).ok_or_else(|| wrong("format", "It must be a date or a moment."))?;
-                let is_new = if name == "_since" { window.since.replace(moment.start).is_none() } else { window.stood.replace(moment).is_none() };
+                let is_new =
+                    if name == "_since" { window.since.replace(moment.start).is_none() } else { window.stood.replace(moment).is_none() };
                 if !is_new {
                     return Err(wrong("cardinality", "The parameter may be given once."));
                 }

@@ -102,7 +102,8 @@ const ASKED: &[(Interaction, Method, &str)] = &[
 /// What each path takes; a type's own paths take what the type offers.
 pub fn allow(table: AllowTable) -> AllowTable {
     let path = |name: &str, rest: &str| format!("{PATH}/{name}{rest}");
-    let table = table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);
+    let table =
+        table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);
     let table = ASKED.iter().fold(table, |table, (_, method, rest)| table.path(&path(":type", rest), from_ref(method)));
     types::registry().types().iter().fold(table, |table, def| {
         ASKED.iter().fold(table, |table, (interaction, method, rest)| {
@@ -242,7 +243,8 @@ async fn changed(
         true => What::Patch(Patch::of_json(&sent.bytes)?),
         false => What::of(def, interaction, sent.resource, target.id.as_deref())?,
     };
-    let unless = request.headers().get("if-none-exist").map(|value| value.to_str().map_err(|_| Error::new(&error::MALFORMED))).transpose()?;
+    let unless =
+        request.headers().get("if-none-exist").map(|value| value.to_str().map_err(|_| Error::new(&error::MALFORMED))).transpose()?;
     let aim = Aim::of(caller, def, interaction, target, unless, &fhir.base)?;
     let shape = match &aim {
         Aim::Condition(query) if target.id.is_none() && interaction != Interaction::Create => sent.asked.shaped(query)?,

@@ -240,8 +240,6 @@ fn part_query(mapping: &Mapping, part: &Part, plane: Plane, of: &[(usize, &Image
         whole = mapping.table.name,
         alive = read::alive(part.table),
     );
-    let row = |(n, image): &(usize, &Image)| {
-        json!({"n": n, "home": image.tenant, "whole": image.id("id"), "version": image.version(), "key": image.id(key)})
-    };
+    let row = |(n, image): &(usize, &Image)| json!({"n": n, "home": image.tenant, "whole": image.id("id"), "version": image.version(), "key": image.id(key)});
     built(text, of.iter().map(row).collect())
 }

@@ -37,7 +37,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
     if !types.is_empty() {
         rest.insert("resource".into(), Value::Array(types));
     }
-    rest.insert("interaction".into(), json!([{"code": "batch"}]));
+    rest.insert("interaction".into(), json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}]));
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -47,6 +47,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
         "implementation": {"description": server.name, "url": server.base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [rest],
     })
 }
@@ -62,8 +63,15 @@ fn resource(def: &TypeDef) -> Value {
         out.insert("interaction".into(), Value::Array(interactions));
     }
     out.insert("versioning".into(), json!("versioned-update"));
-    out.insert("readHistory".into(), json!(def.interactions.contains(&Interaction::Vread)));
+    let offers = |interaction: Interaction| def.interactions.contains(&interaction);
+    out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
     out.insert("updateCreate".into(), json!(def.update_creates));
+    // A condition is a search.
+    let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
+    out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));
+    out.insert("conditionalRead".into(), json!(if offers(Interaction::Read) { "full-support" } else { "not-supported" }));
+    out.insert("conditionalUpdate".into(), json!(conditional(Interaction::Update)));
+    out.insert("conditionalDelete".into(), json!(if conditional(Interaction::Delete) { "single" } else { "not-supported" }));
     if def.interactions.contains(&Interaction::SearchType) {
         let references = def.search.iter().filter(|param| param.kind == Kind::Reference);
         let includes: Vec<Value> = references.map(|param| json!(format!("{}:{}", def.name, param.name))).collect();

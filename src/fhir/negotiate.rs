@@ -48,12 +48,17 @@ pub fn body_format(content_type: Option<&str>) -> Result<Format> {
     named(content_type).filter(|_| is_utf8).ok_or_else(wrong)
 }
 
+/// Whether that is what a body is.
+pub fn is(content_type: Option<&str>, name: &str) -> bool {
+    content_type.is_some_and(|given| essence(given).eq_ignore_ascii_case(name))
+}
+
 /// Whether a `_search` body is a form.
 pub fn form_body(content_type: Option<&str>) -> Result<()> {
-    match content_type.map(essence) {
-        Some(name) if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Ok(()),
-        _ => Err(Error::new(&MEDIA_TYPE).detail("A search body is application/x-www-form-urlencoded.")),
+    if is(content_type, "application/x-www-form-urlencoded") {
+        return Ok(());
     }
+    Err(Error::new(&MEDIA_TYPE).detail("A search body is application/x-www-form-urlencoded."))
 }
 
 fn range_format(range: &str) -> Option<Format> {

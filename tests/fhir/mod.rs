@@ -2,11 +2,14 @@
 
 mod batch;
 mod change;
+mod condition;
 mod examples;
 mod hostile;
 mod indexed;
 mod kept;
 mod linked;
+mod past;
+mod patch;
 mod planes;
 mod scopes;
 mod search;

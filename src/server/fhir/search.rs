@@ -5,7 +5,7 @@ use super::{find, include, types};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
-use crate::fhir::registry::Interaction;
+use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::Reading;
 use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
@@ -19,6 +19,7 @@ use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
 
@@ -36,19 +37,32 @@ pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str
     search::parse(text, &rules)
 }
 
-/// The one resource that a conditional reference `Type?query` means.
-pub async fn single(caller: &Caller, condition: &str, base: &str) -> Result<String> {
-    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
-    let (name, text) = condition.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
-    let def = types::registry().find(name)?;
+/// A condition, read strictly: what is passed over would be met by more than was meant, and nothing is met by all.
+pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Result<Query> {
     super::allowed(caller, def, Interaction::SearchType)?;
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = parse(def.name, def.search, text, prefer, base)?;
-    let found = page(caller, def.name, &Query { count: 2, ..query }).await?;
-    match found.shown.as_slice() {
-        [one] => Ok(format!("{name}/{}", one.record.id)),
-        [_, ..] => Err(refused("The condition is met by several resources.")),
+    if query.conditions.is_empty() {
+        return Err(Error::new(&error::PARAMETER_INVALID).detail("A condition names at least one search parameter."));
+    }
+    Ok(Query { count: 2, cursor: None, summary: None, sort: Vec::new(), total: Total::None, ..query })
+}
+
+/// Which resources of the caller's own tenant meet it; of many, two.
+pub async fn matches(caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
+    let own = Caller { reads_subtree: false, ..caller.clone() };
+    Ok(page(&own, def.name, condition).await?.shown.iter().map(|one| one.record.id).collect())
+}
+
+/// The one resource that a conditional reference `Type?query` means.
+pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<String> {
+    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
+    let (name, text) = reference.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
+    let def = types::registry().find(name)?;
+    match matches(caller, def, &condition(caller, def, text, base)?).await?.as_slice() {
+        [one] => Ok(format!("{name}/{one}")),
         [] => Err(refused("The condition is met by no resource the caller can see.")),
+        _ => Err(refused("The condition is met by several resources.")),
     }
 }
 

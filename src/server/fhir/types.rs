@@ -1,13 +1,13 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{indexed, other};
+use super::{indexed, other, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
 use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
-use crate::fhir::registry::{Registry, TypeDef};
+use crate::fhir::registry::{Interaction, Registry, TypeDef};
 use crate::fhir::search::{Kind, SearchParam};
 use crate::kernel::error::Result;
 use std::collections::BTreeMap;
@@ -112,7 +112,10 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
             ..plain
         });
     }
-    Some(forever(TypeDef { search: forever(search), ..*def }))
+    let has_past = mappings.iter().any(|mapping| versions::logged(mapping.table));
+    let is_past = |asked: &Interaction| matches!(asked, Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType);
+    let interactions = def.interactions.iter().copied().filter(|asked| has_past || !is_past(asked)).collect::<Vec<_>>();
+    Some(forever(TypeDef { search: forever(search), interactions: forever(interactions), ..*def }))
 }
 
 fn answer<'m>(mapping: &'m Mapping, code: &str) -> Option<&'m Find> {

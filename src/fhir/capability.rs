@@ -46,7 +46,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
         "software": {"name": server.name, "version": server.version},
         "implementation": {"description": server.name, "url": server.base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "rest": [rest],
     })
 }

@@ -24,6 +24,7 @@ pub mod search;
 pub mod subset;
 pub mod temporal;
 pub mod xhtml;
+pub mod xml;
 
 pub use check::accept;
 pub use resource::{Node, Resource};

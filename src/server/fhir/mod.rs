@@ -15,12 +15,14 @@ use self::write::Change;
 use crate::fhir::negotiate::{self, Return};
 use crate::fhir::outcome::outcome;
 use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::search::form;
 use crate::fhir::{Resource, capability, check};
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::server::idempotency::{Key, Turn, apart};
+use crate::server::problem::Render;
 use crate::server::rest::body_bytes;
 use crate::server::{AllowTable, BodyLimits, scopes};
 use poem::endpoint::{BoxEndpoint, EndpointExt, make};
@@ -93,9 +95,24 @@ pub fn bodies(limits: BodyLimits) -> BodyLimits {
     limits.at(Method::POST, PATH, BATCH_BYTES_MAX)
 }
 
-/// Errors of this contract.
-pub fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
-    (negotiate::Format::FhirJson.media_type(), outcome(error).to_string().into_bytes())
+/// Errors of this contract, in the form the caller reads; in JSON, where they named none that we write.
+pub fn renderer(request: &Request) -> Render {
+    let query = request.uri().query().unwrap_or_default();
+    let named = form::decode(query).ok().and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "_format"));
+    let format = negotiate::answer_format(request.header(header::ACCEPT), named.as_ref().map(|(_, format)| format.as_str()));
+    if format.is_ok_and(negotiate::Format::is_xml) { render_xml } else { render }
+}
+
+fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    rendered(error, negotiate::Format::FhirJson)
+}
+
+fn render_xml(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    rendered(error, negotiate::Format::FhirXml)
+}
+
+fn rendered(error: &Error, format: negotiate::Format) -> (&'static str, Vec<u8>) {
+    (format.media_type(), format.write(&outcome(error), false))
 }
 
 /// What this server can do, for anyone who asks.

@@ -13,6 +13,7 @@ pub mod keep;
 pub mod link;
 pub mod mapping;
 pub mod negotiate;
+pub mod operation;
 pub mod outcome;
 pub mod patch;
 pub mod path;
@@ -23,6 +24,7 @@ pub mod resource;
 pub mod search;
 pub mod subset;
 pub mod temporal;
+pub mod terminology;
 pub mod xhtml;
 pub mod xml;
 

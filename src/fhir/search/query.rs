@@ -60,6 +60,8 @@ pub enum Total {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     pub conditions: Vec<Condition>,
+    /// One of these must hold, where there are any: what puts a resource into a compartment.
+    pub within: Vec<Condition>,
     /// Matches on a page; 0 asks for the total alone.
     pub count: usize,
     pub sort: Vec<Sort>,

@@ -219,7 +219,7 @@ fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, bas
 }
 
 /// Splits at a mark that no backslash stands before.
-pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
+pub fn split(text: &str, mark: char) -> Vec<&str> {
     let (mut parts, mut from, mut is_escaped) = (Vec::new(), 0, false);
     for (at, letter) in text.char_indices() {
         if letter == mark && !is_escaped {

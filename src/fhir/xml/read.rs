@@ -18,6 +18,7 @@ const XHTML: &[u8] = b"http://www.w3.org/1999/xhtml";
 const SCHEMA: &[u8] = b"http://www.w3.org/2001/XMLSchema-instance";
 /// As the JSON reader has it.
 const NUMBER_LENGTH_MAX: usize = 64;
+const NO_CHARACTER: &str = "XML has no such character.";
 const ELEMENTS_BASE: usize = 4096;
 
 /// Reads one resource.
@@ -122,7 +123,9 @@ impl<'x> Reader<'x> {
         };
         let mut made = Tag { name, is_xhtml, start, id: None, url: None, value: None };
         if is_xhtml {
-            self.words(tag)?;
+            if !self.words(tag)? {
+                return Err(self.fault("namespace", "A narrative says its namespace itself."));
+            }
         } else {
             self.attributes(tag, &mut made)?;
         }
@@ -145,8 +148,8 @@ impl<'x> Reader<'x> {
                 },
             };
             let text = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| self.entity())?;
-            if text.chars().any(|letter| letter < ' ' && !matches!(letter, '\t' | '\n' | '\r')) {
-                return Err(self.fault("character", "XML has no such character."));
+            if has_control(&text) {
+                return Err(self.fault("character", NO_CHARACTER));
             }
             *place = Some(text.into_owned());
         }
@@ -157,13 +160,15 @@ impl<'x> Reader<'x> {
         self.fault("entity", "An entity is none of XML's own five, or is not well-formed.")
     }
 
-    /// That the attributes of XHTML have no entity of their own.
-    fn words(&self, tag: &BytesStart<'_>) -> Result<()> {
+    /// That the attributes of XHTML have no entity of their own; whether the namespace is among them.
+    fn words(&self, tag: &BytesStart<'_>) -> Result<bool> {
+        let mut is_named = false;
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|_| self.broken("an attribute is not well-formed"))?;
             attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| self.entity())?;
+            is_named |= attribute.key.as_ref().starts_with(b"xmlns") && attribute.value.as_ref() == XHTML;
         }
-        Ok(())
+        Ok(is_named)
     }
 
     /// A resource whose tag was opened, up to its end.
@@ -320,8 +325,14 @@ impl<'x> Reader<'x> {
             }
         }
         self.depth = self.depth.saturating_sub(1);
-        Ok(Value::from(self.text.get(start..self.at()).unwrap_or_default()))
+        let div = self.text.get(start..self.at()).unwrap_or_default();
+        if has_control(div) { Err(self.fault("character", NO_CHARACTER)) } else { Ok(Value::from(div)) }
     }
+}
+
+/// Of the characters that XML 1.0 does not have, those that reach this place.
+fn has_control(text: &str) -> bool {
+    text.chars().any(|letter| matches!(letter, '\0'..=' ' | '\u{fffe}' | '\u{ffff}') && !matches!(letter, '\t' | '\n' | '\r' | ' '))
 }
 
 fn append(map: &mut Map<String, Value>, key: String, value: Option<Value>) {

@@ -54,6 +54,16 @@ impl Asked {
     }
 }
 
+impl Shape {
+    /// Whole, in that form.
+    pub fn plain(format: Format, is_pretty: bool) -> Shape {
+        Shape { format, query: Query { is_pretty, ..Query::default() } }
+    }
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+}
+
 pub fn body(status: StatusCode, value: &Json, shape: &Shape) -> Result<Response> {
     let body = Body::from(shape.format.write(value, shape.query.is_pretty));
     Ok(Response::builder().status(status).header(header::CONTENT_TYPE, shape.format.media_type()).body(body))

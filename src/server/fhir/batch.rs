@@ -1,7 +1,7 @@
 //! Batches: each entry is a request of its own, in a transaction of its own, answered in its place.
 
 use super::write::{self, Change};
-use super::{read, search, transaction, types};
+use super::{library, read, search, transaction, types};
 use crate::fhir::bundle::{self, Entry, Method, Posted, Reply};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -78,11 +78,14 @@ impl Batch<'_> {
             (Method::Get, None, false) => {
                 super::allowed(caller, def, Interaction::SearchType)?;
                 let query = search::parse(def.name, def.search, &target.query, self.prefer, base)?;
-                let bundle = search::run(caller, def.name, &query, base).await?;
+                let bundle = super::found_in(caller, def.name, &query, base).await?;
                 Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() })
             }
             (Method::Get, None, true) => {
                 super::allowed(caller, def, Interaction::Read)?;
+                if let Some(known) = target.id.as_deref().and_then(|id| library::get(def.name, id)) {
+                    return Ok(Reply { status: 200, resource: Some(known?), ..Reply::default() });
+                }
                 let shown = read::one(caller, sources, id()?).await?;
                 Ok(reply(200, shown, def.name, Return::Representation, base))
             }

@@ -1,11 +1,15 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
 mod answer;
 mod batch;
+mod everything;
 mod extras;
 mod find;
+mod library;
+mod operations;
 mod other;
 mod read;
 mod search;
+mod terminology;
 mod transaction;
 mod types;
 mod write;
@@ -13,9 +17,10 @@ mod write;
 use self::answer::Asked;
 use self::write::Change;
 use crate::fhir::negotiate::{self, Return};
+use crate::fhir::operation::{Level, OPERATIONS};
 use crate::fhir::outcome::outcome;
 use crate::fhir::registry::{Interaction, TypeDef};
-use crate::fhir::search::form;
+use crate::fhir::search::{Query, form};
 use crate::fhir::{Resource, capability, check};
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
@@ -62,7 +67,14 @@ pub fn routes(kernel: &Kernel) -> Route {
         })
         .boxed()
     }
-    Route::new()
+    let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.dedup();
+    let routes = names.into_iter().fold(Route::new(), |routes, name| {
+        let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
+        routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run())
+    });
+    routes
+        .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
         .at("/", RouteMethod::new().post(at(&fhir, batch)))
         .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
         .at("/:type", RouteMethod::new().get(at(&fhir, search_get)).post(at(&fhir, create)))
@@ -78,7 +90,16 @@ pub fn allow(table: AllowTable) -> AllowTable {
         .path(&path("/metadata"), &[Method::GET])
         .path(&path("/:type"), &[Method::GET, Method::POST])
         .path(&path("/:type/_search"), &[Method::POST])
+        .path(&path("/:type/:id/:member"), &[Method::GET])
         .path(&path("/:type/:id"), &[Method::GET, Method::PUT, Method::DELETE]);
+    let table = OPERATIONS.iter().fold(table, |table, operation| {
+        let of = operation.of.unwrap_or(":type");
+        let methods: &[Method] = if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] };
+        operation.levels.iter().fold(table, |table, level| match level {
+            Level::Type => table.path(&path(&format!("/{of}/${}", operation.name)), methods),
+            Level::Instance => table.path(&path(&format!("/{of}/:id/${}", operation.name)), methods),
+        })
+    });
     types::registry().types().iter().fold(table, |table, def| {
         let takes = |pairs: &[(Interaction, Method)]| -> Vec<Method> {
             pairs.iter().filter(|(interaction, _)| def.allows(*interaction).is_ok()).map(|(_, method)| method.clone()).collect()
@@ -117,13 +138,23 @@ fn rendered(error: &Error, format: negotiate::Format) -> (&'static str, Vec<u8>)
 
 /// What this server can do, for anyone who asks.
 pub fn statement(base: &str) -> Json {
-    let server = capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None };
-    capability::statement(types::registry(), &server)
+    capability::statement(types::registry(), &server(base))
+}
+
+fn server(base: &str) -> capability::Server<'_> {
+    capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None }
 }
 
 async fn metadata(fhir: Fhir, request: Request) -> Result<Response> {
     let asked = Asked::of(&request)?;
-    answer::body(StatusCode::OK, &statement(&fhir.base), &asked.shape("CapabilityStatement", &fhir.base)?)
+    let shape = asked.shape("CapabilityStatement", &fhir.base)?;
+    let mode = form::decode(request.uri().query().unwrap_or_default())?.into_iter().find(|(name, _)| name == "mode");
+    let told = match mode.as_ref().map(|(_, mode)| mode.as_str()) {
+        None | Some("full" | "normative") => statement(&fhir.base),
+        Some("terminology") => capability::terminology(&server(&fhir.base)),
+        Some(_) => return Err(Error::new(&error::PARAMETER_INVALID).fault("mode", "code", "The mode is full, normative or terminology.")),
+    };
+    answer::body(StatusCode::OK, &told, &shape)
 }
 
 fn caller(request: &Request) -> Result<Caller> {
@@ -197,6 +228,9 @@ async fn get(fhir: Fhir, request: Request) -> Result<Response> {
     let def = typed(&caller, &request, Interaction::Read).await?;
     let asked = Asked::of(&request)?;
     let shape = asked.shape(def.name, &fhir.base)?;
+    if let Some(known) = request.raw_path_param("id").and_then(|id| library::get(def.name, id)) {
+        return library::answer(known?, &shape);
+    }
     let id = record_id(request.raw_path_param("id"))?;
     let shown = told(&caller, def, Some(id), Action::Read, read::one(&caller, types::sources(def.name)?, id).await).await?;
     let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == shown.record.etag()));
@@ -284,7 +318,28 @@ async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
     let asked = Asked::of(&request)?;
     let query = search::parse(def.name, def.search, &text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;
-    let bundle = told(&caller, def, None, Action::Search, search::run(&caller, def.name, &query, &fhir.base).await).await?;
+    let bundle = told(&caller, def, None, Action::Search, found_in(&caller, def.name, &query, &fhir.base).await).await?;
+    answer::body(StatusCode::OK, &bundle, &shape)
+}
+
+/// The searchset of any type that is served.
+async fn found_in(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    if library::is_of(type_name) {
+        return library::run(caller, type_name, query, base).await;
+    }
+    search::run(caller, type_name, query, base).await
+}
+
+async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let of = typed(&caller, &request, Interaction::Read).await?;
+    let id = record_id(request.raw_path_param("id"))?;
+    let def = types::registry().find(request.raw_path_param("member").unwrap_or_default())?;
+    told(&caller, def, None, Action::Search, allowed(&caller, def, Interaction::SearchType)).await?;
+    let asked = Asked::of(&request)?;
+    let query = search::parse(def.name, def.search, request.uri().query().unwrap_or_default(), asked.prefer, &fhir.base)?;
+    let shape = asked.shaped(&query)?;
+    let bundle = told(&caller, of, Some(id), Action::Search, everything::search(&caller, of, id, def, query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
 }
 

@@ -69,7 +69,7 @@ fn hl7s_definitions_are_read_and_searched() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await.fhir();
         for path in [
             "StructureDefinition/Patient",
-            "SearchParameter/Patient-birthdate",
+            "SearchParameter/individual-birthdate",
             "OperationDefinition/ValueSet-expand",
             "CompartmentDefinition/patient",
             "CodeSystem/administrative-gender",

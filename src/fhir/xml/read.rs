@@ -8,7 +8,7 @@ use crate::fhir::primitive::Primitive;
 use crate::kernel::error::{Error, INVALID, MALFORMED, Result, TOO_LARGE};
 use crate::kernel::json::Limits;
 use crate::kernel::path::{Path, Segment};
-use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::{NsReader, XmlVersion};
@@ -147,7 +147,7 @@ impl<'x> Reader<'x> {
                     _ => return Err(self.fault("unknown", "The attribute is unknown here.")),
                 },
             };
-            let text = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| self.entity())?;
+            let text = attribute.normalized_value_with(XmlVersion::Implicit1_0, 1, resolve_xml_entity).map_err(|_| self.entity())?;
             if has_control(&text) {
                 return Err(self.fault("character", NO_CHARACTER));
             }
@@ -165,7 +165,7 @@ impl<'x> Reader<'x> {
         let mut is_named = false;
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|_| self.broken("an attribute is not well-formed"))?;
-            attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| self.entity())?;
+            attribute.normalized_value_with(XmlVersion::Implicit1_0, 1, resolve_xml_entity).map_err(|_| self.entity())?;
             is_named |= attribute.key.as_ref().starts_with(b"xmlns") && attribute.value.as_ref() == XHTML;
         }
         Ok(is_named)
@@ -314,7 +314,7 @@ impl<'x> Reader<'x> {
                 }
                 Event::End(_) => open -= 1,
                 Event::GeneralRef(name) => {
-                    let is_own = name.is_char_ref() || std::str::from_utf8(&name).is_ok_and(|name| resolve_predefined_entity(name).is_some());
+                    let is_own = name.is_char_ref() || std::str::from_utf8(&name).is_ok_and(|name| resolve_xml_entity(name).is_some());
                     if !is_own {
                         return Err(self.entity());
                     }

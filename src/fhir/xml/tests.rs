@@ -1,5 +1,6 @@
 use super::*;
 use crate::fhir::DOCUMENT;
+use crate::fhir::check::faults;
 use crate::kernel::json;
 use serde_json::{Value, json};
 use std::io::Read;
@@ -26,6 +27,10 @@ fn every_example_survives_xml() {
     let mut count = 0;
     for name in ["official-r4", "examples", "others", "us-core-9-examples", "us-core-9-definitions"] {
         for example in packed(name) {
+            // These are cut down to what the checks need, some to less than R4 asks for.
+            if name.ends_with("definitions") && !faults(&example).is_empty() {
+                continue;
+            }
             for is_pretty in [false, true] {
                 let xml = write(&example, is_pretty);
                 let back = read(xml.as_bytes(), DOCUMENT);
@@ -36,6 +41,37 @@ fn every_example_survives_xml() {
         }
     }
     assert!(count > 1_000, "{count}");
+}
+
+/// Pairs of both forms as others published them: `xml-original/x.xml` and `json-converted/x.json` in the folder.
+#[test]
+#[ignore = "needs the published files"]
+fn published_xml_is_read_as_its_json_and_written_back() {
+    let folder = std::path::PathBuf::from(std::env::var("XML_EXAMPLES").unwrap());
+    let (mut count, mut wrong) = (0, Vec::new());
+    for file in std::fs::read_dir(folder.join("xml-original")).unwrap() {
+        let path = file.unwrap().path();
+        let twin = folder.join("json-converted").join(path.file_stem().unwrap()).with_extension("json");
+        let Ok(twin) = std::fs::read(twin) else { continue };
+        count += 1;
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut expected = json::parse(&twin, DOCUMENT).unwrap();
+        match read(&std::fs::read(&path).unwrap(), DOCUMENT) {
+            Err(refusal) => wrong.push(format!("{name}: {} {:?}", refusal.code.code, refusal.faults)),
+            Ok(mut found) => {
+                assert_eq!(read(write(&found, false).as_bytes(), DOCUMENT).unwrap(), found, "{name}");
+                // Converters write the narrative anew.
+                for it in [&mut found, &mut expected] {
+                    it.as_object_mut().unwrap().shift_remove("text");
+                }
+                if found != expected {
+                    wrong.push(format!("{name}: another resource"));
+                }
+            }
+        }
+    }
+    println!("{count} pairs, {} differ: {wrong:#?}", wrong.len());
+    assert!(count > 0 && wrong.is_empty());
 }
 
 #[test]
@@ -84,6 +120,7 @@ fn what_is_no_xml_of_fhir_is_refused_by_its_place() {
         ("<active value=\"true\"/><active value=\"true\"/>", "Patient.active", "cardinality"),
         ("<gender value=\"male\"/><active value=\"true\"/>", "Patient.active", "order"),
         ("<name><family value=\"&foo;\"/></name>", "Patient.name[0].family", "entity"),
+        ("<language value=\"&nbsp;\"/>", "Patient.language", "entity"),
         ("<name>&foo;</name>", "Patient.name[0]", "entity"),
         ("<name/><name>Ada</name>", "Patient.name[1]", "text"),
         ("<name id=\"a\" value=\"b\"/>", "Patient.name[0]", "unknown"),

@@ -3,7 +3,7 @@
 use crate::fhir::definitions::{Element, Of};
 use crate::fhir::path::Shape;
 use crate::fhir::primitive::Primitive;
-use quick_xml::escape::{resolve_html5_entity, resolve_predefined_entity};
+use quick_xml::escape::{resolve_html5_entity, resolve_xml_entity};
 use serde_json::{Map, Value};
 
 /// The resource as a document. What R4 does not know has no place in XML and is left out.
@@ -174,7 +174,7 @@ fn narrative(div: &str, out: &mut String) {
         let (before, from) = rest.split_at(at);
         out.extend(before.chars().map(writable));
         let name = from.get(1..).and_then(|from| from.split_once(';')).map(|(name, _)| name);
-        let meant = name.filter(|name| resolve_predefined_entity(name).is_none()).and_then(resolve_html5_entity);
+        let meant = name.filter(|name| resolve_xml_entity(name).is_none()).and_then(resolve_html5_entity);
         let length = match (name, meant) {
             (Some(name), Some(meant)) => {
                 out.push_str(meant);

@@ -9,9 +9,11 @@ use crate::fhir::outcome::note;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::ReferenceValue;
 use crate::fhir::search::{Condition, Query, Value, form};
+use crate::fhir::temporal::instant;
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -43,11 +45,12 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
     let id = super::record_id(call.id)?;
     let patient = read::one(call.caller, types::sources(call.def.name)?, id).await?;
     let wanted: Vec<&str> = call.inputs.texts("_type").flat_map(|names| names.split(',')).collect();
+    let since = since(call)?;
     let limit = call.inputs.whole("_count")?.unwrap_or(PAGE_SIZE).clamp(1, PAGE_SIZE_MAX);
     let kinds: Vec<(&'static TypeDef, Vec<Condition>)> = kinds(&id.to_string(), &wanted)?;
     let (from, mut cursor) = place(call.inputs.text("_cursor"))?;
     let mut page = Page::default();
-    if from == 0 && cursor.is_none() && (wanted.is_empty() || wanted.contains(&"Patient")) && is_since(call, &patient) {
+    if from == 0 && cursor.is_none() && (wanted.is_empty() || wanted.contains(&"Patient")) && since <= patient.modified() {
         page.matches.push((id.to_string(), patient.resource.into_value()));
     }
     let mut held_back = Vec::new();
@@ -56,7 +59,7 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
             page.next = Some(format!("{at}."));
             break;
         }
-        let Some(found) = one_type(call, def, within, limit - page.matches.len(), cursor.take()).await? else {
+        let Some(found) = one_type(call, def, within, limit - page.matches.len(), cursor.take(), since).await? else {
             held_back.push(def.name);
             continue;
         };
@@ -92,9 +95,10 @@ fn place(cursor: Option<&str>) -> Result<(usize, Option<String>)> {
     Ok((at.parse().map_err(|_| wrong())?, Some(cursor).filter(|cursor| !cursor.is_empty()).map(str::to_owned)))
 }
 
-fn is_since(call: &Call<'_>, patient: &read::Shown) -> bool {
-    let since = call.inputs.text("_since").and_then(crate::fhir::temporal::instant);
-    since.is_none_or(|since| patient.modified().is_none_or(|at| at >= since))
+/// None: whenever it was changed.
+fn since(call: &Call<'_>) -> Result<Option<DateTime<Utc>>> {
+    let wrong = || Error::new(&error::PARAMETER_INVALID).fault("_since", "format", "The value must be an instant.");
+    call.inputs.text("_since").map(|text| instant(text).ok_or_else(wrong)).transpose()
 }
 
 /// One page of one type. None: the caller may not read such resources.
@@ -104,12 +108,13 @@ async fn one_type(
     within: &[Condition],
     count: usize,
     cursor: Option<String>,
+    since: Option<DateTime<Utc>>,
 ) -> Result<Option<Json>> {
     let is_open = super::allowed(call.caller, def, Interaction::SearchType).is_ok();
     if !is_open || read::readable(call.caller, types::sources(def.name)?).is_err() {
         return Ok(None);
     }
-    let since = call.inputs.text("_since").map(|since| format!("ge{since}"));
+    let since = since.map(|since| format!("ge{}", since.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
     let text = form::encode(since.as_deref().map(|since| ("_lastUpdated", since)).into_iter());
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = search::parse(def.name, def.search, &text, prefer, call.base)?;
@@ -125,7 +130,7 @@ fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json
     }
     applied.push(("_count".into(), limit.to_string()));
     let mut made = searchset(call.base, &path, &Query { applied, ..Query::default() }, page);
-    for entry in made["entry"].as_array_mut().into_iter().flatten() {
+    for entry in made.get_mut("entry").and_then(Json::as_array_mut).into_iter().flatten() {
         let url = format!(
             "{}/{}/{}",
             call.base,
@@ -134,7 +139,7 @@ fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json
         );
         entry["fullUrl"] = json!(url);
     }
-    if let (false, Some(entries)) = (held_back.is_empty(), made["entry"].as_array_mut()) {
+    if let (false, Some(entries)) = (held_back.is_empty(), made.get_mut("entry").and_then(Json::as_array_mut)) {
         let text = format!("The caller may not read these types: {}.", held_back.join(", "));
         entries.push(json!({"resource": note("information", "suppressed", &text), "search": {"mode": "outcome"}}));
     }

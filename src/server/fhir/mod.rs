@@ -17,7 +17,7 @@ mod write;
 use self::answer::Asked;
 use self::write::Change;
 use crate::fhir::negotiate::{self, Return};
-use crate::fhir::operation::{Level, OPERATIONS};
+use crate::fhir::operation::{self, Level, OPERATIONS};
 use crate::fhir::outcome::outcome;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::{Query, form};
@@ -90,22 +90,21 @@ pub fn allow(table: AllowTable) -> AllowTable {
         .path(&path("/metadata"), &[Method::GET])
         .path(&path("/:type"), &[Method::GET, Method::POST])
         .path(&path("/:type/_search"), &[Method::POST])
-        .path(&path("/:type/:id/:member"), &[Method::GET])
         .path(&path("/:type/:id"), &[Method::GET, Method::PUT, Method::DELETE]);
-    let table = OPERATIONS.iter().fold(table, |table, operation| {
-        let of = operation.of.unwrap_or(":type");
-        let methods: &[Method] = if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] };
-        operation.levels.iter().fold(table, |table, level| match level {
-            Level::Type => table.path(&path(&format!("/{of}/${}", operation.name)), methods),
-            Level::Instance => table.path(&path(&format!("/{of}/:id/${}", operation.name)), methods),
-        })
-    });
     types::registry().types().iter().fold(table, |table, def| {
         let takes = |pairs: &[(Interaction, Method)]| -> Vec<Method> {
             pairs.iter().filter(|(interaction, _)| def.allows(*interaction).is_ok()).map(|(_, method)| method.clone()).collect()
         };
         let one = takes(&[(Interaction::Read, Method::GET), (Interaction::Update, Method::PUT), (Interaction::Delete, Method::DELETE)]);
+        let table = operation::of_type(def.name).fold(table, |table, operation| {
+            let methods: &[Method] = if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] };
+            operation.levels.iter().fold(table, |table, level| {
+                let between = if *level == Level::Instance { "/:id" } else { "" };
+                table.path(&path(&format!("/{}{between}/${}", def.name, operation.name)), methods)
+            })
+        });
         table
+            .path(&path(&format!("/{}/:id/:member", def.name)), &[Method::GET])
             .path(&path(&format!("/{}", def.name)), &takes(&[(Interaction::SearchType, Method::GET), (Interaction::Create, Method::POST)]))
             .path(&path(&format!("/{}/_search", def.name)), &takes(&[(Interaction::SearchType, Method::POST)]))
             .path(&path(&format!("/{}/:id", def.name)), &one)

@@ -110,7 +110,8 @@ pub async fn run(fhir: super::Fhir, mut request: Request) -> Result<Response> {
     let shape = shape(&request, &inputs)?;
     
     let call = Call { caller: &caller, def, id: id.as_deref(), inputs: &inputs, base: &fhir.base };
-    answer::body(StatusCode::OK, &answered(known, &call).await?, &shape)
+    let told = super::told(&caller, def, id.as_deref().and_then(|id| id.parse().ok()), Action::Read, answered(known, &call).await).await?;
+    answer::body(StatusCode::OK, &told, &shape)
 }
 
 /// The form of the answer; the other parameters are the operation's.

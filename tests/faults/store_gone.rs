@@ -17,7 +17,7 @@ fn without_the_object_store_the_rest_works_on() {
         let server = house.serve().await;
         let staff = house.staff().await;
         let store = house.store().await;
-        ready_within(&house.admin_url, Duration::from_secs(10)).await;
+        ready_within(&house.admin_url, Duration::from_secs(40)).await;
         let patient = staff.patient("Fileless").await["id"].as_str().unwrap().to_owned();
         let ticket = announced(&staff, &patient).await;
         let file = format!("/files/{}", ticket["file"]["id"].as_str().unwrap());
@@ -33,7 +33,7 @@ fn without_the_object_store_the_rest_works_on() {
         staff.patient("Meanwhile").await;
 
         let store = house.store().await;
-        ready_within(&house.admin_url, Duration::from_secs(10)).await;
+        ready_within(&house.admin_url, Duration::from_secs(40)).await;
         let early = staff.post(&format!("{file}/complete-upload")).json(&json!({})).send().await.unwrap();
         assert_eq!(early.status(), StatusCode::CONFLICT, "nothing was uploaded yet");
         assert_eq!(signed(&staff, &ticket).body(TEXT).send().await.unwrap().status(), StatusCode::OK);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// One input of any parser is done within this, in the dev profile on a busy machine.
-const INPUT_TIME_MAX: Duration = Duration::from_millis(400);
+const INPUT_TIME_MAX: Duration = Duration::from_millis(1000);
 const INPUT_BYTES_MAX: usize = 64 * 1024;
 const POOL_MAX: usize = 512;
 

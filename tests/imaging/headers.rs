@@ -99,7 +99,7 @@ fn bombs_are_cut_off() {
     let level = b"\x08\x00\x40\x11SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF";
     let nested = [&ct[..data], &level.repeat(500_000)].concat();
     assert_eq!(read(&nested), Err(Unreadable::TooDeep));
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(60));
 }
 
 proptest! {
@@ -139,6 +139,6 @@ proptest! {
                 prop_assert!(text.chars().count() <= 300 && !text.chars().any(char::is_control));
             }
         }
-        prop_assert!(began.elapsed() < Duration::from_secs(2));
+        prop_assert!(began.elapsed() < Duration::from_secs(20));
     }
 }

@@ -1,5 +1,6 @@
 //! The CapabilityStatement, made from the registry: what works is declared, what is declared works.
 
+use super::operation;
 use super::registry::{Interaction, Registry, TypeDef};
 use super::search::{Kind, SearchParam};
 use super::search::param::{ID, LAST_UPDATED};
@@ -46,7 +47,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
         "software": {"name": server.name, "version": server.version},
         "implementation": {"description": server.name, "url": server.base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [rest],
     })
@@ -81,7 +82,33 @@ fn resource(def: &TypeDef) -> Value {
         let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
         out.insert("searchParam".into(), Value::Array(params));
     }
+    let operations: Vec<Value> =
+        operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()})).collect();
+    if !operations.is_empty() {
+        out.insert("operation".into(), Value::Array(operations));
+    }
     Value::Object(out)
+}
+
+/// What `/metadata?mode=terminology` says: the operations over codes. Systems are found by searching CodeSystem.
+pub fn terminology(server: &Server<'_>) -> Value {
+    let parameters = ["url", "valueSet", "filter", "offset", "count"].map(|name| json!({"name": name}));
+    json!({
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": server.date,
+        "kind": "instance",
+        "software": {"name": server.name, "version": server.version},
+        "implementation": {"description": server.name, "url": server.base},
+        "codeSearch": "all",
+        "expansion": {
+            "hierarchical": false,
+            "paging": true,
+            "parameter": parameters,
+        },
+        "validateCode": {"translations": false},
+        "translation": {"needsMap": true},
+    })
 }
 
 fn param(param: &SearchParam) -> Value {
@@ -133,6 +160,8 @@ mod tests {
         assert!(rest["resource"][0].get("searchParam").is_none());
         let names: Vec<&str> = rest["resource"][1]["searchParam"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["_id", "_lastUpdated", "name", "identifier", "birthdate", "general-practitioner", "organization", "photo-url"]);
+        assert_eq!(rest["resource"][1]["operation"].as_array().unwrap().len(), 2);
+        assert_eq!(faults(&terminology(&server(None))), []);
         assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
         let bare = statement(&Registry::default(), &server(None));
         assert_eq!(faults(&bare), []);

@@ -14,6 +14,7 @@ pub mod keep;
 pub mod link;
 pub mod mapping;
 pub mod negotiate;
+pub mod operation;
 pub mod outcome;
 pub mod patch;
 pub mod path;
@@ -24,7 +25,9 @@ pub mod resource;
 pub mod search;
 pub mod subset;
 pub mod temporal;
+pub mod terminology;
 pub mod xhtml;
+pub mod xml;
 
 pub use check::accept;
 pub use resource::{Node, Resource};

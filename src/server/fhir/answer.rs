@@ -8,7 +8,7 @@ use crate::fhir::outcome::all_ok;
 use crate::fhir::patch::JSON_PATCH;
 use crate::fhir::registry::Interaction;
 use crate::fhir::search::Query;
-use crate::fhir::{DOCUMENT, subset};
+use crate::fhir::{DOCUMENT, subset, xml};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::parse;
 use crate::server::rest::body_bytes;
@@ -63,9 +63,12 @@ impl Asked {
 
     /// With the resource that was sent, in a media type we read.
     pub async fn with_body(request: &mut Request) -> Result<(Asked, Vec<u8>)> {
-        negotiate::body_format(request.header(header::CONTENT_TYPE))?;
+        let format = negotiate::body_format(request.header(header::CONTENT_TYPE))?;
         let asked = Asked::of(request)?;
-        Ok((asked, body_bytes(request).await?))
+        let bytes = body_bytes(request).await?;
+        // JSON is the form inside.
+        let bytes = if format.is_xml() { xml::read(&bytes, DOCUMENT)?.to_string().into_bytes() } else { bytes };
+        Ok((asked, bytes))
     }
 
     /// For a request whose query only shapes its answer.
@@ -80,9 +83,18 @@ impl Asked {
     }
 }
 
+impl Shape {
+    /// Whole, in that form.
+    pub fn plain(format: Format, is_pretty: bool) -> Shape {
+        Shape { format, query: Query { is_pretty, ..Query::default() } }
+    }
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+}
+
 pub fn body(status: StatusCode, value: &Json, shape: &Shape) -> Result<Response> {
-    let text = if shape.query.is_pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
-    let body = Body::from(text.map_err(Error::internal)?);
+    let body = Body::from(shape.format.write(value, shape.query.is_pretty));
     Ok(Response::builder().status(status).header(header::CONTENT_TYPE, shape.format.media_type()).body(body))
 }
 

@@ -3,7 +3,7 @@
 use super::effect::{self, Aim, Done, Effect, What};
 use super::history::{self, Of};
 use super::write::{self, Change};
-use super::{read, search, transaction, types};
+use super::{library, read, search, transaction, types};
 use crate::fhir::bundle::{self, Entry, Posted, Reply};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -70,11 +70,15 @@ impl Batch<'_> {
         match interaction {
             Interaction::SearchType => {
                 let query = search::parse(def.name, def.search, &target.query, self.prefer, base)?;
-                page(search::run(caller, def.name, &query, base).await?)
+                page(super::found_in(caller, def.name, &query, base).await?)
             }
             Interaction::HistoryType => page(past(Of::Type(def)).await?.0),
             Interaction::HistoryInstance => page(past(Of::One(def, id()?)).await?.0),
             Interaction::Read | Interaction::Vread => {
+                let known = target.id.as_deref().filter(|_| interaction == Interaction::Read).and_then(|id| library::get(def.name, id));
+                if let Some(known) = known {
+                    return page(known?);
+                }
                 let shown = match interaction {
                     Interaction::Vread => history::version(caller, def, id()?, target.version.as_deref()).await?,
                     _ => read::one(caller, types::sources(def.name)?, id()?).await?,

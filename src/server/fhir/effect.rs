@@ -87,7 +87,7 @@ impl Aim {
     }
 
     /// Answers the condition: by the caller's own eyes, in the caller's own tenant.
-    pub async fn settled(self, caller: &Caller, def: &'static TypeDef, base: &str) -> Result<Aim> {
+    pub async fn settled(self, caller: &Caller, def: &'static TypeDef) -> Result<Aim> {
         let Aim::Condition(query) = self else { return Ok(self) };
         match search::matches(caller, def, &query).await?.as_slice() {
             [] => Ok(Aim::New(Uuid::now_v7())),
@@ -119,7 +119,7 @@ impl Effect {
             alone(scope, &turn).await?;
         }
         let sources = types::sources(def.name)?;
-        Ok(match (what, aim.settled(caller, def, base).await?) {
+        Ok(match (what, aim.settled(caller, def).await?) {
             (What::Create(resource), Aim::New(id)) => Done::Made(write::create(scope, caller, sources, id, resource, base).await?),
             (What::Create(_), Aim::There(id)) => Done::There(read::within(scope, caller, sources, id).await?),
             (What::Update(resource), Aim::New(id)) => {

@@ -87,6 +87,17 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
     Ok((Cow::Owned(text), writing.values))
 }
 
+/// At least one of these.
+pub async fn any_of(caller: &Caller, context: &Context, mapping: &'static Mapping, conditions: &[Condition]) -> Result<Sql> {
+    let (mut texts, mut values) = (Vec::with_capacity(conditions.len()), Vec::new());
+    for one in conditions {
+        let (text, more) = condition(caller, context, mapping, one).await?;
+        texts.push(format!("({text})"));
+        values.extend(more);
+    }
+    Ok((Cow::Owned(texts.join(" or ")), values))
+}
+
 fn by_id(writing: &mut Writing, asked: &Asked) -> String {
     let id = match asked {
         Asked::Token(Token { system: System::Any, code: Some(code) }) => code.parse::<Uuid>().ok(),

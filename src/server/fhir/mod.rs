@@ -3,15 +3,19 @@ mod answer;
 mod batch;
 mod chain;
 mod effect;
+mod everything;
 mod extras;
 mod find;
 mod history;
 mod include;
 mod indexed;
+mod library;
+mod operations;
 mod other;
 mod parts;
 mod read;
 mod search;
+mod terminology;
 mod transaction;
 mod types;
 mod versions;
@@ -22,15 +26,18 @@ use self::effect::{Aim, Effect, What};
 use self::write::Change;
 use crate::fhir::bundle::Target;
 use crate::fhir::negotiate::{self, Return};
+use crate::fhir::operation::{self, Level, OPERATIONS};
 use crate::fhir::outcome::outcome;
 use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::search::{Query, form};
 use crate::fhir::{Resource, capability};
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::server::idempotency::{Key, Turn, apart};
+use crate::server::problem::Render;
 use crate::server::rest::body_bytes;
 use crate::server::{AllowTable, BodyLimits, scopes};
 use chrono::DateTime;
@@ -73,7 +80,14 @@ pub fn routes(kernel: &Kernel) -> Route {
         .boxed()
     }
     let change = || at(&fhir, change);
-    Route::new()
+    let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.dedup();
+    let routes = names.into_iter().fold(Route::new(), |routes, name| {
+        let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
+        routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run())
+    });
+    routes
+        .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
         .at("/", RouteMethod::new().post(at(&fhir, batch)))
         .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
         .at("/_history", RouteMethod::new().get(at(&fhir, history::of_all)))
@@ -109,10 +123,18 @@ pub fn allow(table: AllowTable) -> AllowTable {
         table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);
     let table = ASKED.iter().fold(table, |table, (_, method, rest)| table.path(&path(":type", rest), from_ref(method)));
     types::registry().types().iter().fold(table, |table, def| {
-        ASKED.iter().fold(table, |table, (interaction, method, rest)| {
+        let table = ASKED.iter().fold(table, |table, (interaction, method, rest)| {
             let takes = if def.allows(*interaction).is_ok() { from_ref(method) } else { &[] };
             table.path(&path(def.name, rest), takes)
-        })
+        });
+        let table = operation::of_type(def.name).fold(table, |table, operation| {
+            let methods: &[Method] = if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] };
+            operation.levels.iter().fold(table, |table, level| {
+                let between = if *level == Level::Instance { "/:id" } else { "" };
+                table.path(&path(def.name, &format!("{between}/${}", operation.name)), methods)
+            })
+        });
+        table.path(&path(def.name, "/:id/:member"), &[Method::GET])
     })
 }
 
@@ -120,20 +142,45 @@ pub fn bodies(limits: BodyLimits) -> BodyLimits {
     limits.at(Method::POST, PATH, BATCH_BYTES_MAX)
 }
 
-/// Errors of this contract.
-pub fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
-    (negotiate::Format::FhirJson.media_type(), outcome(error).to_string().into_bytes())
+/// Errors of this contract, in the form the caller reads; in JSON, where they named none that we write.
+pub fn renderer(request: &Request) -> Render {
+    let query = request.uri().query().unwrap_or_default();
+    let named = form::decode(query).ok().and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "_format"));
+    let format = negotiate::answer_format(request.header(header::ACCEPT), named.as_ref().map(|(_, format)| format.as_str()));
+    if format.is_ok_and(negotiate::Format::is_xml) { render_xml } else { render }
+}
+
+fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    rendered(error, negotiate::Format::FhirJson)
+}
+
+fn render_xml(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    rendered(error, negotiate::Format::FhirXml)
+}
+
+fn rendered(error: &Error, format: negotiate::Format) -> (&'static str, Vec<u8>) {
+    (format.media_type(), format.write(&outcome(error), false))
 }
 
 /// What this server can do, for anyone who asks.
 pub fn statement(base: &str) -> Json {
-    let server = capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None };
-    capability::statement(types::registry(), &server)
+    capability::statement(types::registry(), &server(base))
+}
+
+fn server(base: &str) -> capability::Server<'_> {
+    capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None }
 }
 
 async fn metadata(fhir: Fhir, request: Request) -> Result<Response> {
     let asked = Asked::of(&request)?;
-    answer::body(StatusCode::OK, &statement(&fhir.base), &asked.shape("CapabilityStatement", &fhir.base)?)
+    let shape = asked.shape("CapabilityStatement", &fhir.base)?;
+    let mode = form::decode(request.uri().query().unwrap_or_default())?.into_iter().find(|(name, _)| name == "mode");
+    let told = match mode.as_ref().map(|(_, mode)| mode.as_str()) {
+        None | Some("full" | "normative") => statement(&fhir.base),
+        Some("terminology") => capability::terminology(&server(&fhir.base)),
+        Some(_) => return Err(Error::new(&error::PARAMETER_INVALID).fault("mode", "code", "The mode is full, normative or terminology.")),
+    };
+    answer::body(StatusCode::OK, &told, &shape)
 }
 
 fn caller(request: &Request) -> Result<Caller> {
@@ -207,6 +254,9 @@ async fn get(fhir: Fhir, request: Request) -> Result<Response> {
     let def = typed(&caller, &request, Interaction::Read).await?;
     let asked = Asked::of(&request)?;
     let shape = asked.shape(def.name, &fhir.base)?;
+    if let Some(known) = request.raw_path_param("id").and_then(|id| library::get(def.name, id)) {
+        return library::answer(known?, &shape);
+    }
     let id = record_id(request.raw_path_param("id"))?;
     let shown = told(&caller, def, Some(id), Action::Read, read::one(&caller, types::sources(def.name)?, id).await).await?;
     let since = request.header(header::IF_MODIFIED_SINCE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
@@ -285,7 +335,28 @@ async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
     let asked = Asked::of(&request)?;
     let query = search::parse(def.name, def.search, &text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;
-    let bundle = told(&caller, def, None, Action::Search, search::run(&caller, def.name, &query, &fhir.base).await).await?;
+    let bundle = told(&caller, def, None, Action::Search, found_in(&caller, def.name, &query, &fhir.base).await).await?;
+    answer::body(StatusCode::OK, &bundle, &shape)
+}
+
+/// The searchset of any type that is served.
+async fn found_in(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    if library::is_of(type_name) {
+        return library::run(caller, type_name, query, base).await;
+    }
+    search::run(caller, type_name, query, base).await
+}
+
+async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let of = typed(&caller, &request, Interaction::Read).await?;
+    let id = record_id(request.raw_path_param("id"))?;
+    let def = types::registry().find(request.raw_path_param("member").unwrap_or_default())?;
+    told(&caller, def, None, Action::Search, allowed(&caller, def, Interaction::SearchType)).await?;
+    let asked = Asked::of(&request)?;
+    let query = search::parse(def.name, def.search, request.uri().query().unwrap_or_default(), asked.prefer, &fhir.base)?;
+    let shape = asked.shaped(&query)?;
+    let bundle = told(&caller, of, Some(id), Action::Search, everything::search(&caller, of, id, def, query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
 }
 

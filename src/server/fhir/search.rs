@@ -138,6 +138,9 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
     }
+    if !query.within.is_empty() {
+        list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
+    }
     Ok(list)
 }
 

@@ -115,7 +115,7 @@ async fn settle(scope: &mut Scope, caller: &Caller, steps: &mut [Step], turns: B
     }
     for (place, step) in steps.iter_mut().enumerate() {
         let aim = std::mem::replace(&mut step.aim, Aim::New(Uuid::nil()));
-        step.aim = aim.settled(caller, step.def, base).await.map_err(|refusal| placed(refusal, place))?;
+        step.aim = aim.settled(caller, step.def).await.map_err(|refusal| placed(refusal, place))?;
     }
     Ok(())
 }

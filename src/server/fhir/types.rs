@@ -1,7 +1,7 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{indexed, other, versions};
+use super::{indexed, library, other, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
@@ -28,7 +28,7 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
         known.extend(other::mapping(name, known.first().map(|mapping| mapping.of)).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
-    let types = sources.values().filter_map(|mappings| served(mappings));
+    let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
     Types { registry: Registry::new(types.collect::<Vec<_>>()), sources }
 });
 
@@ -111,6 +111,10 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
             ),
             ..plain
         });
+    }
+    if library::is_of(def.name) {
+        let more = library::parameters(def.name).into_iter().filter(|more| search.iter().all(|known| known.name != more.name));
+        search.extend(more.collect::<Vec<_>>());
     }
     let has_past = mappings.iter().any(|mapping| versions::logged(mapping.table));
     let is_past = |asked: &Interaction| matches!(asked, Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType);

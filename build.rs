@@ -32,8 +32,24 @@ const STRUCTURES: [&str; 4] = ["profiles-types", "profiles-resources", "extensio
 const CODES: [&str; 2] = ["valuesets", "v3-codesystems"];
 /// What the originals are found by.
 const HEAD: &[&str] = &[
-    "abstract", "base", "baseDefinition", "code", "content", "date", "derivation", "instance", "kind", "name", "publisher", "status",
-    "system", "target", "title", "type", "url", "version",
+    "abstract",
+    "base",
+    "baseDefinition",
+    "code",
+    "content",
+    "date",
+    "derivation",
+    "instance",
+    "kind",
+    "name",
+    "publisher",
+    "status",
+    "system",
+    "target",
+    "title",
+    "type",
+    "url",
+    "version",
 ];
 /// Whose words belong to others: their codes are named, their descriptions are not given on.
 const WORDS_OF_OTHERS: [&str; 2] = ["http://snomed.info/sct", "http://www.ama-assn.org/go/cpt"];

@@ -2,8 +2,8 @@
 
 use super::operation;
 use super::registry::{Interaction, Registry, TypeDef};
-use super::search::{Kind, SearchParam};
 use super::search::param::{ID, LAST_UPDATED};
+use super::search::{Kind, SearchParam};
 use serde_json::{Map, Value, json};
 
 const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
@@ -82,8 +82,7 @@ fn resource(def: &TypeDef) -> Value {
         let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
         out.insert("searchParam".into(), Value::Array(params));
     }
-    let operations: Vec<Value> =
-        operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()})).collect();
+    let operations: Vec<Value> = operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()})).collect();
     if !operations.is_empty() {
         out.insert("operation".into(), Value::Array(operations));
     }

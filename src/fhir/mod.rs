@@ -24,6 +24,7 @@ pub mod registry;
 pub mod resource;
 pub mod search;
 pub mod subset;
+pub mod systems;
 pub mod temporal;
 pub mod terminology;
 pub mod xhtml;

@@ -57,6 +57,12 @@ pub fn answer_format(accept: Option<&str>, format: Option<&str>) -> Result<Forma
     best.map(|(format, _)| format).ok_or_else(none)
 }
 
+/// Whether an Accept header asks for a resource, and not for the bytes that a Binary stands for.
+pub fn names_fhir(accept: &str) -> bool {
+    let forms = ["application/fhir+json", "application/json", "application/fhir+xml", "application/xml"];
+    accept.split(',').any(|range| forms.iter().any(|form| essence(range).eq_ignore_ascii_case(form)))
+}
+
 /// Whether a resource body is in a form we read.
 pub fn body_format(content_type: Option<&str>) -> Result<Format> {
     let wrong = || Error::new(&MEDIA_TYPE).detail("Bodies are read as application/fhir+json or application/fhir+xml.");
@@ -195,7 +201,9 @@ mod tests {
 
     #[test]
     fn a_body_is_json_or_xml_or_refused() {
-        for good in ["application/fhir+json", "application/json; charset=UTF-8", "application/fhir+json;fhirVersion=4.0", "application/fhir+xml"] {
+        for good in
+            ["application/fhir+json", "application/json; charset=UTF-8", "application/fhir+json;fhirVersion=4.0", "application/fhir+xml"]
+        {
             assert!(body_format(Some(good)).is_ok(), "{good}");
         }
         for bad in [None, Some("text/plain"), Some("application/fhir+turtle"), Some("application/json;charset=latin1"), Some("")] {

@@ -28,8 +28,20 @@ use Level::{Instance, Type};
 pub static OPERATIONS: &[Operation] = &[
     Operation { name: "validate", of: None, definition: "Resource-validate", levels: &[Type, Instance], by_get: false },
     Operation { name: "expand", of: Some("ValueSet"), definition: "ValueSet-expand", levels: &[Type, Instance], by_get: true },
-    Operation { name: "validate-code", of: Some("ValueSet"), definition: "ValueSet-validate-code", levels: &[Type, Instance], by_get: true },
-    Operation { name: "validate-code", of: Some("CodeSystem"), definition: "CodeSystem-validate-code", levels: &[Type, Instance], by_get: true },
+    Operation {
+        name: "validate-code",
+        of: Some("ValueSet"),
+        definition: "ValueSet-validate-code",
+        levels: &[Type, Instance],
+        by_get: true,
+    },
+    Operation {
+        name: "validate-code",
+        of: Some("CodeSystem"),
+        definition: "CodeSystem-validate-code",
+        levels: &[Type, Instance],
+        by_get: true,
+    },
     Operation { name: "lookup", of: Some("CodeSystem"), definition: "CodeSystem-lookup", levels: &[Type], by_get: true },
     Operation { name: "subsumes", of: Some("CodeSystem"), definition: "CodeSystem-subsumes", levels: &[Type, Instance], by_get: true },
     Operation { name: "translate", of: Some("ConceptMap"), definition: "ConceptMap-translate", levels: &[Type, Instance], by_get: true },

@@ -101,6 +101,14 @@ pub struct TypeDef {
 }
 
 impl TypeDef {
+    /// A type that is read, searched and written.
+    pub const fn all(name: &'static str) -> Self {
+        Self { name, interactions: ALL, search: &[], profiles: &[], update_creates: false }
+    }
+    /// A type of what the server itself writes.
+    pub const fn seen(name: &'static str) -> Self {
+        Self { interactions: &[Interaction::Read, Interaction::SearchType], ..Self::all(name) }
+    }
     pub fn allows(&self, interaction: Interaction) -> Result<()> {
         if self.interactions.contains(&interaction) { Ok(()) } else { Err(Error::new(&METHOD_NOT_ALLOWED)) }
     }

@@ -183,9 +183,7 @@ pub fn looked_up(system: &Value, code: &str) -> Option<Value> {
         let part = |(name, key): (&str, &str)| designation.get(name).map(|value| part(name, key, value.clone()));
         told.push(json!({"name": "designation", "part": parts.into_iter().filter_map(part).collect::<Vec<_>>()}));
     }
-    let property = |code: &str, key: &str, value: Value| {
-        json!({"name": "property", "part": [part("code", "valueCode", json!(code)), part("value", key, value)]})
-    };
+    let property = |code: &str, key: &str, value: Value| json!({"name": "property", "part": [part("code", "valueCode", json!(code)), part("value", key, value)]});
     told.extend(text(concept, "definition").map(|words| property("definition", "valueString", json!(words))));
     told.extend(above.map(|above| property("parent", "valueCode", json!(above))));
     told.extend(list(concept, "concept").filter_map(|it| text(it, "code")).map(|it| property("child", "valueCode", json!(it))));

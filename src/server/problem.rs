@@ -250,7 +250,8 @@ mod tests {
             ("application/fhir+json", Vec::new())
         }
         let renderers = Renderers::default().under("/fhir/r4", outcome);
-        let media_type = |path: &str| renderers.pick(&Request::builder().uri_str(path).finish())(&Error::new(&error::NOT_FOUND), Uuid::nil()).0;
+        let media_type =
+            |path: &str| renderers.pick(&Request::builder().uri_str(path).finish())(&Error::new(&error::NOT_FOUND), Uuid::nil()).0;
         assert_eq!(media_type("/fhir/r4"), "application/fhir+json");
         assert_eq!(media_type("/fhir/r4/Patient/1"), "application/fhir+json");
         assert_eq!(media_type("/fhir/r45"), PROBLEM_JSON);

@@ -50,7 +50,12 @@ fn everything_of_a_patient_and_of_nobody_else() {
         assert_eq!(seen[0], who, "the patient comes first");
         seen.sort();
         assert_eq!(seen, all);
-        assert!(whole.body["entry"][1]["fullUrl"].as_str().unwrap().contains(&format!("/{}/", whole.body["entry"][1]["resource"]["resourceType"].as_str().unwrap())));
+        assert!(
+            whole.body["entry"][1]["fullUrl"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("/{}/", whole.body["entry"][1]["resource"]["resourceType"].as_str().unwrap()))
+        );
         let pages = pages(&fhir, format!("/Patient/{who}/$everything?_count=2")).await;
         assert!(pages.iter().all(|page| ids(page).len() <= 2) && pages.len() >= 3);
         let mut paged: Vec<String> = pages.iter().flat_map(ids).collect();

@@ -71,7 +71,8 @@ fn batches_and_transactions_come_and_go_as_xml() {
 fn refusals_come_in_the_form_that_was_asked_for() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await.fhir();
-        let post = async |headers: &[(&str, &str)], body: &str| clinic.send(Method::POST, "/Patient", headers, body.as_bytes().to_vec()).await;
+        let post =
+            async |headers: &[(&str, &str)], body: &str| clinic.send(Method::POST, "/Patient", headers, body.as_bytes().to_vec()).await;
         let wrong = "<Patient xmlns=\"http://hl7.org/fhir\"><active value=\"perhaps\"/></Patient>";
         let answer = post(&[XML, WANTS_XML], wrong).await;
         assert_eq!(answer.status, 422);

@@ -10,6 +10,7 @@ mod hostile;
 mod indexed;
 mod kept;
 mod linked;
+mod mapped;
 mod operations;
 mod past;
 mod patch;

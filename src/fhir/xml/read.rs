@@ -254,7 +254,13 @@ impl<'x> Reader<'x> {
     }
 
     /// What the element says, and beside a primitive its id and extensions.
-    fn value(&mut self, tag: &Tag<'x>, element: &'static Element, of: &'static Of, parent: Shape) -> Result<(Option<Value>, Option<Value>)> {
+    fn value(
+        &mut self,
+        tag: &Tag<'x>,
+        element: &'static Element,
+        of: &'static Of,
+        parent: Shape,
+    ) -> Result<(Option<Value>, Option<Value>)> {
         if matches!(of.link(), Link::Resource) {
             let Some(inner) = self.next()? else { return Err(self.fault("empty", "A resource is expected.")) };
             let resource = self.resource(&inner)?;

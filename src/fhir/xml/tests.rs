@@ -100,10 +100,7 @@ fn comments_instructions_and_prefixes_say_nothing() {
     let xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?><?go now?><!-- a --><f:Patient xmlns:f=\"http://hl7.org/fhir\" \
                xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"a b\"> <!-- b --> <f:active value='true' />\n\
                <f:name><f:family value=\"A&amp;&#x42;\n c\"/></f:name></f:Patient>\n<!-- c -->";
-    assert_eq!(
-        read(xml.as_bytes(), DOCUMENT).unwrap(),
-        json!({"resourceType": "Patient", "active": true, "name": [{"family": "A&B  c"}]})
-    );
+    assert_eq!(read(xml.as_bytes(), DOCUMENT).unwrap(), json!({"resourceType": "Patient", "active": true, "name": [{"family": "A&B  c"}]}));
     let kept = patient("<text><status value=\"empty\"/><div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a &amp; b</p><br/></div></text>");
     let div = "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a &amp; b</p><br/></div>";
     assert_eq!(read(kept.as_bytes(), DOCUMENT).unwrap()["text"]["div"], div);

@@ -10,6 +10,8 @@ mod history;
 mod include;
 mod indexed;
 mod library;
+#[cfg(test)]
+mod mapped_tests;
 mod operations;
 mod other;
 mod parts;
@@ -32,6 +34,7 @@ use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::{Query, form};
 use crate::fhir::{Resource, capability};
+use crate::imaging::download;
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
@@ -252,6 +255,10 @@ async fn told<T>(caller: &Caller, def: &TypeDef, id: Option<Uuid>, action: Actio
 async fn get(fhir: Fhir, request: Request) -> Result<Response> {
     let caller = caller(&request)?;
     let def = typed(&caller, &request, Interaction::Read).await?;
+    if def.name == "Binary" && request.header(header::ACCEPT).is_some_and(|accept| !negotiate::names_fhir(accept)) {
+        let id = record_id(request.raw_path_param("id"))?;
+        return told(&caller, def, Some(id), Action::Read, content(&caller, id).await).await;
+    }
     let asked = Asked::of(&request)?;
     let shape = asked.shape(def.name, &fhir.base)?;
     if let Some(known) = request.raw_path_param("id").and_then(|id| library::get(def.name, id)) {
@@ -264,6 +271,12 @@ async fn get(fhir: Fhir, request: Request) -> Result<Response> {
         return answer::unchanged(&shown);
     }
     answer::resource(StatusCode::OK, shown, &shape, Return::Representation, &fhir.base)
+}
+
+/// The bytes themselves, for who asks for another form than a resource: the store has them.
+async fn content(caller: &Caller, id: Uuid) -> Result<Response> {
+    let signed = download::signed(caller, id).await?;
+    Ok(Response::builder().status(StatusCode::FOUND).header(header::LOCATION, signed.url).finish())
 }
 
 /// What a change is aimed at: a resource by its id, or the one that meets the query.

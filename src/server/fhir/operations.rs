@@ -108,7 +108,7 @@ pub async fn run(fhir: super::Fhir, mut request: Request) -> Result<Response> {
         }
     };
     let shape = shape(&request, &inputs)?;
-    
+
     let call = Call { caller: &caller, def, id: id.as_deref(), inputs: &inputs, base: &fhir.base };
     let told = super::told(&caller, def, id.as_deref().and_then(|id| id.parse().ok()), Action::Read, answered(known, &call).await).await?;
     answer::body(StatusCode::OK, &told, &shape)

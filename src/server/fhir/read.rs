@@ -2,6 +2,7 @@
 //! parts of a whole page.
 
 use super::extras::{self, Extras, Of};
+use super::search;
 use crate::fhir::Resource;
 use crate::fhir::keep;
 use crate::fhir::mapping::{Link, Mapping, Part, Whole};
@@ -13,6 +14,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::Built;
 use crate::kernel::table::{Record, Table, Value, Width, record, store};
 use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
 use std::borrow::Cow;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -40,7 +42,7 @@ impl Shown {
 }
 
 pub fn modified(record: &Record) -> Option<DateTime<Utc>> {
-    record.text("updated_at").and_then(|text| text.parse().ok())
+    record.json.get(search::changed(record.table)).and_then(Json::as_str).and_then(|text| text.parse().ok())
 }
 
 /// The mappings of a type that this caller can read at all; why not, when there is none.
@@ -49,12 +51,18 @@ pub fn readable(caller: &Caller, sources: &[&'static Mapping]) -> Result<Vec<(&'
     let mut open = Vec::with_capacity(sources.len());
     for mapping in sources {
         match caller.reading(mapping.table) {
-            Ok(context) if mapping.planes.contains(&context.plane) => open.push((*mapping, context)),
+            Ok(context) if is_open(mapping, &context, open.first()) => open.push((*mapping, context)),
             Ok(_) => {}
             Err(why) => refusal = why,
         }
     }
     if open.is_empty() { Err(refusal) } else { Ok(open) }
+}
+
+/// One answer is read on one plane, which is that of the type's first table.
+fn is_open(mapping: &Mapping, context: &Context, first: Option<&(&'static Mapping, Context)>) -> bool {
+    let plane = context.plane;
+    mapping.planes.contains(&plane) && (plane != Plane::Group || mapping.table.group) && first.is_none_or(|(_, first)| first.plane == plane)
 }
 
 pub fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {
@@ -284,7 +292,8 @@ pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, k
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
-    if let Some(Extras { sent, shown }) = extras {
+    // A row may be resources of two types, and what was sent is of one.
+    if let Some(Extras { sent, shown }) = extras.filter(|extras| extras.sent["resourceType"] == mapping.of.name) {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;

@@ -14,11 +14,10 @@ use crate::kernel::context::Context;
 use crate::kernel::db::Param;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Value, Width, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
-use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
@@ -110,6 +109,15 @@ pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Mat
     Ok(Matches { shown, total, next })
 }
 
+/// When a row was last another: rows that never change have no such column of their own.
+pub fn changed(table: &Table) -> &'static str {
+    match table.stamps {
+        Stamps::Versioned => "updated_at",
+        Stamps::Created => "created_at",
+        Stamps::None => "occurred_at",
+    }
+}
+
 fn cut(shown: Shown, query: &Query) -> (String, Json) {
     let Shown { record, mut resource } = shown;
     subset::cut(&mut resource, query);
@@ -124,7 +132,7 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
         [sort] => {
             list.sort = match sort.param.name {
                 "_id" => sort_of(mapping.table, "id"),
-                "_lastUpdated" => Some(LAST_UPDATED),
+                "_lastUpdated" => Some(Sort { column: changed(mapping.table), ..LAST_UPDATED }),
                 name => mapping.sorts.iter().copied().find(|known| known.name == name),
             }
             .ok_or_else(|| Error::internal(format!("{} is not sorted by {}", mapping.table.name, sort.param.name)))?;
@@ -132,9 +140,7 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
         }
         _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
     }
-    if let Some((column, value)) = mapping.only {
-        list.extra.push((format!("r.{column} = $value").into(), vec![(Value::Text(value.to_owned()), Type::TEXT)]));
-    }
+    list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
     }

@@ -72,7 +72,7 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
         Turn::First(once) => once,
         Turn::Again(kept) => return Ok(kept),
     };
-    settle(&mut once.scope, caller, &mut steps, turns, base).await?;
+    settle(&mut once.scope, caller, &mut steps, turns).await?;
     each_once(&steps)?;
     let order = linked(&mut steps, names);
     let mut replies: Vec<Option<Reply>> = steps.iter().map(|_| None).collect();
@@ -109,7 +109,7 @@ fn turns(steps: &[Step]) -> Result<BTreeSet<String>> {
 }
 
 /// What the conditions mean, all of them before anything is written.
-async fn settle(scope: &mut Scope, caller: &Caller, steps: &mut [Step], turns: BTreeSet<String>, base: &str) -> Result<()> {
+async fn settle(scope: &mut Scope, caller: &Caller, steps: &mut [Step], turns: BTreeSet<String>) -> Result<()> {
     for turn in turns {
         effect::alone(scope, &turn).await?;
     }

@@ -71,8 +71,12 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     paths.sort_unstable();
     paths.dedup();
     let kind = Kind::named(&parameter.kind)?;
-    let finds = paths.into_iter().filter_map(|path| bind::find(mapping.binds, path));
-    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind)).collect();
+    let finds = paths.into_iter().flat_map(|path| bind::find(mapping.binds, path));
+    let targets = |find: &Find| match find {
+        Find::Points { to, .. } => parameter.targets.iter().any(|target| target == to),
+        _ => true,
+    };
+    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();
     if finds.len() > 1 { Some(Find::Any(forever(finds))) } else { finds.pop() }
 }
 

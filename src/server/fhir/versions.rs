@@ -70,8 +70,7 @@ impl Image {
         self.json.get("version").and_then(Json::as_i64).unwrap_or(1)
     }
     fn is_of(&self, mapping: &Mapping) -> bool {
-        self.rel == mapping.table.name
-            && mapping.only.is_none_or(|(column, word)| self.json.get(column).and_then(Json::as_str) == Some(word))
+        self.rel == mapping.table.name && mapping.is_row(|column| self.json.get(column).unwrap_or(&Json::Null))
     }
 }
 
@@ -142,7 +141,7 @@ fn image(row: &Row) -> Result<Image> {
 fn kinds(open: &[(&'static Mapping, Context)]) -> Json {
     let mut kinds: Vec<(&str, Option<Vec<Json>>)> = Vec::new();
     for (mapping, _) in open {
-        let word = mapping.only.map(|(column, word)| json!({ column: word }));
+        let word = mapping.only.map(|(column, word)| json!({ column: mapping.held(column, word) }));
         match (kinds.iter_mut().find(|(rel, _)| *rel == mapping.table.name), word) {
             (Some((_, words)), None) => *words = None,
             (Some((_, Some(words))), Some(word)) => words.push(word),

@@ -80,10 +80,11 @@ pub async fn create(
     base: &str,
 ) -> Result<Shown> {
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
-    for mapping in sources.iter().copied().filter(|mapping| mapping.creates) {
+    for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
         let mut taken = mapping.taken(&resource, base)?;
         complete(scope, mapping, &mut taken).await?;
-        match needed(mapping, &taken.root) {
+        // What the columns cannot hold is as little ours as what they lack.
+        match needed(mapping, &taken.root).and_then(|()| taken.root.draft(mapping.table).map(drop)) {
             Ok(()) => return make(scope, caller, mapping, id, taken, resource, base).await,
             Err(refusal) => lacking = refusal,
         }
@@ -221,6 +222,10 @@ async fn replace(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
+    if !mapping.is_meant(&resource) {
+        let text = "The record stays of the kind it is: create another resource.";
+        return Err(Error::new(&error::INVALID).fault(resource.type_name(), "invariant", text));
+    }
     let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
     unsaid(scope, mapping, &mut taken.root, &was, base, keys).await?;
@@ -307,6 +312,7 @@ async fn locked(
     let mut refusal = Error::new(&error::NOT_FOUND);
     for mapping in sources.iter().copied() {
         if !change.is_offered(mapping) {
+            elsewhere(scope, caller, mapping, id).await?;
             continue;
         }
         if let Err(why) = caller.needs(mapping.table.write) {
@@ -327,6 +333,22 @@ async fn locked(
         }
     }
     Err(refusal)
+}
+
+/// A record that the caller sees and that is changed by operations of its own is no unknown id.
+async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uuid) -> Result<()> {
+    if caller.reading(mapping.table).is_err() {
+        return Ok(());
+    }
+    match store::seen(scope, mapping.table, id, &caller.kernel.keys).await {
+        Ok(record) if mapping.is_of(&record) => {
+            let text =
+                format!("The record is not changed this way over FHIR: use the operations of {} in the REST API.", mapping.table.path);
+            Err(Error::new(&error::METHOD_NOT_ALLOWED).detail(text))
+        }
+        Err(why) if why.code != &error::NOT_FOUND => Err(why),
+        _ => Ok(()),
+    }
 }
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.

@@ -99,7 +99,12 @@ fn references(node: &Node<'_>, to: Option<&str>, base: &str, row: &dyn Fn() -> R
         // A canonical is found with its version and without.
         let url = node.value.and_then(Value::as_str).map(cut);
         let plain = url.and_then(|url| url.split_once('|')).map(|(plain, _)| plain);
-        rows.extend(url.into_iter().chain(plain).map(|url| Row { code: Some(url.to_owned()), ..row() }));
+        for url in url.into_iter().chain(plain) {
+            rows.push(match Literal::parse(url, base) {
+                Literal::Local { type_name, id, .. } => local(type_name, id, row),
+                _ => Row { code: Some(url.to_owned()), ..row() },
+            });
+        }
         return;
     }
     let Some(object) = node.object() else { return };
@@ -115,7 +120,7 @@ fn references(node: &Node<'_>, to: Option<&str>, base: &str, row: &dyn Fn() -> R
     }
     match literal {
         Some(Literal::Local { type_name, id, .. }) => {
-            rows.push(Row { system: Some(type_name.to_owned()), code: Some(id.to_owned()), target: id.parse().ok(), ..row() });
+            rows.push(local(type_name, id, row));
         }
         Some(Literal::Foreign(url) | Literal::Urn(url)) => rows.push(Row { code: Some(cut(url).to_owned()), ..row() }),
         _ => {}
@@ -124,6 +129,10 @@ fn references(node: &Node<'_>, to: Option<&str>, base: &str, row: &dyn Fn() -> R
         let row = identifier(known, row);
         rows.push(Row { param: format!("{}{BY_IDENTIFIER}", row.param), ..row });
     }
+}
+
+fn local(type_name: &str, id: &str, row: &dyn Fn() -> Row) -> Row {
+    Row { system: Some(type_name.to_owned()), code: Some(id.to_owned()), target: id.parse().ok(), ..row() }
 }
 
 /// The type in another server's `…/Patient/1`.

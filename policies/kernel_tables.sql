@@ -20,6 +20,13 @@ select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/non
 select kernel.protect('fhir_extras',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id',
     staff_rows => kernel.about_a_patient('view_patient'));
+-- What records are searched by beside their columns. A search asks for the record too, so its own policies hold as well.
+select kernel.protect('search_values',
+    'staff=all/replace group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id',
+    staff_rows => kernel.about_a_patient('view_patient'));
+select kernel.protect('clinical_search_values',
+    'staff=all/replace group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back, spent refresh tokens and the sessions
 -- nothing refers to any more. Validity is always judged by time as well; this only keeps tables small. Rows removed.

@@ -4,9 +4,8 @@ use super::{provider::PROVIDER, provider_identifier::PROVIDER_IDENTIFIER};
 use crate::fhir::contact::{joined, name_in_use};
 use crate::fhir::datatype::{HumanName, Identifier, Period};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty, form};
 use crate::tenancy::fhir_location::NPI;
@@ -16,11 +15,8 @@ pub const UNKNOWN: &str = "Unspecified";
 
 static TYPE: TypeDef = TypeDef {
     name: "Practitioner",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Practitioner-name"),
-        SearchParam::token("identifier").defined_by("http://hl7.org/fhir/SearchParameter/Practitioner-identifier"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitioner"],
     update_creates: false,
 };
@@ -42,6 +38,9 @@ pub static MAPPING: Mapping = Mapping {
             Find::Text { within: HERE, starts: &[], words: &["r.full_name_key"], exact: &["r.full_name", "r.last_name", "r.first_name"] },
         ),
         ("identifier", Find::Plain { within: IDENTIFIED }),
+        ("active", Find::Flag("r.is_active")),
+        ("family", Find::Text { within: HERE, starts: &["kernel.fold(r.last_name)"], words: &[], exact: &["r.last_name"] }),
+        ("given", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.first_name)"], exact: &["r.first_name"] }),
     ],
     sorts: &[Sort { name: "name", column: "full_name_key", ty: Ty::Text, nullable: false }],
     ..Mapping::new(&TYPE, &PROVIDER, PEOPLE)

@@ -4,9 +4,8 @@ use super::fhir_practitioner::UNKNOWN;
 use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
 use crate::fhir::datatype::{CodeableConcept, Coding, Period};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use chrono::NaiveDate;
 use serde_json::json;
@@ -16,13 +15,8 @@ const TAXONOMY: &str = "http://nucc.org/provider-taxonomy";
 
 static TYPE: TypeDef = TypeDef {
     name: "PractitionerRole",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::reference("practitioner", &["Practitioner"])
-            .defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-practitioner"),
-        SearchParam::token("specialty").defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-specialty"),
-        SearchParam::reference("location", &["Location"]).defined_by("http://hl7.org/fhir/SearchParameter/PractitionerRole-location"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitionerrole"],
     update_creates: false,
 };
@@ -42,6 +36,8 @@ pub static MAPPING: Mapping = Mapping {
                 stored: str::to_owned,
             },
         ),
+        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
+        ("date", Find::Days { from: "r.valid_from", until: "r.valid_until" }),
         ("location", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],

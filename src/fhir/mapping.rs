@@ -4,6 +4,7 @@
 //! beside the record ([`super::keep`]), so a mapping states what is true of the columns and nothing else.
 
 use super::bind::{self, Bind, Coded, Words};
+use super::index::Index;
 use super::registry::TypeDef;
 use super::resource::Resource;
 use super::search::Kind;
@@ -82,18 +83,32 @@ impl Mapping {
     }
     /// Whether the row is one of these resources.
     pub fn is_of(&self, record: &Record) -> bool {
-        let has = |(column, value): (&str, &str)| match record.get(column) {
+        self.is_row(|column| record.get(column))
+    }
+    /// The same of a row that is known by its columns.
+    pub fn is_row<'r>(&self, get: impl Fn(&str) -> &'r Json) -> bool {
+        let has = |(column, value): (&str, &str)| match get(column) {
             Json::Bool(flag) => flag.to_string() == value,
             held => held.as_str() == Some(value),
         };
         self.only.is_none_or(has) && !self.hides.is_some_and(has)
+    }
+    /// The same in SQL, of a row `r`; none, where every row of the table is one.
+    pub fn rows(&self) -> Option<String> {
+        let is = |(column, value): (&str, &'static str), not: &str| match self.held(column, value) {
+            Json::Bool(flag) => format!("r.{column} is {not}{flag}"),
+            _ if not.is_empty() => format!("r.{column} = '{value}'"),
+            _ => format!("r.{column} is distinct from '{value}'"),
+        };
+        let told: Vec<String> = self.only.map(|held| is(held, "")).into_iter().chain(self.hides.map(|held| is(held, "not "))).collect();
+        (!told.is_empty()).then(|| told.join(" and "))
     }
     /// Whether the resource is one of these, among others of its type.
     pub fn is_meant(&self, resource: &Resource) -> bool {
         bind::is_meant(self.binds, &resource.root())
     }
     /// What a column holds that is a word here and may be a flag there.
-    fn held(&self, column: &str, value: &'static str) -> Json {
+    pub fn held(&self, column: &str, value: &'static str) -> Json {
         let is_flag = self.table.field(column).is_some_and(|field| field.ty == Ty::Bool);
         if is_flag { Json::Bool(value == "true") } else { value.into() }
     }
@@ -285,6 +300,8 @@ pub enum Find {
         column: &'static str,
         to: &'static str,
     },
+    /// By the values kept beside the record.
+    Indexed(&'static Index),
     /// Codes that every row has, where the condition holds.
     Constant {
         codes: Words,
@@ -311,7 +328,7 @@ impl Find {
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } => kind == Kind::Reference,
             Self::Any(finds) => finds.iter().all(|find| find.answers(kind)),
-            Self::Never => true,
+            Self::Indexed(_) | Self::Never => true,
         }
     }
 }

@@ -2,11 +2,10 @@
 
 use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
-use crate::fhir::mapping::{Complete, Find, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::{Error, REFERENCE_UNKNOWN, Result};
 use crate::kernel::table::Value;
 use crate::sql;
@@ -22,13 +21,12 @@ const RELATION: &str = "http://terminology.hl7.org/CodeSystem/subscriber-relatio
 const CLASSES: &str = "http://terminology.hl7.org/CodeSystem/coverage-class";
 const ORDERS: [&str; 3] = ["PRIMARY", "SECONDARY", "TERTIARY"];
 
+const NUMBERED: &str = "exists (select from (select null::text as system_uri, r.policy_number_bidx) i where {})";
+
 static TYPE: TypeDef = TypeDef {
     name: "Coverage",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::reference("patient", &["Patient"]).defined_by("http://hl7.org/fhir/SearchParameter/Coverage-patient"),
-        SearchParam::token("status").defined_by("http://hl7.org/fhir/SearchParameter/Coverage-status"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-coverage"],
     update_creates: false,
 };
@@ -40,6 +38,18 @@ pub static MAPPING: Mapping = Mapping {
     complete: Some(Complete { query: &COVERAGE_DEFAULTS, asks: patient, fill }),
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
+        ("beneficiary", Find::Points { column: "r.patient_id", to: "Patient" }),
+        ("payor", Find::Points { column: "r.payer_id", to: "Organization" }),
+        ("identifier", Find::Blind { within: NUMBERED, table: "patient_insurance_policies", column: "policy_number" }),
+        (
+            "class-value",
+            Find::Text {
+                within: HERE,
+                starts: &["kernel.fold(r.group_number)", "kernel.fold(r.plan_name)"],
+                words: &[],
+                exact: &["r.group_number", "r.plan_name"],
+            },
+        ),
         ("status", Find::Code { expr: "r.status", system: "http://hl7.org/fhir/fm-status", stored: str::to_uppercase }),
     ],
     sorts: &[],

@@ -7,9 +7,8 @@ use crate::fhir::contact::{self, name_in_use, point};
 use crate::fhir::datatype::{CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::primitive::is_id;
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
-use crate::fhir::search::SearchParam;
 use crate::fhir::temporal;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Record, Sort, Ty, form};
@@ -26,19 +25,22 @@ const BORN_FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1870, 1, 1);
 const IDENTIFIED: &str =
     "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.deleted_at is null and {})";
 
+const POINTS: &str = "exists (select from (values (r.phone_mobile), (r.phone_home), (r.contact_email)) p(value)
+    cross join lateral (select null::text as system_uri, p.value) i where {})";
+const PHONES: &str = "exists (select from (values (r.phone_mobile), (r.phone_home)) p(value)
+    cross join lateral (select null::text as system_uri, p.value) i where {})";
+const EMAILS: &str = "exists (select from (select null::text as system_uri, r.contact_email as value) i where {})";
+const LIVES: &str =
+    "exists (select from patient_addresses a where a.tenant_id = r.tenant_id and a.patient_id = r.id and a.deleted_at is null and ({}))";
+const CITY: &str = "kernel.fold(a.city)";
+const STATE: &str = "kernel.fold(a.region)";
+const POSTCODE: &str = "kernel.fold(a.postal_code)";
+const COUNTRY: &str = "kernel.fold(a.country)";
+
 static TYPE: TypeDef = TypeDef {
     name: "Patient",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/Patient-name"),
-        SearchParam::string("family").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-family"),
-        SearchParam::string("given").defined_by("http://hl7.org/fhir/SearchParameter/individual-given"),
-        SearchParam::token("identifier").defined_by("http://hl7.org/fhir/SearchParameter/Patient-identifier"),
-        SearchParam::date("birthdate").sortable().defined_by("http://hl7.org/fhir/SearchParameter/individual-birthdate"),
-        SearchParam::date("death-date").defined_by("http://hl7.org/fhir/SearchParameter/Patient-death-date"),
-        SearchParam::token("gender").defined_by("http://hl7.org/fhir/SearchParameter/individual-gender"),
-        SearchParam::token("active").defined_by("http://hl7.org/fhir/SearchParameter/Patient-active"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
     update_creates: false,
 };
@@ -76,6 +78,25 @@ pub static MAPPING: Mapping = Mapping {
         ("death-date", Find::Moment("r.deceased_at")),
         ("gender", Find::Code { expr: "r.administrative_gender", system: GENDERS, stored: str::to_uppercase }),
         ("active", Find::Flag("r.is_active")),
+        ("deceased", Find::Flag("(r.status = 'DECEASED')")),
+        ("telecom", Find::Plain { within: POINTS }),
+        ("phone", Find::Plain { within: PHONES }),
+        ("email", Find::Plain { within: EMAILS }),
+        (
+            "address",
+            Find::Text {
+                within: LIVES,
+                starts: &["kernel.fold(a.line1)", "kernel.fold(a.line2)", CITY, STATE, POSTCODE, COUNTRY],
+                words: &[],
+                exact: &["a.line1", "a.line2", "a.city", "a.region", "a.postal_code", "a.country"],
+            },
+        ),
+        ("address-city", Find::Text { within: LIVES, starts: &[CITY], words: &[], exact: &["a.city"] }),
+        ("address-state", Find::Text { within: LIVES, starts: &[STATE], words: &[], exact: &["a.region"] }),
+        ("address-postalcode", Find::Text { within: LIVES, starts: &[POSTCODE], words: &[], exact: &["a.postal_code"] }),
+        ("address-country", Find::Text { within: LIVES, starts: &[COUNTRY], words: &[], exact: &["a.country"] }),
+        ("language", Find::Code { expr: "r.preferred_language", system: LANGUAGES, stored: str::to_owned }),
+        ("general-practitioner", Find::Points { column: "r.primary_provider_id", to: "Practitioner" }),
     ],
     sorts: &[
         Sort { name: "family", column: "last_name_key", ty: Ty::Text, nullable: false },

@@ -19,6 +19,19 @@ pub static MAPPING: Mapping = Mapping {
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.claims_address)"], exact: &["r.claims_address"] }),
+        (
+            "identifier",
+            Find::Plain { within: "exists (select from (select null::text as system_uri, r.payer_identifier as value) i where {})" },
+        ),
+        ("active", Find::Flag("r.is_active")),
+        (
+            "type",
+            Find::Words {
+                column: "r.kind",
+                system: ORGANIZATION_TYPES,
+                words: &[("PUBLIC", "govt"), ("COMMERCIAL", "pay"), ("DISCOUNT_PLAN", "pay"), ("SELF_PAY", "pay")],
+            },
+        ),
     ],
     sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
     ..Mapping::new(&TYPE, &PAYER, PEOPLE)

@@ -7,9 +7,8 @@ use super::patient_relationship::PATIENT_RELATIONSHIP;
 use crate::fhir::contact::{address_text, as_is, email, joined, name_in_use, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use serde_json::json;
 use uuid::Uuid;
@@ -17,13 +16,19 @@ use uuid::Uuid;
 const ROLES: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 const CONTACT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
 
+const PERSON: &str = "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))";
+const POINTS: &str =
+    "exists (select from external_contacts e cross join lateral (values (null::text, e.phone), (null, e.email)) i(system_uri, value)
+    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+const PHONES: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.phone as value) i
+    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+const EMAILS: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.email as value) i
+    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+
 static TYPE: TypeDef = TypeDef {
     name: "RelatedPerson",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::reference("patient", &["Patient"]).defined_by("http://hl7.org/fhir/SearchParameter/RelatedPerson-patient"),
-        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/RelatedPerson-name"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"],
     update_creates: false,
 };
@@ -38,15 +43,11 @@ pub static MAPPING: Mapping = Mapping {
     creates: true,
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
-        (
-            "name",
-            Find::Text {
-                within: "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))",
-                starts: &[],
-                words: &["e.full_name_key"],
-                exact: &["e.full_name"],
-            },
-        ),
+        ("telecom", Find::Plain { within: POINTS }),
+        ("phone", Find::Plain { within: PHONES }),
+        ("email", Find::Plain { within: EMAILS }),
+        ("address", Find::Text { within: PERSON, starts: &[], words: &["kernel.fold(e.address)"], exact: &["e.address"] }),
+        ("name", Find::Text { within: PERSON, starts: &[], words: &["e.full_name_key"], exact: &["e.full_name"] }),
     ],
     sorts: &[],
     ..Mapping::new(&TYPE, &PATIENT_RELATIONSHIP, PEOPLE)

@@ -4,9 +4,8 @@ use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
 use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Resource};
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use crate::kernel::table::form;
 use crate::sql;
@@ -14,19 +13,15 @@ use serde_json::Value as Json;
 use tokio_postgres::Row;
 
 pub const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
+const NUMBERED: &str = "exists (select from (select 'http://hl7.org/fhir/sid/us-npi' as system_uri, r.npi as value) i where {})";
+pub const STATUSES: &str = "http://hl7.org/fhir/location-status";
+const STATES: crate::fhir::bind::Words = &[("ACTIVE", "active"), ("SUSPENDED", "suspended"), ("CLOSED", "inactive")];
 pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physical-type";
 
 pub static TYPE: TypeDef = TypeDef {
     name: "Location",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").defined_by("http://hl7.org/fhir/SearchParameter/Location-name"),
-        SearchParam::string("address").defined_by("http://hl7.org/fhir/SearchParameter/Location-address"),
-        SearchParam::string("address-city").defined_by("http://hl7.org/fhir/SearchParameter/Location-address-city"),
-        SearchParam::string("address-state").defined_by("http://hl7.org/fhir/SearchParameter/Location-address-state"),
-        SearchParam::string("address-postalcode").defined_by("http://hl7.org/fhir/SearchParameter/Location-address-postalcode"),
-        SearchParam::reference("partof", &["Location"]).defined_by("http://hl7.org/fhir/SearchParameter/Location-partof"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-location"],
     update_creates: false,
 };
@@ -46,6 +41,9 @@ pub static MAPPING: Mapping = Mapping {
         ("address-state", Find::Text { within: HERE, starts: &["kernel.fold(r.region)"], words: &[], exact: &["r.region"] }),
         ("address-postalcode", Find::Text { within: HERE, starts: &["kernel.fold(r.postal_code)"], words: &[], exact: &["r.postal_code"] }),
         ("partof", Find::Never),
+        ("identifier", Find::Plain { within: NUMBERED }),
+        ("status", Find::Words { column: "r.status", system: STATUSES, words: STATES }),
+        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
     ],
     sorts: &[],
     ..Mapping::new(&TYPE, &LOCATION, PEOPLE)
@@ -57,11 +55,7 @@ fn render(whole: &Whole, out: &mut Resource) {
     if let Some(npi) = text("npi") {
         out.push("identifier", &Identifier { system: Some(NPI.into()), value: Some(npi), ..Identifier::default() });
     }
-    let status = match site.text("status") {
-        Some("SUSPENDED") => "suspended",
-        Some("CLOSED") => "inactive",
-        _ => "active",
-    };
+    let status = STATES.iter().find(|(word, _)| site.text("status") == Some(word)).map_or("active", |(_, code)| *code);
     out.code("status", status).string("name", site.text("name"));
     for (system, column) in [("phone", "phone"), ("email", "email")] {
         if let Some(value) = text(column) {

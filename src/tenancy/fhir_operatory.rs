@@ -1,6 +1,6 @@
 //! A chair or room of a site as FHIR Location, part of the site. Read only: the schedule makes and changes them.
 
-use super::fhir_location::{PLACES, TYPE};
+use super::fhir_location::{PLACES, STATUSES, TYPE};
 use super::operatory::OPERATORY;
 use crate::fhir::datatype::CodeableConcept;
 use crate::fhir::mapping::{Find, HERE, Mapping, STAFF, Whole};
@@ -15,6 +15,15 @@ pub static MAPPING: Mapping = Mapping {
         ("address-city", Find::Never),
         ("address-state", Find::Never),
         ("address-postalcode", Find::Never),
+        (
+            "status",
+            Find::Words {
+                column: "r.status",
+                system: STATUSES,
+                words: &[("OUT_OF_SERVICE", "suspended"), ("RETIRED", "inactive"), ("ACTIVE", "active")],
+            },
+        ),
+        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
         ("partof", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],

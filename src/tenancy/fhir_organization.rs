@@ -3,9 +3,8 @@
 use super::tenant::TENANT;
 use crate::fhir::datatype::CodeableConcept;
 use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
-use crate::fhir::search::SearchParam;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty};
 
@@ -13,14 +12,22 @@ pub const ORGANIZATION_TYPES: &str = "http://terminology.hl7.org/CodeSystem/orga
 
 pub static TYPE: TypeDef = TypeDef {
     name: "Organization",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
-    search: &[
-        SearchParam::string("name").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Organization-name"),
-        SearchParam::string("address").defined_by("http://hl7.org/fhir/SearchParameter/Organization-address"),
-    ],
+    interactions: ALL,
+    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-organization"],
     update_creates: false,
 };
+
+const KINDS: crate::fhir::bind::Words = &[
+    ("PAYER", "pay"),
+    ("REGULATOR", "govt"),
+    ("ACADEMIC", "edu"),
+    ("AI_VENDOR", "other"),
+    ("OTHER", "other"),
+    ("SOLO_PRACTICE", "prov"),
+    ("GROUP_PRACTICE", "prov"),
+    ("DSO", "prov"),
+];
 
 const SITE: &str =
     "exists (select from locations l where l.tenant_id = r.id and l.id = r.default_location_id and l.deleted_at is null and ({}))";
@@ -39,6 +46,9 @@ pub static MAPPING: Mapping = Mapping {
                 exact: &["l.city", "l.region", "l.postal_code"],
             },
         ),
+        ("active", Find::Flag("r.is_active")),
+        ("type", Find::Words { column: "r.type", system: ORGANIZATION_TYPES, words: KINDS }),
+        ("partof", Find::Points { column: "r.parent_tenant_id", to: "Organization" }),
     ],
     sorts: &[Sort { name: "name", column: "name_key", ty: Ty::Text, nullable: false }],
     ..Mapping::new(&TYPE, &TENANT, PEOPLE)
@@ -46,13 +56,7 @@ pub static MAPPING: Mapping = Mapping {
 
 fn render(whole: &Whole, out: &mut Resource) {
     let tenant = &whole.root;
-    let kind = match tenant.text("type") {
-        Some("PAYER") => "pay",
-        Some("REGULATOR") => "govt",
-        Some("ACADEMIC") => "edu",
-        Some("AI_VENDOR" | "OTHER") => "other",
-        _ => "prov",
-    };
+    let kind = KINDS.iter().find(|(word, _)| tenant.text("type") == Some(word)).map_or("prov", |(_, code)| *code);
     out.boolean("active", tenant.flag("is_active"))
         .push("type", &CodeableConcept::of(ORGANIZATION_TYPES, kind))
         .string("name", tenant.text("name"));

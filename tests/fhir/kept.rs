@@ -24,7 +24,7 @@ fn title(resource: &Value) -> String {
     format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap_or("?"))
 }
 
-fn examples() -> Vec<Value> {
+pub fn examples() -> Vec<Value> {
     let together: HashSet<String> = lines(TOGETHER).iter().map(title).collect();
     let mut all: Vec<Value> = lines(OFFICIAL).into_iter().chain(lines(US_CORE)).collect();
     all.retain(|one| !together.contains(&title(one)) && !NOT_CREATED.contains(&one["resourceType"].as_str().unwrap()));
@@ -32,7 +32,7 @@ fn examples() -> Vec<Value> {
 }
 
 /// What points to a patient points to the one of this clinic.
-fn joined(value: &mut Value, patient: &str) {
+pub fn joined(value: &mut Value, patient: &str) {
     match value {
         Value::Object(map) => {
             if map.get("reference").and_then(Value::as_str).is_some_and(|text| text.starts_with("Patient/")) {

@@ -46,6 +46,7 @@ fn patients_are_found_by_what_they_are() {
                 "death-date=2020-01-02",
                 "death-date=gt2019",
                 "birthdate=1980,1990",
+                "active=true",
             ],
             &[
                 "_id=x",
@@ -62,7 +63,6 @@ fn patients_are_found_by_what_they_are() {
                 "birthdate=ne1990",
                 "death-date=lt2020",
                 "_lastUpdated=lt2020",
-                "active=true",
             ],
         )
         .await;

@@ -8,7 +8,7 @@ use enamel::fhir::patch::{self, Refused};
 use enamel::fhir::path::{Context, Expression, Item, Node, Trouble};
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
-use enamel::fhir::{accept, bundle};
+use enamel::fhir::{DOCUMENT, accept, bundle, xml};
 use enamel::kernel::json::{self, Limits};
 use serde_json::Value;
 use std::io::Read;
@@ -102,6 +102,44 @@ fn fuzz_fhir_resources_are_taken_as_they_are_or_refused() {
 }
 
 #[test]
+fn fuzz_xml_is_read_or_refused_and_reads_back() {
+    let run = |bytes: &[u8]| match xml::read(bytes, DOCUMENT) {
+        Err(error) => refusal(&error),
+        Ok(resource) => {
+            assert!(depth(&resource) <= 2 * DOCUMENT.depth_max, "too deep");
+            assert!(!has_nul(&resource), "a NUL was taken");
+            let written = xml::write(&resource, false);
+            assert_eq!(xml::read(written.as_bytes(), DOCUMENT).unwrap(), resource, "it does not read back");
+            format!("a {}", resource["resourceType"])
+        }
+    };
+    let written = |line: &Vec<u8>| xml::write(&serde_json::from_slice(line).unwrap(), false).into_bytes();
+    let words: &[&str] = &[
+        "<!DOCTYPE Patient [<!ENTITY a \"b\">]>",
+        "&a;",
+        "&#0;",
+        "&#x41;",
+        "<!-- -->",
+        "<?x y?>",
+        "<![CDATA[",
+        "]]>",
+        "<extension url=\"x\">",
+        "</extension>",
+        " value=\"1.00\"",
+        " id=\"x\"",
+        " xmlns=\"http://hl7.org/fhir\"",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">",
+        "</div>",
+        "<contained>",
+        "<Patient>",
+        "/>",
+        "\u{0}",
+    ];
+    let seeds = examples().iter().map(written).collect();
+    Target { name: "fhir-xml", seeds, words, memory: (8 * 1024 * 1024, 600), run: &run }.fuzz();
+}
+
+#[test]
 fn fuzz_fhir_batches_fail_entry_by_entry() {
     let run = |bytes: &[u8]| match bundle::parse_posted(bytes, "https://enamel.test/fhir/r4") {
         Err(error) => refusal(&error),
@@ -136,7 +174,10 @@ fn fuzz_fhir_searches_are_read_or_refused() {
         let text = String::from_utf8_lossy(bytes);
         let read = |handling| {
             let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
-            parse(&text, &Rules { type_name: "Patient", params: PARAMS, handling, count_default: 20, count_max: 200, reading })
+            parse(
+                &text,
+                &Rules { type_name: "Patient", params: PARAMS, handling, count_default: 20, count_max: 200, reading, others: |_| None },
+            )
         };
         match (read(Handling::Lenient), read(Handling::Strict)) {
             (Err(error), strict) => {

@@ -8,12 +8,30 @@ pub enum Kind {
     Date,
     Reference,
     Uri,
+    Number,
+    Quantity,
+    /// Several values of one element, each asked for by a parameter of its own.
+    Composite,
 }
 
 impl Kind {
     /// None: a kind that is not served.
     pub fn named(code: &str) -> Option<Self> {
-        [Self::String, Self::Token, Self::Date, Self::Reference, Self::Uri].into_iter().find(|kind| kind.code() == code)
+        const ALL: [Kind; 8] =
+            [Kind::String, Kind::Token, Kind::Date, Kind::Reference, Kind::Uri, Kind::Number, Kind::Quantity, Kind::Composite];
+        ALL.into_iter().find(|kind| kind.code() == code)
+    }
+    /// What a parameter of the kind takes where an index answers it (R4 §3.1.1.4.5).
+    pub const fn modifiers(self) -> &'static [Modifier] {
+        use Modifier::{Above, Below, Contains, Exact, Identifier, Missing, Not, Text};
+        match self {
+            Self::String => &[Exact, Contains, Missing],
+            Self::Token => &[Not, Text, Missing],
+            Self::Reference => &[Identifier, Missing],
+            Self::Uri => &[Above, Below, Missing],
+            Self::Date | Self::Number | Self::Quantity => &[Missing],
+            Self::Composite => &[],
+        }
     }
     /// As `search-param-type` has it.
     pub fn code(self) -> &'static str {
@@ -23,6 +41,9 @@ impl Kind {
             Self::Date => "date",
             Self::Reference => "reference",
             Self::Uri => "uri",
+            Self::Number => "number",
+            Self::Quantity => "quantity",
+            Self::Composite => "composite",
         }
     }
 }
@@ -33,6 +54,13 @@ pub enum Modifier {
     Contains,
     Not,
     Missing,
+    /// The text beside a code.
+    Text,
+    /// Addresses that this one lies below, and those that lie below it.
+    Above,
+    Below,
+    /// The identifier a reference names its target by.
+    Identifier,
 }
 
 impl Modifier {
@@ -42,6 +70,10 @@ impl Modifier {
             "contains" => Self::Contains,
             "not" => Self::Not,
             "missing" => Self::Missing,
+            "text" => Self::Text,
+            "above" => Self::Above,
+            "below" => Self::Below,
+            "identifier" => Self::Identifier,
             _ => return None,
         })
     }
@@ -56,13 +88,15 @@ pub struct SearchParam {
     pub modifiers: &'static [Modifier],
     /// For a reference: the types it may point to.
     pub targets: &'static [&'static str],
+    /// Of a composite.
+    pub components: &'static [SearchParam],
     /// `_sort` takes it.
     pub is_sortable: bool,
 }
 
 impl SearchParam {
     const fn new(name: &'static str, kind: Kind, modifiers: &'static [Modifier]) -> Self {
-        Self { name, kind, definition: "", modifiers, targets: &[], is_sortable: false }
+        Self { name, kind, definition: "", modifiers, targets: &[], components: &[], is_sortable: false }
     }
     /// One that R4 defines.
     pub fn of(name: &'static str, kind: Kind, definition: &'static str, targets: &'static [&'static str]) -> Self {
@@ -72,6 +106,7 @@ impl SearchParam {
             Kind::Date => Self::date(name),
             Kind::Reference => Self::reference(name, targets),
             Kind::Uri => Self::uri(name),
+            Kind::Number | Kind::Quantity | Kind::Composite => Self::new(name, kind, &[]),
         };
         Self { definition, ..plain }
     }

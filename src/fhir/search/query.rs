@@ -1,10 +1,12 @@
 //! The parameters of a request, put in order.
 
 use super::form;
+use super::links::{self, Chain, Include};
 use super::param::{ID, Kind, LAST_UPDATED, Modifier, SearchParam};
 use super::value::{self, Reading, Value, split};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::Handling;
+use crate::fhir::registry::TypeDef;
 use crate::kernel::error::{Error, PARAMETER_INVALID, Result, TOO_COSTLY};
 
 /// Alternatives of one parameter (`name=a,b,c`).
@@ -15,6 +17,9 @@ const SORTS_MAX: usize = 8;
 /// asked for, so they are refused however the caller wants unknown parameters handled.
 const NARROWING: &[&str] =
     &["_has", "_filter", "_text", "_content", "_list", "_query", "_type", "_source", "_security", "_tag", "_profile"];
+/// References that one condition may follow.
+const LINKS_MAX: usize = 3;
+const INCLUDES_MAX: usize = 16;
 
 /// What a type offers and the server decides.
 pub struct Rules<'a> {
@@ -24,6 +29,8 @@ pub struct Rules<'a> {
     pub count_default: usize,
     pub count_max: usize,
     pub reading: Reading<'a>,
+    /// The other types served, which chains and includes name.
+    pub others: fn(&str) -> Option<&'static TypeDef>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +39,8 @@ pub struct Condition {
     pub modifier: Option<Modifier>,
     /// One of these must hold (with `:not`, none).
     pub any_of: Vec<Value>,
+    /// In place of values: one of these must hold of what the reference leads to.
+    pub chains: Vec<Chain>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +69,9 @@ pub enum Total {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     pub conditions: Vec<Condition>,
+    pub includes: Vec<Include>,
+    /// One of these must hold, where there are any: what puts a resource into a compartment.
+    pub within: Vec<Condition>,
     /// Matches on a page; 0 asks for the total alone.
     pub count: usize,
     pub sort: Vec<Sort>,
@@ -102,7 +114,7 @@ pub fn parse(text: &str, rules: &Rules<'_>) -> Result<Query> {
     Ok(query)
 }
 
-fn invalid(name: &str, rule: &'static str, text: &str) -> Error {
+pub(super) fn invalid(name: &str, rule: &'static str, text: &str) -> Error {
     Error::new(&PARAMETER_INVALID).fault(speakable(name), rule, text)
 }
 
@@ -176,7 +188,11 @@ fn elements(name: &str, raw: &str, type_name: &str) -> Result<Vec<String>> {
 }
 
 fn find(name: &str, rules: &Rules<'_>) -> Option<&'static SearchParam> {
-    [&ID, &LAST_UPDATED].into_iter().chain(rules.params).find(|param| param.name == name)
+    find_in(name, rules.params)
+}
+
+pub(super) fn find_in(name: &str, params: &'static [SearchParam]) -> Option<&'static SearchParam> {
+    [&ID, &LAST_UPDATED].into_iter().chain(params).find(|param| param.name == name)
 }
 
 fn sorts(raw: &str, rules: &Rules<'_>, ignored: &mut Vec<String>) -> Result<Vec<Sort>> {
@@ -204,17 +220,48 @@ fn sorted(sorts: &[Sort]) -> String {
 }
 
 fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Result<()> {
-    let (plain, suffix) = name.split_once(':').map_or((name, None), |(plain, suffix)| (plain, Some(suffix)));
-    if name.contains('.') || NARROWING.contains(&plain) && find(plain, rules).is_none() {
-        return Err(invalid(name, "not-supported", "Chains and this parameter are not supported."));
-    }
-    let Some(param) = find(plain, rules) else {
-        if rules.handling == Handling::Strict {
-            return Err(invalid(name, "not-supported", "The parameter is unknown here."));
+    let plain = name.split_once(':').map_or(name, |(plain, _)| plain);
+    if matches!(plain, "_include" | "_revinclude") {
+        query.includes.push(links::include(name, plain == "_revinclude", raw, rules)?);
+        if query.includes.len() > INCLUDES_MAX {
+            return Err(Error::new(&TOO_COSTLY).detail("At most 16 includes can be given."));
         }
-        query.ignored.push(speakable(name).into());
-        return Ok(());
-    };
+    } else {
+        match asked(name, (rules.type_name, rules.params), (name, raw), LINKS_MAX, rules)? {
+            Some(condition) => query.conditions.push(condition),
+            None if NARROWING.contains(&plain) || name.contains('.') => {
+                return Err(invalid(name, "not-supported", "The parameter is not supported."));
+            }
+            None if rules.handling == Handling::Strict => return Err(invalid(name, "not-supported", "The parameter is unknown here.")),
+            None => {
+                query.ignored.push(speakable(name).into());
+                return Ok(());
+            }
+        }
+    }
+    query.applied.push((name.into(), raw.into()));
+    Ok(())
+}
+
+/// One parameter of the type; `whole` is the parameter's name as it was sent. None: the type has none of that name.
+pub(super) fn asked(
+    name: &str,
+    of: (&str, &'static [SearchParam]),
+    (whole, raw): (&str, &str),
+    links: usize,
+    rules: &Rules<'_>,
+) -> Result<Option<Condition>> {
+    if let Some(rest) = name.strip_prefix("_has:") {
+        return links::referring(rest, of.0, (whole, raw), links, rules).map(Some);
+    }
+    if let Some((head, rest)) = name.split_once('.') {
+        return links::chained(head, rest, of, (whole, raw), links, rules);
+    }
+    let (plain, suffix) = name.split_once(':').map_or((name, None), |(plain, suffix)| (plain, Some(suffix)));
+    find_in(plain, of.1).map(|param| plainly(param, suffix, (whole, raw), rules)).transpose()
+}
+
+fn plainly(param: &'static SearchParam, suffix: Option<&str>, (name, raw): (&str, &str), rules: &Rules<'_>) -> Result<Condition> {
     let (modifier, of_type) =
         modifier(param, suffix).ok_or_else(|| invalid(name, "not-supported", "The modifier is not supported here."))?;
     let alternatives = split(raw, ',');
@@ -223,9 +270,7 @@ fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Res
     }
     let values = alternatives.iter().map(|raw| value::read(param, modifier, of_type, raw, &rules.reading));
     let any_of = values.collect::<Result<Vec<Value>, _>>().map_err(|text| invalid(name, "format", text))?;
-    query.conditions.push(Condition { param, modifier, any_of });
-    query.applied.push((name.into(), raw.into()));
-    Ok(())
+    Ok(Condition { param, modifier, any_of, chains: Vec::new() })
 }
 
 /// The modifier, or the type a reference is narrowed to (`subject:Patient`). None: neither is offered.
@@ -234,7 +279,7 @@ fn modifier(param: &SearchParam, suffix: Option<&str>) -> Option<(Option<Modifie
     if let Some(modifier) = Modifier::named(suffix) {
         return param.modifiers.contains(&modifier).then_some((Some(modifier), None));
     }
-    let target = param.targets.iter().find(|target| param.kind == Kind::Reference && **target == suffix)?;
+    let target = value::target(param, suffix).filter(|_| param.kind == Kind::Reference)?;
     Some((None, Some(target)))
 }
 
@@ -247,7 +292,15 @@ mod tests {
 
     fn rules(handling: Handling) -> Rules<'static> {
         let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
-        Rules { type_name: "Patient", params: PATIENT.search, handling, count_default: 20, count_max: 200, reading }
+        Rules {
+            type_name: "Patient",
+            params: PATIENT.search,
+            handling,
+            count_default: 20,
+            count_max: 200,
+            reading,
+            others: |name| (name == "Patient").then_some(&PATIENT),
+        }
     }
 
     fn lenient(text: &str) -> Result<Query> {

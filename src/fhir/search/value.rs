@@ -1,6 +1,8 @@
 //! One value of a search parameter, read by its kind.
 
+use super::amount::{self, NumberValue, QuantityValue};
 use super::param::{Kind, Modifier, SearchParam};
+use crate::fhir::definitions::Definitions;
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
@@ -13,6 +15,10 @@ pub enum Value {
     Date(DateValue),
     Reference(ReferenceValue),
     Uri(String),
+    Number(NumberValue),
+    Quantity(QuantityValue),
+    /// One value for each component.
+    Composite(Vec<Value>),
     /// `:missing=true` asks for the records without the element.
     Missing(bool),
 }
@@ -147,10 +153,15 @@ pub fn read(
     }
     match param.kind {
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
+        Kind::Token if modifier == Some(Modifier::Text) => Ok(Value::Text(Text::Contains(unescape(raw)))),
         Kind::Token => token(raw).map(Value::Token),
         Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),
+        Kind::Reference if modifier == Some(Modifier::Identifier) => token(raw).map(Value::Token),
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
         Kind::Uri => Ok(Value::Uri(unescape(raw))),
+        Kind::Number => amount::number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
+        Kind::Quantity => amount::quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
+        Kind::Composite => composite(param, raw, reading),
     }
 }
 
@@ -174,7 +185,16 @@ fn token(raw: &str) -> Result<Token, &'static str> {
     }
 }
 
-fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
+fn composite(param: &SearchParam, raw: &str, reading: &Reading<'_>) -> Result<Value, &'static str> {
+    let parts = split(raw, '$');
+    if parts.len() != param.components.len() {
+        return Err("The value has one part for each component, with $ between them.");
+    }
+    let values = param.components.iter().zip(parts).map(|(component, raw)| read(component, None, None, raw, reading));
+    values.collect::<Result<_, _>>().map(Value::Composite)
+}
+
+pub(super) fn prefixed(raw: &str) -> (Prefix, &str) {
     const PREFIXES: [(&str, Prefix); 9] = [
         ("eq", Prefix::Eq),
         ("ne", Prefix::Ne),
@@ -187,7 +207,11 @@ fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
         ("ap", Prefix::Ap),
     ];
     let stripped = PREFIXES.iter().find_map(|(name, prefix)| Some((*prefix, raw.strip_prefix(name)?)));
-    let (prefix, text) = stripped.unwrap_or((Prefix::Eq, raw));
+    stripped.unwrap_or((Prefix::Eq, raw))
+}
+
+fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
+    let (prefix, text) = prefixed(raw);
     let mut interval = temporal::search(text)?;
     if prefix == Prefix::Ap {
         let near = (now - interval.start).abs() / 10;
@@ -207,8 +231,8 @@ fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, bas
     }
     match Literal::parse(text, base) {
         Literal::Local { type_name, id, version: None } => {
-            let target = param.targets.iter().find(|target| **target == type_name);
-            let target = target.filter(|target| of_type.is_none_or(|of| of == **target));
+            let target = target(param, type_name);
+            let target = target.filter(|target| of_type.is_none_or(|of| of == *target));
             let type_name = target.ok_or("The parameter does not refer to that type.")?;
             Ok(ReferenceValue::Local { type_name: Some(type_name), id: id.into() })
         }
@@ -218,8 +242,16 @@ fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, bas
     }
 }
 
+/// The type as the parameter knows it; one without targets refers to any.
+pub(super) fn target(param: &SearchParam, name: &str) -> Option<&'static str> {
+    if param.targets.is_empty() {
+        return Definitions::r4().resources().find(|known| *known == name);
+    }
+    param.targets.iter().copied().find(|target| *target == name)
+}
+
 /// Splits at a mark that no backslash stands before.
-pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
+pub fn split(text: &str, mark: char) -> Vec<&str> {
     let (mut parts, mut from, mut is_escaped) = (Vec::new(), 0, false);
     for (at, letter) in text.char_indices() {
         if letter == mark && !is_escaped {
@@ -233,7 +265,7 @@ pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
 }
 
 /// `\,` `\|` `\$` and `\\` without their backslash; before anything else it is itself.
-fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {

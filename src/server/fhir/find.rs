@@ -1,17 +1,21 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
-use super::search;
+use super::indexed::{self, Search};
+use super::{chain, search};
 use crate::fhir::bind::Coded;
+use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Condition, Modifier, Value as Asked};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
+use crate::kernel::crypto::TenantKeys;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::Value;
 use crate::sql;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use std::borrow::Cow;
+use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -27,13 +31,16 @@ sql! {
 
 /// Collects one condition's text and its values, in order.
 #[derive(Default)]
-struct Writing {
+pub(super) struct Writing {
     values: Vec<(Value, Type)>,
 }
 
 impl Writing {
-    fn text(&mut self, text: &str) -> &'static str {
-        self.values.push((Value::Text(text.to_owned()), Type::TEXT));
+    pub fn value(&mut self, value: Value, ty: Type) {
+        self.values.push((value, ty));
+    }
+    pub fn text(&mut self, text: &str) -> &'static str {
+        self.value(Value::Text(text.to_owned()), Type::TEXT);
         "$value"
     }
     fn any_of(&mut self, column: &str, words: Vec<String>) -> String {
@@ -45,8 +52,20 @@ impl Writing {
     }
 }
 
+/// Who asks which records, and how.
+struct Asking<'a> {
+    caller: &'a Caller,
+    context: &'a Context,
+    mapping: &'static Mapping,
+    modifier: Option<Modifier>,
+}
+
 /// One condition on records of one mapping.
 pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
+    if !condition.chains.is_empty() {
+        return chain::condition(caller, context, mapping, condition).await;
+    }
+    let asking = Asking { caller, context, mapping, modifier: condition.modifier };
     let mut writing = Writing::default();
     let mut any = Vec::with_capacity(condition.any_of.len());
     for asked in &condition.any_of {
@@ -56,7 +75,7 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
             name => {
                 let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
                 // Of a type's several tables some have nothing that the parameter asks for.
-                one(caller, context, mapping, &mut writing, find.unwrap_or(&Find::Never), asked).await?
+                one(&asking, &mut writing, find.unwrap_or(&Find::Never), asked).await?
             }
         });
     }
@@ -66,6 +85,17 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
         _ => any,
     };
     Ok((Cow::Owned(text), writing.values))
+}
+
+/// At least one of these.
+pub async fn any_of(caller: &Caller, context: &Context, mapping: &'static Mapping, conditions: &[Condition]) -> Result<Sql> {
+    let (mut texts, mut values) = (Vec::with_capacity(conditions.len()), Vec::new());
+    for one in conditions {
+        let (text, more) = condition(caller, context, mapping, one).await?;
+        texts.push(format!("({text})"));
+        values.extend(more);
+    }
+    Ok((Cow::Owned(texts.join(" or ")), values))
 }
 
 fn by_id(writing: &mut Writing, asked: &Asked) -> String {
@@ -82,20 +112,18 @@ fn by_id(writing: &mut Writing, asked: &Asked) -> String {
     }
 }
 
-async fn one(
-    caller: &Caller,
-    context: &Context,
-    mapping: &'static Mapping,
-    writing: &mut Writing,
-    find: &Find,
-    asked: &Asked,
-) -> Result<String> {
+async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &Asked) -> Result<String> {
     Ok(match (find, asked) {
         (Find::Never, _) => "false".into(),
+        (Find::Indexed(index), asked) => indexed(asking, writing, index, asked).await?,
+        (Find::Any(_), Asked::Missing(_)) => match indexed::of(find) {
+            Some(index) => indexed(asking, writing, index, asked).await?,
+            None => "false".into(),
+        },
         (Find::Any(finds), asked) => {
             let mut any = Vec::with_capacity(finds.len());
             for find in *finds {
-                any.push(format!("({})", Box::pin(one(caller, context, mapping, writing, find, asked)).await?));
+                any.push(format!("({})", Box::pin(one(asking, writing, find, asked)).await?));
             }
             any.join(" or ")
         }
@@ -152,7 +180,7 @@ async fn one(
         }
         (Find::Blind { within, table, column }, Asked::Token(token)) => {
             let value = match &token.code {
-                Some(code) => Some(blind(caller, context, mapping, writing, table, column, code).await?),
+                Some(code) => Some(blind(asking, writing, table, column, code).await?),
                 None => None,
             };
             identified(writing, within, token, value)
@@ -207,16 +235,17 @@ fn identified(writing: &mut Writing, within: &str, token: &Token, value: Option<
 }
 
 /// A sealed value is found by its keyed hash, and each tenant hashes with a key of its own.
-async fn blind(
-    caller: &Caller,
-    context: &Context,
-    mapping: &'static Mapping,
-    writing: &mut Writing,
-    table: &str,
-    column: &str,
-    code: &str,
-) -> Result<String> {
-    let keys = &caller.kernel.keys;
+async fn blind(asking: &Asking<'_>, writing: &mut Writing, table: &str, column: &str, code: &str) -> Result<String> {
+    let mut any = Vec::new();
+    for keys in keys(asking).await? {
+        writing.value(Value::Bytes(keys.blind(table, column, code)?), Type::BYTEA);
+        any.push(format!("i.{column}_bidx = $value"));
+    }
+    Ok(if any.is_empty() { "false".into() } else { format!("({})", any.join(" or ")) })
+}
+
+async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {
+    let Asking { caller, context, mapping, .. } = asking;
     let mut tenants: Vec<Uuid> = context.tenant.into_iter().collect();
     if !context.plane.single_tenant() {
         let bit = mapping.table.read.bit();
@@ -226,12 +255,23 @@ async fn blind(
     if tenants.len() > TENANTS_MAX {
         return Err(Error::new(&error::TOO_COSTLY).detail("An identifier can be looked for in 1000 clinics at once."));
     }
-    let mut any = Vec::with_capacity(tenants.len());
+    let mut known = Vec::with_capacity(tenants.len());
     for tenant in tenants {
-        writing.values.push((Value::Bytes(keys.of(tenant).await?.blind(table, column, code)?), Type::BYTEA));
-        any.push(format!("i.{column}_bidx = $value"));
+        known.push(caller.kernel.keys.of(tenant).await?);
     }
-    Ok(if any.is_empty() { "false".into() } else { format!("({})", any.join(" or ")) })
+    Ok(known)
+}
+
+async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, asked: &Asked) -> Result<String> {
+    let mut hashes = Vec::new();
+    if let Asked::Token(Token { code: Some(code), .. }) = asked {
+        for keys in keys(asking).await? {
+            hashes.push(indexed::hashed(&keys, code)?);
+        }
+    }
+    let tenant = asking.context.tenant.filter(|_| asking.context.plane.single_tenant());
+    let search = Search { mapping: asking.mapping, tenant, modifier: asking.modifier, hashes: &hashes };
+    Ok(search.condition(index, writing, asked))
 }
 
 fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str], text: &Text) -> String {

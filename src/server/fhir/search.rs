@@ -1,11 +1,11 @@
 //! Searches: the conditions of every table of a type, their pages merged by one order, and the parts of the page.
 
 use super::read::{self, Shown};
-use super::{find, types};
+use super::{find, include, types};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
-use crate::fhir::registry::Interaction;
+use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::Reading;
 use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
@@ -14,11 +14,11 @@ use crate::kernel::context::Context;
 use crate::kernel::db::Param;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Value, Width, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
-use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
 
@@ -31,28 +31,57 @@ struct Found {
 
 pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str, prefer: Prefer, base: &str) -> Result<Query> {
     let reading = Reading { base, now: Utc::now() };
-    let rules = Rules { type_name, params, handling: prefer.handling, count_default: PAGE_SIZE, count_max: PAGE_SIZE_MAX, reading };
+    let others = |name: &str| types::registry().find(name).ok();
+    let rules = Rules { type_name, params, handling: prefer.handling, count_default: PAGE_SIZE, count_max: PAGE_SIZE_MAX, reading, others };
     search::parse(text, &rules)
 }
 
-/// The one resource that a conditional reference `Type?query` means.
-pub async fn single(caller: &Caller, condition: &str, base: &str) -> Result<String> {
-    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
-    let (name, text) = condition.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
-    let def = types::registry().find(name)?;
+/// A condition, read strictly: what is passed over would be met by more than was meant, and nothing is met by all.
+pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Result<Query> {
     super::allowed(caller, def, Interaction::SearchType)?;
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = parse(def.name, def.search, text, prefer, base)?;
-    let found = run(caller, def.name, &Query { count: 2, ..query }, base).await?;
-    match found["entry"].as_array().map(Vec::as_slice) {
-        Some([one]) => Ok(format!("{name}/{}", one["resource"]["id"].as_str().unwrap_or_default())),
-        Some([_, ..]) => Err(refused("The condition is met by several resources.")),
-        _ => Err(refused("The condition is met by no resource the caller can see.")),
+    if query.conditions.is_empty() {
+        return Err(Error::new(&error::PARAMETER_INVALID).detail("A condition names at least one search parameter."));
+    }
+    Ok(Query { count: 2, cursor: None, summary: None, sort: Vec::new(), total: Total::None, ..query })
+}
+
+/// Which resources of the caller's own tenant meet it; of many, two.
+pub async fn matches(caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
+    let own = Caller { reads_subtree: false, ..caller.clone() };
+    Ok(page(&own, def.name, condition).await?.shown.iter().map(|one| one.record.id).collect())
+}
+
+/// The one resource that a conditional reference `Type?query` means.
+pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<String> {
+    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
+    let (name, text) = reference.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
+    let def = types::registry().find(name)?;
+    match matches(caller, def, &condition(caller, def, text, base)?).await?.as_slice() {
+        [one] => Ok(format!("{name}/{one}")),
+        [] => Err(refused("The condition is met by no resource the caller can see.")),
+        _ => Err(refused("The condition is met by several resources.")),
     }
 }
 
 /// The searchset for a query string.
 pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    let Matches { shown, total, next } = page(caller, type_name, query).await?;
+    let included = include::beside(caller, query, &shown, base).await?;
+    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
+    let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
+    Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
+}
+
+/// One page of what a query finds.
+pub struct Matches {
+    pub shown: Vec<Shown>,
+    total: Option<u64>,
+    pub next: Option<String>,
+}
+
+pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Matches> {
     let sources = types::sources(type_name)?;
     let open = read::readable(caller, sources)?;
     let mut lists = Vec::with_capacity(open.len());
@@ -77,8 +106,7 @@ pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) ->
         }
     }
     let shown = read::many(caller, &context, records).await?;
-    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
-    Ok(bundle::searchset(base, type_name, query, Page { matches, total, next }))
+    Ok(Matches { shown, total, next })
 }
 
 /// When a row was last another: rows that never change have no such column of their own.
@@ -112,17 +140,12 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
         }
         _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
     }
-    for (held, sign, says) in [(mapping.only, "=", "is true"), (mapping.hides, "is distinct from", "is not true")] {
-        match held {
-            Some((column, "true")) => list.extra.push((format!("r.{column} {says}").into(), Vec::new())),
-            Some((column, value)) => {
-                list.extra.push((format!("r.{column} {sign} $value").into(), vec![(Value::Text(value.to_owned()), Type::TEXT)]));
-            }
-            None => {}
-        }
-    }
+    list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
+    }
+    if !query.within.is_empty() {
+        list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
     }
     Ok(list)
 }

@@ -1,12 +1,13 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::other;
+use super::{indexed, library, other, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
+use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
-use crate::fhir::registry::{Registry, TypeDef};
+use crate::fhir::registry::{Interaction, Registry, TypeDef};
 use crate::fhir::search::{Kind, SearchParam};
 use crate::kernel::error::Result;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
         known.extend(other::mapping(name, known.first().map(|mapping| mapping.of)).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
-    let types = sources.values().filter_map(|mappings| served(mappings));
+    let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
     Types { registry: Registry::new(types.collect::<Vec<_>>()), sources }
 });
 
@@ -54,6 +55,14 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
             search.extend(found(mapping, parameter).map(|find| (parameter.code.as_str(), find)));
         }
     }
+    for parameter in defined(mapping.of.name).filter(|_| mapping.writes) {
+        let index = || Index::of(mapping.of.name, parameter).map(|index| Find::Indexed(forever(index)));
+        match search.iter_mut().find(|(name, _)| *name == parameter.code) {
+            None => search.extend(index().map(|find| (parameter.code.as_str(), find))),
+            // What a client said beyond the column is found too.
+            Some((_, find)) => *find = index().map_or(*find, |index| Find::Any(forever([*find, index]))),
+        }
+    }
     forever(Mapping { search: forever(search), ..*mapping })
 }
 
@@ -71,20 +80,57 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     if finds.len() > 1 { Some(Find::Any(forever(finds))) } else { finds.pop() }
 }
 
+/// What R4 defines for a type and for all of them, and no column of every record answers.
+fn defined(name: &str) -> impl Iterator<Item = &'static SearchParameter> {
+    let every = Definitions::r4().parameters("Resource").filter(|known| !["_id", "_lastUpdated"].contains(&known.code.as_str()));
+    Definitions::r4().parameters(name).chain(every)
+}
+
 /// The type with all parameters that one of its tables answers.
 fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
     let def = mappings.first()?.of;
-    let mut search = def.search.to_vec();
-    for parameter in Definitions::r4().parameters(def.name) {
-        let is_new = search.iter().all(|known| known.name != parameter.code);
-        let is_answered = mappings.iter().any(|mapping| mapping.search.iter().any(|(name, _)| *name == parameter.code));
-        let Some(kind) = Kind::named(&parameter.kind).filter(|_| is_new && is_answered) else { continue };
-        let targets = parameter.targets.iter().map(String::as_str).collect::<Vec<_>>();
+    let mut search = Vec::new();
+    for parameter in defined(def.name) {
+        let finds: Vec<&Find> = mappings.iter().filter_map(|mapping| answer(mapping, &parameter.code)).collect();
+        let Some(kind) = Kind::named(&parameter.kind).filter(|_| !finds.is_empty()) else { continue };
         let sorted = |mapping: &&Mapping| mapping.sorts.iter().any(|sort| sort.name == parameter.code);
+        let plain = told(parameter, kind);
+        let is_indexed = mappings.iter().all(|mapping| match answer(mapping, &parameter.code) {
+            Some(Find::Indexed(_)) => true,
+            // A kept resource has no column but the patient it is about, which is in the index too.
+            Some(find) => mapping.only.is_some() && indexed::of(find).is_some(),
+            None => false,
+        });
         search.push(SearchParam {
             is_sortable: mappings.iter().copied().all(|mapping| sorted(&mapping)),
-            ..SearchParam::of(&parameter.code, kind, &parameter.url, forever(targets))
+            modifiers: if is_indexed { kind.modifiers() } else { plain.modifiers },
+            components: forever(
+                finds
+                    .iter()
+                    .find_map(|find| indexed::of(find))
+                    .into_iter()
+                    .flat_map(Index::parts)
+                    .map(|(known, kind)| told(known, kind))
+                    .collect::<Vec<_>>(),
+            ),
+            ..plain
         });
     }
-    Some(forever(TypeDef { search: forever(search), ..*def }))
+    if library::is_of(def.name) {
+        let more = library::parameters(def.name).into_iter().filter(|more| search.iter().all(|known| known.name != more.name));
+        search.extend(more.collect::<Vec<_>>());
+    }
+    let has_past = mappings.iter().any(|mapping| versions::logged(mapping.table));
+    let is_past = |asked: &Interaction| matches!(asked, Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType);
+    let interactions = def.interactions.iter().copied().filter(|asked| has_past || !is_past(asked)).collect::<Vec<_>>();
+    Some(forever(TypeDef { search: forever(search), interactions: forever(interactions), ..*def }))
+}
+
+fn answer<'m>(mapping: &'m Mapping, code: &str) -> Option<&'m Find> {
+    mapping.search.iter().find(|(name, _)| *name == code).map(|(_, find)| find)
+}
+
+fn told(parameter: &'static SearchParameter, kind: Kind) -> SearchParam {
+    let targets = parameter.targets.iter().map(String::as_str).collect::<Vec<_>>();
+    SearchParam::of(&parameter.code, kind, &parameter.url, forever(targets))
 }

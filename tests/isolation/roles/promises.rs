@@ -54,6 +54,8 @@ const CLINICAL: &[&str] = &[
     "ai_review_events",
     "ai_outcome_links",
     "fhir_resources",
+    "kept_resources",
+    "clinical_search_values",
 ];
 /// More that an auditor's mandate never shows.
 const TOLD: &[&str] =

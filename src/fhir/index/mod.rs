@@ -1,0 +1,245 @@
+//! What a resource is searched by: the official expressions of R4's search parameters, evaluated over it, as rows of plain
+//! values that a table with ordinary indexes can hold.
+
+mod value;
+
+use super::definitions::Definitions;
+use super::definitions::parameter::SearchParameter;
+use super::path::{Alone, Context, Expression, Item, Node, STEPS_OF_RULES};
+use super::search::Kind;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::sync::OnceLock;
+use uuid::Uuid;
+
+pub use value::cut;
+
+/// Rows of one resource; a longer list of values is searched by its beginning.
+const ROWS_MAX: usize = 5_000;
+/// Behind a reference's parameter: the identifier the reference names its target by.
+pub const BY_IDENTIFIER: &str = ":identifier";
+
+/// One value of one parameter; which fields are set follows from the kind.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Row {
+    /// `Observation.code`.
+    pub param: String,
+    /// Values of one element of a composite belong together.
+    pub element: i32,
+    /// The component of a composite; 0: of none.
+    pub part: i32,
+    /// Of a code or a quantity; of a reference the type. None: the code's element has one system only.
+    pub system: Option<String>,
+    pub code: Option<String>,
+    /// The text; who stores it folds it.
+    pub words: Option<String>,
+    pub target: Option<Uuid>,
+    /// From the first moment to the first that is no more of it.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub range: Option<(f64, f64)>,
+    /// Its code may name a person, as a social security number does: who stores it keeps a keyed hash.
+    pub is_identifier: bool,
+}
+
+/// One search parameter of one type.
+pub struct Index {
+    pub name: String,
+    type_name: &'static str,
+    parameter: &'static SearchParameter,
+    kind: Kind,
+    /// The components of a composite, with their kinds.
+    parts: Vec<(&'static SearchParameter, Kind, &'static str)>,
+    paths: OnceLock<Paths>,
+}
+
+#[derive(Default)]
+struct Paths {
+    whole: Vec<Path>,
+    parts: Vec<Vec<Path>>,
+}
+
+/// One alternative, and the type its references lead to.
+struct Path {
+    expression: Expression,
+    to: Option<String>,
+}
+
+impl Index {
+    /// None: R4 says in words alone what the parameter means.
+    pub fn of(type_name: &'static str, parameter: &'static SearchParameter) -> Option<Self> {
+        let kind = Kind::named(&parameter.kind)?;
+        if parameter.expression.is_empty() {
+            return None;
+        }
+        let known = |url: &str| Definitions::r4().parameters(type_name).find(|known| known.url == url);
+        let mut parts = Vec::new();
+        for (url, expression) in &parameter.components {
+            let known = known(url)?;
+            parts.push((known, Kind::named(&known.kind).filter(|kind| *kind != Kind::Composite)?, expression.as_str()));
+        }
+        let name = format!("{type_name}.{}", parameter.code);
+        Some(Self { name, type_name, parameter, kind, parts, paths: OnceLock::new() })
+    }
+
+    /// The components of a composite in their order.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static SearchParameter, Kind)> {
+        self.parts.iter().map(|(known, kind, _)| (*known, *kind))
+    }
+
+    fn paths(&self) -> &Paths {
+        self.paths.get_or_init(|| Paths {
+            whole: paths(&self.parameter.expression, Some(self.type_name)),
+            parts: self.parts.iter().map(|(_, _, expression)| paths(expression, None)).collect(),
+        })
+    }
+
+    fn read(&self, resource: Node<'_>, base: &str, rows: &mut Vec<Row>) {
+        let context = Context {
+            resource,
+            root: resource,
+            document: resource,
+            now: DateTime::<Utc>::UNIX_EPOCH.fixed_offset(),
+            world: &Alone,
+            is_strict: false,
+            steps_max: STEPS_OF_RULES,
+            variables: &[],
+        };
+        let paths = self.paths();
+        let row = || Row { param: self.name.clone(), ..Row::default() };
+        let mut element = 0;
+        for path in &paths.whole {
+            for item in path.expression.evaluate(Item::Node(resource), &context).unwrap_or_default() {
+                if paths.parts.is_empty() {
+                    value::read(self.kind, &item, path.to.as_deref(), base, &row, rows);
+                    continue;
+                }
+                element += 1;
+                for (place, paths) in (1..).zip(&paths.parts) {
+                    let part = || Row { element, part: place, ..row() };
+                    let (kind, of) = (self.parts.get(usize::try_from(place - 1).unwrap_or_default()).map(|it| it.1), item.clone());
+                    for path in paths {
+                        for item in path.expression.evaluate(of.clone(), &context).unwrap_or_default() {
+                            value::read(kind.unwrap_or(Kind::Token), &item, path.to.as_deref(), base, &part, rows);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every value of the parameters, each once. `base` is our FHIR base URL.
+pub fn rows<'i>(indexes: impl IntoIterator<Item = &'i Index>, resource: &Value, base: &str) -> Vec<Row> {
+    let Some(node) = Node::resource(resource) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for index in indexes {
+        let before = rows.len();
+        index.read(node, base, &mut rows);
+        let mut seen: Vec<Row> = Vec::new();
+        for row in rows.drain(before..) {
+            if !seen.contains(&row) {
+                seen.push(row);
+            }
+        }
+        rows.append(&mut seen);
+        rows.truncate(ROWS_MAX);
+    }
+    rows
+}
+
+/// The alternatives that can select something of the type.
+fn paths(text: &str, type_name: Option<&str>) -> Vec<Path> {
+    let of = |path: &str| {
+        let first = path.trim_start_matches('(').split(['.', ' ']).next().unwrap_or_default();
+        type_name.is_none_or(|name| [name, "Resource", "DomainResource"].contains(&first))
+    };
+    text.split(" | ").map(str::trim).filter(|path| of(path)).filter_map(path).collect()
+}
+
+/// A reference is not followed to know its type; `DateTime` is a slip of R4's for the type `dateTime`.
+fn path(text: &str) -> Option<Path> {
+    let (text, to) = match text.split_once(".where(resolve() is ") {
+        Some((text, to)) => (text, Some(to.trim_end_matches(')').to_owned())),
+        None => (text, None),
+    };
+    let expression = Expression::parse(&text.replace(".as(DateTime)", ".as(dateTime)")).ok()?;
+    Some(Path { expression, to })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shown(type_name: &'static str, code: &str, resource: Value) -> Vec<String> {
+        let index = Index::of(type_name, Definitions::r4().parameter(type_name, code).unwrap()).unwrap();
+        let told = |row: Row| {
+            let texts = [row.system, row.code, row.words].map(|text| text.unwrap_or_else(|| "-".into())).join("|");
+            let span = row.span.map(|(from, to)| format!(" {}..{}", from.format("%F"), to.format("%F"))).unwrap_or_default();
+            let range = row.range.map(|(low, high)| format!(" {low}..{high}")).unwrap_or_default();
+            let place = if row.part == 0 { String::new() } else { format!("{}/{} ", row.element, row.part) };
+            format!("{place}{texts}{span}{range}{}", if row.param.ends_with(BY_IDENTIFIER) { " by identifier" } else { "" })
+        };
+        rows([&index], &resource, "https://enamel.test/fhir/r4").into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn every_expression_of_r4_is_read() {
+        let mut unread = Vec::new();
+        for name in Definitions::r4().resources() {
+            for parameter in Definitions::r4().parameters(name).chain(Definitions::r4().parameters("Resource")) {
+                let Some(index) = Index::of(name, parameter) else {
+                    unread.push(format!("{name}.{}", parameter.code));
+                    continue;
+                };
+                let paths = index.paths();
+                let whole = !paths.whole.is_empty() && paths.parts.iter().all(|part| !part.is_empty());
+                unread.extend((!whole).then(|| index.name.clone()));
+            }
+        }
+        unread.retain(|name| !name.ends_with("._content") && !name.ends_with("._query"));
+        assert_eq!(unread, ["Location.near"]);
+    }
+
+    #[test]
+    fn each_kind_has_its_rows() {
+        let observation = json!({"resourceType": "Observation", "status": "final",
+            "meta": {"tag": [{"system": "urn:t", "code": "x"}]},
+            "code": {"coding": [{"system": "http://loinc.org", "code": "1-8", "display": "Depth"}], "text": "Pocket depth"},
+            "subject": {"reference": "Patient/00000000-0000-4000-8000-000000000003", "identifier": {"system": "urn:mrn", "value": "7"}},
+            "effectiveDateTime": "2024-02", "valueQuantity": {"value": 4.50, "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"}});
+        let of = |code| shown("Observation", code, observation.clone());
+        assert_eq!(of("status"), ["-|final|-"]);
+        assert_eq!(of("code"), ["http://loinc.org|1-8|Depth", "|-|Pocket depth"]);
+        assert_eq!(of("patient"), of("subject"));
+        assert_eq!(of("subject"), ["Patient|00000000-0000-4000-8000-000000000003|-", "urn:mrn|7|- by identifier"]);
+        assert_eq!(of("date"), ["-|-|- 2024-02-01..2024-03-01"]);
+        assert_eq!(of("value-quantity"), ["http://unitsofmeasure.org|mm|mm 4.5..4.5"]);
+        assert_eq!(of("_tag"), ["urn:t|x|-"]);
+        assert_eq!(
+            of("code-value-quantity"),
+            ["1/1 http://loinc.org|1-8|Depth", "1/1 |-|Pocket depth", "1/2 http://unitsofmeasure.org|mm|mm 4.5..4.5"]
+        );
+    }
+
+    #[test]
+    fn a_reference_counts_for_the_type_it_leads_to() {
+        let group = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": "Group/1"}});
+        assert_eq!(shown("Observation", "patient", group.clone()), [""; 0]);
+        assert_eq!(shown("Observation", "subject", group), ["Group|1|-"]);
+        let elsewhere = json!({"resourceType": "Observation", "subject": {"reference": "https://x.test/fhir/Patient/1"}});
+        assert_eq!(shown("Observation", "patient", elsewhere), ["-|https://x.test/fhir/Patient/1|-"]);
+    }
+
+    #[test]
+    fn names_and_open_periods() {
+        let person = json!({"resourceType": "Person", "name": [{"family": "Müller", "given": ["Zoë", "Ann"]}],
+            "telecom": [{"system": "phone", "value": "555"}, {"system": "email", "value": "a@b.test"}]});
+        assert_eq!(shown("Person", "name", person.clone()), ["-|Müller|Müller", "-|Zoë|Zoë", "-|Ann|Ann"]);
+        assert_eq!(shown("Person", "phone", person), ["-|555|-"]);
+        let encounter = json!({"resourceType": "Encounter", "period": {"start": "2024-01-01"}});
+        assert_eq!(shown("Encounter", "date", encounter), ["-|-|- 2024-01-01..+33658-09-27"]);
+        let death = json!({"resourceType": "Patient", "deceasedDateTime": "2024"});
+        assert_eq!(shown("Patient", "deceased", death), ["-|true|-"]);
+    }
+}

@@ -1,0 +1,290 @@
+//! What records are searched by beside their columns: rows made from the resource with every write of it, and the
+//! conditions over them.
+
+use super::find::Writing;
+use super::read::{Shown, owner};
+use crate::fhir::index::{self, BY_IDENTIFIER, Index, Row, cut};
+use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::search::amount::{NumberValue, QuantityValue};
+use crate::fhir::search::value::{Compare, DateTest, DateValue, Prefix, ReferenceValue, Side, System, Text, Token};
+use crate::fhir::search::{Modifier, Value as Asked};
+use crate::kernel::context::Permission;
+use crate::kernel::crypto::{Keyring, TenantKeys};
+use crate::kernel::db::{Scope, Sql};
+use crate::kernel::error::Result;
+use crate::kernel::table::store::fold;
+use crate::kernel::table::{Record, Value};
+use crate::sql;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use serde_json::Value as Json;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+sql! {
+    /// $1 tenant, $2 record, $3 patient, then a list for each column.
+    VALUES_REPLACE(UUID, UUID, UUID, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from search_values where tenant_id = $1 and record_id = $2)
+        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
+        select $1, $2, $3, * from unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    CLINICAL_REPLACE(UUID, UUID, UUID, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = $2)
+        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
+        select $1, $2, $3, * from unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    /// $1 tenant, $2 record.
+    VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
+    CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
+}
+
+/// Where the values of such records stand: those of somebody's health apart, for they are for fewer.
+struct Place {
+    table: &'static str,
+    replace: &'static Sql,
+    forget: &'static Sql,
+}
+
+fn place(mapping: &Mapping) -> Place {
+    use Permission::{ViewClaims, ViewPatient, ViewPayments, ViewSchedule, ViewTenant};
+    match mapping.table.read {
+        ViewTenant | ViewPatient | ViewSchedule | ViewClaims | ViewPayments => {
+            Place { table: "search_values", replace: &VALUES_REPLACE, forget: &VALUES_FORGET }
+        }
+        _ => Place { table: "clinical_search_values", replace: &CLINICAL_REPLACE, forget: &CLINICAL_FORGET },
+    }
+}
+
+/// Where the values of such records stand.
+pub fn table(mapping: &Mapping) -> &'static str {
+    place(mapping).table
+}
+
+/// The index among the ways a parameter is answered.
+pub fn of(find: &Find) -> Option<&'static Index> {
+    match find {
+        Find::Indexed(index) => Some(index),
+        Find::Any(finds) => finds.iter().find_map(of),
+        _ => None,
+    }
+}
+
+/// The values of a resource as it was just written, in place of those it had. What the columns say (`own`) is theirs to
+/// answer: they change without us.
+pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &Shown, own: &Json, keys: &Keyring, base: &str) -> Result<()> {
+    let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    let tenant = owner(&shown.record);
+    let said = index::rows(indexes.iter().copied(), own, base);
+    let mut rows = index::rows(indexes, &Json::Object(shown.resource.as_map().clone()), base);
+    // The parts of a composite belong together, whoever says one of them.
+    rows.retain(|row| row.part > 0 || !said.contains(row));
+    let keys = keys.of(tenant).await?;
+    let codes = rows.iter().map(|row| code(row, &keys)).collect::<Result<Vec<Option<String>>>>()?;
+    let words: Vec<Option<String>> = rows.iter().map(|row| row.words.as_deref().map(|words| fold(words))).collect();
+    let params: Vec<&str> = rows.iter().map(|row| row.param.as_str()).collect();
+    let elements: Vec<i32> = rows.iter().map(|row| row.element).collect();
+    let parts: Vec<i32> = rows.iter().map(|row| row.part).collect();
+    let systems: Vec<Option<&str>> = rows.iter().map(|row| row.system.as_deref()).collect();
+    let targets: Vec<Option<Uuid>> = rows.iter().map(|row| row.target).collect();
+    let starts: Vec<_> = rows.iter().map(|row| row.span.map(|span| span.0)).collect();
+    let ends: Vec<_> = rows.iter().map(|row| row.span.map(|span| span.1)).collect();
+    let lows: Vec<_> = rows.iter().map(|row| row.range.map(|range| range.0)).collect();
+    let highs: Vec<_> = rows.iter().map(|row| row.range.map(|range| range.1)).collect();
+    let (record, patient) = (shown.record.id, shown.record.patient);
+    let values: [crate::kernel::db::Param<'_>; 14] =
+        [&tenant, &record, &patient, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
+    scope.exec(place(mapping).replace, &values).await?;
+    Ok(())
+}
+
+/// Of a record that was retired.
+pub async fn forget(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Result<()> {
+    if mapping.search.iter().any(|(_, find)| of(find).is_some()) {
+        scope.exec(place(mapping).forget, &[&owner(record), &record.id]).await?;
+    }
+    Ok(())
+}
+
+fn code(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
+    match &row.code {
+        Some(code) if row.is_identifier => hashed(keys, code).map(Some),
+        code => Ok(code.clone()),
+    }
+}
+
+/// As an identifier stands in the index.
+pub fn hashed(keys: &TenantKeys, code: &str) -> Result<String> {
+    Ok(format!("={}", BASE64_STANDARD_NO_PAD.encode(keys.blind("search_values", "code", code)?)))
+}
+
+/// One parameter asked of the index: where, and the identifiers' hashes of all tenants searched.
+pub struct Search<'s> {
+    pub mapping: &'static Mapping,
+    pub tenant: Option<Uuid>,
+    pub modifier: Option<Modifier>,
+    pub hashes: &'s [String],
+}
+
+impl Search<'_> {
+    /// As a condition on the record `r`.
+    pub fn condition(&self, index: &Index, writing: &mut Writing, asked: &Asked) -> String {
+        let by = if self.modifier == Some(Modifier::Identifier) { BY_IDENTIFIER } else { "" };
+        let name = format!("{}{by}", index.name);
+        let held = match asked {
+            Asked::Missing(_) => self.rows(writing, &name, None, "true"),
+            Asked::Composite(values) => return self.composite(index, writing, values),
+            asked => {
+                let test = self.test(writing, asked);
+                self.rows(writing, &name, None, &test)
+            }
+        };
+        match asked {
+            Asked::Missing(true) => format!("{} not in ({held})", self.key()),
+            _ => format!("{} in ({held})", self.key()),
+        }
+    }
+
+    /// What the values of a record are kept under.
+    fn key(&self) -> &'static str {
+        if self.mapping.table.has_tenant() { "(r.tenant_id, r.id)" } else { "(r.id, r.id)" }
+    }
+
+    /// The records with such a row; of a composite's component with its element.
+    fn rows(&self, writing: &mut Writing, param: &str, part: Option<usize>, test: &str) -> String {
+        let tenant = if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" };
+        self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
+        let (element, part) = part.map_or(("", 0), |part| (", x.element", part));
+        // The parameter's name is R4's; as a constant it lets the planner know how common it is.
+        let table = place(self.mapping).table;
+        format!(
+            "select x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}"
+        )
+    }
+
+    fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {
+        let mut parts = Vec::with_capacity(values.len());
+        for (place, value) in (1..).zip(values) {
+            let test = self.test(writing, value);
+            parts.push(self.rows(writing, &index.name, Some(place), &test));
+        }
+        format!("{} in (select k.tenant_id, k.record_id from ({}) k)", self.key(), parts.join(" intersect "))
+    }
+
+    /// On a row `x` of the parameter.
+    fn test(&self, writing: &mut Writing, asked: &Asked) -> String {
+        match asked {
+            Asked::Token(token) => self.token(writing, token),
+            Asked::Text(text) => words(writing, text),
+            Asked::Reference(ReferenceValue::Local { type_name, id }) => {
+                let id = format!("x.code = {}", writing.text(id));
+                match type_name {
+                    Some(name) => format!("{id} and x.system = {}", writing.text(name)),
+                    None => format!("{id} and x.system is not null"),
+                }
+            }
+            Asked::Reference(ReferenceValue::Foreign(url)) => format!("x.code = {}", writing.text(cut(url))),
+            Asked::Uri(url) => self.uri(writing, cut(url)),
+            Asked::Date(date) => span(writing, date),
+            Asked::Number(number) => range(writing, number),
+            Asked::Quantity(quantity) => amount(writing, quantity),
+            Asked::Missing(_) | Asked::Composite(_) => "false".into(),
+        }
+    }
+
+    fn token(&self, writing: &mut Writing, token: &Token) -> String {
+        let mut all = Vec::new();
+        if let Some(code) = &token.code {
+            let codes = [cut(code).to_owned()].into_iter().chain(self.hashes.iter().cloned()).collect();
+            writing.value(Value::Texts(codes), Type::TEXT_ARRAY);
+            all.push("x.code = any ($value)".to_owned());
+        }
+        match &token.system {
+            System::Any => {}
+            System::None => all.push("coalesce(x.system, '') = ''".into()),
+            System::Is(system) => all.push(format!("coalesce(x.system, '*') in ({}, '*')", writing.text(cut(system)))),
+        }
+        all.join(" and ")
+    }
+
+    fn uri(&self, writing: &mut Writing, url: &str) -> String {
+        match self.modifier {
+            Some(Modifier::Below) => {
+                let url = url.trim_end_matches('/');
+                let (same, from, to) = (writing.text(url), writing.text(&format!("{url}/")), writing.text(&format!("{url}0")));
+                format!("x.code = {same} or x.code >= {from} and x.code < {to}")
+            }
+            Some(Modifier::Above) => {
+                let cuts = url.match_indices('/').map(|(at, _)| url[..at].to_owned());
+                writing.value(Value::Texts(cuts.chain([url.to_owned()]).filter(|above| !above.is_empty()).collect()), Type::TEXT_ARRAY);
+                "x.code = any ($value)".into()
+            }
+            _ => format!("x.code = {}", writing.text(url)),
+        }
+    }
+}
+
+fn words(writing: &mut Writing, text: &Text) -> String {
+    match text {
+        Text::StartsWith(text) => {
+            let text = fold(cut(text));
+            // A range, which an index knows under row-level security.
+            let (from, to) = (writing.text(&text), writing.text(&format!("{text}\u{10ffff}")));
+            format!("x.words >= {from} and x.words < {to}")
+        }
+        Text::Contains(text) => format!("strpos(x.words, {}) > 0", writing.text(&fold(cut(text)))),
+        Text::Exact(text) => format!("x.code = {}", writing.text(cut(text))),
+    }
+}
+
+fn span(writing: &mut Writing, date: &DateValue) -> String {
+    let (edges, joint) = match date.test() {
+        DateTest::All(edges) => (edges, " and "),
+        DateTest::Any(edges) => (edges, " or "),
+    };
+    let told = edges.into_iter().map(|edge| {
+        let column = if edge.edge == Side::Start { "x.starts_at" } else { "x.ends_at" };
+        let sign = match edge.compare {
+            Compare::Lt => "<",
+            Compare::Le => "<=",
+            Compare::Gt => ">",
+            Compare::Ge => ">=",
+        };
+        writing.value(Value::Instant(edge.at), Type::TIMESTAMPTZ);
+        format!("{column} {sign} $value")
+    });
+    told.collect::<Vec<_>>().join(joint)
+}
+
+/// R4 §3.1.1.4.8: digits count for equality, and what is compared is compared exactly.
+fn range(writing: &mut Writing, number: &NumberValue) -> String {
+    let mut at = |text: &str, value: f64| {
+        writing.value(Value::Double(value), Type::FLOAT8);
+        format!("{text} $value")
+    };
+    let NumberValue { prefix, value, low, high } = *number;
+    match prefix {
+        Prefix::Eq => format!("{} and {}", at("x.low >=", low), at("x.high <=", high)),
+        Prefix::Ne => format!("{} or {}", at("x.low <", low), at("x.high >", high)),
+        Prefix::Ap => format!("{} and {}", at("x.low <=", high), at("x.high >=", low)),
+        Prefix::Gt => at("x.high >", value),
+        Prefix::Ge => at("x.high >=", value),
+        Prefix::Lt => at("x.low <", value),
+        Prefix::Le => at("x.low <=", value),
+        Prefix::Sa => at("x.low >", value),
+        Prefix::Eb => at("x.high <", value),
+    }
+}
+
+fn amount(writing: &mut Writing, quantity: &QuantityValue) -> String {
+    let mut all = vec![format!("({})", range(writing, &quantity.number))];
+    if let Some(system) = &quantity.system {
+        all.push(format!("x.system = {}", writing.text(cut(system))));
+    }
+    match &quantity.unit {
+        Some(unit) if quantity.system.is_some() => all.push(format!("x.code = {}", writing.text(cut(unit)))),
+        Some(unit) => all.push(format!("(x.code = {} or x.words = {})", writing.text(cut(unit)), writing.text(&fold(cut(unit))))),
+        None => {}
+    }
+    all.join(" and ")
+}

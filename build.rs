@@ -12,11 +12,14 @@ mod structure;
 #[path = "src/fhir/definitions/terminology.rs"]
 mod terminology;
 
+use flate2::Compression;
 use flate2::read::GzDecoder;
+use flate2::write::DeflateEncoder;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::Path;
 
 /// What an element's type leads to, and an invariant's expression, are worked out by the engine.
@@ -27,11 +30,36 @@ type Failure = Box<dyn std::error::Error>;
 const FOLDER: &str = "src/fhir/definitions";
 const STRUCTURES: [&str; 4] = ["profiles-types", "profiles-resources", "extension-definitions", "profiles-others"];
 const CODES: [&str; 2] = ["valuesets", "v3-codesystems"];
+/// What the originals are found by.
+const HEAD: &[&str] = &[
+    "abstract",
+    "base",
+    "baseDefinition",
+    "code",
+    "content",
+    "date",
+    "derivation",
+    "instance",
+    "kind",
+    "name",
+    "publisher",
+    "status",
+    "system",
+    "target",
+    "title",
+    "type",
+    "url",
+    "version",
+];
+/// Whose words belong to others: their codes are named, their descriptions are not given on.
+const WORDS_OF_OTHERS: [&str; 2] = ["http://snomed.info/sct", "http://www.ama-assn.org/go/cpt"];
 
 /// Pieces of the flat file by their names, a table of each kind.
 #[derive(Default)]
 struct Tables {
     flat: String,
+    /// The resources themselves, each compressed by itself.
+    originals: Vec<u8>,
     index: BTreeMap<&'static str, BTreeMap<String, String>>,
 }
 
@@ -42,6 +70,23 @@ impl Tables {
         let line = format!("({name:?}, {also}, {start}, {}),\n", self.flat.len());
         self.index.entry(table).or_default().entry(name.into()).or_insert(line);
         Ok(())
+    }
+
+    fn keep(&mut self, resource: &Value) -> Result<(), Failure> {
+        let (Some(kind), Some(id)) = (resource["resourceType"].as_str(), resource["id"].as_str()) else { return Ok(()) };
+        if self.index.get("ORIGINALS").is_some_and(|known| known.contains_key(&format!("{kind}/{id}"))) {
+            return Ok(());
+        }
+        let mut resource = resource.clone();
+        leave_words_of_others(&mut resource);
+        let start = self.originals.len();
+        let mut packed = DeflateEncoder::new(&mut self.originals, Compression::best());
+        packed.write_all(resource.to_string().as_bytes())?;
+        packed.finish()?;
+        let told = |key: &&str| resource.get(*key).map(|value| ((*key).to_owned(), value.clone()));
+        let head: Map<String, Value> = HEAD.iter().filter_map(told).collect();
+        let piece = json!({"id": id, "head": head, "start": start, "end": self.originals.len()});
+        self.put("ORIGINALS", &format!("{kind}/{id}"), "0", &piece)
     }
 
     fn index(&self) -> Result<String, Failure> {
@@ -63,6 +108,29 @@ fn resources(name: &str) -> Result<Vec<Value>, Failure> {
     Ok(entries.iter_mut().map(|entry| entry["resource"].take()).collect())
 }
 
+/// In the includes of a value set and in its expansion.
+fn leave_words_of_others(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(leave_words_of_others),
+        Value::Object(object) => {
+            if object.get("system").and_then(Value::as_str).is_some_and(|system| WORDS_OF_OTHERS.contains(&system)) {
+                let concepts = object.get_mut("concept").and_then(Value::as_array_mut);
+                let concepts: Vec<_> = concepts.into_iter().flatten().filter_map(Value::as_object_mut).collect();
+                concepts.into_iter().for_each(speechless);
+                speechless(object);
+            }
+            object.values_mut().for_each(leave_words_of_others);
+        }
+        _ => {}
+    }
+}
+
+fn speechless(concept: &mut Map<String, Value>) {
+    for key in ["display", "_display", "designation"] {
+        concept.shift_remove(key);
+    }
+}
+
 fn main() -> Result<(), Failure> {
     for file in ["compile", "parameter", "structure", "terminology"] {
         println!("cargo::rerun-if-changed={FOLDER}/{file}.rs");
@@ -70,6 +138,7 @@ fn main() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut tables = Tables::default();
     for resource in STRUCTURES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+        tables.keep(resource)?;
         if resource["resourceType"] == "StructureDefinition" && resource["kind"] != "logical" {
             let made = compile::structure(resource, &|_| None)?;
             let concrete = made.kind == structure::Kind::Resource && !made.is_abstract && !made.is_profile;
@@ -78,6 +147,7 @@ fn main() -> Result<(), Failure> {
     }
     for resource in CODES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
         let url = resource["url"].as_str().unwrap_or_default();
+        tables.keep(resource)?;
         match resource["resourceType"].as_str() {
             Some("ValueSet") => tables.put("VALUE_SETS", url, "0", &terminology::value_set(resource))?,
             Some("CodeSystem") => tables.put("CODE_SYSTEMS", url, "0", &terminology::code_system(resource))?,
@@ -85,6 +155,7 @@ fn main() -> Result<(), Failure> {
         }
     }
     for resource in &resources("search-parameters")? {
+        tables.keep(resource)?;
         match resource["resourceType"].as_str() {
             Some("CompartmentDefinition") => {
                 let made = parameter::compartment(resource);
@@ -100,6 +171,7 @@ fn main() -> Result<(), Failure> {
     }
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("r4.tables"), &tables.flat)?;
+    std::fs::write(Path::new(&out).join("r4.originals"), &tables.originals)?;
     std::fs::write(Path::new(&out).join("r4.rs"), tables.index()?)?;
     Ok(())
 }

@@ -696,7 +696,7 @@ begin
         if staff_rows is not null and plane in ('staff', 'group', 'audit') then
             see := see || ' and ' || staff_rows; change := change || ' and ' || staff_rows;
         end if;
-        if can_read = 'all' and home in ('tenant', 'shared') and plane in ('staff', 'group') then
+        if can_read = 'all' and home in ('tenant', 'shared', 'root') and plane in ('staff', 'group') then
             insert into kernel.reach values (rel, plane, r, secret);
         end if;
         if can_read <> 'none' then
@@ -845,21 +845,90 @@ begin
     return form;
 end $$;
 
--- The versions of one record before that one, newest first: who, when, what. For planes that read every row of the table.
+-- What the change log tells this caller of a table: of which tenants, and which columns it leaves out. For planes that read every
+-- row of it.
+create or replace function sec.told_of(rel text, out homes uuid[], out hidden text[])
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); may kernel.reach;
+begin
+    select * into may from kernel.reach k where k.rel = told_of.rel and k.plane = c.plane;
+    if not found then raise exception 'no history for this plane' using errcode = '42501'; end if;
+    homes := case when c.plane = 'staff' then array_remove(array[sec.tenant(may.bit)], null) else sec.tenants(may.bit) end;
+    hidden := may.hidden;
+end $$;
+-- The versions of one record before that one, newest first: who, when, what.
 create or replace function sec.history(rel text, record uuid, before bigint, most int)
 returns table (tenant_id uuid, record_version bigint, action text, occurred_at timestamptz, user_id uuid, request_id uuid,
                reason text, changed_fields text[], new_values jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims(); may kernel.reach; homes uuid[];
+declare told record;
 begin
-    select * into may from kernel.reach k where k.rel = history.rel and k.plane = c.plane;
-    if not found then raise exception 'no history for this plane' using errcode = '42501'; end if;
-    homes := case when c.plane = 'staff' then array[sec.tenant(may.bit)] else sec.tenants(may.bit) end;
+    select * into told from sec.told_of(history.rel);
     return query
         select l.tenant_id, l.record_version, l.action, l.occurred_at, l.user_id, l.request_id, l.reason,
-               array(select f from unnest(l.changed_fields) f where f <> all (may.hidden)), l.new_values - may.hidden
+               array(select f from unnest(l.changed_fields) f where f <> all (told.hidden)), l.new_values - told.hidden
           from enamel.change_log l
-         where l.tenant_id = any (homes) and l.table_name = history.rel and l.record_id = record
+         where l.tenant_id = any (told.homes) and l.table_name = history.rel and l.record_id = record
            and l.record_version < coalesce(before, 9223372036854775807)
          order by l.record_version desc limit least(most, 200);
 end $$;
+-- A transaction's changes have one request and one time in their rows.
+create or replace function sec.changed_at(image jsonb) returns text language sql immutable parallel safe as $$
+    select coalesce(image ->> 'updated_at', image ->> 'created_at') $$;
+-- Versions that somebody could read, newest first: of each transaction the last. `kinds` names the tables and what their rows
+-- contain: [{"rel": "kept_resources", "rows": [{"resource_type": "List"}]}]. `at` to `until`: those that stood in that time.
+-- Whether the caller may see the record today is asked where it is read.
+create or replace function sec.versions(kinds jsonb, record uuid, of_version bigint, since timestamptz, standing timestamptz,
+    until timestamptz, before timestamptz, before_id uuid, most int)
+returns table (rel text, id uuid, tenant_id uuid, occurred_at timestamptz, image jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+begin
+    return query
+        select k.kind ->> 'rel', l.id, l.tenant_id, l.occurred_at, l.new_values - t.hidden
+          from jsonb_array_elements(kinds) k(kind)
+         cross join lateral sec.told_of(k.kind ->> 'rel') t
+         cross join lateral unnest(t.homes) h(home)
+         cross join lateral (
+            select c.id, c.tenant_id, c.occurred_at, c.new_values from enamel.change_log c
+             where c.tenant_id = h.home and c.table_name = k.kind ->> 'rel' and c.new_values is not null
+               and (record is null or c.record_id = record) and (of_version is null or c.record_version = of_version)
+               and (since is null or c.occurred_at >= since) and (until is null or c.occurred_at < until)
+               and (before is null or (c.occurred_at, c.id) < (before, before_id))
+               and (k.kind -> 'rows' is null
+                    or exists (select from jsonb_array_elements(k.kind -> 'rows') w(words) where c.new_values @> w.words))
+               and not exists (
+                    select from enamel.change_log n
+                     where n.tenant_id = c.tenant_id and n.record_id = c.record_id and n.table_name = c.table_name
+                       and (n.record_version = c.record_version + 1 and n.request_id = c.request_id
+                            and sec.changed_at(n.new_values) = sec.changed_at(c.new_values)
+                            or n.record_version > c.record_version and n.occurred_at <= standing))
+             order by c.occurred_at desc, c.id desc limit least(most, 201)) l
+         order by l.occurred_at desc, l.id desc limit least(most, 201);
+end $$;
+-- A part as it was with that version of its whole: as the last transaction left it that made this version or an earlier one.
+create or replace function sec.part_with(rel text, part uuid, home uuid, whole_rel text, whole uuid, version bigint) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare told record;
+begin
+    select * into told from sec.told_of(rel);
+    return (select l.new_values - told.hidden from enamel.change_log l
+             where l.tenant_id = home and home = any (told.homes) and l.record_id = part and l.table_name = rel
+               and l.new_values is not null
+               and coalesce((select min(w.record_version) <= version from enamel.change_log w
+                              where w.tenant_id = home and w.record_id = whole and w.table_name = whole_rel
+                                and w.request_id = l.request_id and sec.changed_at(w.new_values) = sec.changed_at(l.new_values)),
+                            -- It changed without its whole.
+                            l.occurred_at <= (select w.occurred_at from enamel.change_log w
+                                               where w.tenant_id = home and w.record_id = whole and w.table_name = whole_rel
+                                                 and w.record_version = version))
+             order by l.record_version desc limit 1);
+end $$;
+-- Requests under one condition go one after the other, each until its transaction ends: what the first makes, the next one finds.
+create or replace function sec.one_by_one(condition text) returns void language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+declare tenant uuid := (sec.claims()).tenant;
+begin
+    if tenant is null then raise exception 'a condition is asked in a tenant' using errcode = '42501'; end if;
+    perform pg_advisory_xact_lock(hashtextextended(tenant || condition, 27));
+end $$;
+grant execute on function pg_catalog.pg_advisory_xact_lock(bigint) to enamel_sec;

@@ -116,6 +116,7 @@ create table change_log (
 create index change_log_record_id_record_version_idx on change_log (tenant_id, record_id, record_version);
 create index change_log_patient_id_occurred_at_idx on change_log (tenant_id, patient_id, occurred_at);
 create index change_log_occurred_at_id_idx on change_log (tenant_id, occurred_at, id);
+create index change_log_table_name_occurred_at_idx on change_log (tenant_id, table_name, occurred_at, id);
 create index change_log_request_id_idx on change_log (tenant_id, request_id);
 create index change_log_user_id_idx on change_log (tenant_id, user_id);
 comment on table change_log is 'Before and after image of every changed row, written by trigger. Sensitivity: phi.';

@@ -10,6 +10,8 @@ pub mod ai_prediction;
 pub mod ai_review_event;
 mod analysis;
 pub mod deidentify;
+pub mod fhir_group;
+pub mod fhir_prediction;
 mod guardrails;
 mod release;
 mod research;
@@ -18,6 +20,7 @@ pub mod research_dataset;
 pub mod research_dataset_member;
 mod review;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -35,6 +38,8 @@ pub static TABLES: &[&Table] = &[
     &research_dataset_member::RESEARCH_DATASET_MEMBER,
     &research_access_log::RESEARCH_ACCESS_LOG,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_prediction::FOUND, &fhir_prediction::RISK, &fhir_prediction::JOB, &fhir_group::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &release::VALIDATE,

@@ -1,6 +1,8 @@
 //! Dental charting and periodontal charting. Catalogue §8.
 pub mod chart_entry;
 mod compare_perio_exams;
+pub mod fhir_chart;
+pub mod fhir_perio_exam;
 mod patient_chart;
 pub mod perio_exam;
 pub mod perio_measurement;
@@ -14,6 +16,7 @@ pub mod surface;
 pub mod tooth;
 pub mod tooth_chart_snapshot;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -25,6 +28,8 @@ pub static TABLES: &[&Table] = &[
     &perio_tooth_finding::PERIO_TOOTH_FINDING,
     &perio_measurement::PERIO_MEASUREMENT,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_chart::ENTRY, &fhir_chart::FINDING, &fhir_chart::MEASUREMENT, &fhir_perio_exam::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &patient_chart::PATIENT_CHART,

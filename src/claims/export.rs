@@ -2,7 +2,6 @@
 
 use super::claim::CLAIM;
 use super::course;
-use super::import::digits;
 use super::rules::Whole;
 use super::x12::{self, Party, Service};
 use crate::charting::tooth::{System, Tooth};
@@ -11,6 +10,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::money::digits;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::Record;
 use crate::patients::patient::PATIENT;

@@ -8,6 +8,7 @@ use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::money::digits;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::{Field, Refers, store};
 use crate::reference::sheet;
@@ -173,15 +174,6 @@ fn minor(text: &str, digits: u32) -> Option<i64> {
         return None;
     }
     format!("{whole}{part:0<width$}", width = digits as usize).parse().ok()
-}
-
-/// Digits behind the point (ISO 4217).
-pub fn digits(currency: &str) -> u32 {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    }
 }
 
 #[cfg(test)]

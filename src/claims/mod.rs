@@ -9,6 +9,8 @@ pub mod eligibility_check;
 mod export;
 pub mod fee_schedule;
 pub mod fee_schedule_item;
+pub mod fhir_claim;
+pub mod fhir_eligibility;
 mod import;
 mod post;
 pub mod remittance;
@@ -17,6 +19,7 @@ mod rules;
 mod x12;
 pub mod x12_interchange;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -34,6 +37,9 @@ pub static TABLES: &[&Table] = &[
     &remittance_line::REMITTANCE_LINE,
     &x12_interchange::X12_INTERCHANGE,
 ];
+
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_claim::MAPPING, &fhir_claim::RESPONSE, &fhir_claim::BENEFIT, &fhir_eligibility::MAPPING, &fhir_eligibility::REMITTED];
 
 pub static OPERATIONS: &[&Operation] = &[
     &course::VALIDATE,

@@ -2,8 +2,9 @@
 
 use super::patient_allergy::PATIENT_ALLERGY;
 use crate::fhir::bind::{Bind, Coded, How, Words, code, concept, day, note, points};
-use crate::fhir::mapping::{Mapping, PEOPLE};
+use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
 use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::resource::Resource;
 
 const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
 const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
@@ -25,7 +26,15 @@ pub static TYPE: TypeDef = TypeDef {
     update_creates: false,
 };
 
-pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &PATIENT_ALLERGY, PEOPLE) };
+pub static MAPPING: Mapping =
+    Mapping { binds: BINDS, render: Some(withdrawn), creates: true, ..Mapping::new(&TYPE, &PATIENT_ALLERGY, PEOPLE) };
+
+/// What was entered in error has no clinical status (ait-2).
+fn withdrawn(whole: &Whole, out: &mut Resource) {
+    if whole.root.text("verification_status") == Some("ENTERED_IN_ERROR") {
+        out.remove("clinicalStatus");
+    }
+}
 
 const BINDS: &[Bind] = &[
     Bind::one(

@@ -2,8 +2,9 @@
 
 use super::patient_condition::PATIENT_CONDITION;
 use crate::fhir::bind::{Bind, Coded, How, Words, concept, day, note, points};
-use crate::fhir::mapping::{Mapping, PEOPLE};
+use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
 use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::resource::Resource;
 
 /// How diagnoses are coded; another system's code is CUSTOM, and its system is kept as it was sent.
 pub const SYSTEMS: Words = &[
@@ -27,7 +28,18 @@ pub static TYPE: TypeDef = TypeDef {
     update_creates: false,
 };
 
-pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &PATIENT_CONDITION, PEOPLE) };
+pub static MAPPING: Mapping =
+    Mapping { binds: BINDS, render: Some(stands), creates: true, ..Mapping::new(&TYPE, &PATIENT_CONDITION, PEOPLE) };
+
+/// What was entered in error has no clinical status (con-5), and what goes on has not ended (con-4).
+fn stands(whole: &Whole, out: &mut Resource) {
+    if whole.root.text("verification_status") == Some("ENTERED_IN_ERROR") {
+        out.remove("clinicalStatus");
+    }
+    if whole.root.text("clinical_status") == Some("ACTIVE") {
+        out.remove("abatementDateTime");
+    }
+}
 
 const BINDS: &[Bind] = &[
     Bind::one(

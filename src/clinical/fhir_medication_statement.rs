@@ -13,7 +13,7 @@ const SYSTEMS: Words = &[
     ("CUSTOM", ""),
 ];
 
-static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
+pub static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
 
 pub static TYPE: TypeDef = TypeDef { name: "MedicationStatement", interactions: ALL, search: &[], profiles: &[], update_creates: false };
 

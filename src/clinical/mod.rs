@@ -6,7 +6,12 @@ pub mod encounter_diagnosis;
 pub mod fhir_allergy_intolerance;
 pub mod fhir_condition;
 pub mod fhir_encounter;
+pub mod fhir_encounter_diagnosis;
+pub mod fhir_medication_request;
 pub mod fhir_medication_statement;
+pub mod fhir_note;
+pub mod fhir_social_history;
+pub mod fhir_vital_signs;
 mod html;
 mod medical_history;
 pub mod medical_record;
@@ -47,8 +52,19 @@ pub static TABLES: &[&Table] = &[
     &sterilisation_cycle::STERILISATION_CYCLE,
 ];
 
-pub static RESOURCES: &[&Mapping] =
-    &[&fhir_condition::MAPPING, &fhir_allergy_intolerance::MAPPING, &fhir_encounter::MAPPING, &fhir_medication_statement::MAPPING];
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_condition::MAPPING,
+    &fhir_allergy_intolerance::MAPPING,
+    &fhir_encounter::MAPPING,
+    &fhir_medication_statement::MAPPING,
+    &fhir_encounter_diagnosis::MAPPING,
+    &fhir_vital_signs::MAPPING,
+    &fhir_social_history::SMOKING,
+    &fhir_social_history::MAPPING,
+    &fhir_medication_request::MAPPING,
+    &fhir_note::NOTE,
+    &fhir_note::RECORD,
+];
 
 pub static OPERATIONS: &[&Operation] = &[
     &visit::START,

@@ -4,7 +4,7 @@ use super::{provider::PROVIDER, provider_identifier::PROVIDER_IDENTIFIER};
 use crate::fhir::contact::{joined, name_in_use};
 use crate::fhir::datatype::{HumanName, Identifier, Period};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty, form};
@@ -15,7 +15,7 @@ pub const UNKNOWN: &str = "Unspecified";
 
 static TYPE: TypeDef = TypeDef {
     name: "Practitioner",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitioner"],
     update_creates: false,

@@ -4,7 +4,7 @@ use super::fhir_practitioner::UNKNOWN;
 use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
 use crate::fhir::datatype::{CodeableConcept, Coding, Period};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::kernel::error::Result;
 use chrono::NaiveDate;
@@ -15,7 +15,7 @@ const TAXONOMY: &str = "http://nucc.org/provider-taxonomy";
 
 static TYPE: TypeDef = TypeDef {
     name: "PractitionerRole",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitionerrole"],
     update_creates: false,

@@ -7,6 +7,7 @@ pub mod clinic_profile;
 pub mod clinic_review;
 pub mod clinic_treatment;
 pub mod contact;
+pub mod fhir_healthcare_service;
 pub mod fhir_practitioner;
 pub mod fhir_practitioner_role;
 mod moderate;
@@ -47,7 +48,7 @@ pub static OPERATIONS: &[&Operation] = &[
 ];
 
 /// The resource types of this room.
-pub static RESOURCES: &[&Mapping] = &[&fhir_practitioner::MAPPING, &fhir_practitioner_role::MAPPING];
+pub static RESOURCES: &[&Mapping] = &[&fhir_practitioner::MAPPING, &fhir_practitioner_role::MAPPING, &fhir_healthcare_service::MAPPING];
 
 /// Records of this room in the words of the requirement texts.
 pub static PROJECTIONS: &[&Projection] =

@@ -7,6 +7,7 @@ use super::search::{Query, form};
 use crate::kernel::error::{Error, MALFORMED, Result};
 use crate::kernel::json::parse;
 use chrono::{DateTime, SecondsFormat, Utc};
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -61,22 +62,13 @@ fn link(relation: &str, base: &str, type_name: &str, query: &Query, cursor: Opti
     json!({"relation": relation, "url": format!("{base}/{type_name}{mark}{text}")})
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
 /// What an entry's request is aimed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub type_name: String,
     pub id: Option<String>,
-    /// `Type/id/_history/version`.
+    /// `…/_history`, and behind it a version.
+    pub history: bool,
     pub version: Option<String>,
     /// Without its question mark.
     pub query: String,
@@ -143,7 +135,7 @@ fn parse_entry(entry: Value, index: usize, base: &str) -> Result<Entry> {
         text("method")?.as_deref().and_then(method).ok_or_else(|| fault(".request.method", "code", "The method must be an HTTP verb."))?;
     let url = text("url")?.ok_or_else(|| fault(".request.url", "required", "The element is required."))?;
     let target = target(&url, base).ok_or_else(|| fault(".request.url", "format", "The URL must be one of this server's FHIR URLs."))?;
-    let carries = matches!(method, Method::Post | Method::Put | Method::Patch);
+    let carries = matches!(method, Method::POST | Method::PUT | Method::PATCH);
     match &resource {
         None if carries => return Err(fault(".resource", "required", "The element is required.")),
         Some(_) if !carries => return Err(fault(".resource", "unknown", "The method carries no resource.")),
@@ -162,33 +154,26 @@ fn parse_entry(entry: Value, index: usize, base: &str) -> Result<Entry> {
 }
 
 fn method(verb: &str) -> Option<Method> {
-    Some(match verb {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "PATCH" => Method::Patch,
-        "DELETE" => Method::Delete,
-        _ => return None,
-    })
+    let verbs = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    verbs.into_iter().find(|known| known.as_str() == verb)
 }
 
 fn target(url: &str, base: &str) -> Option<Target> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let path = if path.contains("://") { path.strip_prefix(base)?.strip_prefix('/')? } else { path.strip_prefix('/').unwrap_or(path) };
-    let mut parts = path.split('/');
-    let type_name = parts.next().filter(|name| is_id(name))?.to_string();
-    let id = match parts.next() {
-        None => None,
-        // An operation or `_search` is none of a batch's targets here.
-        Some(id) => Some(id).filter(|id| is_id(id))?.to_string().into(),
-    };
-    let version = match (parts.next(), parts.next(), parts.next()) {
-        (None, _, _) => None,
-        (Some("_history"), Some(version), None) => Some(version).filter(|version| is_id(version))?.to_string().into(),
+    let parts: Vec<&str> = path.split('/').collect();
+    // An operation or `_search` is none of a batch's targets here.
+    let (name, id, history, version) = match parts.as_slice() {
+        [name] => (name, None, false, None),
+        [name, "_history"] => (name, None, true, None),
+        [name, id] => (name, Some(id), false, None),
+        [name, id, "_history"] => (name, Some(id), true, None),
+        [name, id, "_history", version] => (name, Some(id), true, Some(version)),
         _ => return None,
     };
-    Some(Target { type_name, id, version, query: query.into() })
+    let is_sound = is_id(name) && [id, version].into_iter().flatten().all(|id| is_id(id));
+    let text = |part: Option<&&str>| part.map(|part| (*part).to_owned());
+    is_sound.then(|| Target { type_name: (*name).to_owned(), id: text(id), history, version: text(version), query: query.into() })
 }
 
 /// The answer to one entry of a batch.
@@ -227,6 +212,33 @@ impl Reply {
         entry.insert("response".into(), Value::Object(response));
         Value::Object(entry)
     }
+}
+
+/// One version in a history: what made it, and the resource unless it was removed.
+pub struct Past {
+    pub type_name: &'static str,
+    pub id: String,
+    pub method: Method,
+    pub reply: Reply,
+}
+
+/// A page of a history, newest first. `path` is what stands between base and query.
+pub fn history(base: &str, path: &str, query: &Query, past: Vec<Past>, next: Option<&str>) -> Value {
+    let mut links = vec![link("self", base, path, query, None)];
+    links.extend(next.map(|next| link("next", base, path, query, Some(next))));
+    let mut bundle = json!({"resourceType": "Bundle", "type": "history", "link": links});
+    let entry = |past: Past| {
+        let Past { type_name, id, method, reply } = past;
+        let url = if method == Method::POST { type_name.to_owned() } else { format!("{type_name}/{id}") };
+        let mut entry = reply.into_entry();
+        entry["fullUrl"] = format!("{base}/{type_name}/{id}").into();
+        entry["request"] = json!({"method": method.as_str(), "url": url});
+        entry
+    };
+    if !past.is_empty() {
+        bundle["entry"] = past.into_iter().map(entry).collect();
+    }
+    bundle
 }
 
 /// The answers to a batch, in the order of its entries.
@@ -312,10 +324,10 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "Post \"\"",
-                "Get \"\"",
-                "Get \"name=a\"",
-                "Put \"\"",
+                "POST \"\"",
+                "GET \"\"",
+                "GET \"name=a\"",
+                "PUT \"\"",
                 "Bundle.entry[4].request.method",
                 "Bundle.entry[5].resource",
                 "Bundle.entry[6].request.url",
@@ -327,7 +339,7 @@ mod tests {
         let history = entries[1].as_ref().unwrap();
         assert_eq!(
             history.target,
-            Target { type_name: "Patient".into(), id: Some("1".into()), version: Some("2".into()), query: String::new() }
+            Target { type_name: "Patient".into(), id: Some("1".into()), history: true, version: Some("2".into()), query: String::new() }
         );
         assert_eq!(entries[3].as_ref().unwrap().if_match.as_deref(), Some("W/\"3\""));
     }

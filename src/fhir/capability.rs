@@ -1,8 +1,9 @@
 //! The CapabilityStatement, made from the registry: what works is declared, what is declared works.
 
+use super::operation;
 use super::registry::{Interaction, Registry, TypeDef};
-use super::search::{Kind, SearchParam};
 use super::search::param::{ID, LAST_UPDATED};
+use super::search::{Kind, SearchParam};
 use serde_json::{Map, Value, json};
 
 const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
@@ -37,7 +38,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
     if !types.is_empty() {
         rest.insert("resource".into(), Value::Array(types));
     }
-    rest.insert("interaction".into(), json!([{"code": "batch"}]));
+    rest.insert("interaction".into(), json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}]));
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -46,7 +47,8 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
         "software": {"name": server.name, "version": server.version},
         "implementation": {"description": server.name, "url": server.base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [rest],
     })
 }
@@ -62,8 +64,15 @@ fn resource(def: &TypeDef) -> Value {
         out.insert("interaction".into(), Value::Array(interactions));
     }
     out.insert("versioning".into(), json!("versioned-update"));
-    out.insert("readHistory".into(), json!(def.interactions.contains(&Interaction::Vread)));
+    let offers = |interaction: Interaction| def.interactions.contains(&interaction);
+    out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
     out.insert("updateCreate".into(), json!(def.update_creates));
+    // A condition is a search.
+    let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
+    out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));
+    out.insert("conditionalRead".into(), json!(if offers(Interaction::Read) { "full-support" } else { "not-supported" }));
+    out.insert("conditionalUpdate".into(), json!(conditional(Interaction::Update)));
+    out.insert("conditionalDelete".into(), json!(if conditional(Interaction::Delete) { "single" } else { "not-supported" }));
     if def.interactions.contains(&Interaction::SearchType) {
         let references = def.search.iter().filter(|param| param.kind == Kind::Reference);
         let includes: Vec<Value> = references.map(|param| json!(format!("{}:{}", def.name, param.name))).collect();
@@ -73,7 +82,32 @@ fn resource(def: &TypeDef) -> Value {
         let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
         out.insert("searchParam".into(), Value::Array(params));
     }
+    let operations: Vec<Value> = operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()})).collect();
+    if !operations.is_empty() {
+        out.insert("operation".into(), Value::Array(operations));
+    }
     Value::Object(out)
+}
+
+/// What `/metadata?mode=terminology` says: the operations over codes. Systems are found by searching CodeSystem.
+pub fn terminology(server: &Server<'_>) -> Value {
+    let parameters = ["url", "valueSet", "filter", "offset", "count"].map(|name| json!({"name": name}));
+    json!({
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": server.date,
+        "kind": "instance",
+        "software": {"name": server.name, "version": server.version},
+        "implementation": {"description": server.name, "url": server.base},
+        "codeSearch": "all",
+        "expansion": {
+            "hierarchical": false,
+            "paging": true,
+            "parameter": parameters,
+        },
+        "validateCode": {"translations": false},
+        "translation": {"needsMap": true},
+    })
 }
 
 fn param(param: &SearchParam) -> Value {
@@ -125,6 +159,8 @@ mod tests {
         assert!(rest["resource"][0].get("searchParam").is_none());
         let names: Vec<&str> = rest["resource"][1]["searchParam"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["_id", "_lastUpdated", "name", "identifier", "birthdate", "general-practitioner", "organization", "photo-url"]);
+        assert_eq!(rest["resource"][1]["operation"].as_array().unwrap().len(), 2);
+        assert_eq!(faults(&terminology(&server(None))), []);
         assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
         let bare = statement(&Registry::default(), &server(None));
         assert_eq!(faults(&bare), []);

@@ -11,7 +11,7 @@ use super::search::Kind;
 use crate::kernel::context::Plane;
 use crate::kernel::db::Sql;
 use crate::kernel::error::{Error, Fault, INVALID, Result};
-use crate::kernel::table::{Draft, Record, Sort, Table, Value, value};
+use crate::kernel::table::{Draft, Record, Sort, Table, Ty, Value, value};
 use serde_json::Value as Json;
 use tokio_postgres::Row;
 
@@ -37,6 +37,8 @@ pub struct Mapping {
     pub writes: bool,
     /// Of the table's rows those with this value in this column; a new one is given it.
     pub only: Option<(&'static str, &'static str)>,
+    /// Rows with this value in this column are shown to nobody here.
+    pub hides: Option<(&'static str, &'static str)>,
     /// A create of the type makes such records.
     pub creates: bool,
     /// Whether our rules for such records hold for what was sent, beside the columns that must have a value.
@@ -66,6 +68,7 @@ impl Mapping {
             take: None,
             writes: true,
             only: None,
+            hides: None,
             creates: false,
             fits: None,
             complete: None,
@@ -74,9 +77,40 @@ impl Mapping {
             sorts: &[],
         }
     }
+    /// Records that operations of their own change: read and found here.
+    pub const fn shown(of: &'static TypeDef, table: &'static Table, planes: &'static [Plane], binds: &'static [Bind]) -> Self {
+        Self { binds, writes: false, ..Self::new(of, table, planes) }
+    }
     /// Whether the row is one of these resources.
     pub fn is_of(&self, record: &Record) -> bool {
-        self.only.is_none_or(|(column, value)| record.text(column) == Some(value))
+        self.is_row(|column| record.get(column))
+    }
+    /// The same of a row that is known by its columns.
+    pub fn is_row<'r>(&self, get: impl Fn(&str) -> &'r Json) -> bool {
+        let has = |(column, value): (&str, &str)| match get(column) {
+            Json::Bool(flag) => flag.to_string() == value,
+            held => held.as_str() == Some(value),
+        };
+        self.only.is_none_or(has) && !self.hides.is_some_and(has)
+    }
+    /// The same in SQL, of a row `r`; none, where every row of the table is one.
+    pub fn rows(&self) -> Option<String> {
+        let is = |(column, value): (&str, &'static str), not: &str| match self.held(column, value) {
+            Json::Bool(flag) => format!("r.{column} is {not}{flag}"),
+            _ if not.is_empty() => format!("r.{column} = '{value}'"),
+            _ => format!("r.{column} is distinct from '{value}'"),
+        };
+        let told: Vec<String> = self.only.map(|held| is(held, "")).into_iter().chain(self.hides.map(|held| is(held, "not "))).collect();
+        (!told.is_empty()).then(|| told.join(" and "))
+    }
+    /// Whether the resource is one of these, among others of its type.
+    pub fn is_meant(&self, resource: &Resource) -> bool {
+        bind::is_meant(self.binds, &resource.root())
+    }
+    /// What a column holds that is a word here and may be a flag there.
+    pub fn held(&self, column: &str, value: &'static str) -> Json {
+        let is_flag = self.table.field(column).is_some_and(|field| field.ty == Ty::Bool);
+        if is_flag { Json::Bool(value == "true") } else { value.into() }
     }
     /// What our columns say, without id and meta.
     pub fn rendered(&self, whole: &Whole) -> Resource {
@@ -91,7 +125,7 @@ impl Mapping {
     pub fn taken(&self, resource: &Resource, base: &str) -> Result<Taken> {
         let mut taken = Taken::default();
         if let Some((column, value)) = self.only {
-            taken.root.set(column, value, self.of.name.to_owned());
+            taken.root.set(column, self.held(column, value), self.of.name.to_owned());
         }
         bind::take(self.binds, &resource.root(), base, &mut taken.root)?;
         if let Some(take) = self.take {
@@ -268,6 +302,16 @@ pub enum Find {
     },
     /// By the values kept beside the record.
     Indexed(&'static Index),
+    /// Codes that every row has, where the condition holds.
+    Constant {
+        codes: Words,
+        given: Option<&'static str>,
+    },
+    /// A code of the system in a list of them.
+    Listed {
+        column: &'static str,
+        system: &'static str,
+    },
     /// Any of several.
     Any(&'static [Find]),
     /// These records never match.
@@ -280,7 +324,7 @@ impl Find {
         match self {
             Self::Text { .. } | Self::Said(_) => kind == Kind::String,
             Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) => kind == Kind::Token,
-            Self::Blind { .. } | Self::Plain { .. } => kind == Kind::Token,
+            Self::Blind { .. } | Self::Plain { .. } | Self::Constant { .. } | Self::Listed { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } => kind == Kind::Reference,
             Self::Any(finds) => finds.iter().all(|find| find.answers(kind)),

@@ -1,14 +1,18 @@
 //! Which form a body has and which one the caller wants back (R4 §3.1.0.1.9, §3.1.0.1.11; RFC 9110 §12.5.1, RFC
 //! 7240).
 
+use super::xml;
 use crate::kernel::error::{Error, MEDIA_TYPE, NOT_ACCEPTABLE, PARAMETER_INVALID, Result};
+use serde_json::Value;
 
-/// The JSON forms we speak; they differ in the name alone.
+/// The forms we speak. Those of JSON differ in the name alone, and so do those of XML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     #[default]
     FhirJson,
     Json,
+    FhirXml,
+    Xml,
 }
 
 impl Format {
@@ -17,13 +21,26 @@ impl Format {
         match self {
             Self::FhirJson => "application/fhir+json; charset=utf-8",
             Self::Json => "application/json",
+            Self::FhirXml => "application/fhir+xml; charset=utf-8",
+            Self::Xml => "application/xml; charset=utf-8",
+        }
+    }
+    pub fn is_xml(self) -> bool {
+        matches!(self, Self::FhirXml | Self::Xml)
+    }
+    /// A resource in this form.
+    pub fn write(self, resource: &Value, is_pretty: bool) -> Vec<u8> {
+        match (self.is_xml(), is_pretty) {
+            (true, _) => xml::write(resource, is_pretty).into_bytes(),
+            (false, true) => format!("{resource:#}").into_bytes(),
+            (false, false) => resource.to_string().into_bytes(),
         }
     }
 }
 
 /// What the answer is written in: `_format` before Accept.
 pub fn answer_format(accept: Option<&str>, format: Option<&str>) -> Result<Format> {
-    let none = || Error::new(&NOT_ACCEPTABLE).detail("Answers are given as application/fhir+json or application/json.");
+    let none = || Error::new(&NOT_ACCEPTABLE).detail("Answers are given as application/fhir+json or application/fhir+xml.");
     if let Some(format) = format {
         // In a query an unescaped plus arrives as a space.
         return named(&format.replace(' ', "+")).ok_or_else(none);
@@ -40,20 +57,31 @@ pub fn answer_format(accept: Option<&str>, format: Option<&str>) -> Result<Forma
     best.map(|(format, _)| format).ok_or_else(none)
 }
 
+/// Whether an Accept header asks for a resource, and not for the bytes that a Binary stands for.
+pub fn names_fhir(accept: &str) -> bool {
+    let forms = ["application/fhir+json", "application/json", "application/fhir+xml", "application/xml"];
+    accept.split(',').any(|range| forms.iter().any(|form| essence(range).eq_ignore_ascii_case(form)))
+}
+
 /// Whether a resource body is in a form we read.
 pub fn body_format(content_type: Option<&str>) -> Result<Format> {
-    let wrong = || Error::new(&MEDIA_TYPE).detail("Bodies are read as application/fhir+json or application/json.");
+    let wrong = || Error::new(&MEDIA_TYPE).detail("Bodies are read as application/fhir+json or application/fhir+xml.");
     let content_type = content_type.ok_or_else(wrong)?;
     let is_utf8 = parameter(content_type, "charset").is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"));
     named(content_type).filter(|_| is_utf8).ok_or_else(wrong)
 }
 
+/// Whether that is what a body is.
+pub fn is(content_type: Option<&str>, name: &str) -> bool {
+    content_type.is_some_and(|given| essence(given).eq_ignore_ascii_case(name))
+}
+
 /// Whether a `_search` body is a form.
 pub fn form_body(content_type: Option<&str>) -> Result<()> {
-    match content_type.map(essence) {
-        Some(name) if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Ok(()),
-        _ => Err(Error::new(&MEDIA_TYPE).detail("A search body is application/x-www-form-urlencoded.")),
+    if is(content_type, "application/x-www-form-urlencoded") {
+        return Ok(());
     }
+    Err(Error::new(&MEDIA_TYPE).detail("A search body is application/x-www-form-urlencoded."))
 }
 
 fn range_format(range: &str) -> Option<Format> {
@@ -67,6 +95,8 @@ fn named(media_type: &str) -> Option<Format> {
     let format = match essence(media_type).to_ascii_lowercase().as_str() {
         "application/fhir+json" | "json" => Format::FhirJson,
         "application/json" | "text/json" => Format::Json,
+        "application/fhir+xml" | "xml" => Format::FhirXml,
+        "application/xml" | "text/xml" => Format::Xml,
         _ => return None,
     };
     version_is_ours(media_type).then_some(format)
@@ -152,11 +182,17 @@ mod tests {
             ("application/json;q=0.5, application/fhir+json", None, Ok(Format::FhirJson)),
             ("application/fhir+json; fhirVersion=4.0", None, Ok(Format::FhirJson)),
             ("application/fhir+json; fhirVersion=3.0", None, Err(406)),
-            ("application/fhir+xml", None, Err(406)),
+            ("application/fhir+xml", None, Ok(Format::FhirXml)),
+            ("application/fhir+xml;q=0.4, application/fhir+json;q=0.5", None, Ok(Format::FhirJson)),
+            ("application/fhir+json;q=0.4, text/xml;q=0.5", None, Ok(Format::Xml)),
+            ("application/fhir+xml; fhirVersion=5.0", None, Err(406)),
+            ("text/turtle, application/fhir+turtle", None, Err(406)),
             ("application/json;q=0", None, Err(406)),
             ("application/fhir+xml", Some("json"), Ok(Format::FhirJson)),
             ("*/*", Some("application/fhir json"), Ok(Format::FhirJson)),
-            ("application/fhir+json", Some("xml"), Err(406)),
+            ("application/fhir+json", Some("xml"), Ok(Format::FhirXml)),
+            ("application/fhir+json", Some("application/fhir xml"), Ok(Format::FhirXml)),
+            ("application/fhir+json", Some("ttl"), Err(406)),
         ] {
             assert_eq!(given(accept, format), answer, "{accept} {format:?}");
         }
@@ -164,11 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_json_or_refused() {
-        for good in ["application/fhir+json", "application/json; charset=UTF-8", "application/fhir+json;fhirVersion=4.0"] {
+    fn a_body_is_json_or_xml_or_refused() {
+        for good in
+            ["application/fhir+json", "application/json; charset=UTF-8", "application/fhir+json;fhirVersion=4.0", "application/fhir+xml"]
+        {
             assert!(body_format(Some(good)).is_ok(), "{good}");
         }
-        for bad in [None, Some("text/plain"), Some("application/fhir+xml"), Some("application/json;charset=latin1"), Some("")] {
+        for bad in [None, Some("text/plain"), Some("application/fhir+turtle"), Some("application/json;charset=latin1"), Some("")] {
             assert_eq!(body_format(bad).unwrap_err().code.status, 415, "{bad:?}");
         }
         assert!(form_body(Some("application/x-www-form-urlencoded; charset=utf-8")).is_ok());

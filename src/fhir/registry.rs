@@ -1,9 +1,11 @@
 //! What is served: a domain declares each of its types once, and the protocol, the capability statement and the tests
 //! read it here.
 
+use super::bundle::Target;
 use super::definitions::Definitions;
 use super::search::SearchParam;
 use crate::kernel::error::{Error, METHOD_NOT_ALLOWED, NO_ROUTE, Result};
+use http::Method;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interaction {
@@ -33,6 +35,21 @@ impl Interaction {
             Self::SearchType => "search-type",
         }
     }
+    /// The interaction that a request is. At a type's own URL a change means the resource that meets its query.
+    pub fn of(method: &Method, target: &Target) -> Result<Self> {
+        Ok(match (method.as_str(), target.id.is_some(), target.history, target.version.is_some()) {
+            ("GET" | "HEAD", true, true, true) => Self::Vread,
+            ("GET" | "HEAD", true, true, false) => Self::HistoryInstance,
+            ("GET" | "HEAD", false, true, false) => Self::HistoryType,
+            ("GET" | "HEAD", true, false, _) => Self::Read,
+            ("GET" | "HEAD", false, false, _) => Self::SearchType,
+            ("POST", false, false, _) => Self::Create,
+            ("PUT", _, false, _) => Self::Update,
+            ("PATCH", _, false, _) => Self::Patch,
+            ("DELETE", _, false, _) => Self::Delete,
+            _ => return Err(Error::new(&METHOD_NOT_ALLOWED)),
+        })
+    }
     /// The letter of a SMART scope that allows it.
     pub fn letter(self) -> char {
         match self {
@@ -46,11 +63,29 @@ impl Interaction {
 }
 
 /// What every type offers that people write.
-pub const ALL: &[Interaction] =
-    &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType];
+pub const ALL: &[Interaction] = &[
+    Interaction::Read,
+    Interaction::Vread,
+    Interaction::Update,
+    Interaction::Patch,
+    Interaction::Delete,
+    Interaction::HistoryInstance,
+    Interaction::HistoryType,
+    Interaction::Create,
+    Interaction::SearchType,
+];
 
 /// The same for records that are never removed.
-pub const KEPT: &[Interaction] = &[Interaction::Read, Interaction::Update, Interaction::Create, Interaction::SearchType];
+pub const KEPT: &[Interaction] = &[
+    Interaction::Read,
+    Interaction::Vread,
+    Interaction::Update,
+    Interaction::Patch,
+    Interaction::HistoryInstance,
+    Interaction::HistoryType,
+    Interaction::Create,
+    Interaction::SearchType,
+];
 
 /// A resource type and what can be done with it.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +101,14 @@ pub struct TypeDef {
 }
 
 impl TypeDef {
+    /// A type that is read, searched and written.
+    pub const fn all(name: &'static str) -> Self {
+        Self { name, interactions: ALL, search: &[], profiles: &[], update_creates: false }
+    }
+    /// A type of what the server itself writes.
+    pub const fn seen(name: &'static str) -> Self {
+        Self { interactions: &[Interaction::Read, Interaction::SearchType], ..Self::all(name) }
+    }
     pub fn allows(&self, interaction: Interaction) -> Result<()> {
         if self.interactions.contains(&interaction) { Ok(()) } else { Err(Error::new(&METHOD_NOT_ALLOWED)) }
     }
@@ -122,6 +165,35 @@ pub(super) mod tests {
     };
     pub static COVERAGE: TypeDef = TypeDef { name: "Coverage", interactions: &[Read], search: &[], profiles: &[], update_creates: false };
     static NONSENSE: TypeDef = TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[], update_creates: false };
+
+    #[test]
+    fn a_request_is_one_interaction() {
+        let of = |method: Method, id: Option<&str>, past: Option<Option<&str>>| {
+            let target = Target {
+                type_name: "Patient".into(),
+                id: id.map(str::to_owned),
+                history: past.is_some(),
+                version: past.flatten().map(str::to_owned),
+                query: String::new(),
+            };
+            Interaction::of(&method, &target).ok()
+        };
+        for (method, id, past, interaction) in [
+            (Method::GET, Some("1"), None, Some(Read)),
+            (Method::HEAD, Some("1"), Some(Some("2")), Some(Interaction::Vread)),
+            (Method::GET, Some("1"), Some(None), Some(Interaction::HistoryInstance)),
+            (Method::GET, None, Some(None), Some(Interaction::HistoryType)),
+            (Method::GET, None, None, Some(Interaction::SearchType)),
+            (Method::POST, None, None, Some(Create)),
+            (Method::POST, Some("1"), None, None),
+            (Method::PUT, None, None, Some(Interaction::Update)),
+            (Method::PATCH, Some("1"), None, Some(Interaction::Patch)),
+            (Method::DELETE, Some("1"), Some(Some("2")), None),
+            (Method::OPTIONS, None, None, None),
+        ] {
+            assert_eq!(of(method.clone(), id, past), interaction, "{method} {id:?} {past:?}");
+        }
+    }
 
     #[test]
     fn a_type_is_served_or_404() {

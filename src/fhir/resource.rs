@@ -138,7 +138,11 @@ impl Element {
     pub fn into_map(self) -> Map<String, Value> {
         self.0
     }
-    pub(super) fn append(&mut self, key: &str, value: Value) -> &mut Self {
+    pub fn remove(&mut self, key: &str) -> &mut Self {
+        self.0.shift_remove(key);
+        self
+    }
+    pub fn append(&mut self, key: &str, value: Value) -> &mut Self {
         if !is_empty(&value) {
             match self.0.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
                 Value::Array(items) => items.push(value),

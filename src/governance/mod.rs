@@ -18,6 +18,9 @@ pub mod disclosure;
 pub mod dsar_request;
 mod emergency;
 pub mod export;
+pub mod fhir_audit_event;
+pub mod fhir_consent;
+pub mod fhir_request;
 pub mod keys;
 mod ledger;
 pub mod legal_hold;
@@ -37,6 +40,7 @@ mod stopping;
 pub mod unfinished;
 mod views;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -63,6 +67,8 @@ pub static TABLES: &[&Table] = &[
     &processor_agreement::PROCESSOR_AGREEMENT,
     &dsar_request::DSAR_REQUEST,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_consent::MAPPING, &fhir_audit_event::MAPPING, &fhir_request::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &requests::EXPORT,

@@ -9,6 +9,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::storage::{GET_VALID_S_MAX, Presigned};
 use crate::kernel::table::{Field, Record};
+use uuid::Uuid;
 
 /// A signed URL and how to use it.
 pub const SIGNED: &[Field] = &[
@@ -32,10 +33,14 @@ pub static CREATE_FILE_DOWNLOAD_LINK: Operation = Operation {
 };
 
 async fn link(call: Call) -> Result<Answer> {
-    let (caller, id) = (&call.caller, call.id()?);
+    signed(&call.caller, call.id()?).await.map(|signed| Answer::Object(upload::shown(&signed)))
+}
+
+/// The URL of the file of that id, for those who may read it.
+pub async fn signed(caller: &Caller, id: Uuid) -> Result<Presigned> {
     let context = caller.reading(&FILE)?;
     let file = access::read(caller, &context, id).await?;
-    handed_out(caller, &file).await.map(|signed| Answer::Object(upload::shown(&signed)))
+    handed_out(caller, &file).await
 }
 
 /// The URL of a file whose reader was authorised; the event is durable before it exists.

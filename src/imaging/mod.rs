@@ -5,7 +5,9 @@ mod completion;
 pub mod device;
 pub mod document;
 pub mod document_grant;
-mod download;
+pub mod download;
+pub mod fhir_document;
+pub mod fhir_study;
 pub mod file;
 pub mod image_annotation;
 pub mod imaging_object;
@@ -24,6 +26,7 @@ pub mod sweep;
 mod upload;
 mod withdrawal;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -40,12 +43,18 @@ pub static TABLES: &[&Table] = &[
     &received_document::RECEIVED_DOCUMENT,
 ];
 
-/// What these records are in FHIR, for the scopes of a token.
-pub static UNMAPPED: &[(&Table, &str)] = &[
-    (&file::FILE, "DocumentReference"),
-    (&imaging_study::IMAGING_STUDY, "ImagingStudy"),
-    (&imaging_series::IMAGING_SERIES, "ImagingStudy"),
-    (&imaging_object::IMAGING_OBJECT, "ImagingStudy"),
+/// What these records are in FHIR beside their mappings, for the scopes of a token.
+pub static UNMAPPED: &[(&Table, &str)] =
+    &[(&imaging_series::IMAGING_SERIES, "ImagingStudy"), (&imaging_object::IMAGING_OBJECT, "ImagingStudy")];
+
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_study::STUDY,
+    &fhir_study::MEDIA,
+    &fhir_document::MAPPING,
+    &fhir_document::FILES,
+    &fhir_document::CONTENT,
+    &fhir_document::EQUIPMENT,
+    &fhir_document::ANNOTATION,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

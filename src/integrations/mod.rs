@@ -6,6 +6,7 @@ pub mod dicom_transaction;
 pub mod export_job;
 pub mod external_id;
 pub mod external_system;
+pub mod fhir_endpoint;
 pub mod integration_credential;
 mod jobs;
 pub mod kept_resource;
@@ -18,6 +19,7 @@ pub mod webhook_delivery;
 pub mod webhook_event;
 pub mod webhook_subscription;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -37,6 +39,8 @@ pub static TABLES: &[&Table] = &[
     &webhook_delivery::WEBHOOK_DELIVERY,
     &kept_resource::KEPT_RESOURCE,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_endpoint::WEBHOOK, &fhir_endpoint::NODE];
 
 pub static OPERATIONS: &[&Operation] = &[
     &connection::ACTIVATE,

@@ -43,6 +43,7 @@ errors! {
     MEDIA_TYPE             "body.media_type"         415 "The media type is not taken here." "not-supported";
     NOT_ACCEPTABLE         "accept.none"             406 "None of the accepted media types can be given." "not-supported";
     STALE                  "version.stale"           412 "The resource changed after it was read." "conflict";
+    SEVERAL                "condition.several"       412 "The condition is met by several resources." "multiple-matches";
     PRECONDITION_REQUIRED  "version.required"        428 "If-Match with the version that was read is needed." "required";
     CONFLICT               "conflict"                409 "The change collides with what is stored." "conflict";
     DUPLICATE              "conflict.duplicate"      409 "A resource with the same key exists." "duplicate";

@@ -11,6 +11,7 @@ pub mod embedded;
 pub mod error;
 pub mod hex;
 pub mod json;
+pub mod money;
 pub mod operation;
 pub mod page;
 pub mod path;

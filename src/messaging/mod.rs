@@ -2,6 +2,8 @@
 pub mod conversation;
 pub mod conversation_participant;
 pub mod educational_material;
+pub mod fhir_communication;
+pub mod fhir_library;
 pub mod hub;
 pub mod knowledge_document;
 pub mod knowledge_localization;
@@ -18,6 +20,7 @@ mod reading;
 mod stream;
 mod threads;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -36,6 +39,8 @@ pub static TABLES: &[&Table] = &[
     &educational_material::EDUCATIONAL_MATERIAL,
     &patient_material_assignment::PATIENT_MATERIAL_ASSIGNMENT,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_communication::MAPPING, &fhir_communication::NOTICE, &fhir_library::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &reading::READ_NOTIFICATION,

@@ -7,7 +7,7 @@ use super::patient_relationship::PATIENT_RELATIONSHIP;
 use crate::fhir::contact::{address_text, as_is, email, joined, name_in_use, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use serde_json::json;
@@ -27,7 +27,7 @@ const EMAILS: &str = "exists (select from external_contacts e cross join lateral
 
 static TYPE: TypeDef = TypeDef {
     name: "RelatedPerson",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"],
     update_creates: false,

@@ -4,6 +4,7 @@ pub mod code_system;
 pub mod code_value;
 pub mod drug_reference;
 pub mod equipment_reference;
+pub mod fhir_medication;
 pub mod import;
 pub mod load;
 pub mod material_reference;
@@ -11,6 +12,7 @@ pub mod procedure_catalog_entry;
 pub mod sheet;
 mod stream;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -24,5 +26,7 @@ pub static TABLES: &[&Table] = &[
     &equipment_reference::EQUIPMENT_REFERENCE,
     &procedure_catalog_entry::PROCEDURE_CATALOG_ENTRY,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_medication::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[&import::IMPORT_VALUES, &import::IMPORT_CATALOG];

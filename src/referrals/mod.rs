@@ -1,5 +1,6 @@
 //! Referrals and public referral links. Catalogue §12.
 mod by_link;
+pub mod fhir_referral;
 mod form;
 mod life;
 mod link;
@@ -13,6 +14,7 @@ pub mod referral_link;
 pub mod referral_submission;
 mod screening;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -24,6 +26,8 @@ pub static TABLES: &[&Table] = &[
     &referral_submission::REFERRAL_SUBMISSION,
     &referral_event::REFERRAL_EVENT,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_referral::MAPPING, &fhir_referral::STATE];
 
 pub static OPERATIONS: &[&Operation] = &[
     &life::SEND,

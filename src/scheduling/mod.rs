@@ -8,6 +8,9 @@ pub mod appointment_type;
 pub mod availability_block;
 mod book;
 mod calendar_feed;
+pub mod fhir_appointment;
+pub mod fhir_recall;
+pub mod fhir_schedule;
 mod find_slots;
 mod history;
 mod moves;
@@ -21,6 +24,7 @@ pub mod slot_hold;
 mod waiting;
 pub mod waitlist_entry;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
 
@@ -38,6 +42,15 @@ pub static TABLES: &[&Table] = &[
     &waitlist_entry::WAITLIST_ENTRY,
     &recall_type::RECALL_TYPE,
     &recall::RECALL,
+];
+
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_appointment::MAPPING,
+    &fhir_appointment::WAITING,
+    &fhir_schedule::MAPPING,
+    &fhir_schedule::HOLD,
+    &fhir_schedule::VISIT,
+    &fhir_recall::MAPPING,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

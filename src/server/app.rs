@@ -27,6 +27,6 @@ pub fn describe(mut contract: Contract) -> Contract {
     let own = oauth::PATHS.iter().chain(sign_in_pages::PATHS).chain(reference::PATHS);
     contract.allow = own.fold(fhir::allow(AllowTable::default().api::<Rest>(API)), |table, (path, methods)| table.path(path, methods));
     contract.bodies = rest::bodies(fhir::bodies(contract.bodies));
-    contract.renderers = contract.renderers.under(fhir::PATH, fhir::render).under(oauth::ROOT, oauth::render);
+    contract.renderers = contract.renderers.under_asked(fhir::PATH, fhir::renderer).under(oauth::ROOT, oauth::render);
     contract
 }

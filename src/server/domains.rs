@@ -76,10 +76,25 @@ pub fn projections() -> impl Iterator<Item = &'static Projection> {
 }
 
 pub fn resources() -> impl Iterator<Item = &'static Mapping> {
-    [tenancy::RESOURCES, directory::RESOURCES, patients::RESOURCES, clinical::RESOURCES, treatment::RESOURCES]
-        .into_iter()
-        .flatten()
-        .copied()
+    let rooms = [
+        tenancy::RESOURCES,
+        directory::RESOURCES,
+        patients::RESOURCES,
+        clinical::RESOURCES,
+        charting::RESOURCES,
+        treatment::RESOURCES,
+        scheduling::RESOURCES,
+        referrals::RESOURCES,
+        imaging::RESOURCES,
+        claims::RESOURCES,
+        workflow::RESOURCES,
+        messaging::RESOURCES,
+        governance::RESOURCES,
+        ai::RESOURCES,
+        reference::RESOURCES,
+        integrations::RESOURCES,
+    ];
+    rooms.into_iter().flatten().copied()
 }
 
 /// Records that FHIR knows and no mapping serves, with their types.

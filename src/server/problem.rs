@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 
 use poem::{
-    IntoResponse, Response,
+    IntoResponse, Request, Response,
     error::{
         MethodNotAllowedError, NotFoundError, ParseCookieError, ParseFormError, ParseJsonError, ParseMultipartError, ParsePathError,
         ParseQueryError, ParseTypedHeaderError, ReadBodyError, ResponseError, SizedLimitError,
@@ -25,18 +25,35 @@ pub type Render = fn(&Error, Uuid) -> (&'static str, Vec<u8>);
 
 /// Which form errors take under which path; problem+json where nothing is said.
 #[derive(Debug, Clone, Default)]
-pub struct Renderers(Vec<(&'static str, Render)>);
+pub struct Renderers(Vec<(&'static str, Form)>);
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    One(Render),
+    /// By what the request says it reads.
+    Asked(fn(&Request) -> Render),
+}
 
 impl Renderers {
     /// Errors at `prefix` and below are rendered by `render`.
     pub fn under(mut self, prefix: &'static str, render: Render) -> Self {
-        self.0.push((prefix, render));
+        self.0.push((prefix, Form::One(render)));
         self
     }
 
-    pub fn pick(&self, path: &str) -> Render {
-        let owns = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.0.iter().find(|(prefix, _)| owns(prefix)).map_or(problem, |(_, render)| *render)
+    /// The same, in one of several forms.
+    pub fn under_asked(mut self, prefix: &'static str, form: fn(&Request) -> Render) -> Self {
+        self.0.push((prefix, Form::Asked(form)));
+        self
+    }
+
+    pub fn pick(&self, request: &Request) -> Render {
+        let owns = |prefix: &str| request.uri().path().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match self.0.iter().find(|(prefix, _)| owns(prefix)) {
+            None => problem,
+            Some((_, Form::One(render))) => *render,
+            Some((_, Form::Asked(form))) => form(request),
+        }
     }
 }
 
@@ -233,7 +250,8 @@ mod tests {
             ("application/fhir+json", Vec::new())
         }
         let renderers = Renderers::default().under("/fhir/r4", outcome);
-        let media_type = |path: &str| renderers.pick(path)(&Error::new(&error::NOT_FOUND), Uuid::nil()).0;
+        let media_type =
+            |path: &str| renderers.pick(&Request::builder().uri_str(path).finish())(&Error::new(&error::NOT_FOUND), Uuid::nil()).0;
         assert_eq!(media_type("/fhir/r4"), "application/fhir+json");
         assert_eq!(media_type("/fhir/r4/Patient/1"), "application/fhir+json");
         assert_eq!(media_type("/fhir/r45"), PROBLEM_JSON);

@@ -4,7 +4,7 @@ use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
 use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::error::Result;
 use crate::kernel::table::form;
@@ -20,7 +20,7 @@ pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physica
 
 pub static TYPE: TypeDef = TypeDef {
     name: "Location",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-location"],
     update_creates: false,

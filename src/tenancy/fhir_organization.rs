@@ -3,7 +3,7 @@
 use super::tenant::TENANT;
 use crate::fhir::datatype::CodeableConcept;
 use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
-use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::registry::{ALL, TypeDef};
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty};
@@ -12,7 +12,7 @@ pub const ORGANIZATION_TYPES: &str = "http://terminology.hl7.org/CodeSystem/orga
 
 pub static TYPE: TypeDef = TypeDef {
     name: "Organization",
-    interactions: &[Interaction::Read, Interaction::Update, Interaction::Delete, Interaction::Create, Interaction::SearchType],
+    interactions: ALL,
     search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-organization"],
     update_creates: false,

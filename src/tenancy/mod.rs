@@ -1,6 +1,7 @@
 //! Tenancy: organisations and their tree, settings, plans, places and teams. Catalogue §1.
 pub mod billing_plan;
 mod child;
+pub mod fhir_care_team;
 pub mod fhir_location;
 pub mod fhir_operatory;
 pub mod fhir_organization;
@@ -46,7 +47,8 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// The resource types of this room.
-pub static RESOURCES: &[&Mapping] = &[&fhir_organization::MAPPING, &fhir_location::MAPPING, &fhir_operatory::MAPPING];
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_organization::MAPPING, &fhir_location::MAPPING, &fhir_operatory::MAPPING, &fhir_care_team::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &lifecycle::SUSPEND,

@@ -6,6 +6,9 @@ mod commitment;
 mod decision;
 mod details;
 mod estimate;
+pub mod fhir_care_plan;
+pub mod fhir_outcome;
+pub mod fhir_payment;
 pub mod fhir_procedure;
 mod money;
 mod past;
@@ -46,7 +49,8 @@ pub static TABLES: &[&Table] = &[
     &payment_event::PAYMENT_EVENT,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[&fhir_procedure::MAPPING];
+pub static RESOURCES: &[&Mapping] =
+    &[&fhir_procedure::MAPPING, &fhir_care_plan::PLAN, &fhir_care_plan::ITEM, &fhir_outcome::MAPPING, &fhir_payment::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &plan::PRESENT,

@@ -3,6 +3,7 @@ mod control;
 pub mod custom_field_definition;
 pub mod custom_field_value;
 mod doing;
+pub mod fhir_task;
 pub mod job;
 mod running;
 pub mod states;
@@ -11,6 +12,7 @@ pub mod workflow_definition;
 pub mod workflow_instance;
 pub mod workflow_transition;
 
+use crate::fhir::mapping::Mapping;
 use crate::kernel::operation::Operation;
 use crate::kernel::table::Table;
 
@@ -24,6 +26,8 @@ pub static TABLES: &[&Table] = &[
     &workflow_instance::WORKFLOW_INSTANCE,
     &workflow_transition::WORKFLOW_TRANSITION,
 ];
+
+pub static RESOURCES: &[&Mapping] = &[&fhir_task::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &control::CANCEL,

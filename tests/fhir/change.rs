@@ -6,7 +6,7 @@ use enamel::kernel::context::Permission;
 use enamel::kernel::table::{Draft, Record, Table, store};
 use serde_json::{Value, json};
 
-async fn rest(clinic: &super::Clinic, table: &'static Table, id: &str, patch: Value) -> Record {
+pub async fn rest(clinic: &super::Clinic, table: &'static Table, id: &str, patch: Value) -> Record {
     let caller = clinic.staff();
     let keys = &caller.kernel.keys;
     let mut scope = caller.write(table.write).await.unwrap();

@@ -40,9 +40,9 @@ fn what_is_wrong_is_named_and_not_stored() {
         }
         let plain = fhir.send(Method::POST, "/Patient", &[("content-type", "text/plain")], patient("a").to_string().into_bytes()).await;
         assert_eq!(plain.status, 415);
-        assert_eq!(fhir.send(Method::GET, "/Patient", &[("accept", "application/fhir+xml")], Vec::new()).await.status, 406);
+        assert_eq!(fhir.send(Method::GET, "/Patient", &[("accept", "text/turtle")], Vec::new()).await.status, 406);
         assert_eq!(fhir.post("/Foo", &json!({})).await.status, 404);
-        assert_eq!(fhir.post("/StructureDefinition", &json!({})).await.status, 404);
+        assert_eq!(fhir.post("/StructureDefinition", &json!({})).await.status, 405);
         assert!(fhir.ids("/Patient").await.is_empty(), "nothing is stored");
         let twice = json!({"resourceType": "Patient", "name": [{"family": "a"}], "identifier": [{"system": "urn:x", "value": "1"}]});
         fhir.made(twice.clone()).await;

@@ -2,11 +2,18 @@
 
 mod batch;
 mod change;
+mod condition;
+mod everything;
 mod examples;
+mod forms;
 mod hostile;
 mod indexed;
 mod kept;
 mod linked;
+mod mapped;
+mod operations;
+mod past;
+mod patch;
 mod planes;
 mod scopes;
 mod search;
@@ -14,6 +21,7 @@ mod transaction;
 
 use crate::world::World;
 pub use crate::world::tenants::Clinic;
+use enamel::fhir::{DOCUMENT, xml};
 use enamel::kernel::Caller;
 use enamel::server::{Contract, app, fhir, guard};
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -57,7 +65,12 @@ impl Client {
         let response = app.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.into_vec().await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let is_xml = parts.headers.get("content-type").is_some_and(|kind| kind.to_str().unwrap().contains("xml"));
+        let body = match (bytes.is_empty(), is_xml) {
+            (true, _) => Value::Null,
+            (false, true) => xml::read(&bytes, DOCUMENT).unwrap(),
+            (false, false) => serde_json::from_slice(&bytes).unwrap(),
+        };
         Answer { status: parts.status, headers: parts.headers, body }
     }
     pub async fn get(&self, path: &str) -> Answer {

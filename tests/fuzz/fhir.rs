@@ -8,7 +8,7 @@ use enamel::fhir::patch::{self, Refused};
 use enamel::fhir::path::{Context, Expression, Item, Node, Trouble};
 use enamel::fhir::search::value::Reading;
 use enamel::fhir::search::{Modifier, Rules, SearchParam, parse};
-use enamel::fhir::{accept, bundle};
+use enamel::fhir::{DOCUMENT, accept, bundle, xml};
 use enamel::kernel::json::{self, Limits};
 use serde_json::Value;
 use std::io::Read;
@@ -99,6 +99,44 @@ fn fuzz_fhir_resources_are_taken_as_they_are_or_refused() {
         }
     };
     Target { name: "fhir-resource", seeds: examples(), words: WORDS, memory: (8 * 1024 * 1024, 600), run: &run }.fuzz();
+}
+
+#[test]
+fn fuzz_xml_is_read_or_refused_and_reads_back() {
+    let run = |bytes: &[u8]| match xml::read(bytes, DOCUMENT) {
+        Err(error) => refusal(&error),
+        Ok(resource) => {
+            assert!(depth(&resource) <= 2 * DOCUMENT.depth_max, "too deep");
+            assert!(!has_nul(&resource), "a NUL was taken");
+            let written = xml::write(&resource, false);
+            assert_eq!(xml::read(written.as_bytes(), DOCUMENT).unwrap(), resource, "it does not read back");
+            format!("a {}", resource["resourceType"])
+        }
+    };
+    let written = |line: &Vec<u8>| xml::write(&serde_json::from_slice(line).unwrap(), false).into_bytes();
+    let words: &[&str] = &[
+        "<!DOCTYPE Patient [<!ENTITY a \"b\">]>",
+        "&a;",
+        "&#0;",
+        "&#x41;",
+        "<!-- -->",
+        "<?x y?>",
+        "<![CDATA[",
+        "]]>",
+        "<extension url=\"x\">",
+        "</extension>",
+        " value=\"1.00\"",
+        " id=\"x\"",
+        " xmlns=\"http://hl7.org/fhir\"",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">",
+        "</div>",
+        "<contained>",
+        "<Patient>",
+        "/>",
+        "\u{0}",
+    ];
+    let seeds = examples().iter().map(written).collect();
+    Target { name: "fhir-xml", seeds, words, memory: (8 * 1024 * 1024, 600), run: &run }.fuzz();
 }
 
 #[test]

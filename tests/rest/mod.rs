@@ -1,5 +1,5 @@
 mod batch;
-mod contract;
+pub mod contract;
 mod history;
 mod idempotency;
 mod projections;

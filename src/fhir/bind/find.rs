@@ -2,15 +2,50 @@
 
 use super::{Bind, How};
 use crate::fhir::mapping::Find;
+use serde_json::Value as Json;
 
-/// How a parameter over `element` of the record is answered by columns. None: by none of these binds.
-pub fn find(binds: &[Bind], element: &str) -> Option<Find> {
+/// How a parameter over `element` of the record is answered by columns: each of the binds that are this element.
+pub fn find(binds: &[Bind], element: &str) -> Vec<Find> {
+    within(binds, element, None)
+}
+
+/// `given` is the condition under which the item around the binds is there.
+fn within(binds: &[Bind], element: &str, given: Option<&'static str>) -> Vec<Find> {
     let (first, rest) = element.split_once('.').map_or((element, None), |(first, rest)| (first, Some(rest)));
-    binds.iter().filter(|bind| is_of(bind.element, first)).find_map(|bind| match (bind.how, rest) {
-        (How::Within(inner), Some(rest)) => find(inner, rest),
-        (how, None) => of(how),
-        _ => None,
-    })
+    let of_bind = |bind: &Bind| match (bind.how, rest) {
+        (How::Within(inner), Some(rest)) => within(inner, rest, there(inner)),
+        (How::Always(text) | How::Is(text), None) => constant(text, given).into_iter().collect(),
+        (how, None) => of(how).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    binds.iter().filter(|bind| is_of(bind.element, first)).flat_map(of_bind).collect()
+}
+
+/// An item is there when one of its columns has a value.
+fn there(inner: &[Bind]) -> Option<&'static str> {
+    let column = inner.iter().find_map(|bind| bind.how.column())?;
+    Some(forever(format!("r.{column} is not null")))
+}
+
+/// The codes that every row has.
+fn constant(text: &str, given: Option<&'static str>) -> Option<Find> {
+    let value: Json = serde_json::from_str(text).ok()?;
+    let word = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let codes = match &value {
+        Json::String(code) => vec![(String::new(), code.clone())],
+        Json::Object(map) => {
+            let codings = map.get("coding").and_then(Json::as_array).map_or(std::slice::from_ref(&value), Vec::as_slice);
+            codings.iter().map(|coding| (word(&coding["system"]), word(&coding["code"]))).collect()
+        }
+        _ => return None,
+    };
+    let codes: Vec<(&'static str, &'static str)> = codes.into_iter().map(|(system, code)| (forever(system), forever(code))).collect();
+    Some(Find::Constant { codes: Box::leak(codes.into_boxed_slice()), given })
+}
+
+/// Called once for each parameter, when the registry is made.
+fn forever(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
 }
 
 /// `onsetDateTime` is a type of the choice `onset`.
@@ -32,17 +67,29 @@ pub fn selected<'e>(expression: &'e str, type_name: &str) -> Vec<&'e str> {
     alternatives.filter_map(of).map(plain).filter(|path| path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')).collect()
 }
 
-/// Called once for each parameter, when the registry is made.
 fn of(how: How) -> Option<Find> {
-    let r = |column: &str| -> &'static str { Box::leak(format!("r.{column}").into_boxed_str()) };
+    let r = |column: &str| forever(format!("r.{column}"));
     Some(match how {
         How::Code { column, words } => Find::Words { column: r(column), system: "", words },
         How::Concept { column, system, words } => Find::Words { column: r(column), system, words },
         How::Coding { column, system, words } => Find::Words { column: r(column), system, words },
         How::Coded(coded) => Find::Coded(coded),
         How::Day { column } => Find::Day(r(column)),
+        How::Moment { column } => Find::Moment(r(column)),
+        How::Plain { column } => Find::Flag(r(column)),
+        How::Each { column, system } => Find::Listed { column: r(column), system },
+        How::Identifier { column, system } => {
+            let system = if system.is_empty() { "null::text".to_owned() } else { format!("'{system}'") };
+            Find::Plain {
+                within: forever(format!(
+                    "exists (select from (select {system} as system_uri, r.{column} as value) i where i.value is not null and ({{}}))"
+                )),
+            }
+        }
         How::When { from, until } | How::Span { from, until } => Find::Moments { from: r(from), until: r(until) },
         How::Days { from, until } => Find::Days { from: r(from), until: r(until) },
+        How::Itself { to } => Find::Points { column: "r.id", to },
+        How::Spelled { column, system } => Find::Code { expr: r(column), system, stored: str::to_owned },
         How::Points { column, to } => Find::Points { column: r(column), to },
         How::Text { column } | How::Words { column } => Find::Said(r(column)),
         _ => return None,

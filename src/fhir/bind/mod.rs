@@ -7,10 +7,12 @@
 //! column is what was taken from them.
 
 mod find;
+mod meaning;
 mod render;
 mod take;
 
 pub use find::{find, selected};
+pub use meaning::is_meant;
 pub use render::render;
 pub use take::take;
 
@@ -76,6 +78,48 @@ pub enum How {
     Day {
         column: &'static str,
     },
+    /// `dateTime` or `instant`, from a moment.
+    Moment {
+        column: &'static str,
+    },
+    /// A number or a flag.
+    Plain {
+        column: &'static str,
+    },
+    /// Quantity in the one unit of the column, by its UCUM code.
+    Quantity {
+        column: &'static str,
+        unit: &'static str,
+    },
+    /// Money, from a count of the currency's smallest unit.
+    Money {
+        column: &'static str,
+        currency: &'static str,
+    },
+    /// Identifier of a system; an empty one is not said.
+    Identifier {
+        column: &'static str,
+        system: &'static str,
+    },
+    /// Of a list of codes each one a CodeableConcept of the system.
+    Each {
+        column: &'static str,
+        system: &'static str,
+    },
+    /// A code of a system that is no list: CodeableConcept's Coding alone.
+    Spelled {
+        column: &'static str,
+        system: &'static str,
+    },
+    /// The address of a resource, as an Attachment has it.
+    Path {
+        column: &'static str,
+        to: &'static str,
+    },
+    /// A reference that only has a display.
+    Named {
+        column: &'static str,
+    },
     /// A choice of dateTime and Period, from a pair of moments.
     When {
         from: &'static str,
@@ -98,17 +142,56 @@ pub enum How {
     },
     /// A reference to the Organization whose row it is.
     Tenant,
+    /// A reference to the resource of another type that is the same row.
+    Itself {
+        to: &'static str,
+    },
+    /// base64 of a text, as an Attachment has it.
+    Content {
+        column: &'static str,
+    },
     /// Annotation with a text alone.
     Note {
         column: &'static str,
     },
     /// The same for every row of the table: JSON.
     Always(&'static str),
-    /// A backbone element of which the row itself is.
+    /// The same, and what tells these resources, or this item, from the others of the element.
+    Is(&'static str),
+    /// A backbone element of which the row itself is: rendered when a column of it has a value; of several sent, the item
+    /// that is meant.
     Within(&'static [Bind]),
 }
 
+/// Units of measure.
+const UCUM: &str = "http://unitsofmeasure.org";
+
+impl How {
+    /// The column it is, or the first of them.
+    pub fn column(&self) -> Option<&'static str> {
+        match *self {
+            Self::Code { column, .. } | Self::Concept { column, .. } | Self::Coding { column, .. } | Self::Points { column, .. } => {
+                Some(column)
+            }
+            Self::Words { column } | Self::Text { column } | Self::Day { column } | Self::Note { column } | Self::Named { column } => {
+                Some(column)
+            }
+            Self::Moment { column } | Self::Plain { column } | Self::Quantity { column, .. } | Self::Money { column, .. } => Some(column),
+            Self::Identifier { column, .. } | Self::Each { column, .. } | Self::Content { column } => Some(column),
+            Self::Spelled { column, .. } | Self::Path { column, .. } => Some(column),
+            Self::When { from, .. } | Self::Days { from, .. } | Self::Span { from, .. } => Some(from),
+            Self::Coded(coded) => Some(coded.code),
+            Self::Within(inner) => inner.iter().find_map(|bind| bind.how.column()),
+            Self::Always(_) | Self::Is(_) | Self::Tenant | Self::Itself { .. } => None,
+        }
+    }
+}
+
 impl Bind {
+    /// No column says it.
+    fn is_constant(&self) -> bool {
+        matches!(self.how, How::Always(_) | How::Is(_) | How::Tenant | How::Itself { .. })
+    }
     pub const fn one(element: &'static str, how: How) -> Self {
         Self { element, how, repeats: false, shown_only: false, otherwise: None }
     }
@@ -155,4 +238,28 @@ pub const fn points(column: &'static str, to: &'static str) -> How {
 }
 pub const fn note(column: &'static str) -> How {
     How::Note { column }
+}
+pub const fn moment(column: &'static str) -> How {
+    How::Moment { column }
+}
+pub const fn plain(column: &'static str) -> How {
+    How::Plain { column }
+}
+pub const fn quantity(column: &'static str, unit: &'static str) -> How {
+    How::Quantity { column, unit }
+}
+pub const fn money(column: &'static str) -> How {
+    How::Money { column, currency: "currency" }
+}
+pub const fn identifier(column: &'static str, system: &'static str) -> How {
+    How::Identifier { column, system }
+}
+pub const fn each(column: &'static str, system: &'static str) -> How {
+    How::Each { column, system }
+}
+pub const fn named(column: &'static str) -> How {
+    How::Named { column }
+}
+pub const fn content(column: &'static str) -> How {
+    How::Content { column }
 }

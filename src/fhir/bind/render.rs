@@ -1,9 +1,12 @@
 //! From columns to elements.
 
-use super::{Bind, Coded, How, Words};
+use super::{Bind, Coded, How, UCUM, Words};
 use crate::fhir::datatype::{CodeableConcept, Coding, Datatype, Period};
 use crate::fhir::resource::Element;
+use crate::kernel::money;
 use crate::kernel::table::Record;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value as Json, json};
 
 /// Writes what the columns of a row say.
@@ -19,8 +22,16 @@ pub fn render(binds: &[Bind], row: &Record, out: &mut Element) {
     }
 }
 
+fn value_of(bind: &Bind, row: &Record) -> Option<Json> {
+    match bind.how {
+        How::When { from, until } => period(row.text(from), row.text(until)),
+        _ => value(&bind.how, row),
+    }
+}
+
 fn put(bind: &Bind, key: &str, value: Option<Json>, out: &mut Element) {
     match value {
+        Some(Json::Array(items)) if bind.repeats => items.into_iter().fold(out, |out, item| out.append(key, item)),
         Some(Json::Object(map)) if bind.repeats => out.push_element(key, Element(map)),
         Some(value) if bind.repeats => out.append(key, value),
         value => out.value(key, value),
@@ -34,16 +45,37 @@ fn value(how: &How, row: &Record) -> Option<Json> {
         How::Coding { column, system, words } => Some(json!({"system": system, "code": code_of(words, row.text(column)?)?})),
         How::Coded(coded) => concept(coded, row),
         How::Words { column } => Some(json!({"text": row.text(column)?})),
-        How::Text { column } | How::Day { column } => row.text(column).map(Json::from),
+        How::Text { column } | How::Day { column } | How::Moment { column } => row.text(column).map(Json::from),
+        How::Plain { column } => Some(row.get(column).clone()).filter(|value| value.is_number() || value.is_boolean()),
+        How::Quantity { column, unit } => {
+            let value = Some(row.get(column)).filter(|value| value.is_number())?;
+            Some(json!({"value": value, "unit": unit, "system": UCUM, "code": unit}))
+        }
+        How::Money { column, currency } => {
+            let currency = row.text(currency)?;
+            Some(json!({"value": money::amount(row.int(column)?, currency), "currency": currency}))
+        }
+        How::Identifier { column, system: "" } => Some(json!({"value": row.text(column)?})),
+        How::Identifier { column, system } => Some(json!({"system": system, "value": row.text(column)?})),
+        How::Each { column, system } => {
+            let codes = row.get(column).as_array().filter(|codes| !codes.is_empty())?;
+            Some(codes.iter().map(|code| json!({"coding": [{"system": system, "code": code}]})).collect())
+        }
+        How::Content { column } => Some(BASE64_STANDARD.encode(row.text(column)?).into()),
+        How::Spelled { column, system } => Some(json!({"system": system, "code": row.text(column)?})),
+        How::Path { column, to } => Some(format!("{to}/{}", row.text(column)?).into()),
+        How::Named { column } => Some(json!({"display": row.text(column)?})),
         How::Days { from, until } | How::Span { from, until } => period(row.text(from), row.text(until)),
         How::Points { column, to } => Some(json!({"reference": format!("{to}/{}", row.text(column)?)})),
         How::Tenant => Some(json!({"reference": format!("Organization/{}", row.tenant)})),
+        How::Itself { to } => Some(json!({"reference": format!("{to}/{}", row.id)})),
         How::Note { column } => Some(json!({"text": row.text(column)?})),
-        How::Always(text) => serde_json::from_str(text).ok(),
+        How::Always(text) | How::Is(text) => serde_json::from_str(text).ok(),
         How::Within(inner) => {
+            inner.iter().find(|bind| !bind.is_constant() && value_of(bind, row).is_some())?;
             let mut element = Element::default();
             render(inner, row, &mut element);
-            Some(Json::Object(element.into_map())).filter(|map| map != &json!({}))
+            Some(Json::Object(element.into_map()))
         }
         How::When { .. } => None,
     }

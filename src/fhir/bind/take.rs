@@ -1,6 +1,7 @@
 //! From elements to columns. What cannot be read as our columns have it is no fault: the column stays empty and the
 //! element is kept as it was sent. A fault is only what no other column can make good: a needed reference, an order of days.
 
+use super::meaning::is_item;
 use super::{Bind, Coded, How, Words};
 use crate::fhir::datatype::{CodeableConcept, Coding, Datatype, Period, Reference};
 use crate::fhir::mapping::Columns;
@@ -8,6 +9,9 @@ use crate::fhir::reference::Literal;
 use crate::fhir::resource::Node;
 use crate::fhir::temporal::{self, PartialDate};
 use crate::kernel::error::{Error, INVALID, Result};
+use crate::kernel::money;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -41,13 +45,15 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
         }
         How::Coded(coded) => return concept(coded, bind, &items, parent, columns),
         How::Within(inner) => {
-            // One backbone element is ours, the first; where it is missing its columns are empty.
+            // One backbone element is ours, the first that is meant; where it is missing its columns are empty.
+            for (value, path) in &items {
+                let node = Node::of(value, path.clone())?;
+                if is_item(inner, &node, base) {
+                    return take(inner, &node, base, columns);
+                }
+            }
             let empty = serde_json::Map::new();
-            let node = match items.first() {
-                Some((value, path)) => Node::of(value, path.clone())?,
-                None => Node::empty(&empty, parent.at(bind.element)),
-            };
-            return take(inner, &node, base, columns);
+            return take(inner, &Node::empty(&empty, parent.at(bind.element)), base, columns);
         }
         _ => {}
     }
@@ -70,6 +76,41 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
         How::Words { column } => {
             let text = items.first().map(|(value, path)| CodeableConcept::read(value, path.clone())).transpose()?.and_then(said);
             columns.set(column, simple(text.map(Json::from)), at(Some(0)));
+        }
+        How::Plain { column } => {
+            columns.set(column, simple(first.filter(|value| value.is_number() || value.is_boolean()).cloned()), at(Some(0)));
+        }
+        How::Moment { column } => {
+            let value = first.and_then(Json::as_str).and_then(|text| moment(text, false));
+            columns.set(column, simple(value.map(Json::from)), at(Some(0)));
+        }
+        How::Quantity { column, unit } => {
+            let of = |value: &&Json| ["code", "unit"].iter().any(|key| value.get(key).and_then(Json::as_str) == Some(unit));
+            let value = first.filter(of).and_then(|value| value.get("value")).cloned();
+            columns.set(column, simple(value), at(Some(0)));
+        }
+        How::Money { column, currency } => {
+            let said = first.and_then(|value| value.get("currency")).and_then(Json::as_str);
+            let value = first.zip(said).and_then(|(value, said)| money::minor(value.get("value")?, said));
+            columns.set(column, simple(value.map(Json::from)), at(Some(0))).set(currency, said, at(Some(0)));
+        }
+        How::Identifier { column, system } => {
+            let mine = |(value, _): &&(&Json, String)| system.is_empty() || value.get("system").and_then(Json::as_str) == Some(system);
+            let value = items.iter().find(mine).and_then(|(value, _)| value.get("value")).filter(|value| value.is_string());
+            columns.set(column, simple(value.cloned()), at(Some(0)));
+        }
+        How::Each { column, system } => {
+            let codes =
+                items.iter().filter_map(|(value, _)| Some(CodeableConcept::read(value, String::new()).ok()?.code_in(system)?.to_owned()));
+            columns.set(column, codes.collect::<Vec<_>>(), at(Some(0)));
+        }
+        How::Content { column } => {
+            let bytes = first.and_then(Json::as_str).and_then(|text| BASE64_STANDARD.decode(text).ok());
+            columns.set(column, simple(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Json::from)), at(Some(0)));
+        }
+        How::Named { column } => {
+            let value = first.and_then(|value| value.get("display")).filter(|text| text.is_string()).cloned();
+            columns.set(column, simple(value), at(Some(0)));
         }
         How::Text { column } => {
             columns.set(column, simple(first.filter(|value| value.is_string()).cloned()), at(Some(0)));
@@ -169,7 +210,7 @@ fn moment(text: &str, last: bool) -> Option<String> {
 }
 
 /// The id behind a literal reference to one of ours; contained, foreign and logical ones are kept as they are.
-fn pointed(value: &Json, to: &str, base: &str) -> Option<Uuid> {
+pub(super) fn pointed(value: &Json, to: &str, base: &str) -> Option<Uuid> {
     let reference = Reference::read(value, String::new()).ok()?;
     match Literal::parse(reference.reference.as_deref()?, base) {
         Literal::Local { type_name, id, .. } if type_name == to => id.parse().ok(),

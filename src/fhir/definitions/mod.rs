@@ -4,6 +4,7 @@
 
 pub mod codes;
 pub mod compile;
+pub mod originals;
 pub mod parameter;
 pub mod profiles;
 pub mod structure;
@@ -13,6 +14,7 @@ pub use structure::{Constraint, Element, Kind, Of, Strength, Structure};
 
 use super::path::{Expression, Trouble};
 use super::primitive::Primitive;
+use originals::Original;
 use parameter::{Compartment, SearchParameter};
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
@@ -61,6 +63,7 @@ static STRUCTURES: Shelf<Structure, { index::STRUCTURES.len() }> = Shelf::new(&i
 static VALUE_SETS: Shelf<terminology::ValueSet, { index::VALUE_SETS.len() }> = Shelf::new(&index::VALUE_SETS);
 static CODE_SYSTEMS: Shelf<terminology::CodeSystem, { index::CODE_SYSTEMS.len() }> = Shelf::new(&index::CODE_SYSTEMS);
 static PARAMETERS: Shelf<SearchParameter, { index::PARAMETERS.len() }> = Shelf::new(&index::PARAMETERS);
+static ORIGINALS: Shelf<Original, { index::ORIGINALS.len() }> = Shelf::new(&index::ORIGINALS);
 static COMPARTMENTS: Shelf<Compartment, { index::COMPARTMENTS.len() }> = Shelf::new(&index::COMPARTMENTS);
 
 /// What an element's type leads to.
@@ -164,6 +167,20 @@ impl Definitions {
     /// All that R4 defines for a type itself.
     pub fn parameters(&self, type_name: &str) -> impl Iterator<Item = &'static SearchParameter> {
         PARAMETERS.starting(format!("{type_name}:"))
+    }
+    /// HL7's own resource of that type and id.
+    pub fn original(&self, type_name: &str, id: &str) -> Option<&'static Original> {
+        ORIGINALS.get(&format!("{type_name}/{id}"))
+    }
+    /// All of a type, by their ids.
+    pub fn originals(&self, type_name: &str) -> impl Iterator<Item = &'static Original> {
+        ORIGINALS.starting(format!("{type_name}/"))
+    }
+    /// The one of that canonical address, with a version or without.
+    pub fn original_by_url(&self, type_name: &str, url: &str) -> Option<&'static Original> {
+        let (url, version) = url.split_once('|').map_or((url, None), |(url, version)| (url, Some(version)));
+        let is_it = |known: &&Original| known.text("url") == Some(url) && version.is_none_or(|it| known.text("version") == Some(it));
+        self.originals(type_name).find(is_it)
     }
     /// `Patient`, `Encounter`, `Practitioner`, `RelatedPerson` or `Device`.
     pub fn compartment(&self, code: &str) -> Option<&'static Compartment> {

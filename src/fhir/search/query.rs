@@ -70,6 +70,8 @@ pub enum Total {
 pub struct Query {
     pub conditions: Vec<Condition>,
     pub includes: Vec<Include>,
+    /// One of these must hold, where there are any: what puts a resource into a compartment.
+    pub within: Vec<Condition>,
     /// Matches on a page; 0 asks for the total alone.
     pub count: usize,
     pub sort: Vec<Sort>,

@@ -251,7 +251,7 @@ pub(super) fn target(param: &SearchParam, name: &str) -> Option<&'static str> {
 }
 
 /// Splits at a mark that no backslash stands before.
-pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
+pub fn split(text: &str, mark: char) -> Vec<&str> {
     let (mut parts, mut from, mut is_escaped) = (Vec::new(), 0, false);
     for (at, letter) in text.char_indices() {
         if letter == mark && !is_escaped {

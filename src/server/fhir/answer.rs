@@ -1,12 +1,16 @@
 //! What a request wants back, and answers in that form.
 
+use super::effect::Done;
 use super::read::Shown;
 use super::search;
 use crate::fhir::negotiate::{self, Format, Prefer, Return};
 use crate::fhir::outcome::all_ok;
+use crate::fhir::patch::JSON_PATCH;
+use crate::fhir::registry::Interaction;
 use crate::fhir::search::Query;
-use crate::fhir::subset;
+use crate::fhir::{DOCUMENT, subset, xml};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::json::parse;
 use crate::server::rest::body_bytes;
 use poem::http::{StatusCode, header};
 use poem::{Body, Request, Response};
@@ -25,6 +29,31 @@ pub struct Shape {
     query: Query,
 }
 
+/// What came with a request that changes something.
+pub struct Sent {
+    pub asked: Asked,
+    pub bytes: Vec<u8>,
+    pub resource: Option<Json>,
+    /// The bytes are a JSON Patch, which is no resource.
+    pub json_patch: bool,
+}
+
+impl Sent {
+    pub async fn of(request: &mut Request, interaction: Interaction) -> Result<Sent> {
+        let json_patch = interaction == Interaction::Patch && negotiate::is(request.header(header::CONTENT_TYPE), JSON_PATCH);
+        if interaction == Interaction::Delete {
+            return Ok(Sent { asked: Asked::of(request)?, bytes: Vec::new(), resource: None, json_patch });
+        }
+        if json_patch {
+            let asked = Asked::of(request)?;
+            return Ok(Sent { asked, bytes: body_bytes(request).await?, resource: None, json_patch });
+        }
+        let (asked, bytes) = Asked::with_body(request).await?;
+        let resource = Some(parse(&bytes, DOCUMENT)?);
+        Ok(Sent { asked, bytes, resource, json_patch })
+    }
+}
+
 impl Asked {
     pub fn of(request: &Request) -> Result<Asked> {
         let text = |name| request.header(name).map(str::to_owned);
@@ -34,9 +63,12 @@ impl Asked {
 
     /// With the resource that was sent, in a media type we read.
     pub async fn with_body(request: &mut Request) -> Result<(Asked, Vec<u8>)> {
-        negotiate::body_format(request.header(header::CONTENT_TYPE))?;
+        let format = negotiate::body_format(request.header(header::CONTENT_TYPE))?;
         let asked = Asked::of(request)?;
-        Ok((asked, body_bytes(request).await?))
+        let bytes = body_bytes(request).await?;
+        // JSON is the form inside.
+        let bytes = if format.is_xml() { xml::read(&bytes, DOCUMENT)?.to_string().into_bytes() } else { bytes };
+        Ok((asked, bytes))
     }
 
     /// For a request whose query only shapes its answer.
@@ -51,9 +83,18 @@ impl Asked {
     }
 }
 
+impl Shape {
+    /// Whole, in that form.
+    pub fn plain(format: Format, is_pretty: bool) -> Shape {
+        Shape { format, query: Query { is_pretty, ..Query::default() } }
+    }
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+}
+
 pub fn body(status: StatusCode, value: &Json, shape: &Shape) -> Result<Response> {
-    let text = if shape.query.is_pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
-    let body = Body::from(text.map_err(Error::internal)?);
+    let body = Body::from(shape.format.write(value, shape.query.is_pretty));
     Ok(Response::builder().status(status).header(header::CONTENT_TYPE, shape.format.media_type()).body(body))
 }
 
@@ -75,6 +116,15 @@ pub fn resource(status: StatusCode, shown: Shown, shape: &Shape, wanted: Return,
         answer.headers_mut().insert(header::LOCATION, location.parse().map_err(Error::internal)?);
     }
     Ok(answer)
+}
+
+pub fn done(done: Done, shape: &Shape, wanted: Return, base: &str) -> Result<Response> {
+    match (done, wanted) {
+        (Done::Made(shown), _) => resource(StatusCode::CREATED, shown, shape, wanted, base),
+        (Done::Changed(shown) | Done::There(shown), _) => resource(StatusCode::OK, shown, shape, wanted, base),
+        (Done::Removed, Return::OperationOutcome) => body(StatusCode::OK, &all_ok(), shape),
+        (Done::Removed, _) => Ok(Response::builder().status(StatusCode::NO_CONTENT).finish()),
+    }
 }
 
 /// The caller has it already.

@@ -1,13 +1,14 @@
 //! Batches: each entry is a request of its own, in a transaction of its own, answered in its place.
 
+use super::effect::{self, Aim, Done, Effect, What};
+use super::history::{self, Of};
 use super::write::{self, Change};
-use super::{read, search, transaction, types};
-use crate::fhir::bundle::{self, Entry, Method, Posted, Reply};
+use super::{library, read, search, transaction, types};
+use crate::fhir::bundle::{self, Entry, Posted, Reply};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
-use crate::fhir::{Resource, check};
+use crate::fhir::temporal;
 use crate::kernel::Caller;
-use crate::kernel::audit::Action;
 use crate::kernel::error::{self, Error, Result};
 use crate::server::idempotency::{Key, Turn};
 use serde_json::Value as Json;
@@ -50,97 +51,79 @@ struct Batch<'a> {
     base: &'a str,
 }
 
-/// What an entry changes.
-enum Effect {
-    Create(Resource),
-    Update(Uuid, Option<i64>, Resource),
-    Retire(Uuid, Option<i64>),
-}
-
 impl Batch<'_> {
     async fn one(&self, entry: Entry, key: Option<Key>) -> Result<Reply> {
         let def = types::registry().find(&entry.target.type_name)?;
+        let interaction = Interaction::of(&entry.method, &entry.target)?;
         let id = entry.target.id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
-        let method = entry.method;
-        let reply = super::told(self.caller, def, id, action(method), self.done(def, entry, key).await).await;
-        if method == Method::Put { reply.map_err(super::no_creation) } else { reply }
+        let done = self.done(def, interaction, entry, key).await;
+        let reply = super::told(self.caller, def, id, super::action(interaction), done).await;
+        if interaction == Interaction::Update { reply.map_err(super::no_creation) } else { reply }
     }
 
-    async fn done(&self, def: &TypeDef, entry: Entry, key: Option<Key>) -> Result<Reply> {
-        let (caller, target, base) = (self.caller, entry.target, self.base);
-        let sources = types::sources(def.name)?;
-        if target.version.is_some() || entry.if_none_match.is_some() || entry.if_modified_since.is_some() || entry.if_none_exist.is_some() {
-            return Err(Error::new(&error::NOT_SUPPORTED).detail("Versions and conditional requests are not served inside a batch."));
-        }
+    async fn done(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
+        super::allowed(self.caller, def, interaction)?;
+        let (caller, target, base) = (self.caller, &entry.target, self.base);
         let id = || super::record_id(target.id.as_deref());
-        let version = || super::version(entry.if_match.as_deref());
-        match (entry.method, entry.resource, target.id.is_some()) {
-            (Method::Get, None, false) => {
-                super::allowed(caller, def, Interaction::SearchType)?;
+        let page = |bundle| Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() });
+        let past = |of| history::run(caller, of, &target.query, self.prefer, base);
+        match interaction {
+            Interaction::SearchType => {
                 let query = search::parse(def.name, def.search, &target.query, self.prefer, base)?;
-                let bundle = search::run(caller, def.name, &query, base).await?;
-                Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() })
+                page(super::found_in(caller, def.name, &query, base).await?)
             }
-            (Method::Get, None, true) => {
-                super::allowed(caller, def, Interaction::Read)?;
-                let shown = read::one(caller, sources, id()?).await?;
-                Ok(reply(200, shown, def.name, Return::Representation, base))
+            Interaction::HistoryType => page(past(Of::Type(def)).await?.0),
+            Interaction::HistoryInstance => page(past(Of::One(def, id()?)).await?.0),
+            Interaction::Read | Interaction::Vread => {
+                let known = target.id.as_deref().filter(|_| interaction == Interaction::Read).and_then(|id| library::get(def.name, id));
+                if let Some(known) = known {
+                    return page(known?);
+                }
+                let shown = match interaction {
+                    Interaction::Vread => history::version(caller, def, id()?, target.version.as_deref()).await?,
+                    _ => read::one(caller, types::sources(def.name)?, id()?).await?,
+                };
+                Ok(read_reply(shown, def.name, (entry.if_none_match.as_deref(), entry.if_modified_since.as_deref()), base))
             }
-            (Method::Post, Some(resource), false) if target.query.is_empty() => {
-                super::allowed(caller, def, Interaction::Create)?;
-                self.change(def, Effect::Create(check::sound(resource, def.name)?), key).await
+            Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete => {
+                self.change(def, interaction, entry, key).await
             }
-            (Method::Put, Some(resource), true) => {
-                super::allowed(caller, def, Interaction::Update)?;
-                let resource = check::sound(resource, def.name)?;
-                let id = super::same_id(target.id.as_deref(), &resource)?;
-                self.change(def, Effect::Update(id, version()?, resource), key).await
-            }
-            (Method::Delete, None, true) => {
-                super::allowed(caller, def, Interaction::Delete)?;
-                self.change(def, Effect::Retire(id()?, version()?), key).await
-            }
-            _ => Err(Error::new(&error::METHOD_NOT_ALLOWED)),
         }
     }
 
-    async fn change(&self, def: &TypeDef, effect: Effect, key: Option<Key>) -> Result<Reply> {
-        let (caller, sources) = (self.caller, types::sources(def.name)?);
-        let change = match effect {
-            Effect::Create(_) => Change::Create,
-            Effect::Update(..) => Change::Update,
-            Effect::Retire(..) => Change::Retire,
-        };
-        let mut once = match write::begin_entry(caller, sources, change, key.as_ref()).await? {
+    async fn change(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
+        let (caller, base, target) = (self.caller, self.base, &entry.target);
+        let what = What::of(def, interaction, entry.resource, target.id.as_deref())?;
+        let aim = Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?;
+        let effect = Effect { def, what, aim, version: super::version(entry.if_match.as_deref())? };
+        let kind = Change::of(interaction).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
+        let _turn = effect::turn(effect.is_conditional()).await?;
+        let mut once = match write::begin_entry(caller, types::sources(def.name)?, kind, key.as_ref()).await? {
             Turn::First(once) => once,
             Turn::Again(kept) => return serde_json::from_value(kept).map_err(Error::internal),
         };
-        let (scope, wanted) = (&mut once.scope, self.prefer.return_);
-        let reply = match effect {
-            Effect::Create(resource) => {
-                reply(201, write::create(scope, caller, sources, None, resource, self.base).await?, def.name, wanted, self.base)
-            }
-            Effect::Update(id, version, resource) => {
-                reply(200, write::update(scope, caller, sources, id, version, resource, self.base).await?, def.name, wanted, self.base)
-            }
-            Effect::Retire(id, version) => {
-                write::retire(scope, caller, sources, id, version).await?;
-                Reply { status: 204, ..Reply::default() }
-            }
-        };
+        let reply = done(effect.run(&mut once.scope, caller, base).await?, def.name, self.prefer.return_, base);
         let kept = key.map(|_| serde_json::to_value(&reply)).transpose().map_err(Error::internal)?;
         once.end_kept(reply.status, kept.as_ref()).await?;
         Ok(reply)
     }
 }
 
-pub fn action(method: Method) -> Action {
-    match method {
-        Method::Get | Method::Head => Action::Read,
-        Method::Post => Action::Create,
-        Method::Put | Method::Patch => Action::Update,
-        Method::Delete => Action::Delete,
+pub fn done(done: Done, type_name: &str, wanted: Return, base: &str) -> Reply {
+    match done {
+        Done::Made(shown) => reply(201, shown, type_name, wanted, base),
+        Done::Changed(shown) | Done::There(shown) => reply(200, shown, type_name, wanted, base),
+        Done::Removed => Reply { status: 204, ..Reply::default() },
     }
+}
+
+/// What an entry that reads is answered; nothing but 304 to whoever has it.
+pub fn read_reply(shown: read::Shown, type_name: &str, entry: (Option<&str>, Option<&str>), base: &str) -> Reply {
+    let (tags, since) = entry;
+    if shown.is_known(tags, since.and_then(temporal::instant)) {
+        return reply(304, shown, type_name, Return::Minimal, base);
+    }
+    reply(200, shown, type_name, Return::Representation, base)
 }
 
 pub fn reply(status: u16, shown: read::Shown, type_name: &str, wanted: Return, base: &str) -> Reply {

@@ -48,8 +48,8 @@ async fn records(caller: &Caller, context: &Context, of: &'static Mapping, then:
     if of.table.soft_delete {
         text.push_str(" and r.deleted_at is null");
     }
-    if let Some((column, value)) = of.only {
-        text.push_str(&format!(" and r.{column} = '{value}'"));
+    if let Some(told) = of.rows() {
+        text.push_str(&format!(" and {told}"));
     }
     if let Some(tenant) = context.tenant.filter(|_| of.table.has_tenant() && context.plane.single_tenant()) {
         text.push_str(" and r.tenant_id = $value");

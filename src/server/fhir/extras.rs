@@ -10,6 +10,7 @@ use crate::kernel::table::{Record, Value};
 use crate::sql;
 use serde_json::{Value as Json, json};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -27,29 +28,52 @@ pub fn by_id(own: &str) -> String {
     )
 }
 
-/// For each record the newest that is not of a later version.
-pub fn of_versions(records: &[&Record]) -> Built {
-    let text = "select e.tenant_id, e.record_id, e.id, e.body_enc
-          from unnest($1::uuid[], $2::uuid[], $3::text[]) k(tenant_id, record_id, version)
+/// A version of a record.
+pub struct Of {
+    pub tenant: Uuid,
+    pub id: Uuid,
+    pub version: i64,
+}
+
+impl Of {
+    pub fn record(record: &Record) -> Self {
+        Self { tenant: owner(record), id: record.id, version: record.version }
+    }
+}
+
+/// For each of them the newest that is not of a later version, with its place behind it.
+pub fn of_versions(of: &[Of]) -> Built {
+    let text = "select e.tenant_id, e.record_id, e.id, e.body_enc, k.n
+          from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality k(tenant_id, record_id, version, n)
          cross join lateral (
             select r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
              where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.record_version <= k.version::bigint
              order by r.record_version desc limit 1) e";
     let values = vec![
-        Value::Uuids(records.iter().map(|record| owner(record)).collect()),
-        Value::Uuids(records.iter().map(|record| record.id).collect()),
-        Value::Texts(records.iter().map(|record| record.version.to_string()).collect()),
+        Value::Uuids(of.iter().map(|of| of.tenant).collect()),
+        Value::Uuids(of.iter().map(|of| of.id).collect()),
+        Value::Texts(of.iter().map(|of| of.version.to_string()).collect()),
     ];
     let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY];
     Built { query: Query { text: Cow::Borrowed(text), types: Cow::Owned(types) }, values }
 }
 
-/// Whose it is, of which record, and the two forms.
-pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Uuid, Extras)> {
-    let (tenant, record, id, sealed): (Uuid, Uuid, Uuid, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+/// The rows of [`of_versions`] by their places.
+pub async fn placed(rows: &[Row], keys: &Keyring) -> Result<HashMap<usize, Extras>> {
+    let mut placed = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let place = usize::try_from(row.try_get::<_, i64>(4)?).map_err(Error::internal)?;
+        placed.insert(place.saturating_sub(1), open(row, keys).await?.1);
+    }
+    Ok(placed)
+}
+
+/// Whose it is, and the two forms.
+pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
+    let (tenant, id, sealed): (Uuid, Uuid, Vec<u8>) = (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
     let plain = keys.of(tenant).await?.open("fhir_extras", "body", id, &sealed)?;
     let (sent, shown): (Json, Json) = serde_json::from_slice(&plain).map_err(Error::internal)?;
-    Ok((tenant, record, Extras { sent, shown }))
+    Ok((tenant, Extras { sent, shown }))
 }
 
 sql! {

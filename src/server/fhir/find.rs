@@ -1,7 +1,7 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
-use super::chain;
 use super::indexed::{self, Search};
+use super::{chain, search};
 use crate::fhir::bind::Coded;
 use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
@@ -71,7 +71,7 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
     for asked in &condition.any_of {
         any.push(match condition.param.name {
             "_id" => by_id(&mut writing, asked),
-            "_lastUpdated" => date(&mut writing, asked, "r.updated_at", false),
+            "_lastUpdated" => date(&mut writing, asked, &format!("r.{}", search::changed(mapping.table)), false),
             name => {
                 let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
                 // Of a type's several tables some have nothing that the parameter asks for.
@@ -85,6 +85,17 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
         _ => any,
     };
     Ok((Cow::Owned(text), writing.values))
+}
+
+/// At least one of these.
+pub async fn any_of(caller: &Caller, context: &Context, mapping: &'static Mapping, conditions: &[Condition]) -> Result<Sql> {
+    let (mut texts, mut values) = (Vec::with_capacity(conditions.len()), Vec::new());
+    for one in conditions {
+        let (text, more) = condition(caller, context, mapping, one).await?;
+        texts.push(format!("({text})"));
+        values.extend(more);
+    }
+    Ok((Cow::Owned(texts.join(" or ")), values))
 }
 
 fn by_id(writing: &mut Writing, asked: &Asked) -> String {
@@ -139,6 +150,23 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
                 None => format!("{column} is not null"),
             }
         }
+        (Find::Constant { codes, given }, Asked::Token(token)) => {
+            let is = |(system, code): &(&str, &str)| {
+                let of = match &token.system {
+                    System::Any => true,
+                    System::None => system.is_empty(),
+                    System::Is(asked) => system.is_empty() || asked == system,
+                };
+                of && token.code.as_deref().is_none_or(|asked| asked == *code)
+            };
+            if codes.iter().any(is) { given.unwrap_or("true").to_owned() } else { "false".into() }
+        }
+        (Find::Listed { column, system }, Asked::Token(token)) => match (&token.system, &token.code) {
+            (System::Is(asked), _) if asked != system => "false".into(),
+            (System::None, _) => "false".into(),
+            (_, Some(code)) => format!("{} = any ({column})", writing.text(code)),
+            (_, None) => format!("cardinality({column}) > 0"),
+        },
         (Find::Coded(coded), Asked::Token(token)) => coded_as(writing, coded, token),
         (Find::Said(column), Asked::Text(text)) => texts(writing, &[], &[&format!("kernel.fold({column})")], &[column], text),
         (Find::Flag(column), Asked::Token(token)) => match token.code.as_deref() {

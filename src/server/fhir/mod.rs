@@ -2,34 +2,53 @@
 mod answer;
 mod batch;
 mod chain;
+mod effect;
+mod everything;
 mod extras;
 mod find;
+mod history;
 mod include;
 mod indexed;
+mod library;
+#[cfg(test)]
+mod mapped_tests;
+mod operations;
 mod other;
+mod parts;
 mod read;
 mod search;
+mod terminology;
 mod transaction;
 mod types;
+mod versions;
 mod write;
 
 use self::answer::Asked;
+use self::effect::{Aim, Effect, What};
 use self::write::Change;
+use crate::fhir::bundle::Target;
 use crate::fhir::negotiate::{self, Return};
+use crate::fhir::operation::{self, Level, OPERATIONS};
 use crate::fhir::outcome::outcome;
+use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
-use crate::fhir::{Resource, capability, check};
+use crate::fhir::search::{Query, form};
+use crate::fhir::{Resource, capability};
+use crate::imaging::download;
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::server::idempotency::{Key, Turn, apart};
+use crate::server::problem::Render;
 use crate::server::rest::body_bytes;
 use crate::server::{AllowTable, BodyLimits, scopes};
+use chrono::DateTime;
 use poem::endpoint::{BoxEndpoint, EndpointExt, make};
 use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response, Route, RouteMethod};
 use serde_json::Value as Json;
+use std::slice::from_ref;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -63,32 +82,62 @@ pub fn routes(kernel: &Kernel) -> Route {
         })
         .boxed()
     }
-    Route::new()
+    let change = || at(&fhir, change);
+    let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.dedup();
+    let routes = names.into_iter().fold(Route::new(), |routes, name| {
+        let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
+        routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run())
+    });
+    routes
+        .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
         .at("/", RouteMethod::new().post(at(&fhir, batch)))
         .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
-        .at("/:type", RouteMethod::new().get(at(&fhir, search_get)).post(at(&fhir, create)))
+        .at("/_history", RouteMethod::new().get(at(&fhir, history::of_all)))
+        .at("/:type", RouteMethod::new().get(at(&fhir, search_get)).post(change()).put(change()).patch(change()).delete(change()))
         .at("/:type/_search", RouteMethod::new().post(at(&fhir, search_post)))
-        .at("/:type/:id", RouteMethod::new().get(at(&fhir, get)).put(at(&fhir, update)).delete(at(&fhir, delete)))
+        .at("/:type/:id", RouteMethod::new().get(at(&fhir, get)).put(change()).patch(change()).delete(change()))
+        .at("/:type/_history", RouteMethod::new().get(at(&fhir, history::of_type)))
+        .at("/:type/:id/_history", RouteMethod::new().get(at(&fhir, history::instance)))
+        .at("/:type/:id/_history/:vid", RouteMethod::new().get(at(&fhir, history::vread)))
 }
+
+/// What each interaction is asked with.
+const ASKED: &[(Interaction, Method, &str)] = &[
+    (Interaction::SearchType, Method::GET, ""),
+    (Interaction::Create, Method::POST, ""),
+    (Interaction::Update, Method::PUT, ""),
+    (Interaction::Patch, Method::PATCH, ""),
+    (Interaction::Delete, Method::DELETE, ""),
+    (Interaction::SearchType, Method::POST, "/_search"),
+    (Interaction::HistoryType, Method::GET, "/_history"),
+    (Interaction::Read, Method::GET, "/:id"),
+    (Interaction::Update, Method::PUT, "/:id"),
+    (Interaction::Patch, Method::PATCH, "/:id"),
+    (Interaction::Delete, Method::DELETE, "/:id"),
+    (Interaction::HistoryInstance, Method::GET, "/:id/_history"),
+    (Interaction::Vread, Method::GET, "/:id/_history/:vid"),
+];
 
 /// What each path takes; a type's own paths take what the type offers.
 pub fn allow(table: AllowTable) -> AllowTable {
-    let path = |rest: &str| format!("{PATH}{rest}");
-    let table = table
-        .path(&path("/"), &[Method::POST])
-        .path(&path("/metadata"), &[Method::GET])
-        .path(&path("/:type"), &[Method::GET, Method::POST])
-        .path(&path("/:type/_search"), &[Method::POST])
-        .path(&path("/:type/:id"), &[Method::GET, Method::PUT, Method::DELETE]);
+    let path = |name: &str, rest: &str| format!("{PATH}/{name}{rest}");
+    let table =
+        table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);
+    let table = ASKED.iter().fold(table, |table, (_, method, rest)| table.path(&path(":type", rest), from_ref(method)));
     types::registry().types().iter().fold(table, |table, def| {
-        let takes = |pairs: &[(Interaction, Method)]| -> Vec<Method> {
-            pairs.iter().filter(|(interaction, _)| def.allows(*interaction).is_ok()).map(|(_, method)| method.clone()).collect()
-        };
-        let one = takes(&[(Interaction::Read, Method::GET), (Interaction::Update, Method::PUT), (Interaction::Delete, Method::DELETE)]);
-        table
-            .path(&path(&format!("/{}", def.name)), &takes(&[(Interaction::SearchType, Method::GET), (Interaction::Create, Method::POST)]))
-            .path(&path(&format!("/{}/_search", def.name)), &takes(&[(Interaction::SearchType, Method::POST)]))
-            .path(&path(&format!("/{}/:id", def.name)), &one)
+        let table = ASKED.iter().fold(table, |table, (interaction, method, rest)| {
+            let takes = if def.allows(*interaction).is_ok() { from_ref(method) } else { &[] };
+            table.path(&path(def.name, rest), takes)
+        });
+        let table = operation::of_type(def.name).fold(table, |table, operation| {
+            let methods: &[Method] = if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] };
+            operation.levels.iter().fold(table, |table, level| {
+                let between = if *level == Level::Instance { "/:id" } else { "" };
+                table.path(&path(def.name, &format!("{between}/${}", operation.name)), methods)
+            })
+        });
+        table.path(&path(def.name, "/:id/:member"), &[Method::GET])
     })
 }
 
@@ -96,20 +145,45 @@ pub fn bodies(limits: BodyLimits) -> BodyLimits {
     limits.at(Method::POST, PATH, BATCH_BYTES_MAX)
 }
 
-/// Errors of this contract.
-pub fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
-    (negotiate::Format::FhirJson.media_type(), outcome(error).to_string().into_bytes())
+/// Errors of this contract, in the form the caller reads; in JSON, where they named none that we write.
+pub fn renderer(request: &Request) -> Render {
+    let query = request.uri().query().unwrap_or_default();
+    let named = form::decode(query).ok().and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "_format"));
+    let format = negotiate::answer_format(request.header(header::ACCEPT), named.as_ref().map(|(_, format)| format.as_str()));
+    if format.is_ok_and(negotiate::Format::is_xml) { render_xml } else { render }
+}
+
+fn render(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    rendered(error, negotiate::Format::FhirJson)
+}
+
+fn render_xml(error: &Error, _request: Uuid) -> (&'static str, Vec<u8>) {
+    rendered(error, negotiate::Format::FhirXml)
+}
+
+fn rendered(error: &Error, format: negotiate::Format) -> (&'static str, Vec<u8>) {
+    (format.media_type(), format.write(&outcome(error), false))
 }
 
 /// What this server can do, for anyone who asks.
 pub fn statement(base: &str) -> Json {
-    let server = capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None };
-    capability::statement(types::registry(), &server)
+    capability::statement(types::registry(), &server(base))
+}
+
+fn server(base: &str) -> capability::Server<'_> {
+    capability::Server { name: "Enamel", version: env!("CARGO_PKG_VERSION"), date: "2026-11-21", base, security: None }
 }
 
 async fn metadata(fhir: Fhir, request: Request) -> Result<Response> {
     let asked = Asked::of(&request)?;
-    answer::body(StatusCode::OK, &statement(&fhir.base), &asked.shape("CapabilityStatement", &fhir.base)?)
+    let shape = asked.shape("CapabilityStatement", &fhir.base)?;
+    let mode = form::decode(request.uri().query().unwrap_or_default())?.into_iter().find(|(name, _)| name == "mode");
+    let told = match mode.as_ref().map(|(_, mode)| mode.as_str()) {
+        None | Some("full" | "normative") => statement(&fhir.base),
+        Some("terminology") => capability::terminology(&server(&fhir.base)),
+        Some(_) => return Err(Error::new(&error::PARAMETER_INVALID).fault("mode", "code", "The mode is full, normative or terminology.")),
+    };
+    answer::body(StatusCode::OK, &told, &shape)
 }
 
 fn caller(request: &Request) -> Result<Caller> {
@@ -181,73 +255,77 @@ async fn told<T>(caller: &Caller, def: &TypeDef, id: Option<Uuid>, action: Actio
 async fn get(fhir: Fhir, request: Request) -> Result<Response> {
     let caller = caller(&request)?;
     let def = typed(&caller, &request, Interaction::Read).await?;
+    if def.name == "Binary" && request.header(header::ACCEPT).is_some_and(|accept| !negotiate::names_fhir(accept)) {
+        let id = record_id(request.raw_path_param("id"))?;
+        return told(&caller, def, Some(id), Action::Read, content(&caller, id).await).await;
+    }
     let asked = Asked::of(&request)?;
     let shape = asked.shape(def.name, &fhir.base)?;
+    if let Some(known) = request.raw_path_param("id").and_then(|id| library::get(def.name, id)) {
+        return library::answer(known?, &shape);
+    }
     let id = record_id(request.raw_path_param("id"))?;
     let shown = told(&caller, def, Some(id), Action::Read, read::one(&caller, types::sources(def.name)?, id).await).await?;
-    let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == shown.record.etag()));
-    if known {
+    let since = request.header(header::IF_MODIFIED_SINCE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+    if shown.is_known(request.header(header::IF_NONE_MATCH), since.map(|at| at.to_utc())) {
         return answer::unchanged(&shown);
     }
     answer::resource(StatusCode::OK, shown, &shape, Return::Representation, &fhir.base)
 }
 
-async fn create(fhir: Fhir, mut request: Request) -> Result<Response> {
-    let caller = caller(&request)?;
-    let def = typed(&caller, &request, Interaction::Create).await?;
-    let (asked, bytes) = Asked::with_body(&mut request).await?;
-    let shape = asked.shape(def.name, &fhir.base)?;
-    if request.headers().contains_key("if-none-exist") {
-        return Err(Error::new(&error::NOT_SUPPORTED).detail("Conditional creates are not served; search first."));
-    }
-    let resource = check::accept(&bytes, def.name)?;
-    let (sources, key) = (types::sources(def.name)?, Key::of(&request, &bytes)?);
-    let made = async {
-        let mut once = match write::begin(&caller, sources, Change::Create, key.as_ref()).await? {
-            Turn::First(once) => once,
-            Turn::Again(answer) => return Ok(answer),
-        };
-        let shown = write::create(&mut once.scope, &caller, sources, None, resource, &fhir.base).await?;
-        once.end(answer::resource(StatusCode::CREATED, shown, &shape, asked.prefer.return_, &fhir.base)?, false).await
-    };
-    told(&caller, def, None, Action::Create, made.await).await
+/// The bytes themselves, for who asks for another form than a resource: the store has them.
+async fn content(caller: &Caller, id: Uuid) -> Result<Response> {
+    let signed = download::signed(caller, id).await?;
+    Ok(Response::builder().status(StatusCode::FOUND).header(header::LOCATION, signed.url).finish())
 }
 
-async fn update(fhir: Fhir, mut request: Request) -> Result<Response> {
-    let caller = caller(&request)?;
-    let def = typed(&caller, &request, Interaction::Update).await?;
-    let (asked, bytes) = Asked::with_body(&mut request).await?;
-    let shape = asked.shape(def.name, &fhir.base)?;
-    let resource = check::accept(&bytes, def.name)?;
-    let id = same_id(request.raw_path_param("id"), &resource)?;
-    let version = version(request.header(header::IF_MATCH))?;
-    let (sources, key) = (types::sources(def.name)?, Key::of(&request, &bytes)?);
-    let done = async {
-        let mut once = match write::begin(&caller, sources, Change::Update, key.as_ref()).await? {
-            Turn::First(once) => once,
-            Turn::Again(answer) => return Ok(answer),
-        };
-        let shown = write::update(&mut once.scope, &caller, sources, id, version, resource, &fhir.base).await?;
-        once.end(answer::resource(StatusCode::OK, shown, &shape, asked.prefer.return_, &fhir.base)?, false).await
-    };
-    told(&caller, def, Some(id), Action::Update, done.await).await.map_err(no_creation)
+/// What a change is aimed at: a resource by its id, or the one that meets the query.
+fn target(request: &Request) -> Target {
+    let part = |name| request.raw_path_param(name).map(str::to_owned);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    Target { type_name: part("type").unwrap_or_default(), id: part("id"), history: false, version: None, query }
 }
 
-async fn delete(_fhir: Fhir, request: Request) -> Result<Response> {
+async fn change(fhir: Fhir, mut request: Request) -> Result<Response> {
     let caller = caller(&request)?;
-    let def = typed(&caller, &request, Interaction::Delete).await?;
-    let id = record_id(request.raw_path_param("id"))?;
-    let version = version(request.header(header::IF_MATCH))?;
-    let (sources, key) = (types::sources(def.name)?, Key::of(&request, &[])?);
-    let done = async {
-        let mut once = match write::begin(&caller, sources, Change::Retire, key.as_ref()).await? {
-            Turn::First(once) => once,
-            Turn::Again(answer) => return Ok(answer),
-        };
-        write::retire(&mut once.scope, &caller, sources, id, version).await?;
-        once.end(Response::builder().status(StatusCode::NO_CONTENT).finish(), false).await
+    let target = target(&request);
+    let interaction = Interaction::of(request.method(), &target)?;
+    let def = typed(&caller, &request, interaction).await?;
+    let id = target.id.as_deref().and_then(|id| id.parse().ok());
+    let done = changed(&fhir, &caller, def, (interaction, &target), &mut request).await;
+    let answer = told(&caller, def, id, action(interaction), done).await;
+    if interaction == Interaction::Update { answer.map_err(no_creation) } else { answer }
+}
+
+async fn changed(
+    fhir: &Fhir,
+    caller: &Caller,
+    def: &'static TypeDef,
+    (interaction, target): (Interaction, &Target),
+    request: &mut Request,
+) -> Result<Response> {
+    let sent = answer::Sent::of(request, interaction).await?;
+    let what = match sent.json_patch {
+        true => What::Patch(Patch::of_json(&sent.bytes)?),
+        false => What::of(def, interaction, sent.resource, target.id.as_deref())?,
     };
-    told(&caller, def, Some(id), Action::Delete, done.await).await
+    let unless =
+        request.headers().get("if-none-exist").map(|value| value.to_str().map_err(|_| Error::new(&error::MALFORMED))).transpose()?;
+    let aim = Aim::of(caller, def, interaction, target, unless, &fhir.base)?;
+    let shape = match &aim {
+        Aim::Condition(query) if target.id.is_none() && interaction != Interaction::Create => sent.asked.shaped(query)?,
+        _ => sent.asked.shape(def.name, &fhir.base)?,
+    };
+    let effect = Effect { def, what, aim, version: version(request.header(header::IF_MATCH))? };
+    let kind = Change::of(interaction).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
+    let key = Key::of(request, &sent.bytes)?;
+    let _turn = effect::turn(effect.is_conditional()).await?;
+    let mut once = match write::begin(caller, types::sources(def.name)?, kind, key.as_ref()).await? {
+        Turn::First(once) => once,
+        Turn::Again(answer) => return Ok(answer),
+    };
+    let done = effect.run(&mut once.scope, caller, &fhir.base).await?;
+    once.end(answer::done(done, &shape, sent.asked.prefer.return_, &fhir.base)?, false).await
 }
 
 async fn search_get(fhir: Fhir, request: Request) -> Result<Response> {
@@ -270,7 +348,28 @@ async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
     let asked = Asked::of(&request)?;
     let query = search::parse(def.name, def.search, &text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;
-    let bundle = told(&caller, def, None, Action::Search, search::run(&caller, def.name, &query, &fhir.base).await).await?;
+    let bundle = told(&caller, def, None, Action::Search, found_in(&caller, def.name, &query, &fhir.base).await).await?;
+    answer::body(StatusCode::OK, &bundle, &shape)
+}
+
+/// The searchset of any type that is served.
+async fn found_in(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    if library::is_of(type_name) {
+        return library::run(caller, type_name, query, base).await;
+    }
+    search::run(caller, type_name, query, base).await
+}
+
+async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {
+    let caller = caller(&request)?;
+    let of = typed(&caller, &request, Interaction::Read).await?;
+    let id = record_id(request.raw_path_param("id"))?;
+    let def = types::registry().find(request.raw_path_param("member").unwrap_or_default())?;
+    told(&caller, def, None, Action::Search, allowed(&caller, def, Interaction::SearchType)).await?;
+    let asked = Asked::of(&request)?;
+    let query = search::parse(def.name, def.search, request.uri().query().unwrap_or_default(), asked.prefer, &fhir.base)?;
+    let shape = asked.shaped(&query)?;
+    let bundle = told(&caller, of, Some(id), Action::Search, everything::search(&caller, of, id, def, query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
 }
 

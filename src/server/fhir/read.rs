@@ -1,7 +1,8 @@
 //! Records with their parts and with what was sent beyond our columns: one round trip for one record, one more for the
 //! parts of a whole page.
 
-use super::extras::{self, Extras};
+use super::extras::{self, Extras, Of};
+use super::search;
 use crate::fhir::Resource;
 use crate::fhir::keep;
 use crate::fhir::mapping::{Link, Mapping, Part, Whole};
@@ -13,8 +14,8 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::Built;
 use crate::kernel::table::{Record, Table, Value, Width, record, store};
 use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -29,10 +30,19 @@ impl Shown {
     pub fn modified(&self) -> Option<DateTime<Utc>> {
         modified(&self.record)
     }
+
+    /// Whether the caller has this version: by its tag, or, where no tags are named, by its time, which headers tell in seconds.
+    pub fn is_known(&self, tags: Option<&str>, since: Option<DateTime<Utc>>) -> bool {
+        match (tags, since.zip(self.modified())) {
+            (Some(tags), _) => tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == self.record.etag()),
+            (None, Some((since, modified))) => modified.timestamp() <= since.timestamp(),
+            (None, None) => false,
+        }
+    }
 }
 
 pub fn modified(record: &Record) -> Option<DateTime<Utc>> {
-    record.text("updated_at").and_then(|text| text.parse().ok())
+    record.json.get(search::changed(record.table)).and_then(Json::as_str).and_then(|text| text.parse().ok())
 }
 
 /// The mappings of a type that this caller can read at all; why not, when there is none.
@@ -41,7 +51,7 @@ pub fn readable(caller: &Caller, sources: &[&'static Mapping]) -> Result<Vec<(&'
     let mut open = Vec::with_capacity(sources.len());
     for mapping in sources {
         match caller.reading(mapping.table) {
-            Ok(context) if mapping.planes.contains(&context.plane) => open.push((*mapping, context)),
+            Ok(context) if is_open(mapping, &context, open.first()) => open.push((*mapping, context)),
             Ok(_) => {}
             Err(why) => refusal = why,
         }
@@ -49,7 +59,13 @@ pub fn readable(caller: &Caller, sources: &[&'static Mapping]) -> Result<Vec<(&'
     if open.is_empty() { Err(refusal) } else { Ok(open) }
 }
 
-fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {
+/// One answer is read on one plane, which is that of the type's first table.
+fn is_open(mapping: &Mapping, context: &Context, first: Option<&(&'static Mapping, Context)>) -> bool {
+    let plane = context.plane;
+    mapping.planes.contains(&plane) && (plane != Plane::Group || mapping.table.group) && first.is_none_or(|(_, first)| first.plane == plane)
+}
+
+pub fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {
     mapping.parts.iter().enumerate().filter(move |(_, part)| part.planes.contains(&plane))
 }
 
@@ -87,12 +103,34 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
     Ok(queries)
 }
 
-fn alive(table: &Table) -> &'static str {
+pub fn alive(table: &Table) -> &'static str {
     if table.soft_delete { " and r.deleted_at is null" } else { "" }
+}
+
+/// A record as it stands, retired or not, with its parts and what was sent beyond our columns.
+pub struct Found {
+    pub mapping: &'static Mapping,
+    pub context: Context,
+    pub whole: Whole,
+    kept: Option<Extras>,
+}
+
+impl Found {
+    pub fn shown(self) -> Result<Shown> {
+        if self.whole.root.deleted() {
+            return Err(Error::new(&error::GONE));
+        }
+        shown(self.mapping, self.whole, self.kept)
+    }
 }
 
 /// One record of the type, shown; the answer for an unknown id and for a foreign one is the same.
 pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
+    found(caller, sources, id).await?.shown()
+}
+
+/// The same before it is shown; that it was read is told.
+pub async fn found(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
     let open = readable(caller, sources)?;
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let mut queries = Vec::new();
@@ -110,10 +148,6 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
         if !mapping.is_of(&root) {
             continue;
         }
-        if root.deleted() {
-            caller.saw(context, &root).await?;
-            return Err(Error::new(&error::GONE));
-        }
         let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
         let owner = owner(&whole.root);
         for ((place, part), rows) in parts(mapping, context.plane).zip(rows.iter().skip(2)) {
@@ -126,13 +160,13 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Res
         }
         let mut kept = None;
         for row in rows.get(1).into_iter().flatten() {
-            let (tenant, _, extras) = extras::open(row, keys).await?;
+            let (tenant, extras) = extras::open(row, keys).await?;
             if tenant == owner {
                 kept = Some(extras);
             }
         }
         caller.saw(context, &whole.root).await?;
-        return shown(mapping, whole, kept);
+        return Ok(Found { mapping, context: context.clone(), whole, kept });
     }
     Err(Error::new(&error::NOT_FOUND))
 }
@@ -155,7 +189,8 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
         return Ok(Vec::new());
     }
     let roots: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-    let mut queries = vec![extras::of_versions(&roots)];
+    let of: Vec<Of> = roots.iter().map(|root| Of::record(root)).collect();
+    let mut queries = vec![extras::of_versions(&of)];
     for (mapping, places) in &by_mapping {
         for (_, part) in parts(mapping, context.plane) {
             let of: Vec<&Record> = places.iter().filter_map(|place| roots.get(*place).copied()).collect();
@@ -166,11 +201,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
     let answers = caller.kernel.door.open(context).await?.once(&flat).await?;
     let mut answers = answers.into_iter();
     let keys = &caller.kernel.keys;
-    let mut kept: HashMap<(Uuid, Uuid), Extras> = HashMap::new();
-    for row in answers.next().iter().flatten() {
-        let (tenant, record, extras) = extras::open(row, keys).await?;
-        kept.insert((tenant, record), extras);
-    }
+    let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;
     let mut found: Vec<Vec<(&'static Part, usize, Vec<Record>)>> = Vec::new();
     for (mapping, _) in &by_mapping {
         let mut of = Vec::new();
@@ -180,7 +211,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
         found.push(of);
     }
     let mut out = Vec::with_capacity(records.len());
-    for (mapping, root) in records {
+    for (at, (mapping, root)) in records.into_iter().enumerate() {
         let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
         let owner = owner(&whole.root);
         let of = by_mapping.iter().position(|(known, _)| std::ptr::eq(*known, mapping)).and_then(|place| found.get(place));
@@ -188,8 +219,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
             let ours = rows.iter().filter(|row| row.tenant == owner && belongs(part, &whole.root, row));
             whole.parts[*place] = ours.cloned().collect();
         }
-        let extras = kept.remove(&(owner, whole.root.id));
-        out.push(shown(mapping, whole, extras)?);
+        out.push(shown(mapping, whole, kept.remove(&at))?);
     }
     Ok(out)
 }
@@ -240,12 +270,9 @@ pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
             return Err(Error::new(&error::GONE));
         }
         let whole = whole(scope, mapping, root, keys).await?;
-        let kept = extras::of_versions(&[&whole.root]);
-        let mut extras = None;
-        for row in scope.rows(kept.query.clone(), &kept.params()).await? {
-            extras = Some(extras::open(&row, keys).await?.2);
-        }
-        return shown(mapping, whole, extras);
+        let kept = extras::of_versions(&[Of::record(&whole.root)]);
+        let rows = scope.rows(kept.query.clone(), &kept.params()).await?;
+        return shown(mapping, whole, extras::placed(&rows, keys).await?.remove(&0));
     }
     Err(Error::new(&error::NOT_FOUND))
 }
@@ -265,7 +292,8 @@ pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, k
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
-    if let Some(Extras { sent, shown }) = extras {
+    // A row may be resources of two types, and what was sent is of one.
+    if let Some(Extras { sent, shown }) = extras.filter(|extras| extras.sent["resourceType"] == mapping.of.name) {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;

@@ -5,7 +5,7 @@ use super::{find, include, types};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
-use crate::fhir::registry::Interaction;
+use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::Reading;
 use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
@@ -14,11 +14,11 @@ use crate::kernel::context::Context;
 use crate::kernel::db::Param;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Ty, Value, Width, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
-use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
 
@@ -36,19 +36,32 @@ pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str
     search::parse(text, &rules)
 }
 
-/// The one resource that a conditional reference `Type?query` means.
-pub async fn single(caller: &Caller, condition: &str, base: &str) -> Result<String> {
-    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
-    let (name, text) = condition.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
-    let def = types::registry().find(name)?;
+/// A condition, read strictly: what is passed over would be met by more than was meant, and nothing is met by all.
+pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Result<Query> {
     super::allowed(caller, def, Interaction::SearchType)?;
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = parse(def.name, def.search, text, prefer, base)?;
-    let found = page(caller, def.name, &Query { count: 2, ..query }).await?;
-    match found.shown.as_slice() {
-        [one] => Ok(format!("{name}/{}", one.record.id)),
-        [_, ..] => Err(refused("The condition is met by several resources.")),
+    if query.conditions.is_empty() {
+        return Err(Error::new(&error::PARAMETER_INVALID).detail("A condition names at least one search parameter."));
+    }
+    Ok(Query { count: 2, cursor: None, summary: None, sort: Vec::new(), total: Total::None, ..query })
+}
+
+/// Which resources of the caller's own tenant meet it; of many, two.
+pub async fn matches(caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
+    let own = Caller { reads_subtree: false, ..caller.clone() };
+    Ok(page(&own, def.name, condition).await?.shown.iter().map(|one| one.record.id).collect())
+}
+
+/// The one resource that a conditional reference `Type?query` means.
+pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<String> {
+    let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
+    let (name, text) = reference.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
+    let def = types::registry().find(name)?;
+    match matches(caller, def, &condition(caller, def, text, base)?).await?.as_slice() {
+        [one] => Ok(format!("{name}/{one}")),
         [] => Err(refused("The condition is met by no resource the caller can see.")),
+        _ => Err(refused("The condition is met by several resources.")),
     }
 }
 
@@ -96,6 +109,15 @@ pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Mat
     Ok(Matches { shown, total, next })
 }
 
+/// When a row was last another: rows that never change have no such column of their own.
+pub fn changed(table: &Table) -> &'static str {
+    match table.stamps {
+        Stamps::Versioned => "updated_at",
+        Stamps::Created => "created_at",
+        Stamps::None => "occurred_at",
+    }
+}
+
 fn cut(shown: Shown, query: &Query) -> (String, Json) {
     let Shown { record, mut resource } = shown;
     subset::cut(&mut resource, query);
@@ -110,7 +132,7 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
         [sort] => {
             list.sort = match sort.param.name {
                 "_id" => sort_of(mapping.table, "id"),
-                "_lastUpdated" => Some(LAST_UPDATED),
+                "_lastUpdated" => Some(Sort { column: changed(mapping.table), ..LAST_UPDATED }),
                 name => mapping.sorts.iter().copied().find(|known| known.name == name),
             }
             .ok_or_else(|| Error::internal(format!("{} is not sorted by {}", mapping.table.name, sort.param.name)))?;
@@ -118,11 +140,12 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
         }
         _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
     }
-    if let Some((column, value)) = mapping.only {
-        list.extra.push((format!("r.{column} = $value").into(), vec![(Value::Text(value.to_owned()), Type::TEXT)]));
-    }
+    list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
+    }
+    if !query.within.is_empty() {
+        list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
     }
     Ok(list)
 }

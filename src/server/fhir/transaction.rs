@@ -3,13 +3,14 @@
 //! New resources are given their ids before anything is written, so that entries may name each other in any order and in
 //! rings; conditional references are answered from what is stored before.
 
-use super::batch::{action, reply};
+use super::batch::{done, read_reply};
+use super::effect::{self, Aim, Effect, What};
 use super::write::{self, Change};
 use super::{read, search, types};
-use crate::fhir::bundle::{self, Entry, Method, Reply};
+use crate::fhir::bundle::{self, Entry, Reply};
+use crate::fhir::link;
 use crate::fhir::negotiate::Prefer;
 use crate::fhir::registry::{Interaction, TypeDef};
-use crate::fhir::{Resource, check, link};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
@@ -26,12 +27,31 @@ const CONDITIONS_MAX: usize = 500;
 /// An entry that was read: what it changes, and whose it is.
 struct Step {
     def: &'static TypeDef,
-    method: Method,
-    /// Of a create the id it is given.
-    id: Uuid,
+    interaction: Interaction,
+    aim: Aim,
+    /// The id stands in its URL.
+    is_named: bool,
     version: Option<i64>,
+    known: (Option<String>, Option<String>),
     resource: Option<Json>,
     full_url: Option<String>,
+}
+
+impl Step {
+    fn id(&self) -> Option<Uuid> {
+        match self.aim {
+            Aim::New(id) | Aim::There(id) => Some(id),
+            Aim::Condition(_) => None,
+        }
+    }
+    /// Makes a resource.
+    fn is_new(&self) -> bool {
+        matches!(self.aim, Aim::New(_))
+    }
+    /// Leaves everything as it is.
+    fn is_idle(&self) -> bool {
+        self.interaction == Interaction::Read || self.interaction == Interaction::Create && !self.is_new()
+    }
 }
 
 pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &str, key: Option<&Key>) -> Result<Json> {
@@ -40,10 +60,11 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
     }
     let mut steps = Vec::with_capacity(entries.len());
     for (place, entry) in entries.into_iter().enumerate() {
-        steps.push(step(caller, entry).await.map_err(|refusal| placed(refusal, place))?);
+        steps.push(step(caller, entry, base).await.map_err(|refusal| placed(refusal, place))?);
     }
-    each_once(&steps)?;
-    let order = linked(caller, &mut steps, base).await?;
+    let names = referred(caller, &steps, base).await?;
+    let turns = turns(&steps)?;
+    let _turn = effect::turn(!turns.is_empty()).await?;
     let scope = caller.kernel.door.open(&caller.context).await?;
     // Below the request's own key, as each entry of a batch: what was committed and not told is told by the next attempt.
     let key = key.map(|key| key.entry(0));
@@ -51,21 +72,52 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
         Turn::First(once) => once,
         Turn::Again(kept) => return Ok(kept),
     };
+    settle(&mut once.scope, caller, &mut steps, turns).await?;
+    each_once(&steps)?;
+    let order = linked(&mut steps, names);
     let mut replies: Vec<Option<Reply>> = steps.iter().map(|_| None).collect();
     for place in order {
         let (Some(step), Some(slot)) = (steps.get_mut(place), replies.get_mut(place)) else { continue };
-        let (def, id, method) = (step.def, step.id, step.method);
+        let (def, interaction, id) = (step.def, step.interaction, step.id().filter(|_| !step.is_new()));
         let done = carry_out(&mut once.scope, caller, step, prefer, base).await;
         if let Err(refusal) = &done
             && let Some(mapping) = types::sources(def.name)?.first()
         {
-            caller.refused(mapping.table.schema, (method != Method::Post).then_some(id), action(method), refusal).await?;
+            caller.refused(mapping.table.schema, id, super::action(interaction), refusal).await?;
         }
         *slot = Some(done.map_err(|refusal| placed(refusal, place))?);
     }
     let answer = bundle::transaction_response(replies.into_iter().flatten().collect());
     once.end_kept(200, key.as_ref().map(|_| &answer)).await?;
     Ok(answer)
+}
+
+/// The conditions that are asked, in one order for everybody, so that no two transactions wait for each other. Two entries
+/// under one condition would make two resources that meet it.
+fn turns(steps: &[Step]) -> Result<BTreeSet<String>> {
+    let mut turns = BTreeSet::new();
+    for (place, step) in steps.iter().enumerate() {
+        if step.aim.turn(step.def).is_some_and(|turn| !turns.insert(turn)) {
+            let text = "An entry before it has the same condition.";
+            return Err(Error::new(&error::INVALID).fault(format!("Bundle.entry[{place}]"), "duplicate", text));
+        }
+    }
+    if turns.len() > CONDITIONS_MAX {
+        return Err(Error::new(&error::TOO_COSTLY).detail("A transaction takes at most 500 conditions."));
+    }
+    Ok(turns)
+}
+
+/// What the conditions mean, all of them before anything is written.
+async fn settle(scope: &mut Scope, caller: &Caller, steps: &mut [Step], turns: BTreeSet<String>) -> Result<()> {
+    for turn in turns {
+        effect::alone(scope, &turn).await?;
+    }
+    for (place, step) in steps.iter_mut().enumerate() {
+        let aim = std::mem::replace(&mut step.aim, Aim::New(Uuid::nil()));
+        step.aim = aim.settled(caller, step.def).await.map_err(|refusal| placed(refusal, place))?;
+    }
+    Ok(())
 }
 
 /// Faults name the entry they are in.
@@ -86,41 +138,35 @@ fn placed(mut refusal: Error, place: usize) -> Error {
     refusal
 }
 
-async fn step(caller: &Caller, entry: Entry) -> Result<Step> {
+async fn step(caller: &Caller, entry: Entry, base: &str) -> Result<Step> {
     let def = types::registry().find(&entry.target.type_name)?;
-    let target = entry.target;
-    if target.version.is_some() || !target.query.is_empty() || entry.if_none_match.is_some() || entry.if_modified_since.is_some() {
-        return Err(
-            Error::new(&error::NOT_SUPPORTED).detail("Searches, versions and conditional changes are not served inside a transaction.")
-        );
+    let target = &entry.target;
+    let interaction = Interaction::of(&entry.method, target)?;
+    let change = Change::of(interaction);
+    if change.is_none() && interaction != Interaction::Read {
+        return Err(Error::new(&error::NOT_SUPPORTED).detail("Searches and versions are not served inside a transaction."));
     }
-    if entry.if_none_exist.is_some() {
-        return Err(Error::new(&error::NOT_SUPPORTED).detail("Conditional creates are not served; search first."));
-    }
-    let version = super::version(entry.if_match.as_deref())?;
-    let (interaction, change) = match (entry.method, target.id.is_some()) {
-        (Method::Post, false) => (Interaction::Create, Some(Change::Create)),
-        (Method::Put, true) => (Interaction::Update, Some(Change::Update)),
-        (Method::Delete, true) => (Interaction::Delete, Some(Change::Retire)),
-        (Method::Get, true) => (Interaction::Read, None),
-        _ => return Err(Error::new(&error::METHOD_NOT_ALLOWED)),
-    };
     super::allowed(caller, def, interaction)?;
     if let Some(change) = change {
         write::permitted(caller, types::sources(def.name)?, change)?;
     }
-    let id = match target.id {
-        None => Uuid::now_v7(),
-        Some(id) => super::record_id(Some(&id))?,
-    };
-    Ok(Step { def, method: entry.method, id, version, resource: entry.resource, full_url: entry.full_url })
+    Ok(Step {
+        def,
+        interaction,
+        aim: Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?,
+        is_named: target.id.is_some(),
+        version: super::version(entry.if_match.as_deref())?,
+        known: (entry.if_none_match, entry.if_modified_since),
+        resource: entry.resource,
+        full_url: entry.full_url,
+    })
 }
 
 /// No resource is changed twice, and no name given twice.
 fn each_once(steps: &[Step]) -> Result<()> {
     let (mut ids, mut names) = (HashSet::new(), HashSet::new());
     for (place, step) in steps.iter().enumerate() {
-        let is_new = step.method == Method::Get || ids.insert((step.def.name, step.id));
+        let is_new = step.is_idle() || ids.insert((step.def.name, step.id()));
         let is_named_once = step.full_url.as_ref().is_none_or(|name| names.insert(name.clone()));
         if !is_new || !is_named_once {
             let text = "An entry before it is about the same resource.";
@@ -130,62 +176,56 @@ fn each_once(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// Every name in the resources becomes the reference it stands for; the order in which to carry the steps out: removals,
-/// creates with what they need before them, updates, reads.
-async fn linked(caller: &Caller, steps: &mut [Step], base: &str) -> Result<Vec<usize>> {
-    let mut names: HashMap<String, String> = HashMap::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for (place, step) in steps.iter().enumerate() {
-        let reference = format!("{}/{}", step.def.name, step.id);
-        names.extend(step.full_url.clone().map(|name| (name, reference.clone())));
-        places.insert(reference, place);
-    }
+/// What the conditional references of the entries mean.
+async fn referred(caller: &Caller, steps: &[Step], base: &str) -> Result<HashMap<String, String>> {
     let asked: BTreeSet<String> = steps.iter().filter_map(|step| step.resource.as_ref()).flat_map(link::conditional).collect();
     if asked.len() > CONDITIONS_MAX {
         return Err(Error::new(&error::TOO_COSTLY).detail("A transaction takes at most 500 conditional references."));
     }
+    let mut names = HashMap::with_capacity(asked.len());
     for condition in asked {
         let found = search::single(caller, &condition, base).await?;
         names.insert(condition, found);
     }
+    Ok(names)
+}
+
+/// Every name in the resources becomes the reference it stands for; the order in which to carry the steps out: removals,
+/// creates with what they need before them, updates, reads.
+fn linked(steps: &mut [Step], mut names: HashMap<String, String>) -> Vec<usize> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (place, step) in steps.iter().enumerate() {
+        let Some(id) = step.id() else { continue };
+        let reference = format!("{}/{id}", step.def.name);
+        names.extend(step.full_url.clone().map(|name| (name, reference.clone())));
+        places.insert(reference, place);
+    }
     let mut needs = Vec::with_capacity(steps.len());
     for step in steps.iter_mut() {
         let named = step.resource.as_mut().map(|resource| link::resolve(resource, &names)).unwrap_or_default();
-        let is_create = step.method == Method::Post;
-        needs.push(named.iter().filter(|_| is_create).filter_map(|reference| places.get(reference).copied()).collect());
+        let is_new = step.is_new();
+        needs.push(named.iter().filter(|_| is_new).filter_map(|reference| places.get(reference).copied()).collect());
     }
     let mut order = link::order(&needs);
-    order.sort_by_key(|place| match steps.get(*place).map(|step| step.method) {
-        Some(Method::Delete) => 0,
-        Some(Method::Post) => 1,
-        Some(Method::Put | Method::Patch) => 2,
+    order.sort_by_key(|place| match steps.get(*place).map(|step| (step.interaction, step.is_new())) {
+        Some((Interaction::Delete, _)) => 0,
+        Some((_, true)) => 1,
+        Some((Interaction::Update | Interaction::Patch, _)) => 2,
         _ => 3,
     });
-    Ok(order)
+    order
 }
 
 async fn carry_out(scope: &mut Scope, caller: &Caller, step: &mut Step, prefer: Prefer, base: &str) -> Result<Reply> {
-    let (def, id, wanted) = (step.def, step.id, prefer.return_);
-    let sources = types::sources(def.name)?;
-    let sound = |resource: Option<Json>| -> Result<Resource> {
-        let resource =
-            resource.ok_or_else(|| Error::new(&error::MALFORMED).fault(def.name, "required", "The entry carries a resource."))?;
-        check::sound(resource, def.name)
-    };
-    Ok(match step.method {
-        Method::Post => {
-            let resource = sound(step.resource.take())?;
-            reply(201, write::create(scope, caller, sources, Some(id), resource, base).await?, def.name, wanted, base)
-        }
-        Method::Put => {
-            let resource = sound(step.resource.take())?;
-            super::same_id(Some(&id.to_string()), &resource)?;
-            reply(200, write::update(scope, caller, sources, id, step.version, resource, base).await?, def.name, wanted, base)
-        }
-        Method::Delete => {
-            write::retire(scope, caller, sources, id, step.version).await?;
-            Reply { status: 204, ..Reply::default() }
-        }
-        _ => reply(200, read::within(scope, caller, sources, id).await?, def.name, crate::fhir::negotiate::Return::Representation, base),
-    })
+    let (def, interaction) = (step.def, step.interaction);
+    if interaction == Interaction::Read {
+        let id = step.id().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+        let shown = read::within(scope, caller, types::sources(def.name)?, id).await?;
+        return Ok(read_reply(shown, def.name, (step.known.0.as_deref(), step.known.1.as_deref()), base));
+    }
+    let named = step.id().filter(|_| step.is_named).map(|id| id.to_string());
+    let what = What::of(def, interaction, step.resource.take(), named.as_deref())?;
+    let aim = std::mem::replace(&mut step.aim, Aim::New(Uuid::nil()));
+    let effect = Effect { def, what, aim, version: step.version };
+    Ok(done(effect.run(scope, caller, base).await?, def.name, prefer.return_, base))
 }

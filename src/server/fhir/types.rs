@@ -1,13 +1,13 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{indexed, other};
+use super::{indexed, library, other, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
 use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
-use crate::fhir::registry::{Registry, TypeDef};
+use crate::fhir::registry::{Interaction, Registry, TypeDef};
 use crate::fhir::search::{Kind, SearchParam};
 use crate::kernel::error::Result;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
         known.extend(other::mapping(name, known.first().map(|mapping| mapping.of)).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
-    let types = sources.values().filter_map(|mappings| served(mappings));
+    let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
     Types { registry: Registry::new(types.collect::<Vec<_>>()), sources }
 });
 
@@ -75,8 +75,12 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     paths.sort_unstable();
     paths.dedup();
     let kind = Kind::named(&parameter.kind)?;
-    let finds = paths.into_iter().filter_map(|path| bind::find(mapping.binds, path));
-    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind)).collect();
+    let finds = paths.into_iter().flat_map(|path| bind::find(mapping.binds, path));
+    let targets = |find: &Find| match find {
+        Find::Points { to, .. } => parameter.targets.iter().any(|target| target == to),
+        _ => true,
+    };
+    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();
     if finds.len() > 1 { Some(Find::Any(forever(finds))) } else { finds.pop() }
 }
 
@@ -116,7 +120,14 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
             ..plain
         });
     }
-    Some(forever(TypeDef { search: forever(search), ..*def }))
+    if library::is_of(def.name) {
+        let more = library::parameters(def.name).into_iter().filter(|more| search.iter().all(|known| known.name != more.name));
+        search.extend(more.collect::<Vec<_>>());
+    }
+    let has_past = mappings.iter().any(|mapping| versions::logged(mapping.table));
+    let is_past = |asked: &Interaction| matches!(asked, Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType);
+    let interactions = def.interactions.iter().copied().filter(|asked| has_past || !is_past(asked)).collect::<Vec<_>>();
+    Some(forever(TypeDef { search: forever(search), interactions: forever(interactions), ..*def }))
 }
 
 fn answer<'m>(mapping: &'m Mapping, code: &str) -> Option<&'m Find> {

@@ -2,9 +2,13 @@
 
 use super::extras::{self, Extras};
 use super::indexed;
+use super::parts::{children, parents};
 use super::read::{self, Shown};
-use crate::fhir::mapping::{Columns, Link, Mapping, Part, Taken, Whole};
-use crate::fhir::{Resource, subset};
+use super::types;
+use crate::fhir::mapping::{Columns, Link, Mapping, Taken, Whole};
+use crate::fhir::patch::Patch;
+use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::{Resource, check, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
@@ -13,7 +17,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Access, Draft, Move, Record, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,15 @@ pub enum Change {
 }
 
 impl Change {
+    pub fn of(interaction: Interaction) -> Option<Change> {
+        match interaction {
+            Interaction::Create => Some(Change::Create),
+            Interaction::Update | Interaction::Patch => Some(Change::Update),
+            Interaction::Delete => Some(Change::Retire),
+            _ => None,
+        }
+    }
+
     fn is_offered(self, mapping: &Mapping) -> bool {
         mapping.writes
             && match self {
@@ -56,21 +69,22 @@ pub fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) 
     if first.is_ok() || offered.any(|other| other.is_ok()) { Ok(()) } else { first }
 }
 
-/// A new record, with an id of ours whatever the resource says: `id`, when it was given one before. It becomes a record of the first table of the type that has
-/// what it needs from it.
+/// A new record, with an id of ours whatever the resource says. It becomes a record of the first table of the type that
+/// has what it needs from it.
 pub async fn create(
     scope: &mut Scope,
     caller: &Caller,
     sources: &[&'static Mapping],
-    id: Option<Uuid>,
+    id: Uuid,
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
-    for mapping in sources.iter().copied().filter(|mapping| mapping.creates) {
+    for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
         let mut taken = mapping.taken(&resource, base)?;
         complete(scope, mapping, &mut taken).await?;
-        match needed(mapping, &taken.root) {
+        // What the columns cannot hold is as little ours as what they lack.
+        match needed(mapping, &taken.root).and_then(|()| taken.root.draft(mapping.table).map(drop)) {
             Ok(()) => return make(scope, caller, mapping, id, taken, resource, base).await,
             Err(refusal) => lacking = refusal,
         }
@@ -82,7 +96,7 @@ async fn make(
     scope: &mut Scope,
     caller: &Caller,
     mapping: &'static Mapping,
-    id: Option<Uuid>,
+    id: Uuid,
     mut taken: Taken,
     resource: Resource,
     base: &str,
@@ -92,7 +106,7 @@ async fn make(
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let arrivals = arrivals(mapping, &mut taken.root)?;
-    let draft = Draft { id, ..taken.root.draft(mapping.table)? };
+    let draft = Draft { id: Some(id), ..taken.root.draft(mapping.table)? };
     let mut root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     for (column, way) in arrivals {
         root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;
@@ -173,8 +187,46 @@ pub async fn update(
         let text = "A resource that was cut down is not stored.";
         return Err(Error::new(&error::INVALID).fault(format!("{}.meta.tag", resource.type_name()), "invariant", text));
     }
-    let keys = &caller.kernel.keys;
     let (mapping, was) = locked(scope, caller, sources, id, version, Change::Update).await?;
+    replace(scope, caller, mapping, was, resource, base).await
+}
+
+/// The same with what a patch makes of the resource as the caller reads it.
+pub async fn patch(
+    scope: &mut Scope,
+    caller: &Caller,
+    def: &TypeDef,
+    id: Uuid,
+    version: Option<i64>,
+    patch: &Patch,
+    base: &str,
+) -> Result<Shown> {
+    let sources = types::sources(def.name)?;
+    let (mapping, was) = locked(scope, caller, sources, id, version, Change::Update).await?;
+    let resource = read::within(scope, caller, sources, id).await?.resource.into_value();
+    let patched = patch.apply(&resource)?;
+    for key in ["resourceType", "id"] {
+        if patched.get(key) != resource.get(key) {
+            let text = "A patch leaves the type and the id as they are.";
+            return Err(Error::new(&error::INVALID).fault(format!("{}.{key}", def.name), "fixed", text));
+        }
+    }
+    replace(scope, caller, mapping, was, check::sound(patched, def.name)?, base).await
+}
+
+async fn replace(
+    scope: &mut Scope,
+    caller: &Caller,
+    mapping: &'static Mapping,
+    was: Record,
+    resource: Resource,
+    base: &str,
+) -> Result<Shown> {
+    if !mapping.is_meant(&resource) {
+        let text = "The record stays of the kind it is: create another resource.";
+        return Err(Error::new(&error::INVALID).fault(resource.type_name(), "invariant", text));
+    }
+    let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
     unsaid(scope, mapping, &mut taken.root, &was, base, keys).await?;
     settled(mapping, &mut taken.root, &was)?;
@@ -212,7 +264,8 @@ async fn unsaid(
     base: &str,
     keys: &Keyring,
 ) -> Result<()> {
-    if mapping.binds.is_empty() {
+    // A mapping that renders nothing says nothing of its columns: a resource without a patient is nobody's.
+    if mapping.binds.is_empty() && mapping.render.is_none() {
         return Ok(());
     }
     let whole = read::whole(scope, mapping, was.clone(), keys).await?;
@@ -259,6 +312,7 @@ async fn locked(
     let mut refusal = Error::new(&error::NOT_FOUND);
     for mapping in sources.iter().copied() {
         if !change.is_offered(mapping) {
+            elsewhere(scope, caller, mapping, id).await?;
             continue;
         }
         if let Err(why) = caller.needs(mapping.table.write) {
@@ -281,99 +335,20 @@ async fn locked(
     Err(refusal)
 }
 
-/// Rows the record points to: changed where it points to one already, made where it does not.
-async fn parents(
-    scope: &mut Scope,
-    mapping: &'static Mapping,
-    root: &mut Columns,
-    parts: &[Option<Vec<Columns>>],
-    was: Option<&Record>,
-    keys: &Keyring,
-) -> Result<()> {
-    for (part, rows) in mapping.parts.iter().zip(parts) {
-        let (Link::Parent(column), Some(row)) = (part.link, rows.as_ref().and_then(|rows| rows.first())) else { continue };
-        let id = root.get(column).cloned().or_else(|| was.map(|was| was.get(column).clone())).unwrap_or(Json::Null);
-        let id: Option<Uuid> = id.as_str().and_then(|id| id.parse().ok());
-        // A relation to another patient shows that patient's own name; it is not written from here.
-        let linked_elsewhere = was.is_some() && id.is_none();
-        if linked_elsewhere {
-            continue;
-        }
-        match id {
-            Some(id) => {
-                let there = store::lock(scope, part.table, id, None, keys).await;
-                let there = there.map_err(|why| if why.code == &error::NOT_FOUND { unknown(root, column) } else { why })?;
-                let mut row = row.clone();
-                settled_part(part, &mut row);
-                if !row.are_in(&there) {
-                    store::update(scope, &there, &row.draft(part.table)?, "update", keys).await.map_err(|refusal| row.told(refusal))?;
-                }
-            }
-            None => {
-                let made = store::insert(scope, part.table, &row.draft(part.table)?, keys).await.map_err(|refusal| row.told(refusal))?;
-                root.set(column, json!(made.id), mapping.of.name.to_owned());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn unknown(root: &Columns, column: &'static str) -> Error {
-    root.told(Error::new(&error::REFERENCE_UNKNOWN).fault(column, "reference", "It points to nothing the caller can see."))
-}
-
-fn settled_part(part: &Part, row: &mut Columns) {
-    let fixed: Vec<&'static str> =
-        row.names().filter(|name| part.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
-    fixed.into_iter().for_each(|name| row.remove(name));
-}
-
-/// Rows that belong to the record: equal ones stay, alike ones are changed, the others made and retired.
-async fn children(
-    scope: &mut Scope,
-    mapping: &'static Mapping,
-    root: &Record,
-    parts: &[Option<Vec<Columns>>],
-    keys: &Keyring,
-) -> Result<()> {
-    if parts.iter().all(Option::is_none) || mapping.parts.iter().all(|part| matches!(part.link, Link::Parent(_))) {
+/// A record that the caller sees and that is changed by operations of its own is no unknown id.
+async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uuid) -> Result<()> {
+    if caller.reading(mapping.table).is_err() {
         return Ok(());
     }
-    let whole = read::whole(scope, mapping, root.clone(), keys).await?;
-    for ((place, part), rows) in mapping.parts.iter().enumerate().zip(parts) {
-        let (Link::Child(column), Some(rows)) = (part.link, rows) else { continue };
-        let mut there: Vec<&Record> = whole.part(place).iter().collect();
-        let mut wanted: Vec<&Columns> = Vec::new();
-        for row in rows {
-            match there.iter().position(|record| row.are_in(record)) {
-                Some(known) => {
-                    there.remove(known);
-                }
-                None => wanted.push(row),
-            }
+    match store::seen(scope, mapping.table, id, &caller.kernel.keys).await {
+        Ok(record) if mapping.is_of(&record) => {
+            let text =
+                format!("The record is not changed this way over FHIR: use the operations of {} in the REST API.", mapping.table.path);
+            Err(Error::new(&error::METHOD_NOT_ALLOWED).detail(text))
         }
-        let mut new = Vec::new();
-        let mut changed = Vec::new();
-        for row in wanted {
-            match there.iter().position(|record| row.agree(record, part.alike)) {
-                Some(known) => changed.push((row, there.remove(known))),
-                None => new.push(row),
-            }
-        }
-        // Keys that go make room before keys that come.
-        for record in there {
-            store::retire(scope, record, None, keys).await?;
-        }
-        for (row, record) in changed {
-            store::update(scope, record, &row.draft(part.table)?, "update", keys).await.map_err(|refusal| row.told(refusal))?;
-        }
-        for row in new {
-            let mut row = row.clone();
-            row.set(column, json!(root.id), mapping.of.name.to_owned());
-            store::insert(scope, part.table, &row.draft(part.table)?, keys).await.map_err(|refusal| row.told(refusal))?;
-        }
+        Err(why) if why.code != &error::NOT_FOUND => Err(why),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.

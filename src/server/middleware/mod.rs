@@ -106,7 +106,7 @@ impl<E: Endpoint> Rules<E> {
         request.set_data(trace.clone());
         let mut observed = Observed::start(&request, trace.clone());
         let span = observed.span(Origin::of(&request, &self.trusted).parent());
-        let render = self.contract.renderers.pick(request.uri().path());
+        let render = self.contract.renderers.pick(&request);
         let (method, target) = (request.method().clone(), request.uri().clone());
         let gate = Gate::attach(&mut request, &self.contract.bodies);
 

@@ -40,6 +40,15 @@ fn attacks() -> Vec<Attack> {
         staff("42 the log of all changes", naive, rows, format!("select id from enamel.change_log where patient_id = '{patient}'"), "="),
         staff("42 a record's history", naive, rows, format!("select count(*) from sec.history('patients', '{patient}', null, 50)"), "=0"),
         staff(
+            "42 a record's versions",
+            naive,
+            rows,
+            format!(
+                "select count(*) from sec.versions('[{{\"rel\": \"patients\"}}]', '{patient}', null, null, null, null, null, null, 50)"
+            ),
+            "=0",
+        ),
+        staff(
             "42 words of another's notes",
             naive,
             rows,

@@ -7,5 +7,5 @@ mod headers;
 mod parameters;
 mod permissions;
 mod references;
-mod stage;
+pub mod stage;
 pub mod walk;

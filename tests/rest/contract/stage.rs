@@ -118,7 +118,7 @@ impl Stage {
     pub fn operator(&self) -> Caller {
         self.calls(arena::context(Plane::Platform, PLATFORM))
     }
-    fn calls(&self, context: Context) -> Caller {
+    pub fn calls(&self, context: Context) -> Caller {
         Caller { kernel: self.prepared.kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) }
     }
 

@@ -1,0 +1,40 @@
+//! A periodontal examination as FHIR DiagnosticReport of its measurements and findings.
+
+use super::perio_exam::PERIO_EXAM;
+use super::perio_measurement::PERIO_MEASUREMENT;
+use super::perio_tooth_finding::PERIO_TOOTH_FINDING;
+use crate::fhir::bind::{Bind, How, code, moment, points, text};
+use crate::fhir::mapping::{Link, Mapping, PEOPLE, Part, Whole};
+use crate::fhir::registry::TypeDef;
+use crate::fhir::resource::{Element, Resource};
+
+static TYPE: TypeDef = TypeDef::all("DiagnosticReport");
+
+pub static MAPPING: Mapping = Mapping {
+    parts: &[
+        Part { table: &PERIO_MEASUREMENT, link: Link::Child("exam_id"), planes: PEOPLE, alike: &[] },
+        Part { table: &PERIO_TOOTH_FINDING, link: Link::Child("exam_id"), planes: PEOPLE, alike: &[] },
+    ],
+    render: Some(results),
+    ..Mapping::shown(&TYPE, &PERIO_EXAM, PEOPLE, BINDS)
+};
+
+const BINDS: &[Bind] = &[
+    Bind::one("status", code("status", &[("DRAFT", "preliminary"), ("SIGNED", "final"), ("SUPERSEDED", "cancelled")])),
+    Bind::item("category", How::Always(r#"{"coding":[{"system":"urn:enamel:report","code":"periodontal"}]}"#)),
+    Bind::one("code", How::Always(r#"{"coding":[{"system":"http://loinc.org","code":"62598-8"}],"text":"Periodontal examination"}"#)),
+    Bind::one("subject", points("patient_id", "Patient")),
+    Bind::one("encounter", points("encounter_id", "Encounter")),
+    Bind::one("effectiveDateTime", moment("examined_at")),
+    Bind::one("issued", moment("signed_at")),
+    Bind::item("performer", points("examiner_id", "Practitioner")),
+    Bind::one("conclusion", text("notes")),
+];
+
+fn results(whole: &Whole, out: &mut Resource) {
+    for row in whole.parts.iter().flatten() {
+        let mut result = Element::default();
+        result.string("reference", format!("Observation/{}", row.id).as_str());
+        out.push_element("result", result);
+    }
+}

@@ -1,0 +1,61 @@
+//! The operations of R4 that are served, as its OperationDefinitions say them.
+
+use super::definitions::Definitions;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// `Type/$name`
+    Type,
+    /// `Type/id/$name`
+    Instance,
+}
+
+#[derive(Debug)]
+pub struct Operation {
+    /// Without the `$`.
+    pub name: &'static str,
+    /// The type it is for; None: every type.
+    pub of: Option<&'static str>,
+    /// The id of HL7's OperationDefinition.
+    pub definition: &'static str,
+    pub levels: &'static [Level],
+    /// Its parameters can stand in the query of a GET.
+    pub by_get: bool,
+}
+
+use Level::{Instance, Type};
+
+pub static OPERATIONS: &[Operation] = &[
+    Operation { name: "validate", of: None, definition: "Resource-validate", levels: &[Type, Instance], by_get: false },
+    Operation { name: "expand", of: Some("ValueSet"), definition: "ValueSet-expand", levels: &[Type, Instance], by_get: true },
+    Operation {
+        name: "validate-code",
+        of: Some("ValueSet"),
+        definition: "ValueSet-validate-code",
+        levels: &[Type, Instance],
+        by_get: true,
+    },
+    Operation {
+        name: "validate-code",
+        of: Some("CodeSystem"),
+        definition: "CodeSystem-validate-code",
+        levels: &[Type, Instance],
+        by_get: true,
+    },
+    Operation { name: "lookup", of: Some("CodeSystem"), definition: "CodeSystem-lookup", levels: &[Type], by_get: true },
+    Operation { name: "subsumes", of: Some("CodeSystem"), definition: "CodeSystem-subsumes", levels: &[Type, Instance], by_get: true },
+    Operation { name: "translate", of: Some("ConceptMap"), definition: "ConceptMap-translate", levels: &[Type, Instance], by_get: true },
+    Operation { name: "everything", of: Some("Patient"), definition: "Patient-everything", levels: &[Instance], by_get: true },
+];
+
+/// What a type offers.
+pub fn of_type(name: &str) -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().filter(move |operation| operation.of.is_none_or(|of| of == name))
+}
+
+impl Operation {
+    pub fn url(&self) -> String {
+        let known = Definitions.original("OperationDefinition", self.definition).and_then(|known| known.text("url"));
+        known.unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,167 @@
+//! A change of a resource, however it was asked for: over HTTP, in a batch, in a transaction.
+
+use super::read::Shown;
+use super::write::{self, Change};
+use super::{allowed, no_creation, read, record_id, same_id, search, types};
+use crate::fhir::bundle::Target;
+use crate::fhir::patch::Patch;
+use crate::fhir::registry::{Interaction, TypeDef};
+use crate::fhir::search::Query;
+use crate::fhir::{Resource, check};
+use crate::kernel::Caller;
+use crate::kernel::db::Scope;
+use crate::kernel::error::{self, Error, Result};
+use crate::sql;
+use serde_json::Value as Json;
+use std::sync::LazyLock;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
+
+sql! {
+    /// $1 the condition.
+    ONE_BY_ONE(TEXT) = "select sec.one_by_one($1)";
+}
+
+/// Requests that ask a condition hold one connection and search on another: as many at a time as leave the others theirs.
+const AT_A_TIME: usize = 3;
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(AT_A_TIME));
+
+pub enum What {
+    Create(Resource),
+    Update(Resource),
+    Patch(Patch),
+    Delete,
+}
+
+/// Which resource is meant.
+pub enum Aim {
+    /// None that is there; a new one has this id.
+    New(Uuid),
+    There(Uuid),
+    /// The one that meets it.
+    Condition(Box<Query>),
+}
+
+pub struct Effect {
+    pub def: &'static TypeDef,
+    pub what: What,
+    pub aim: Aim,
+    pub version: Option<i64>,
+}
+
+pub enum Done {
+    Made(Shown),
+    Changed(Shown),
+    /// A create whose condition a resource meets.
+    There(Shown),
+    Removed,
+}
+
+impl Aim {
+    /// `text` is the condition of a create, or the query of a URL without an id.
+    pub fn of(
+        caller: &Caller,
+        def: &'static TypeDef,
+        interaction: Interaction,
+        target: &Target,
+        unless: Option<&str>,
+        base: &str,
+    ) -> Result<Aim> {
+        let text = match (interaction, &target.id) {
+            (Interaction::Create, _) => unless,
+            (_, Some(id)) => return record_id(Some(id)).map(Aim::There),
+            (_, None) => Some(target.query.as_str()),
+        };
+        match text {
+            None => Ok(Aim::New(Uuid::now_v7())),
+            Some(text) => search::condition(caller, def, text, base).map(|query| Aim::Condition(Box::new(query))),
+        }
+    }
+
+    /// What others who ask the same wait for; the order of its parameters says nothing.
+    pub fn turn(&self, def: &TypeDef) -> Option<String> {
+        let Aim::Condition(query) = self else { return None };
+        let mut parts: Vec<String> = query.applied.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        parts.sort_unstable();
+        Some(format!("{}?{}", def.name, parts.join("&")))
+    }
+
+    /// Answers the condition: by the caller's own eyes, in the caller's own tenant.
+    pub async fn settled(self, caller: &Caller, def: &'static TypeDef) -> Result<Aim> {
+        let Aim::Condition(query) = self else { return Ok(self) };
+        match search::matches(caller, def, &query).await?.as_slice() {
+            [] => Ok(Aim::New(Uuid::now_v7())),
+            [one] => Ok(Aim::There(*one)),
+            _ => Err(Error::new(&error::SEVERAL)),
+        }
+    }
+}
+
+/// Waits for a turn; whoever asks no condition needs none.
+pub async fn turn(is_conditional: bool) -> Result<Option<SemaphorePermit<'static>>> {
+    if is_conditional { TURNS.acquire().await.map(Some).map_err(Error::internal) } else { Ok(None) }
+}
+
+/// Until the end of the transaction, nobody else in the tenant acts on this condition.
+pub async fn alone(scope: &mut Scope, condition: &str) -> Result<()> {
+    scope.rows(&ONE_BY_ONE, &[&condition]).await.map(drop)
+}
+
+impl Effect {
+    pub fn is_conditional(&self) -> bool {
+        matches!(self.aim, Aim::Condition(_))
+    }
+
+    /// In a transaction of the caller, which is committed afterwards.
+    pub async fn run(self, scope: &mut Scope, caller: &Caller, base: &str) -> Result<Done> {
+        let Effect { def, what, aim, version } = self;
+        if let Some(turn) = aim.turn(def) {
+            alone(scope, &turn).await?;
+        }
+        let sources = types::sources(def.name)?;
+        Ok(match (what, aim.settled(caller, def).await?) {
+            (What::Create(resource), Aim::New(id)) => Done::Made(write::create(scope, caller, sources, id, resource, base).await?),
+            (What::Create(_), Aim::There(id)) => Done::There(read::within(scope, caller, sources, id).await?),
+            (What::Update(resource), Aim::New(id)) => {
+                if resource.id().is_some() {
+                    return Err(no_creation(Error::new(&error::NOT_FOUND)));
+                }
+                allowed(caller, def, Interaction::Create)?;
+                write::permitted(caller, sources, Change::Create)?;
+                Done::Made(write::create(scope, caller, sources, id, resource, base).await?)
+            }
+            (What::Update(resource), Aim::There(id)) => {
+                if resource.id().is_some_and(|own| own != id.to_string()) {
+                    let text = "The resource that meets the condition has another id.";
+                    return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", def.name), "invariant", text));
+                }
+                Done::Changed(write::update(scope, caller, sources, id, version, resource, base).await?)
+            }
+            (What::Patch(patch), Aim::There(id)) => Done::Changed(write::patch(scope, caller, def, id, version, &patch, base).await?),
+            (What::Delete, Aim::There(id)) => {
+                write::retire(scope, caller, sources, id, version).await?;
+                Done::Removed
+            }
+            (What::Patch(_) | What::Delete, _) | (_, Aim::Condition(_)) => return Err(Error::new(&error::NOT_FOUND)),
+        })
+    }
+}
+
+impl What {
+    pub fn of(def: &TypeDef, interaction: Interaction, resource: Option<Json>, id: Option<&str>) -> Result<What> {
+        let sent = || resource.ok_or_else(|| Error::new(&error::MALFORMED).fault(def.name, "required", "The entry carries a resource."));
+        Ok(match interaction {
+            Interaction::Create => What::Create(check::sound(sent()?, def.name)?),
+            Interaction::Update => {
+                let resource = check::sound(sent()?, def.name)?;
+                if id.is_some() {
+                    same_id(id, &resource)?;
+                }
+                What::Update(resource)
+            }
+            Interaction::Patch => What::Patch(Patch::of_resource(sent()?)?),
+            Interaction::Delete => What::Delete,
+            _ => return Err(Error::new(&error::METHOD_NOT_ALLOWED)),
+        })
+    }
+}

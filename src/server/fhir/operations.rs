@@ -1,0 +1,194 @@
+//! Named operations: what they are given, and which function answers.
+
+use super::answer::{self, Asked, Shape};
+use super::{everything, library, read, terminology, types};
+use crate::fhir::check::{self, judge_as};
+use crate::fhir::definitions::profiles::Profiles;
+use crate::fhir::negotiate::{self, Format};
+use crate::fhir::operation::{self, Level, Operation};
+use crate::fhir::outcome::{all_ok, outcome};
+use crate::fhir::registry::TypeDef;
+use crate::fhir::search::form;
+use crate::fhir::terminology::Coding;
+use crate::fhir::{DOCUMENT, Resource};
+use crate::kernel::Caller;
+use crate::kernel::audit::Action;
+use crate::kernel::error::{self, Error, Fault, Result};
+use crate::kernel::json;
+use crate::server::scopes;
+use poem::http::{Method, StatusCode, header};
+use poem::{Request, Response};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+/// The input parameters of one call, from the query of a GET or from a Parameters resource.
+#[derive(Default)]
+pub struct Inputs(Vec<(String, Json)>);
+
+impl Inputs {
+    fn of_query(text: &str) -> Result<Inputs> {
+        Ok(Inputs(form::decode(text)?.into_iter().map(|(name, value)| (name, Json::from(value))).collect()))
+    }
+
+    /// Those of the body come before those of the query.
+    fn of_body(body: Json, query: &str) -> Result<Inputs> {
+        let mut inputs = Vec::new();
+        match body.get("resourceType").and_then(Json::as_str) {
+            Some("Parameters") => {
+                for parameter in body["parameter"].as_array().into_iter().flatten() {
+                    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+                    let mut members = parameter.as_object().into_iter().flatten();
+                    let value = members.find(|(key, _)| key.starts_with("value") || *key == "resource");
+                    inputs.extend(value.map(|(_, value)| (name, value.clone())));
+                }
+            }
+            _ => inputs.push(("resource".to_owned(), body)),
+        }
+        inputs.extend(Inputs::of_query(query)?.0);
+        Ok(Inputs(inputs))
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+    pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).filter_map(|(_, value)| value.as_str())
+    }
+    pub fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| *value == Json::Bool(true) || value == "true")
+    }
+    pub fn whole(&self, name: &'static str) -> Result<Option<usize>> {
+        let read = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned).parse::<usize>();
+        let wrong = |_| Error::new(&error::PARAMETER_INVALID).fault(name, "format", "The value must be a whole number from 0.");
+        self.get(name).map(read).transpose().map_err(wrong)
+    }
+    /// `coding`, `codeableConcept`, or `system`, `code` and `display`.
+    pub fn codings(&self) -> Vec<Coding> {
+        let of = |value: &Json| {
+            let text = |key: &str| value.get(key).and_then(Json::as_str).map(str::to_owned);
+            Some(Coding { system: text("system"), code: text("code")?, display: text("display") })
+        };
+        let concept = self.get("codeableConcept").and_then(|concept| concept["coding"].as_array());
+        let mut found: Vec<Coding> = concept.into_iter().flatten().chain(self.get("coding")).filter_map(of).collect();
+        let text = |name: &str| self.text(name).map(str::to_owned);
+        found.extend(text("code").map(|code| Coding { system: text("system"), code, display: text("display") }));
+        found
+    }
+}
+
+/// One call.
+pub struct Call<'a> {
+    pub caller: &'a Caller,
+    pub def: &'static TypeDef,
+    pub id: Option<&'a str>,
+    pub inputs: &'a Inputs,
+    pub base: &'a str,
+}
+
+pub async fn run(fhir: super::Fhir, mut request: Request) -> Result<Response> {
+    let caller = super::caller(&request)?;
+    let (type_name, id) = (request.raw_path_param("type").unwrap_or_default().to_owned(), request.raw_path_param("id").map(str::to_owned));
+    let name = request.uri().path().rsplit_once('$').map(|(_, name)| name.to_owned()).unwrap_or_default();
+    let def = types::registry().find(&type_name)?;
+    let level = if id.is_some() { Level::Instance } else { Level::Type };
+    let known = operation::of_type(def.name).find(|known| known.name == name && known.levels.contains(&level));
+    let known = known.ok_or_else(|| Error::new(&error::NO_ROUTE).detail("The type has no such operation."))?;
+    let permitted = scopes::on_type(&caller, def.name, 'r');
+    super::told(&caller, def, id.as_deref().and_then(|id| id.parse().ok()), Action::Read, permitted).await?;
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let inputs = match (request.method() == Method::GET, known.by_get) {
+        (true, false) => return Err(Error::new(&error::METHOD_NOT_ALLOWED)),
+        (true, true) => Inputs::of_query(&query)?,
+        (false, _) => {
+            let (_, bytes) = Asked::with_body(&mut request).await?;
+            Inputs::of_body(json::parse(&bytes, DOCUMENT)?, &query)?
+        }
+    };
+    let shape = shape(&request, &inputs)?;
+
+    let call = Call { caller: &caller, def, id: id.as_deref(), inputs: &inputs, base: &fhir.base };
+    let told = super::told(&caller, def, id.as_deref().and_then(|id| id.parse().ok()), Action::Read, answered(known, &call).await).await?;
+    answer::body(StatusCode::OK, &told, &shape)
+}
+
+/// The form of the answer; the other parameters are the operation's.
+fn shape(request: &Request, inputs: &Inputs) -> Result<Shape> {
+    let format: Format = negotiate::answer_format(request.header(header::ACCEPT), inputs.text("_format"))?;
+    Ok(Shape::plain(format, inputs.flag("_pretty")))
+}
+
+async fn answered(known: &Operation, call: &Call<'_>) -> Result<Json> {
+    match (known.name, call.def.name) {
+        ("validate", _) => validate(call).await,
+        ("everything", _) => everything::run(call).await,
+        ("expand", _) => terminology::expand(call).await,
+        ("validate-code", "ValueSet") => terminology::in_set(call).await,
+        ("validate-code", _) => terminology::in_system(call).await,
+        ("lookup", _) => terminology::lookup(call).await,
+        ("subsumes", _) => terminology::subsumes(call).await,
+        ("translate", _) => terminology::translate(call).await,
+        _ => Err(Error::new(&error::NO_ROUTE)),
+    }
+}
+
+/// What would be said to a create, update or delete, without doing it (R4 §3.1.0.11). What is wrong is no failure of the call.
+async fn validate(call: &Call<'_>) -> Result<Json> {
+    let invalid = |name: &str, text: &str| Error::new(&error::PARAMETER_INVALID).fault(name, "code", text);
+    let mode = call.inputs.text("mode");
+    if mode.is_some_and(|mode| !matches!(mode, "create" | "update" | "delete" | "profile")) {
+        return Err(invalid("mode", "The mode is create, update, delete or profile."));
+    }
+    let profiles: Vec<&str> = call.inputs.texts("profile").collect();
+    if mode == Some("profile") && profiles.is_empty() {
+        return Err(invalid("profile", "This mode needs a profile."));
+    }
+    if mode == Some("delete") {
+        read::one(call.caller, types::sources(call.def.name)?, super::record_id(call.id)?).await?;
+        let refused = call.def.allows(crate::fhir::registry::Interaction::Delete).err();
+        return Ok(refused.map_or_else(all_ok, |refusal| outcome(&refusal)));
+    }
+    let resource = match (call.inputs.get("resource"), call.id) {
+        (Some(resource), _) => resource.clone(),
+        (None, None) => return Err(invalid("resource", "The resource is required.")),
+        (None, Some(id)) => match library::get(call.def.name, id) {
+            Some(known) => known?,
+            None => {
+                let shown = read::one(call.caller, types::sources(call.def.name)?, super::record_id(Some(id))?).await?;
+                shown.resource.into_value()
+            }
+        },
+    };
+    let faults = faults(call, &resource, &profiles, mode);
+    Ok(if faults.is_empty() { all_ok() } else { outcome(&Error::new(&error::INVALID).faults(faults)) })
+}
+
+fn faults(call: &Call<'_>, resource: &Json, profiles: &[&str], mode: Option<&str>) -> Vec<Fault> {
+    let fault = |field: String, rule, text: &str| Fault { field, rule, text: text.into() };
+    if resource.get("resourceType").and_then(Json::as_str) != Some(call.def.name) {
+        return match Resource::from_value(resource.clone()) {
+            Err(refusal) => refusal.faults,
+            Ok(_) => vec![fault("resourceType".into(), "type", "The resource is of another type than the URL.")],
+        };
+    }
+    let known = Profiles::default();
+    let mut faults = if profiles.is_empty() { check::faults(resource) } else { judge_as(resource, &known, profiles) };
+    let unknown = profiles.iter().filter(|url| known.structure(url).is_none());
+    faults.extend(unknown.map(|_| fault(call.def.name.into(), "not-supported", "A profile that was named is not known here.")));
+    let is_other = call.inputs.get("resource").is_some() && call.id.is_some() && resource.get("id").and_then(Json::as_str) != call.id;
+    if is_other || mode == Some("update") && resource.get("id").is_none() {
+        faults.push(fault(format!("{}.id", call.def.name), "invariant", "The resource has the id of the URL."));
+    }
+    faults
+}
+
+/// A kept resource of that type and id, or HL7's.
+pub async fn by_id(call: &Call<'_>, id: &str) -> Result<Json> {
+    if let Some(known) = library::get(call.def.name, id) {
+        return known;
+    }
+    let id: Uuid = super::record_id(Some(id))?;
+    Ok(read::one(call.caller, types::sources(call.def.name)?, id).await?.resource.into_value())
+}

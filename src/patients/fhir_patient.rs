@@ -32,6 +32,8 @@ const PHONES: &str = "exists (select from (values (r.phone_mobile), (r.phone_hom
 const EMAILS: &str = "exists (select from (select null::text as system_uri, r.contact_email as value) i where {})";
 const LIVES: &str =
     "exists (select from patient_addresses a where a.tenant_id = r.tenant_id and a.patient_id = r.id and a.deleted_at is null and ({}))";
+const USES: &str = "exists (select from patient_addresses a cross join lateral (select null::text as system_uri, lower(a.use) as value) i
+    where a.tenant_id = r.tenant_id and a.patient_id = r.id and a.deleted_at is null and {})";
 const CITY: &str = "kernel.fold(a.city)";
 const STATE: &str = "kernel.fold(a.region)";
 const POSTCODE: &str = "kernel.fold(a.postal_code)";
@@ -91,6 +93,7 @@ pub static MAPPING: Mapping = Mapping {
                 exact: &["a.line1", "a.line2", "a.city", "a.region", "a.postal_code", "a.country"],
             },
         ),
+        ("address-use", Find::Plain { within: USES }),
         ("address-city", Find::Text { within: LIVES, starts: &[CITY], words: &[], exact: &["a.city"] }),
         ("address-state", Find::Text { within: LIVES, starts: &[STATE], words: &[], exact: &["a.region"] }),
         ("address-postalcode", Find::Text { within: LIVES, starts: &[POSTCODE], words: &[], exact: &["a.postal_code"] }),

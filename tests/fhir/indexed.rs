@@ -47,6 +47,7 @@ fn asked(kind: &str, value: &Value) -> Option<String> {
     match (kind, value) {
         ("number", Value::Number(number)) => Some(number.to_string()),
         ("token", Value::Bool(flag)) => Some(flag.to_string()),
+        ("reference", Value::String(code)) if code.starts_with('#') => None,
         ("token" | "uri" | "reference", Value::String(code)) => Some(escaped(code)),
         ("string", Value::String(text)) => Some(escaped(text.split_whitespace().next()?)),
         ("date", Value::String(text)) => Some(escaped(text)),
@@ -64,7 +65,8 @@ fn asked(kind: &str, value: &Value) -> Option<String> {
             text("family").or(text("city")).or(text("text")).or(value.pointer("/given/0").and_then(Value::as_str).map(escaped))
         }
         ("reference", _) => text("reference").filter(|reference| !reference.starts_with("%23")),
-        ("date", _) => text("start").or(text("end").map(|end| format!("eb{end}"))).filter(|_| value["start"].is_string()),
+        // Whatever else the period holds, it is about the time it starts at.
+        ("date", _) => text("start").map(|start| format!("ap{start}")),
         ("quantity", _) => {
             let number = value["value"].as_number()?.to_string();
             match (text("system"), text("code")) {

@@ -46,7 +46,6 @@ fn patients_are_found_by_what_they_are() {
                 "death-date=2020-01-02",
                 "death-date=gt2019",
                 "birthdate=1980,1990",
-                "active=true",
             ],
             &[
                 "_id=x",

@@ -151,7 +151,9 @@ pub fn rows<'i>(indexes: impl IntoIterator<Item = &'i Index>, resource: &Value, 
 fn paths(text: &str, type_name: Option<&str>) -> Vec<Path> {
     let of = |path: &str| {
         let first = path.trim_start_matches('(').split(['.', ' ']).next().unwrap_or_default();
-        type_name.is_none_or(|name| [name, "Resource", "DomainResource"].contains(&first))
+        // InsurancePlan's `name` stands alone.
+        let is_relative = first.starts_with(|letter: char| letter.is_ascii_lowercase());
+        is_relative || type_name.is_none_or(|name| [name, "Resource", "DomainResource"].contains(&first))
     };
     text.split(" | ").map(str::trim).filter(|path| of(path)).filter_map(path).collect()
 }

@@ -180,7 +180,7 @@ impl Search<'_> {
                 let id = format!("x.code = {}", writing.text(id));
                 match type_name {
                     Some(name) => format!("{id} and x.system = {}", writing.text(name)),
-                    None => format!("{id} and x.system is not null"),
+                    None => id,
                 }
             }
             Asked::Reference(ReferenceValue::Foreign(url)) => format!("x.code = {}", writing.text(cut(url))),

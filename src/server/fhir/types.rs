@@ -50,6 +50,10 @@ pub fn forever<T>(value: T) -> &'static T {
 /// With the parameters that its binds answer.
 fn completed(mapping: &'static Mapping) -> &'static Mapping {
     let mut search = mapping.search.to_vec();
+    // How a name sounds is not known here: what begins like it is found.
+    if let Some((_, name)) = search.iter().find(|(code, _)| *code == "name").copied() {
+        search.push(("phonetic", name));
+    }
     for parameter in Definitions::r4().parameters(mapping.of.name) {
         if search.iter().all(|(name, _)| *name != parameter.code) {
             search.extend(found(mapping, parameter).map(|find| (parameter.code.as_str(), find)));

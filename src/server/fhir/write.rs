@@ -270,7 +270,14 @@ async fn unsaid(
     }
     let whole = read::whole(scope, mapping, was.clone(), keys).await?;
     let own = mapping.taken(&mapping.rendered(&whole), base)?.root;
-    let same: Vec<&'static str> = columns.names().filter(|name| own.get(name) == columns.get(name)).collect();
+    let mut same: Vec<&'static str> = columns.names().filter(|name| own.get(name) == columns.get(name)).collect();
+    // One that says what is stored is written all the same, so that there is a version of what was sent.
+    let is_settable = |name: &str| mapping.table.field(name).is_some_and(|field| field.access != Access::Fixed);
+    if same.len() == columns.names().count()
+        && let Some(place) = same.iter().position(|name| is_settable(name) && columns.agree(was, &[name]))
+    {
+        same.remove(place);
+    }
     same.into_iter().for_each(|name| columns.remove(name));
     Ok(())
 }

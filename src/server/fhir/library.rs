@@ -115,7 +115,7 @@ pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) ->
     let end = from.saturating_add(matches.len());
     let left = limit.saturating_sub(matches.len());
     let with_total = query.is_count_only() || query.total != Total::None;
-    let mut page = bundle::Page { matches, total: with_total.then_some(found.len() as u64), next: None };
+    let mut page = bundle::Page { matches, total: with_total.then_some(found.len() as u64), ..bundle::Page::default() };
     let sources = types::sources(type_name)?;
     let keeps = !sources.is_empty() && read::readable(caller, sources).is_ok();
     if keeps && (left > 0 || with_total) {

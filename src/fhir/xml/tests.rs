@@ -43,6 +43,17 @@ fn every_example_survives_xml() {
     assert!(count > 1_000, "{count}");
 }
 
+fn without_narrative(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|key, _| key != "div");
+            members.values_mut().for_each(without_narrative);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_narrative),
+        _ => {}
+    }
+}
+
 /// Pairs of both forms as others published them: `xml-original/x.xml` and `json-converted/x.json` in the folder.
 #[test]
 #[ignore = "needs the published files"]
@@ -61,9 +72,7 @@ fn published_xml_is_read_as_its_json_and_written_back() {
             Ok(mut found) => {
                 assert_eq!(read(write(&found, false).as_bytes(), DOCUMENT).unwrap(), found, "{name}");
                 // Converters write the narrative anew.
-                for it in [&mut found, &mut expected] {
-                    it.as_object_mut().unwrap().shift_remove("text");
-                }
+                [&mut found, &mut expected].into_iter().for_each(without_narrative);
                 if found != expected {
                     wrong.push(format!("{name}: another resource"));
                 }

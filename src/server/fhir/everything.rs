@@ -4,11 +4,10 @@ use super::operations::Call;
 use super::{read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::negotiate::{Handling, Prefer};
+use crate::fhir::negotiate::{Handling, Prefer, Return};
 use crate::fhir::outcome::note;
 use crate::fhir::registry::{Interaction, TypeDef};
-use crate::fhir::search::value::ReferenceValue;
-use crate::fhir::search::{Condition, Query, Value, form};
+use crate::fhir::search::{Condition, Query, form};
 use crate::fhir::temporal::instant;
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
@@ -17,24 +16,27 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-/// What puts a resource of the type into the compartment of that record; None: nothing that is searched by here does.
-fn within(def: &'static TypeDef, of: &'static str, id: &str) -> Option<Vec<Condition>> {
-    let compartment = Definitions.compartment(of)?;
-    let (_, codes) = compartment.members.iter().find(|(name, _)| name == def.name)?;
-    let served = def.search.iter().filter(|param| codes.iter().any(|code| code == param.name));
-    let conditions: Vec<Condition> = served
-        .map(|param| {
-            let value = Value::Reference(ReferenceValue::Local { type_name: Some(of), id: id.to_owned() });
-            Condition { param, modifier: None, any_of: vec![value], chains: Vec::new() }
-        })
-        .collect();
-    Some(conditions).filter(|conditions| !conditions.is_empty())
+const STRICT: Prefer = Prefer { return_: Return::Representation, handling: Handling::Strict, respond_async: false };
+
+/// What puts a resource of the type into the compartment of that record; nothing, where nothing that is searched by here does.
+fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<Condition>> {
+    let members = Definitions.compartment(of).map(|known| known.members.as_slice()).unwrap_or_default();
+    let codes = members.iter().find(|(name, _)| name == def.name).map(|(_, codes)| codes.as_slice()).unwrap_or_default();
+    let mut conditions = Vec::new();
+    for param in def.search.iter().filter(|param| codes.iter().any(|code| code == param.name)) {
+        let text = form::encode([(param.name, format!("{of}/{id}").as_str())].into_iter());
+        conditions.extend(search::parse(def.name, def.search, &text, STRICT, base)?.conditions);
+    }
+    Ok(conditions)
 }
 
 /// `Patient/id/Condition?…`: a search among what belongs to the record. One that the caller cannot see holds nothing.
 pub async fn search(caller: &Caller, of: &'static TypeDef, id: Uuid, def: &'static TypeDef, query: Query, base: &str) -> Result<Json> {
     let none = || Error::new(&error::NO_ROUTE).detail("The compartment holds no resources of this type.");
-    let within = within(def, of.name, &id.to_string()).ok_or_else(none)?;
+    let within = within(def, of.name, &id.to_string(), base)?;
+    if within.is_empty() {
+        return Err(none());
+    }
     read::one(caller, types::sources(of.name)?, id).await?;
     search::run(caller, def.name, &Query { within, ..query }, base).await
 }
@@ -47,7 +49,7 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
     let wanted: Vec<&str> = call.inputs.texts("_type").flat_map(|names| names.split(',')).collect();
     let since = since(call)?;
     let limit = call.inputs.whole("_count")?.unwrap_or(PAGE_SIZE).clamp(1, PAGE_SIZE_MAX);
-    let kinds: Vec<(&'static TypeDef, Vec<Condition>)> = kinds(&id.to_string(), &wanted)?;
+    let kinds: Vec<(&'static TypeDef, Vec<Condition>)> = kinds(&id.to_string(), &wanted, call.base)?;
     let (from, mut cursor) = place(call.inputs.text("_cursor"))?;
     let mut page = Page::default();
     if from == 0 && cursor.is_none() && (wanted.is_empty() || wanted.contains(&"Patient")) && since <= patient.modified() {
@@ -64,7 +66,7 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
             continue;
         };
         let of = |key: &str| found[key].as_array().into_iter().flatten();
-        page.matches.extend(of("entry").map(|entry| {
+        page.matches.extend(of("entry").filter(|entry| entry["search"]["mode"] == "match").map(|entry| {
             let resource = entry["resource"].clone();
             (resource["id"].as_str().unwrap_or_default().to_owned(), resource)
         }));
@@ -78,14 +80,20 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
 }
 
 /// The types of the compartment that are served, in the order of their names.
-fn kinds(id: &str, wanted: &[&str]) -> Result<Vec<(&'static TypeDef, Vec<Condition>)>> {
+fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef, Vec<Condition>)>> {
     let known = Definitions.compartment("Patient").ok_or_else(|| Error::internal("R4 has a Patient compartment"))?;
     let is_known = |name: &str| name == "Patient" || known.members.iter().any(|(member, _)| member == name);
     if !wanted.iter().all(|name| is_known(name)) {
         return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "code", "A type is none of the patient's compartment."));
     }
-    let types = types::registry().types().iter().filter(|def| def.name != "Patient" && (wanted.is_empty() || wanted.contains(&def.name)));
-    Ok(types.filter_map(|def| Some((*def, within(def, "Patient", id)?))).collect())
+    let mut kinds = Vec::new();
+    for def in types::registry().types().iter().filter(|def| def.name != "Patient" && (wanted.is_empty() || wanted.contains(&def.name))) {
+        let within = within(def, "Patient", id, base)?;
+        if !within.is_empty() {
+            kinds.push((*def, within));
+        }
+    }
+    Ok(kinds)
 }
 
 /// Which type a page begins with, and where in it.
@@ -116,8 +124,7 @@ async fn one_type(
     }
     let since = since.map(|since| format!("ge{}", since.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
     let text = form::encode(since.as_deref().map(|since| ("_lastUpdated", since)).into_iter());
-    let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
-    let query = search::parse(def.name, def.search, &text, prefer, call.base)?;
+    let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
     search::run(call.caller, def.name, &query, call.base).await.map(Some)
 }

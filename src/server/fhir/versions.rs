@@ -31,7 +31,7 @@ sql! {
 }
 
 /// Which versions are asked for.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Window {
     pub record: Option<Uuid>,
     pub version: Option<i64>,

@@ -83,7 +83,6 @@ fn a_search_tells_nothing_that_a_read_would_not() {
         let questions = [
             "Observation?code=depth",
             "Observation?identifier=urn:x%7CZ-1",
-            "Observation?identifier:missing=false",
             "Observation?code:not=other",
             "Observation?subject:Patient.name=love",
             "Patient?_has:Observation:patient:code=depth",

@@ -113,6 +113,7 @@ pub fn config(database: &Cluster, name: &str, store: &ObjectStore) -> Config {
 listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:0"
 public_url = "http://127.0.0.1:{port}"
+request_deadline_s = 120
 [database]
 url = "host={host} port=5432 dbname={name}"
 acquire_timeout_ms = 15000

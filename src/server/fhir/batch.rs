@@ -1,6 +1,6 @@
 //! Batches: each entry is a request of its own, in a transaction of its own, answered in its place.
 
-use super::effect::{self, Aim, Done, Effect, What};
+use super::effect::{Aim, Done, Effect, What};
 use super::history::{self, Of};
 use super::write::{self, Change};
 use super::{library, read, search, transaction, types};
@@ -97,7 +97,6 @@ impl Batch<'_> {
         let aim = Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?;
         let effect = Effect { def, what, aim, version: super::version(entry.if_match.as_deref())? };
         let kind = Change::of(interaction).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
-        let _turn = effect::turn(effect.is_conditional()).await?;
         let mut once = match write::begin_entry(caller, types::sources(def.name)?, kind, key.as_ref()).await? {
             Turn::First(once) => once,
             Turn::Again(kept) => return serde_json::from_value(kept).map_err(Error::internal),

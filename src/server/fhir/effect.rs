@@ -13,18 +13,12 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
 use serde_json::Value as Json;
-use std::sync::LazyLock;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 sql! {
     /// $1 the condition.
     ONE_BY_ONE(TEXT) = "select sec.one_by_one($1)";
 }
-
-/// Requests that ask a condition hold one connection and search on another: as many at a time as leave the others theirs.
-const AT_A_TIME: usize = 3;
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(AT_A_TIME));
 
 pub enum What {
     Create(Resource),
@@ -87,19 +81,14 @@ impl Aim {
     }
 
     /// Answers the condition: by the caller's own eyes, in the caller's own tenant.
-    pub async fn settled(self, caller: &Caller, def: &'static TypeDef) -> Result<Aim> {
+    pub async fn settled(self, scope: &mut Scope, caller: &Caller, def: &'static TypeDef) -> Result<Aim> {
         let Aim::Condition(query) = self else { return Ok(self) };
-        match search::matches(caller, def, &query).await?.as_slice() {
+        match search::matches(scope, caller, def, &query).await?.as_slice() {
             [] => Ok(Aim::New(Uuid::now_v7())),
             [one] => Ok(Aim::There(*one)),
             _ => Err(Error::new(&error::SEVERAL)),
         }
     }
-}
-
-/// Waits for a turn; whoever asks no condition needs none.
-pub async fn turn(is_conditional: bool) -> Result<Option<SemaphorePermit<'static>>> {
-    if is_conditional { TURNS.acquire().await.map(Some).map_err(Error::internal) } else { Ok(None) }
 }
 
 /// Until the end of the transaction, nobody else in the tenant acts on this condition.
@@ -108,10 +97,6 @@ pub async fn alone(scope: &mut Scope, condition: &str) -> Result<()> {
 }
 
 impl Effect {
-    pub fn is_conditional(&self) -> bool {
-        matches!(self.aim, Aim::Condition(_))
-    }
-
     /// In a transaction of the caller, which is committed afterwards.
     pub async fn run(self, scope: &mut Scope, caller: &Caller, base: &str) -> Result<Done> {
         let Effect { def, what, aim, version } = self;
@@ -119,7 +104,7 @@ impl Effect {
             alone(scope, &turn).await?;
         }
         let sources = types::sources(def.name)?;
-        Ok(match (what, aim.settled(caller, def).await?) {
+        Ok(match (what, aim.settled(scope, caller, def).await?) {
             (What::Create(resource), Aim::New(id)) => Done::Made(write::create(scope, caller, sources, id, resource, base).await?),
             (What::Create(_), Aim::There(id)) => Done::There(read::within(scope, caller, sources, id).await?),
             (What::Update(resource), Aim::New(id)) => {

@@ -79,6 +79,9 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
     Ok(bundle(call, page, &held_back, limit))
 }
 
+/// The patient comes first; who looked at the chart is no part of it, and would grow by being read.
+const APART: &[&str] = &["Patient", "AuditEvent"];
+
 /// The types of the compartment that are served, in the order of their names.
 fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef, Vec<Condition>)>> {
     let known = Definitions.compartment("Patient").ok_or_else(|| Error::internal("R4 has a Patient compartment"))?;
@@ -87,7 +90,9 @@ fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef,
         return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "code", "A type is none of the patient's compartment."));
     }
     let mut kinds = Vec::new();
-    for def in types::registry().types().iter().filter(|def| def.name != "Patient" && (wanted.is_empty() || wanted.contains(&def.name))) {
+    for def in
+        types::registry().types().iter().filter(|def| !APART.contains(&def.name) && (wanted.is_empty() || wanted.contains(&def.name)))
+    {
         let within = within(def, "Patient", id, base)?;
         if !within.is_empty() {
             kinds.push((*def, within));

@@ -319,7 +319,6 @@ async fn changed(
     let effect = Effect { def, what, aim, version: version(request.header(header::IF_MATCH))? };
     let kind = Change::of(interaction).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
     let key = Key::of(request, &sent.bytes)?;
-    let _turn = effect::turn(effect.is_conditional()).await?;
     let mut once = match write::begin(caller, types::sources(def.name)?, kind, key.as_ref()).await? {
         Turn::First(once) => once,
         Turn::Again(answer) => return Ok(answer),

@@ -11,7 +11,7 @@ use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
-use crate::kernel::db::Param;
+use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
 use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, store};
@@ -47,10 +47,21 @@ pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Resu
     Ok(Query { count: 2, cursor: None, summary: None, sort: Vec::new(), total: Total::None, ..query })
 }
 
-/// Which resources of the caller's own tenant meet it; of many, two.
-pub async fn matches(caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
+/// Which resources of the caller's own tenant meet it; of many, two. Asked in the transaction that acts on the answer.
+pub async fn matches(scope: &mut Scope, caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
     let own = Caller { reads_subtree: false, ..caller.clone() };
-    Ok(page(&own, def.name, condition).await?.shown.iter().map(|one| one.record.id).collect())
+    let mut found = Vec::new();
+    for (mapping, context) in read::readable(&own, types::sources(def.name)?)? {
+        let list = list(&own, &context, mapping, condition).await?;
+        let page = list.page(context.plane, context.tenant)?;
+        let rows = scope.rows(page.query.clone(), &page.params()).await?;
+        let records = store::keyed(&list, context.plane, &rows, &caller.kernel.keys).await?;
+        let records: Vec<Record> = records.into_iter().map(|(record, _)| record).take(condition.count).collect();
+        own.searched(&context, mapping.table, &records).await?;
+        found.extend(records.iter().map(|record| record.id));
+    }
+    found.truncate(condition.count);
+    Ok(found)
 }
 
 /// The one resource that a conditional reference `Type?query` means.
@@ -58,8 +69,9 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
     let refused = |text: &str| Error::new(&error::REFERENCE_UNKNOWN).fault("reference", "reference", text);
     let (name, text) = reference.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
     let def = types::registry().find(name)?;
-    match matches(caller, def, &condition(caller, def, text, base)?).await?.as_slice() {
-        [one] => Ok(format!("{name}/{one}")),
+    let own = Caller { reads_subtree: false, ..caller.clone() };
+    match page(&own, def.name, &condition(caller, def, text, base)?).await?.shown.as_slice() {
+        [one] => Ok(format!("{name}/{}", one.record.id)),
         [] => Err(refused("The condition is met by no resource the caller can see.")),
         _ => Err(refused("The condition is met by several resources.")),
     }

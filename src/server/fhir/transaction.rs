@@ -64,7 +64,6 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
     }
     let names = referred(caller, &steps, base).await?;
     let turns = turns(&steps)?;
-    let _turn = effect::turn(!turns.is_empty()).await?;
     let scope = caller.kernel.door.open(&caller.context).await?;
     // Below the request's own key, as each entry of a batch: what was committed and not told is told by the next attempt.
     let key = key.map(|key| key.entry(0));
@@ -115,7 +114,7 @@ async fn settle(scope: &mut Scope, caller: &Caller, steps: &mut [Step], turns: B
     }
     for (place, step) in steps.iter_mut().enumerate() {
         let aim = std::mem::replace(&mut step.aim, Aim::New(Uuid::nil()));
-        step.aim = aim.settled(caller, step.def).await.map_err(|refusal| placed(refusal, place))?;
+        step.aim = aim.settled(scope, caller, step.def).await.map_err(|refusal| placed(refusal, place))?;
     }
     Ok(())
 }

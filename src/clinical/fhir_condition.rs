@@ -31,12 +31,13 @@ pub static TYPE: TypeDef = TypeDef {
 pub static MAPPING: Mapping =
     Mapping { binds: BINDS, render: Some(stands), creates: true, ..Mapping::new(&TYPE, &PATIENT_CONDITION, PEOPLE) };
 
-/// What was entered in error has no clinical status (con-5), and what goes on has not ended (con-4).
+/// What was entered in error has no clinical status (con-5); an end is told beside the status of something that ended (con-4).
 fn stands(whole: &Whole, out: &mut Resource) {
-    if whole.root.text("verification_status") == Some("ENTERED_IN_ERROR") {
+    let is_error = whole.root.text("verification_status") == Some("ENTERED_IN_ERROR");
+    if is_error {
         out.remove("clinicalStatus");
     }
-    if whole.root.text("clinical_status") == Some("ACTIVE") {
+    if is_error || whole.root.text("clinical_status") == Some("ACTIVE") {
         out.remove("abatementDateTime");
     }
 }

@@ -17,9 +17,9 @@ pub static MAPPING: Mapping = Mapping {
     ..Mapping::new(&TYPE, &APPOINTMENT, PEOPLE)
 };
 
-/// A reason for calling off is one of what was called off (app-4).
+/// A reason for calling off is one of what was called off: app-4 spells its other status in a way that no code is spelled.
 fn reason(whole: &Whole, out: &mut Resource) {
-    if !matches!(whole.root.text("status"), Some("CANCELLED" | "NO_SHOW")) {
+    if whole.root.text("status") != Some("CANCELLED") {
         out.remove("cancelationReason");
     }
 }

@@ -96,3 +96,28 @@ fn every_example_of_every_type_is_kept_and_found() {
         assert!(seen.len() >= 118, "{seen:?}");
     });
 }
+
+#[test]
+fn what_is_about_nobody_we_know_is_refused() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let (fhir, foreign) = (clinic.fhir(), id(&other.fhir().made(patient("Doe")).await));
+        let mut told = Vec::new();
+        for who in ["example", "0192f0c4-0000-7000-8000-000000000001", foreign.as_str()] {
+            let subject = json!({"reference": format!("Patient/{who}")});
+            for sent in [
+                json!({"resourceType": "Basic", "code": {"text": "a note"}, "subject": subject}),
+                json!({"resourceType": "Observation", "status": "final", "code": {"text": "a measure"}, "subject": subject}),
+            ] {
+                let name = sent["resourceType"].as_str().unwrap();
+                let answer = fhir.post(&format!("/{name}"), &sent).await;
+                assert_eq!(answer.status.as_u16() / 100, 4, "{name} of {who}: {}", answer.body);
+                assert_eq!(answer.body["issue"][0]["expression"][0], format!("{name}.subject"), "{}", answer.body);
+                told.push((name.to_owned(), answer.body));
+            }
+        }
+        let first: Vec<_> = told.drain(..2).collect();
+        assert!(told.chunks(2).all(|pair| pair == first), "{first:?} {told:?}");
+        assert_eq!(fhir.get("/Basic?_total=accurate").await.body["total"], 0);
+    });
+}

@@ -73,10 +73,16 @@ fn fhir_routes(statement: &Json) -> Vec<(String, Vec<Method>)> {
         let take = |pairs: &[(&str, Method)]| {
             pairs.iter().filter(|(code, _)| codes.contains(code)).map(|(_, method)| method.clone()).collect::<Vec<_>>()
         };
-        routes.push((format!("/fhir/r4/{name}"), take(&[("search-type", Method::GET), ("create", Method::POST)])));
+        // Under a condition a change is asked of the type.
+        let of_type = [("search-type", Method::GET), ("create", Method::POST), ("update", Method::PUT)];
+        let of_type = [&of_type[..], &[("patch", Method::PATCH), ("delete", Method::DELETE)]].concat();
+        routes.push((format!("/fhir/r4/{name}"), take(&of_type)));
         routes.push((format!("/fhir/r4/{name}/_search"), take(&[("search-type", Method::POST)])));
-        let one = take(&[("read", Method::GET), ("update", Method::PUT), ("delete", Method::DELETE)]);
-        routes.push((format!("/fhir/r4/{name}/{{id}}"), one));
+        routes.push((format!("/fhir/r4/{name}/_history"), take(&[("history-type", Method::GET)])));
+        let change = [("update", Method::PUT), ("patch", Method::PATCH), ("delete", Method::DELETE)];
+        routes.push((format!("/fhir/r4/{name}/{{id}}"), take(&[&[("read", Method::GET)], &change[..]].concat())));
+        routes.push((format!("/fhir/r4/{name}/{{id}}/_history"), take(&[("history-instance", Method::GET)])));
+        routes.push((format!("/fhir/r4/{name}/{{id}}/_history/1"), take(&[("vread", Method::GET)])));
     }
     routes
 }

@@ -179,6 +179,11 @@ async fn copy(session: &Session, own: &Context, target: &Target) -> [String; 2] 
     [out.replace("42501", "denied"), if ["42501", "0A000"].contains(&into.as_str()) { "n".into() } else { into }]
 }
 
+/// Few tables lose rows: only theirs is told.
+fn deleted(rows: &str) -> String {
+    if rows == "42501" { String::new() } else { format!(" delete:{rows}") }
+}
+
 fn format_line(target: &Target, columns: &[String], said: Said, copied: &[String; 2]) -> String {
     let own = said(Who::Own);
     let (read, writes) = (own[0], &own[1..]);
@@ -216,9 +221,11 @@ fn format_line(target: &Target, columns: &[String], said: Said, copied: &[String
     );
     for (what, said) in [("no permission", &others[2]), ("no patients", &others[3])] {
         line += &format!(" | {what} {} insert:{} update:{}", seen(said[0]), said[1], said[2].replace("42501", "n"));
+        line += &deleted(said[3]);
     }
-    if let [read, own, stranger, rows] = said(Who::Part)[..] {
+    if let [read, own, stranger, rows, gone] = said(Who::Part)[..] {
         line += &format!(" | part {} insert own:{own} stranger:{stranger} update rows:{}", seen(read), rows.replace("42501", "n"));
+        line += &deleted(gone);
     }
     line
 }

@@ -128,12 +128,11 @@ impl Target {
     }
     /// Each must fail before its first row without a believed context.
     fn basic(&self, column: &str) -> [(&'static str, String); 4] {
-        [
-            ("SELECT", self.read()),
-            ("INSERT", self.own.clone()),
-            ("UPDATE", self.blindly(column)),
-            ("DELETE", format!("delete from enamel.{}", self.name())),
-        ]
+        [("SELECT", self.read()), ("INSERT", self.own.clone()), ("UPDATE", self.blindly(column)), ("DELETE", self.gone())]
+    }
+    /// Removes without reading, as [`Self::blindly`] changes.
+    fn gone(&self) -> String {
+        format!("delete from enamel.{}", self.name())
     }
 
     /// Everything that is tried on this plane, whose columns these are.
@@ -150,12 +149,14 @@ impl Target {
         for who in [Who::Powerless, Who::Distant] {
             add(who, "INSERT", format!("!{}", self.own));
             add(who, "UPDATE", self.blindly(&column));
+            add(who, "DELETE", self.gone());
         }
         if plane == Plane::Staff {
             add(Who::Part, "SELECT", self.read());
             add(Who::Part, "INSERT", format!("!{}", self.own));
             add(Who::Part, "INSERT", format!("!{}", self.stranger));
             add(Who::Part, "UPDATE", self.blindly(&column));
+            add(Who::Part, "DELETE", self.gone());
         }
         for (command, sql) in self.basic(&column) {
             add(Who::Nobody, command, format!("~{sql}"));
@@ -186,7 +187,7 @@ impl Target {
             let merge = format!("merge into enamel.{name} t using (select 1) s on {}", self.key(set));
             list.push(("UPDATE", format!("{merge} when matched then update set {column} = t.{column}")));
         }
-        list.push(("DELETE", format!("delete from enamel.{name}")));
+        list.push(("DELETE", self.gone()));
         for set in [NORTH, OAK] {
             list.push(("DELETE", format!("delete from enamel.{name} where {}", self.key(set))));
         }

@@ -333,6 +333,7 @@ async fn search_get(fhir: Fhir, request: Request) -> Result<Response> {
 }
 
 async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
+    typed(&caller(&request)?, &request, Interaction::SearchType).await?;
     negotiate::form_body(request.header(header::CONTENT_TYPE))?;
     let body = body_bytes(&mut request).await?;
     let body = String::from_utf8(body).map_err(|_| Error::new(&error::MALFORMED).detail("The form is not UTF-8."))?;

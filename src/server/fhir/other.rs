@@ -93,9 +93,10 @@ fn items(value: &Json) -> &[Json] {
     }
 }
 
+/// An id that none of our patients can have is nobody's, and refused as an unknown one is.
 fn patient(reference: &Json, base: &str) -> Option<Uuid> {
     match Literal::parse(reference.get("reference")?.as_str()?, base) {
-        Literal::Local { type_name: "Patient", id, .. } => id.parse().ok(),
+        Literal::Local { type_name: "Patient", id, .. } => Some(id.parse().unwrap_or_default()),
         _ => None,
     }
 }

@@ -24,7 +24,7 @@ fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<C
     let codes = members.iter().find(|(name, _)| name == def.name).map(|(_, codes)| codes.as_slice()).unwrap_or_default();
     let mut conditions = Vec::new();
     for param in def.search.iter().filter(|param| codes.iter().any(|code| code == param.name)) {
-        let text = form::encode([(param.name, format!("{of}/{id}").as_str())].into_iter());
+        let text = form::encode([(param.name, format!("{of}/{id}").as_str())]);
         conditions.extend(search::parse(def.name, def.search, &text, STRICT, base)?.conditions);
     }
     Ok(conditions)
@@ -128,7 +128,7 @@ async fn one_type(
         return Ok(None);
     }
     let since = since.map(|since| format!("ge{}", since.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
-    let text = form::encode(since.as_deref().map(|since| ("_lastUpdated", since)).into_iter());
+    let text = form::encode(since.as_deref().map(|since| ("_lastUpdated", since)));
     let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
     search::run(call.caller, def.name, &query, call.base).await.map(Some)

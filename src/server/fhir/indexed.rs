@@ -81,7 +81,7 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &Shown, own: &Jso
     rows.retain(|row| row.part > 0 || !said.contains(row));
     let keys = keys.of(tenant).await?;
     let codes = rows.iter().map(|row| code(row, &keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let words: Vec<Option<String>> = rows.iter().map(|row| row.words.as_deref().map(|words| fold(words))).collect();
+    let words: Vec<Option<String>> = rows.iter().map(|row| row.words.as_deref().map(fold)).collect();
     let params: Vec<&str> = rows.iter().map(|row| row.param.as_str()).collect();
     let elements: Vec<i32> = rows.iter().map(|row| row.element).collect();
     let parts: Vec<i32> = rows.iter().map(|row| row.part).collect();

@@ -37,7 +37,7 @@ async fn kept(call: &Call<'_>, type_name: &str, url: &str) -> Result<Option<Json
     {
         return Ok(None);
     }
-    let text = form::encode([("url", bare(url))].into_iter());
+    let text = form::encode([("url", bare(url))]);
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = match search::parse(def.name, def.search, &text, prefer, call.base) {
         Ok(query) => query,

@@ -3,7 +3,7 @@
 use super::patient_allergy::PATIENT_ALLERGY;
 use crate::fhir::bind::{Bind, Coded, How, Words, code, concept, day, note, points};
 use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 
 const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
@@ -19,11 +19,8 @@ const SYSTEMS: Words = &[
 static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("substance") };
 
 pub static TYPE: TypeDef = TypeDef {
-    name: "AllergyIntolerance",
-    interactions: ALL,
-    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-allergyintolerance"],
-    update_creates: false,
+    ..TypeDef::all("AllergyIntolerance")
 };
 
 pub static MAPPING: Mapping =

@@ -3,7 +3,7 @@
 use super::patient_condition::PATIENT_CONDITION;
 use crate::fhir::bind::{Bind, Coded, How, Words, concept, day, note, points};
 use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 
 /// How diagnoses are coded; another system's code is CUSTOM, and its system is kept as it was sent.
@@ -21,11 +21,8 @@ static CODE: Coded =
     Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("display") };
 
 pub static TYPE: TypeDef = TypeDef {
-    name: "Condition",
-    interactions: ALL,
-    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-problems-health-concerns"],
-    update_creates: false,
+    ..TypeDef::all("Condition")
 };
 
 pub static MAPPING: Mapping =

@@ -6,11 +6,9 @@ use crate::fhir::mapping::{Mapping, PEOPLE};
 use crate::fhir::registry::{KEPT, TypeDef};
 
 pub static TYPE: TypeDef = TypeDef {
-    name: "Encounter",
     interactions: KEPT,
-    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-encounter"],
-    update_creates: false,
+    ..TypeDef::all("Encounter")
 };
 
 pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &ENCOUNTER, PEOPLE) };

@@ -1,10 +1,10 @@
 //! What was prescribed here, as FHIR MedicationRequest; the same row is a MedicationStatement too, which is written.
 
-use super::fhir_medication_statement::CODE;
 use super::patient_medication::PATIENT_MEDICATION;
 use crate::fhir::bind::{Bind, How, code, day, named, note, points, text};
 use crate::fhir::mapping::{Mapping, PEOPLE};
 use crate::fhir::registry::TypeDef;
+use crate::reference::fhir_medication::CODE;
 
 static TYPE: TypeDef = TypeDef::all("MedicationRequest");
 

@@ -1,21 +1,12 @@
 //! What a patient takes, as FHIR MedicationStatement.
 
 use super::patient_medication::PATIENT_MEDICATION;
-use crate::fhir::bind::{Bind, Coded, How, Words, code, days, note, points, text, words};
+use crate::fhir::bind::{Bind, How, code, days, note, points, text, words};
 use crate::fhir::mapping::{Mapping, PEOPLE};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
+use crate::reference::fhir_medication::CODE;
 
-const SYSTEMS: Words = &[
-    ("RXNORM", "http://www.nlm.nih.gov/research/umls/rxnorm"),
-    ("NDC", "http://hl7.org/fhir/sid/ndc"),
-    ("ATC", "http://www.whocc.no/atc"),
-    ("SNOMED", "http://snomed.info/sct"),
-    ("CUSTOM", ""),
-];
-
-pub static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
-
-pub static TYPE: TypeDef = TypeDef { name: "MedicationStatement", interactions: ALL, search: &[], profiles: &[], update_creates: false };
+pub static TYPE: TypeDef = TypeDef::all("MedicationStatement");
 
 pub static MAPPING: Mapping = Mapping { binds: BINDS, creates: true, ..Mapping::new(&TYPE, &PATIENT_MEDICATION, PEOPLE) };
 

@@ -4,7 +4,7 @@ use super::{provider::PROVIDER, provider_identifier::PROVIDER_IDENTIFIER};
 use crate::fhir::contact::{joined, name_in_use};
 use crate::fhir::datatype::{HumanName, Identifier, Period};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty, form};
@@ -13,13 +13,8 @@ use crate::tenancy::fhir_location::NPI;
 /// Stands in the specialty's column until a PractitionerRole says it.
 pub const UNKNOWN: &str = "Unspecified";
 
-static TYPE: TypeDef = TypeDef {
-    name: "Practitioner",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitioner"],
-    update_creates: false,
-};
+static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitioner"], ..TypeDef::all("Practitioner") };
 
 const IDENTIFIED: &str = "exists (select from (
     select 'http://hl7.org/fhir/sid/us-npi' as system_uri, r.npi as value

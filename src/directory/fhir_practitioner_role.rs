@@ -4,7 +4,7 @@ use super::fhir_practitioner::UNKNOWN;
 use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
 use crate::fhir::datatype::{CodeableConcept, Coding, Period};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::kernel::error::Result;
 use chrono::NaiveDate;
@@ -13,13 +13,8 @@ use uuid::Uuid;
 
 const TAXONOMY: &str = "http://nucc.org/provider-taxonomy";
 
-static TYPE: TypeDef = TypeDef {
-    name: "PractitionerRole",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitionerrole"],
-    update_creates: false,
-};
+static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitionerrole"], ..TypeDef::all("PractitionerRole") };
 
 pub static MAPPING: Mapping = Mapping {
     parts: &[Part { table: &PROVIDER, link: Link::Parent("provider_id"), planes: PEOPLE, alike: &[] }],

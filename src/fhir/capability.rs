@@ -66,14 +66,14 @@ fn resource(def: &TypeDef) -> Value {
     out.insert("versioning".into(), json!("versioned-update"));
     let offers = |interaction: Interaction| def.interactions.contains(&interaction);
     out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
-    out.insert("updateCreate".into(), json!(def.update_creates));
+    out.insert("updateCreate".into(), json!(false));
     // A condition is a search.
     let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
     out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));
     out.insert("conditionalRead".into(), json!(if offers(Interaction::Read) { "full-support" } else { "not-supported" }));
     out.insert("conditionalUpdate".into(), json!(conditional(Interaction::Update)));
     out.insert("conditionalDelete".into(), json!(if conditional(Interaction::Delete) { "single" } else { "not-supported" }));
-    if def.interactions.contains(&Interaction::SearchType) {
+    if offers(Interaction::SearchType) {
         let references = def.search.iter().filter(|param| param.kind == Kind::Reference);
         let includes: Vec<Value> = references.map(|param| json!(format!("{}:{}", def.name, param.name))).collect();
         if !includes.is_empty() {

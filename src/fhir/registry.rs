@@ -96,14 +96,12 @@ pub struct TypeDef {
     pub search: &'static [SearchParam],
     /// Profiles its resources are made to fit.
     pub profiles: &'static [&'static str],
-    /// A PUT to an unknown id makes it.
-    pub update_creates: bool,
 }
 
 impl TypeDef {
     /// A type that is read, searched and written.
     pub const fn all(name: &'static str) -> Self {
-        Self { name, interactions: ALL, search: &[], profiles: &[], update_creates: false }
+        Self { name, interactions: ALL, search: &[], profiles: &[] }
     }
     /// A type of what the server itself writes.
     pub const fn seen(name: &'static str) -> Self {
@@ -161,10 +159,9 @@ pub(super) mod tests {
         interactions: &[Read, Create, Update, SearchType],
         search: PATIENT_SEARCH,
         profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
-        update_creates: false,
     };
-    pub static COVERAGE: TypeDef = TypeDef { name: "Coverage", interactions: &[Read], search: &[], profiles: &[], update_creates: false };
-    static NONSENSE: TypeDef = TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[], update_creates: false };
+    pub static COVERAGE: TypeDef = TypeDef { name: "Coverage", interactions: &[Read], search: &[], profiles: &[] };
+    static NONSENSE: TypeDef = TypeDef { name: "Foo", interactions: &[], search: &[], profiles: &[] };
 
     #[test]
     fn a_request_is_one_interaction() {

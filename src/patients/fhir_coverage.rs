@@ -4,7 +4,7 @@ use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
 use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::kernel::error::{Error, REFERENCE_UNKNOWN, Result};
 use crate::kernel::table::Value;
@@ -23,13 +23,8 @@ const ORDERS: [&str; 3] = ["PRIMARY", "SECONDARY", "TERTIARY"];
 
 const NUMBERED: &str = "exists (select from (select null::text as system_uri, r.policy_number_bidx) i where {})";
 
-static TYPE: TypeDef = TypeDef {
-    name: "Coverage",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-coverage"],
-    update_creates: false,
-};
+static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-coverage"], ..TypeDef::all("Coverage") };
 
 pub static MAPPING: Mapping = Mapping {
     render: Some(render),

@@ -7,7 +7,7 @@ use crate::fhir::contact::{self, name_in_use, point};
 use crate::fhir::datatype::{CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::primitive::is_id;
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::fhir::temporal;
 use crate::kernel::error::Result;
@@ -39,13 +39,8 @@ const STATE: &str = "kernel.fold(a.region)";
 const POSTCODE: &str = "kernel.fold(a.postal_code)";
 const COUNTRY: &str = "kernel.fold(a.country)";
 
-static TYPE: TypeDef = TypeDef {
-    name: "Patient",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"],
-    update_creates: false,
-};
+static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"], ..TypeDef::all("Patient") };
 
 pub static MAPPING: Mapping = Mapping {
     parts: &[

@@ -7,7 +7,7 @@ use super::patient_relationship::PATIENT_RELATIONSHIP;
 use crate::fhir::contact::{address_text, as_is, email, joined, name_in_use, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use serde_json::json;
@@ -25,13 +25,8 @@ const PHONES: &str = "exists (select from external_contacts e cross join lateral
 const EMAILS: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.email as value) i
     where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
 
-static TYPE: TypeDef = TypeDef {
-    name: "RelatedPerson",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"],
-    update_creates: false,
-};
+static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"], ..TypeDef::all("RelatedPerson") };
 
 pub static MAPPING: Mapping = Mapping {
     parts: &[

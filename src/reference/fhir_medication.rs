@@ -17,7 +17,8 @@ const SYSTEMS: Words = &[
     ("SNOMED", "http://snomed.info/sct"),
     ("CUSTOM", ""),
 ];
-static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
+/// A drug by its code, as every table that names one has it.
+pub static CODE: Coded = Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: None, display: Some("name") };
 
 const BINDS: &[Bind] = &[Bind::one("code", How::Coded(&CODE)), Bind::one("form", words("form"))];
 

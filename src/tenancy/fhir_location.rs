@@ -4,7 +4,7 @@ use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
 use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::error::Result;
 use crate::kernel::table::form;
@@ -18,13 +18,8 @@ pub const STATUSES: &str = "http://hl7.org/fhir/location-status";
 const STATES: crate::fhir::bind::Words = &[("ACTIVE", "active"), ("SUSPENDED", "suspended"), ("CLOSED", "inactive")];
 pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physical-type";
 
-pub static TYPE: TypeDef = TypeDef {
-    name: "Location",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-location"],
-    update_creates: false,
-};
+pub static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-location"], ..TypeDef::all("Location") };
 
 /// Street and contact are for staff alone, so no caller is told by a search what a read would not show.
 const PLACE: &[&str] = &["kernel.fold(concat_ws(' ', r.city, r.region, r.postal_code, r.country))"];

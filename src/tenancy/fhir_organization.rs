@@ -3,20 +3,15 @@
 use super::tenant::TENANT;
 use crate::fhir::datatype::CodeableConcept;
 use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty};
 
 pub const ORGANIZATION_TYPES: &str = "http://terminology.hl7.org/CodeSystem/organization-type";
 
-pub static TYPE: TypeDef = TypeDef {
-    name: "Organization",
-    interactions: ALL,
-    search: &[],
-    profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-organization"],
-    update_creates: false,
-};
+pub static TYPE: TypeDef =
+    TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-organization"], ..TypeDef::all("Organization") };
 
 const KINDS: crate::fhir::bind::Words = &[
     ("PAYER", "pay"),

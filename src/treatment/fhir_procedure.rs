@@ -23,11 +23,9 @@ static CODE: Coded =
     Coded { code: "cdt_code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("description") };
 
 pub static TYPE: TypeDef = TypeDef {
-    name: "Procedure",
     interactions: KEPT,
-    search: &[],
     profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-procedure"],
-    update_creates: false,
+    ..TypeDef::all("Procedure")
 };
 
 pub static MAPPING: Mapping = Mapping {

@@ -39,11 +39,11 @@ fn a_claim_is_checked_sent_and_its_life_is_told() {
         assert_eq!(refused.code.code, "state.move_refused");
         assert_eq!(office.does(sent.id, "voidClaim", json!({"reason": "x"})).await.unwrap_err().code.code, "state.move_refused");
         // The patient sees their claim and what became of it.
-        let login = crate::patients::portal_login(world, office.clinic.id, office.patient).await;
+        let login = world.patient_login(&[(office.clinic.id, office.patient)]).await;
         let person = world.caller(Plane::Patient, office.clinic.id, Some(login), Permission::ALL);
         assert_eq!(read(&person, &CLAIM, sent.id).await.unwrap().text("status"), Some("PAID"));
         let other = office.clinic.patient("Other").await.unwrap();
-        let login = crate::patients::portal_login(world, office.clinic.id, other.id).await;
+        let login = world.patient_login(&[(office.clinic.id, other.id)]).await;
         let person = world.caller(Plane::Patient, office.clinic.id, Some(login), Permission::ALL);
         assert_eq!(read(&person, &CLAIM, sent.id).await.unwrap_err().code.status, 404);
     });

@@ -4,7 +4,6 @@ mod overview;
 mod records;
 mod visits;
 
-use crate::patients::portal_login;
 use crate::world::World;
 use crate::world::operations::create;
 use crate::world::tenants::Clinic;
@@ -61,7 +60,7 @@ impl Practice {
 
     /// The patient themselves, at the portal.
     pub async fn portal(&self) -> Caller {
-        let login = portal_login(self.clinic.world, self.clinic.id, self.patient).await;
+        let login = self.clinic.world.patient_login(&[(self.clinic.id, self.patient)]).await;
         self.clinic.world.caller(Plane::Patient, self.clinic.id, Some(login), &[Permission::ViewPatient, Permission::ViewClinical])
     }
 

@@ -1,7 +1,6 @@
 //! What a clinic shows of itself, to whom, and since when.
 
 use crate::imaging::{PNG, complete, uploaded};
-use crate::patients::portal_login;
 use crate::world::operations::{create, patch, read, record, run};
 use crate::world::tenants::Clinic;
 use crate::world::{self, World};
@@ -29,7 +28,7 @@ async fn draft(world: &'static World) -> (Clinic, Uuid) {
 
 async fn patient_of(clinic: &Clinic) -> (Uuid, Caller) {
     let patient = clinic.patient("Reader").await.unwrap().id;
-    let login = portal_login(clinic.world, clinic.id, patient).await;
+    let login = clinic.world.patient_login(&[(clinic.id, patient)]).await;
     (patient, clinic.world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL))
 }
 

@@ -1,6 +1,5 @@
 //! Reviews: of a visit, moderated as they are, answered, and taken back by their author.
 
-use crate::patients::portal_login;
 use crate::world::operations::{create, patch, read, record, run};
 use crate::world::tenants::Clinic;
 use crate::world::{self, World};
@@ -25,7 +24,7 @@ async fn visitor(world: &'static World, clinic: &Clinic) -> (Uuid, Uuid, Caller)
         )
         .await
         .unwrap();
-    let login = portal_login(world, clinic.id, patient).await;
+    let login = world.patient_login(&[(clinic.id, patient)]).await;
     (patient, booking, world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL))
 }
 
@@ -96,7 +95,7 @@ fn who_was_not_there_reviews_nothing_and_nobody_edits_a_patients_words() {
         let staff = clinic.staff();
         let (patient, booking, author) = visitor(world, &clinic).await;
         let absent = clinic.patient("Absent").await.unwrap().id;
-        let absent_login = portal_login(world, clinic.id, absent).await;
+        let absent_login = world.patient_login(&[(clinic.id, absent)]).await;
         let absent_login = world.caller(Plane::Patient, clinic.id, Some(absent_login), Permission::ALL);
         let why = |refused: enamel::kernel::error::Result<Uuid>| {
             let refusal = refused.err().unwrap();

@@ -98,26 +98,8 @@ fn a_search_tells_nothing_that_a_read_would_not() {
             );
         }
         // A patient of the clinic sees their own chart, and nobody's beside it.
-        let truth = world.truth().await;
-        let user = uuid::Uuid::now_v7();
-        let bob: uuid::Uuid = id(&clinic.fhir().made(patient("Babbage")).await).parse().unwrap();
-        truth
-            .execute(
-                "insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Bob', 'ACTIVE')",
-                &[&user, &format!("{user}@x.test")],
-            )
-            .await
-            .unwrap();
-        truth
-            .execute(
-                "insert into enamel.patient_portal_accounts (tenant_id, id, patient_id, user_id, status) values ($1, $2, $3, $4, 'ACTIVE')",
-                &[&clinic.id, &uuid::Uuid::now_v7(), &bob, &user],
-            )
-            .await
-            .unwrap();
-        let mut caller = world.caller(Plane::Patient, uuid::Uuid::nil(), Some(user), Permission::ALL);
-        caller.context.tenant = None;
-        let portal = world.fhir(caller);
+        let bob = id(&clinic.fhir().made(patient("Babbage")).await).parse().unwrap();
+        let portal = world.portal(&[(clinic.id, bob)]).await;
         // The front desk knows patients and reads nothing clinical.
         let desk = world.fhir(world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewTenant, Permission::ViewPatient]));
         for question in questions {
@@ -131,6 +113,7 @@ fn a_search_tells_nothing_that_a_read_would_not() {
         // A group reads its clinics; each identifier is hashed with its clinic's own key.
         let group = world.fhir(world.caller(Plane::Group, dso.id, None, Permission::ALL));
         assert_eq!(group.ids("/Observation?identifier=urn:x%7CZ-1").await, [own]);
+        let truth = world.truth().await;
         let plain: i64 =
             truth.query_one("select count(*) from enamel.clinical_search_values where code = 'Z-1'", &[]).await.unwrap().get(0);
         assert_eq!(plain, 0, "an identifier stands nowhere as it is");

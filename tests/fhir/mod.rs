@@ -23,10 +23,12 @@ use crate::world::World;
 pub use crate::world::tenants::Clinic;
 use enamel::fhir::{DOCUMENT, xml};
 use enamel::kernel::Caller;
+use enamel::kernel::context::{Permission, Plane};
 use enamel::server::{Contract, app, fhir, guard};
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Route};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 pub struct Client {
     world: &'static World,
@@ -46,6 +48,13 @@ impl Clinic {
 }
 
 impl World {
+    /// A patient who signed in to each of these charts.
+    pub async fn portal(&'static self, charts: &[(Uuid, Uuid)]) -> Client {
+        let user = self.patient_login(charts).await;
+        let mut caller = self.caller(Plane::Patient, Uuid::nil(), Some(user), Permission::ALL);
+        caller.context.tenant = None;
+        self.fhir(caller)
+    }
     pub fn fhir(&'static self, caller: Caller) -> Client {
         Client { world: self, caller }
     }

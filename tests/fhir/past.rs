@@ -178,20 +178,7 @@ fn a_past_is_told_to_whom_the_record_is() {
         assert_eq!(part.get("/Patient/_history").await.status, 403);
 
         let truth = world.truth().await;
-        let user = Uuid::now_v7();
-        truth
-            .execute(
-                "insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Ada', 'ACTIVE')",
-                &[&user, &format!("{user}@x.test")],
-            )
-            .await
-            .unwrap();
-        let account =
-            "insert into enamel.patient_portal_accounts (tenant_id, id, patient_id, user_id, status) values ($1, $2, $3, $4, 'ACTIVE')";
-        truth.execute(account, &[&north.id, &Uuid::now_v7(), &id(&made).parse::<Uuid>().unwrap(), &user]).await.unwrap();
-        let mut caller = world.caller(Plane::Patient, Uuid::nil(), Some(user), Permission::ALL);
-        caller.context.tenant = None;
-        let ada = world.fhir(caller);
+        let ada = world.portal(&[(north.id, id(&made).parse().unwrap())]).await;
         assert_eq!(ada.get(&format!("{path}/_history/2")).await.status, 200, "what they see now");
         for rest in ["/_history", "/_history/1"] {
             assert_eq!(ada.get(&format!("{path}{rest}")).await.status, 403, "{rest}");

@@ -65,16 +65,7 @@ fn a_clinic_sees_its_own_and_a_foreign_id_is_a_random_one() {
 #[test]
 fn a_patient_sees_their_own_record_in_each_clinic_that_knows_them() {
     world::with(async |world| {
-        let truth = world.truth().await;
-        let user = Uuid::now_v7();
-        truth
-            .execute(
-                "insert into enamel.users (id, email, full_name, status) values ($1, $2, 'Ada', 'ACTIVE')",
-                &[&user, &format!("{user}@x.test")],
-            )
-            .await
-            .unwrap();
-        let mut own = Vec::new();
+        let (mut own, mut charts) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let clinic = world.tenant("SOLO_PRACTICE", None).await;
             clinic.fhir().made(patient("Stranger")).await;
@@ -82,14 +73,10 @@ fn a_patient_sees_their_own_record_in_each_clinic_that_knows_them() {
             ada["identifier"] = json!([{"system": "urn:x", "value": "1"}]);
             ada["photo"] = json!([{"title": "kept"}]);
             let ada = clinic.fhir().made(ada).await;
-            let patient: Uuid = id(&ada).parse().unwrap();
-            truth.execute("insert into enamel.patient_portal_accounts (tenant_id, id, patient_id, user_id, status) values ($1, $2, $3, $4, 'ACTIVE')",
-                &[&clinic.id, &Uuid::now_v7(), &patient, &user]).await.unwrap();
+            charts.push((clinic.id, id(&ada).parse().unwrap()));
             own.push(ada);
         }
-        let mut caller = world.caller(Plane::Patient, Uuid::nil(), Some(user), Permission::ALL);
-        caller.context.tenant = None;
-        let ada = world.fhir(caller);
+        let ada = world.portal(&charts).await;
         let mut expected: Vec<String> = own.iter().map(id).collect();
         expected.sort();
         assert_eq!(ada.ids("/Patient").await, expected);

@@ -1,7 +1,6 @@
 //! Consents keep the words they were given to, and what was built on one stops with it.
 
 use super::rule;
-use crate::patients::portal_login;
 use crate::world::operations::{create, read, record, run};
 use crate::world::tenants::Clinic;
 use crate::world::{self};
@@ -43,7 +42,7 @@ fn one_tick_makes_a_row_for_each_purpose_and_keeps_the_words() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let (staff, patient) = (clinic.staff(), clinic.patient("Ticker").await.unwrap().id);
         let words = wording(&staff, "2026-01-01T00:00:00Z").await;
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let mine = person(&clinic, login);
         let given = tick(&mine, patient, words, json!({"recipient_tenant_id": clinic.id})).await.unwrap();
         let purposes: Vec<_> = given.iter().map(|row| (row.text("consent_type").unwrap(), row.uuid("recipient_tenant_id"))).collect();
@@ -102,7 +101,7 @@ fn a_patient_revokes_and_what_was_built_on_it_stops() {
         assert_eq!(rule(&staff, "renewConsent", sharing.id, json!({"expires_at": "2999-06-01T00:00:00Z"})).await, (409, "unique"));
         assert_eq!(rule(&staff, "renewConsent", next.id, json!({"expires_at": "2020-06-01T00:00:00Z"})).await, (422, "range"));
 
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let mine = person(&clinic, login);
         let revoked = record(run(&mine, "revokeConsent", Some(next.id), json!({})).await.unwrap());
         assert_eq!((revoked.text("status"), revoked.text("revoked_at").is_some()), (Some("REVOKED"), true));
@@ -116,7 +115,7 @@ fn a_patient_revokes_and_what_was_built_on_it_stops() {
         assert!(kinds.contains(&"CONSENT_GRANTED".to_owned()) && kinds.contains(&"CONSENT_REVOKED".to_owned()), "{kinds:?}");
         // Another patient's consent is as unknown as a random one.
         let stranger = clinic.patient("Stranger").await.unwrap().id;
-        let theirs = person(&clinic, portal_login(world, clinic.id, stranger).await);
+        let theirs = person(&clinic, world.patient_login(&[(clinic.id, stranger)]).await);
         assert_eq!(rule(&theirs, "revokeConsent", storage.id, json!({})).await, (404, "not_found"));
     });
 }
@@ -129,7 +128,7 @@ fn a_share_is_revoked_once_and_then_frozen() {
         let body = json!({"patient_id": patient, "grantee_tenant_id": other.id, "permissions": ["view_imaging"],
             "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2099-01-01T00:00:00Z"});
         let share = create(&staff, &RECORD_SHARE, body).await.unwrap();
-        let mine = person(&clinic, portal_login(world, clinic.id, patient).await);
+        let mine = person(&clinic, world.patient_login(&[(clinic.id, patient)]).await);
         let ended = record(run(&mine, "revokeRecordShare", Some(share.id), json!({})).await.unwrap());
         assert!(ended.text("revoked_at").is_some());
         let again =

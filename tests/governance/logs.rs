@@ -1,6 +1,5 @@
 //! What is told about changes and disclosures, and what a column means.
 
-use crate::patients::portal_login;
 use crate::world;
 use crate::world::operations::{create, run};
 use enamel::governance::disclosure::DISCLOSURE;
@@ -51,7 +50,7 @@ fn a_patient_learns_what_was_disclosed_in_six_years() {
         create(&staff, &DISCLOSURE, disclosed(theirs, years_ago(1), true)).await.unwrap();
         let later = create(&staff, &DISCLOSURE, disclosed(mine, "2999-01-01T00:00:00Z".into(), true)).await.unwrap_err();
         assert_eq!(later.faults[0].field, "disclosed_at");
-        let me = world.caller(Plane::Patient, clinic.id, Some(portal_login(world, clinic.id, mine).await), &[Permission::ViewPatient]);
+        let me = world.caller(Plane::Patient, clinic.id, Some(world.patient_login(&[(clinic.id, mine)]).await), &[Permission::ViewPatient]);
         for caller in [&me, &staff] {
             let list = page(caller, "getPatientDisclosures", Some(mine), json!({})).await.unwrap();
             assert_eq!(list.iter().map(|row| row.id).collect::<Vec<_>>(), [told.id]);

@@ -1,7 +1,6 @@
 //! Requests of people: one month, three when extended, with a decision and its ground; holds released by a second person.
 
 use super::rule;
-use crate::patients::portal_login;
 use crate::world;
 use crate::world::operations::{create, patch, read, record, retire, run};
 use crate::world::tenants::Clinic;
@@ -76,7 +75,7 @@ fn a_patient_asks_and_takes_it_back_and_sees_no_other() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let (mine, theirs) = (clinic.patient("Mine").await.unwrap().id, clinic.patient("Theirs").await.unwrap().id);
-        let login = portal_login(world, clinic.id, mine).await;
+        let login = world.patient_login(&[(clinic.id, mine)]).await;
         let me = world.caller(Plane::Patient, clinic.id, Some(login), &[Permission::ViewPatient, Permission::EditPatient]);
         let asked = request(&me, "RECTIFICATION", mine).await;
         assert_ne!(asked.text("received_at"), Some("2026-01-31T09:00:00.000000Z"), "a patient's request was received now");

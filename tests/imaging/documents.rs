@@ -1,6 +1,5 @@
 //! Documents become final and signed and stay so; studies and grants are called off.
 
-use crate::patients::portal_login;
 use crate::world;
 use crate::world::operations::{create, patch, read, record, retire, run};
 use crate::world::tenants::Clinic;
@@ -95,12 +94,12 @@ fn a_patient_signs_what_is_final_and_theirs() {
         let (patient, other) = (clinic.patient("Doe").await.unwrap().id, clinic.patient("Roe").await.unwrap().id);
         let staff = dentist(&clinic).await;
         let paper = document(&clinic, patient, file(&clinic, patient, "READY", "aa").await).await;
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let person = world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL);
         assert_eq!(refused(&person, "signDocument", paper.id, json!({})).await, "not_found", "drafts are not shown");
         run(&staff, "finaliseDocument", Some(paper.id), json!({})).await.unwrap();
         assert_eq!(refused(&person, "signDocument", paper.id, json!({"signature_method": "QUALIFIED"})).await, "field.invalid");
-        let outsider = portal_login(world, clinic.id, other).await;
+        let outsider = world.patient_login(&[(clinic.id, other)]).await;
         let outsider = world.caller(Plane::Patient, clinic.id, Some(outsider), Permission::ALL);
         assert_eq!(refused(&outsider, "signDocument", paper.id, json!({})).await, "not_found");
         let narrow = world.caller(Plane::Patient, clinic.id, Some(login), &[Permission::ViewClinical]);
@@ -141,7 +140,7 @@ fn a_revoked_grant_is_revoked_on_both_sides() {
             .await
             .unwrap();
         assert_eq!(refused(&there.staff(), "revokeDocumentGrant", grant, json!({})).await, "not_found");
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let person = world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL);
         let done = record(run(&person, "revokeDocumentGrant", Some(grant), json!({})).await.unwrap());
         assert!(done.text("revoked_at").is_some());

@@ -135,17 +135,7 @@ pub async fn clinic(world: &'static World) -> Clinic {
 
 /// A patient's own login, with its portal account at that clinic.
 pub async fn login(world: &'static World, clinic: &Clinic, patient: Uuid) -> Caller {
-    let user = Uuid::now_v7();
-    let truth = world.truth().await;
-    let email = format!("{}@patients.example", user.simple());
-    truth.execute("insert into enamel.users (id, email, full_name) values ($1, $2, 'Patient')", &[&user, &email]).await.unwrap();
-    truth
-        .execute(
-            "insert into enamel.patient_portal_accounts (tenant_id, id, user_id, patient_id, status) values ($1, $2, $3, $4, 'ACTIVE')",
-            &[&clinic.id, &Uuid::now_v7(), &user, &patient],
-        )
-        .await
-        .unwrap();
+    let user = world.patient_login(&[(clinic.id, patient)]).await;
     let mut caller = world.caller(Plane::Patient, clinic.id, Some(user), Permission::ALL);
     caller.context.tenant = None;
     caller

@@ -4,7 +4,6 @@ mod notices;
 mod stream;
 mod threads;
 
-use crate::patients::portal_login;
 use crate::world::operations::run;
 use crate::world::tenants::Clinic;
 use enamel::kernel::Caller;
@@ -20,7 +19,7 @@ pub async fn colleague(clinic: &Clinic, role: &str) -> Caller {
 
 /// The login of a patient, with what the role of patients allows.
 pub async fn portal(clinic: &Clinic, patient: Uuid) -> Caller {
-    let login = portal_login(clinic.world, clinic.id, patient).await;
+    let login = clinic.world.patient_login(&[(clinic.id, patient)]).await;
     let caps =
         [Permission::ViewPatient, Permission::ViewClinical, Permission::ViewTenant, Permission::ViewMessages, Permission::SendMessages];
     clinic.world.caller(Plane::Patient, clinic.id, Some(login), &caps)

@@ -1,6 +1,5 @@
 //! Who saw a record: told to its patient and to those who watch, to nobody else.
 
-use super::portal_login;
 use crate::world;
 use crate::world::operations::{read, run};
 use enamel::kernel::context::{Permission, Plane};
@@ -14,7 +13,7 @@ fn a_patient_learns_who_saw_their_record() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let (mine, theirs) = (clinic.patient("Mine").await.unwrap().id, clinic.patient("Theirs").await.unwrap().id);
-        let login = portal_login(world, clinic.id, mine).await;
+        let login = world.patient_login(&[(clinic.id, mine)]).await;
         let doctor = Uuid::now_v7();
         world.truth().await.execute("insert into enamel.users (id, email, full_name, status) values ($1, $1::uuid::text || '@clinic.example', 'Dr. Who', 'ACTIVE')", &[&doctor]).await.unwrap();
         let staff = world.caller(Plane::Staff, clinic.id, Some(doctor), &[Permission::ViewPatient]);
@@ -49,7 +48,7 @@ fn a_report_tells_the_role_the_proxy_and_the_emergency() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Seen").await.unwrap().id;
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let dentist = clinic.employee("CLINICIAN").await;
         let grant = Uuid::now_v7();
         world

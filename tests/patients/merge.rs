@@ -1,6 +1,5 @@
 //! Merging two records of one person: everything follows, nothing doubles, and it can be undone.
 
-use super::portal_login;
 use crate::world::operations::{create, read, record, run, run_at};
 use crate::world::{self, World};
 use enamel::kernel::context::{Permission, Plane};
@@ -55,7 +54,7 @@ fn what_belongs_to_the_source_follows_and_can_be_brought_back() {
         )
         .await
         .unwrap();
-        let login = portal_login(world, clinic.id, source.id).await;
+        let login = world.patient_login(&[(clinic.id, source.id)]).await;
         assert_eq!(read(&staff, &PATIENT, source.id).await.unwrap().uuid("user_id"), Some(login));
 
         let body = json!({"into_patient_id": target.id, "reason": "same person"});
@@ -131,8 +130,8 @@ fn rings_strangers_and_doubles_are_refused() {
         let weak = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewPatient]);
         assert_eq!(merge(&weak, a, b).await, Err(403));
         assert_eq!(merge(&world.caller(Plane::Patient, clinic.id, Some(a), &[]), a, b).await, Err(403));
-        portal_login(world, clinic.id, a).await;
-        portal_login(world, clinic.id, b).await;
+        world.patient_login(&[(clinic.id, a)]).await;
+        world.patient_login(&[(clinic.id, b)]).await;
         assert_eq!(merge(&staff, a, b).await, Err(409));
         // Two that merge into each other at once: one comes in, whichever it is.
         let (one, two) = tokio::join!(merge(&staff, b, c), merge(&staff, c, b));

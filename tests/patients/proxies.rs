@@ -1,6 +1,5 @@
 //! What somebody may do who acts for a patient: what the scopes of the grant name, and nothing else of the chart.
 
-use super::portal_login;
 use crate::world::tenants::Clinic;
 use crate::world::{self, people::text};
 use enamel::kernel::context::{Permission, Plane};
@@ -66,7 +65,7 @@ fn a_proxy_changes_what_its_scopes_name_and_the_patient_everything_theirs() {
             }
         }
         let patient = clinic.patient("Chart").await.unwrap().id;
-        let own = world.session(portal_login(world, clinic.id, patient).await, Some(clinic.id)).await;
+        let own = world.session(world.patient_login(&[(clinic.id, patient)]).await, Some(clinic.id)).await;
         for (_, method, path, body) in changes(clinic.id, patient) {
             let (status, told) = world.ask(&own, method.clone(), &format!("/api/v1{path}"), Some(&body)).await;
             assert!(status < 300, "{method} {path}: {status} {told}");
@@ -86,7 +85,7 @@ fn a_proxy_sees_insurance_with_billing_and_who_looked_with_consents() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Chart").await.unwrap().id;
-        let own = world.session(portal_login(world, clinic.id, patient).await, Some(clinic.id)).await;
+        let own = world.session(world.patient_login(&[(clinic.id, patient)]).await, Some(clinic.id)).await;
         let cover = json!({"patient_id": patient, "policy_number": "X-1", "currency": "EUR"});
         assert_eq!(world.post(Some(&own), "/patient-insurance-policies", cover).await.0, 201);
         let seen = async |token: &str, path: &str| {
@@ -113,7 +112,7 @@ fn the_policies_ask_for_scope_and_permission() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Chart").await.unwrap().id;
-        let own = portal_login(world, clinic.id, patient).await;
+        let own = world.patient_login(&[(clinic.id, patient)]).await;
         let see_and_edit = &[Permission::ViewPatient, Permission::EditPatient][..];
         let writes = [
             ("messages", "update patients set phone_home = '+4930123456' where id = $1"),

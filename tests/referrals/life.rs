@@ -36,12 +36,12 @@ fn a_referral_goes_out_is_answered_by_hand_and_ends_with_its_outcome() {
             [("CREATED", "SENDER"), ("SENT", "SENDER"), ("ACCEPTED", "RECEIVER"), ("STARTED", "RECEIVER"), ("COMPLETED", "RECEIVER")];
         assert_eq!(kinds, wanted);
         // The patient sees the same life, another one of the clinic sees nothing.
-        let login = crate::patients::portal_login(world, clinic.id, patient.id).await;
+        let login = world.patient_login(&[(clinic.id, patient.id)]).await;
         let person = world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL);
         let Answer::Page(events, _) = run(&person, "getReferralEvents", Some(made.id), json!({})).await.unwrap() else { panic!() };
         assert_eq!(events.len(), 5);
         let other = clinic.patient("Other").await.unwrap();
-        let login = crate::patients::portal_login(world, clinic.id, other.id).await;
+        let login = world.patient_login(&[(clinic.id, other.id)]).await;
         let person = world.caller(Plane::Patient, clinic.id, Some(login), Permission::ALL);
         assert_eq!(run(&person, "getReferralEvents", Some(made.id), json!({})).await.err().unwrap().code.status, 404);
     });

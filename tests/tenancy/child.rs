@@ -68,7 +68,7 @@ fn contacts_are_hidden_from_patients_until_they_booked() {
         let child = record(run(&dso.staff(), "createChildTenant", Some(dso.id), body).await.unwrap());
         let clinic = world::tenants::Clinic { id: child.id, world };
         let patient = clinic.patient("Curious").await.unwrap();
-        let login = crate::patients::portal_login(world, child.id, patient.id).await;
+        let login = world.patient_login(&[(child.id, patient.id)]).await;
         let person = world.caller(Plane::Patient, child.id, Some(login), Permission::ALL);
         assert_eq!(read(&person, &TENANT, child.id).await.unwrap().text("email"), Some("desk@shy.example"));
         world

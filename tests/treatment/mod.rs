@@ -6,7 +6,6 @@ mod procedures;
 mod quotes;
 mod revisions;
 
-use crate::patients::portal_login;
 use crate::world::operations::{create, run};
 use crate::world::{World, tenants::Clinic};
 use enamel::kernel::Caller;
@@ -41,7 +40,7 @@ impl Desk {
     pub async fn open(world: &'static World) -> Desk {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Planned").await.unwrap().id;
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let portal = world.caller(Plane::Patient, clinic.id, Some(login), PORTAL);
         Desk { staff: clinic.staff(), patient, login, portal, clinic }
     }

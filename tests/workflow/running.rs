@@ -1,6 +1,5 @@
 //! Workflows step as their definition says; tasks carry them on.
 
-use crate::patients::portal_login;
 use crate::world;
 use crate::world::operations::{create, patch, read, record, run};
 use crate::world::tenants::Clinic;
@@ -156,7 +155,7 @@ fn a_task_ends_and_is_reopened_and_a_patient_sees_what_is_shown() {
             record(run(&staff, "cancelTask", Some(hidden), json!({"reason": "paid"})).await.unwrap()).text("status"),
             Some("CANCELLED")
         );
-        let login = portal_login(world, clinic.id, patient).await;
+        let login = world.patient_login(&[(clinic.id, patient)]).await;
         let me = world.caller(Plane::Patient, clinic.id, Some(login), &[Permission::ViewPatient, Permission::ViewTenant]);
         assert!(read(&me, &TASK, shown).await.is_ok());
         assert_eq!(read(&me, &TASK, hidden).await.unwrap_err().code.status, 404);

@@ -32,7 +32,7 @@ impl World {
         token.expose().to_owned()
     }
     /// A patient login with an active portal account for each (tenant, patient).
-    pub async fn patient_token(&self, charts: &[(Uuid, Uuid)]) -> (Uuid, String) {
+    pub async fn patient_login(&self, charts: &[(Uuid, Uuid)]) -> Uuid {
         let user = self.user().await;
         let truth = self.truth().await;
         for (tenant, patient) in charts {
@@ -41,6 +41,11 @@ impl World {
                 &[tenant, &Uuid::now_v7(), patient, &user],
             ).await.unwrap();
         }
+        user
+    }
+    /// The same, signed in.
+    pub async fn patient_token(&self, charts: &[(Uuid, Uuid)]) -> (Uuid, String) {
+        let user = self.patient_login(charts).await;
         (user, self.session(user, None).await)
     }
 }

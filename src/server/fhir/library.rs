@@ -70,7 +70,7 @@ pub fn types() -> impl Iterator<Item = &'static TypeDef> {
     OURS.into_iter().map(|name| {
         let interactions = &[Interaction::Read, Interaction::SearchType];
         let search = types::forever(parameters(name));
-        types::forever(TypeDef { name, interactions, search, profiles: &[], update_creates: false })
+        types::forever(TypeDef { interactions, search, ..TypeDef::all(name) })
     })
 }
 

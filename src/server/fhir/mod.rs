@@ -328,27 +328,27 @@ async fn changed(
 }
 
 async fn search_get(fhir: Fhir, request: Request) -> Result<Response> {
-    let text = request.uri().query().unwrap_or_default().to_owned();
-    found(fhir, request, text).await
+    let caller = caller(&request)?;
+    let def = typed(&caller, &request, Interaction::SearchType).await?;
+    let text = request.uri().query().unwrap_or_default();
+    found(&fhir, &caller, def, Asked::of(&request)?, text).await
 }
 
 async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
-    typed(&caller(&request)?, &request, Interaction::SearchType).await?;
+    let caller = caller(&request)?;
+    let def = typed(&caller, &request, Interaction::SearchType).await?;
     negotiate::form_body(request.header(header::CONTENT_TYPE))?;
     let body = body_bytes(&mut request).await?;
     let body = String::from_utf8(body).map_err(|_| Error::new(&error::MALFORMED).detail("The form is not UTF-8."))?;
     let query = request.uri().query().unwrap_or_default();
     let text = [query, body.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
-    found(fhir, request, text).await
+    found(&fhir, &caller, def, Asked::of(&request)?, &text).await
 }
 
-async fn found(fhir: Fhir, request: Request, text: String) -> Result<Response> {
-    let caller = caller(&request)?;
-    let def = typed(&caller, &request, Interaction::SearchType).await?;
-    let asked = Asked::of(&request)?;
-    let query = search::parse(def.name, def.search, &text, asked.prefer, &fhir.base)?;
+async fn found(fhir: &Fhir, caller: &Caller, def: &'static TypeDef, asked: Asked, text: &str) -> Result<Response> {
+    let query = search::parse(def.name, def.search, text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;
-    let bundle = told(&caller, def, None, Action::Search, found_in(&caller, def.name, &query, &fhir.base).await).await?;
+    let bundle = told(caller, def, None, Action::Search, found_in(caller, def.name, &query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
 }
 

@@ -6,7 +6,7 @@ use crate::fhir::bind::selected;
 use crate::fhir::definitions::Definitions;
 use crate::fhir::mapping::{Find, Mapping, PEOPLE, Taken};
 use crate::fhir::reference::Literal;
-use crate::fhir::registry::{ALL, TypeDef};
+use crate::fhir::registry::TypeDef;
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::error::Result;
 use serde_json::{Value as Json, json};
@@ -39,7 +39,7 @@ pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'sta
     if NOT_KEPT.contains(&name) {
         return None;
     }
-    let of = of.unwrap_or_else(|| forever(TypeDef { name, interactions: ALL, search: &[], profiles: &[], update_creates: false }));
+    let of = of.unwrap_or_else(|| forever(TypeDef::all(name)));
     let search: Vec<(&'static str, Find)> = SUBJECTS
         .iter()
         .filter(|code| !about(name).is_empty() && paths(name, code) == about(name))

@@ -24,6 +24,7 @@ mod revoke_grant;
 pub mod role;
 pub mod role_permission;
 pub mod scope;
+mod second_factor;
 pub mod service;
 pub mod session;
 mod session_operations;
@@ -74,6 +75,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::REMOVE_MEMBER,
     &user_operations::RESTORE_MEMBER,
     &user_operations::REVOKE_ROLE,
+    &second_factor::ENROL,
+    &second_factor::CONFIRM,
+    &second_factor::REVOKE,
     &accept_invitation::ACCEPT,
     &revoke_grant::REVOKE_GRANT,
     &test_provider::TEST,

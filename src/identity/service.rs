@@ -20,6 +20,8 @@ pub struct Service {
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.
     pub(super) forms: Hmac<Sha256>,
+    /// Hashes recovery codes.
+    pub(super) recovery: Hmac<Sha256>,
 }
 
 impl Service {
@@ -36,6 +38,7 @@ impl Service {
             throttle: Throttle::default(),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,
+            recovery: derived(config, "enamel recovery codes v1")?,
         }))
     }
 

@@ -67,56 +67,61 @@ pub static LEFT_OUT: &[(&str, &str)] = &[
     ("family_members", "shown as PatientProxy"),
     ("research_dataset_members", "would tie a pseudonym to a person"),
     ("sessions", "how somebody signed in"),
+    ("refresh_tokens", "how somebody signed in"),
     ("oauth_authorizations", "how an application was let in"),
     ("fhir_extras", "stands beside the record it was sent for"),
     ("fhir_resources", "the other form of records that are here"),
+    ("share_links", "keys to a RecordShare that is here"),
+    ("share_visits", "keys to a RecordShare that is here"),
+    ("notification_reads", "a mark on a Notification that is here"),
     ("search_values", "an index of records that are here"),
     ("clinical_search_values", "an index of records that are here"),
     ("outbox_events", "ids of records on their way to subscribers"),
     ("encryption_keys", "keys, not what they lock"),
 ];
 
-/// How rows of a table name the patient.
-#[derive(Debug, Clone, Copy)]
-pub enum Names {
-    By(&'static str),
-    /// By a reference to a record that does.
-    Through(&'static str, &'static Table),
-}
+/// How often rows may refer to rows before one names the patient.
+const STEPS_MAX: usize = 2;
 
-impl Names {
-    fn of(table: &'static Table) -> Option<Names> {
-        if let Some(column) = table.patient {
-            return Some(Names::By(column));
-        }
-        table.fields.iter().find_map(|field| match field.refers {
+/// That a row of the table is about the patient `$value`: by a column, or by a reference to a record that is. None: it is about
+/// nobody.
+fn about(table: &'static Table, row: &str, steps: usize) -> Option<String> {
+    let refers = |name: &'static str| table.fields.iter().find(|field| field.computed.is_none() && field.refers == Refers::Tenant(name));
+    if let Some(column) = table.patient.or_else(|| refers(PATIENT.name).map(|field| field.name)) {
+        return Some(format!("{row}.{column} = $value"));
+    }
+    let inner = format!("p{steps}");
+    table.fields.iter().filter(|field| field.computed.is_none() && steps > 0).find_map(|field| {
+        let name = match field.refers {
             // Any record may carry a document or a file, about patients or not.
-            Refers::Tenant("files" | "documents") => None,
-            Refers::Tenant(name) if field.computed.is_none() => {
-                domains::tables().find(|parent| parent.name == name && parent.patient.is_some()).map(|parent| Names::Through(field.name, parent))
-            }
-            _ => None,
-        })
-    }
-    /// Rows of this patient of this tenant: the same id may stand in two clinics.
-    pub fn only(self, tenant: Uuid, patient: Uuid) -> Extra {
-        let condition = match self {
-            Names::By(column) => format!("r.tenant_id = $value and r.{column} = $value"),
-            Names::Through(column, parent) => format!(
-                "r.tenant_id = $value and r.{column} in (select p.id from {} p where p.tenant_id = r.tenant_id and p.{} = $value)",
-                parent.name,
-                parent.patient.unwrap_or("patient_id")
-            ),
+            Refers::Tenant(name) if !["files", "documents"].contains(&name) => name,
+            _ => return None,
         };
-        (condition.into(), vec![(Value::Uuid(tenant), Type::UUID), (Value::Uuid(patient), Type::UUID)])
+        let parent = domains::tables().find(|parent| parent.name == name)?;
+        let condition = about(parent, &inner, steps - 1)?;
+        Some(format!("{row}.{} in (select {inner}.id from {name} {inner} where {inner}.tenant_id = {row}.tenant_id and {condition})", field.name))
+    })
+}
+
+/// A table and the condition that its rows `r` are of the tenant and the patient `$value`: the same id may stand in two clinics.
+pub struct Part {
+    pub table: &'static Table,
+    condition: String,
+}
+
+impl Part {
+    pub fn of(&self, tenant: Uuid, patient: Uuid) -> Extra {
+        let values = vec![(Value::Uuid(tenant), Type::UUID), (Value::Uuid(patient), Type::UUID)];
+        (self.condition.clone().into(), values)
     }
 }
 
-/// What a copy is made of, in the order it has.
-pub static PARTS: LazyLock<Vec<(&'static Table, Names)>> = LazyLock::new(|| {
+/// What a copy is made of, the patient first.
+pub static PARTS: LazyLock<Vec<Part>> = LazyLock::new(|| {
     let kept = domains::tables().filter(|table| LEFT_OUT.iter().all(|(name, _)| *name != table.name));
-    let mut parts: Vec<_> = kept.filter_map(|table| Some((table, Names::of(table)?))).collect();
-    parts.sort_by_key(|(table, _)| table.name != PATIENT.name);
+    let part = |table| about(table, "r", STEPS_MAX).map(|about| Part { table, condition: format!("r.tenant_id = $value and {about}") });
+    let mut parts: Vec<_> = kept.filter_map(part).collect();
+    parts.sort_by_key(|part| part.table.name != PATIENT.name);
     parts
 });
 
@@ -177,9 +182,9 @@ impl Copying {
         let head = json!({"id": self.id, "tenant_id": self.patient.tenant, "patient_id": self.patient.id, "format": 1,
             "started_at": instant_text(Utc::now())});
         self.lines([line("PatientExport", head, None)?]).await?;
-        for (table, names) in PARTS.iter() {
-            match self.part(table, *names).await {
-                Err(refusal) if refusal.code == &error::FORBIDDEN => self.unseen.push(table.schema),
+        for part in PARTS.iter() {
+            match self.part(part).await {
+                Err(refusal) if refusal.code == &error::FORBIDDEN => self.unseen.push(part.table.schema),
                 sent => sent?,
             }
         }
@@ -189,12 +194,13 @@ impl Copying {
         self.lines([line("PatientExportEnd", end, None)?]).await
     }
 
-    async fn part(&mut self, table: &'static Table, names: Names) -> Result<()> {
+    async fn part(&mut self, part: &Part) -> Result<()> {
+        let table = part.table;
         self.caller.needs(table.read)?;
         scopes::on_verb(&self.caller, table, Verb::List)?;
         let mut after: Option<Cursor> = None;
         loop {
-            let list = List { limit: PAGE_SIZE, after, extra: vec![names.only(self.patient.tenant, self.patient.id)], ..List::new(table) };
+            let list = List { limit: PAGE_SIZE, after, extra: vec![part.of(self.patient.tenant, self.patient.id)], ..List::new(table) };
             let (door, keys) = (&self.caller.kernel.door, &self.caller.kernel.keys);
             let (rows, next) = store::list(door.open(&self.caller.context).await?, &list, keys).await?;
             let mut sent = match rows.is_empty() {

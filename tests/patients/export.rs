@@ -9,6 +9,7 @@ use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::Result;
 use enamel::kernel::operation::Answer;
 use futures_util::TryStreamExt;
+use reqwest::Method;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -44,7 +45,7 @@ fn a_copy_holds_one_patient_and_all_of_them() {
         // More than a page of one kind.
         for place in 0..60 {
             let whose = if place % 20 == 19 { theirs } else { mine };
-            let body = json!({"patient_id": whose, "allergen": format!("Allergen {place}"), "category": "FOOD", "criticality": "LOW"});
+            let body = json!({"patient_id": whose, "substance": format!("Substance {place}"), "category": "OTHER", "criticality": "LOW"});
             create(&staff, &PATIENT_ALLERGY, body).await.unwrap();
         }
         let login = world.patient_login(&[(clinic.id, mine)]).await;
@@ -77,7 +78,7 @@ fn what_the_caller_may_not_read_is_not_in_it_and_named() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Quiet").await.unwrap().id;
-        create(&clinic.staff(), &PATIENT_ALLERGY, json!({"patient_id": patient, "allergen": "Latex", "category": "FOOD"})).await.unwrap();
+        create(&clinic.staff(), &PATIENT_ALLERGY, json!({"patient_id": patient, "substance": "Latex", "category": "MATERIAL"})).await.unwrap();
         let desk = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewPatient, Permission::ViewSchedule]);
         let (lines, end) = copy(&desk, patient).await.unwrap();
         assert!(of(&lines, "PatientAllergy").is_empty() && of(&lines, "Patient").len() == 1);
@@ -93,11 +94,11 @@ fn an_application_copies_what_its_scopes_name_and_what_it_sent() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let wide = clinic.client_token("system/*.cruds").await;
         let name = json!({"resourceType": "Patient", "name": [{"family": "Kept", "given": ["Ana"]}]});
-        let (status, patient) = world.post(Some(&wide), "/fhir/r4/Patient", name).await;
+        let (status, patient) = world.ask(&wide, Method::POST, "/fhir/r4/Patient", Some(&name)).await;
         assert_eq!(status, 201, "{patient}");
         let about = format!("Patient/{}", text(&patient, "id"));
         let list = json!({"resourceType": "Basic", "code": {"text": "a note of its own"}, "subject": {"reference": about}});
-        assert_eq!(world.post(Some(&wide), "/fhir/r4/Basic", list).await.0, 201);
+        assert_eq!(world.ask(&wide, Method::POST, "/fhir/r4/Basic", Some(&list)).await.0, 201);
         let path = format!("/api/v1/patients/{}/export", text(&patient, "id"));
         let lines = async |token: &str| {
             let answer = reqwest::Client::new().get(format!("{}{path}", world.base_url)).bearer_auth(token).send().await.unwrap();

@@ -46,7 +46,7 @@ async fn presented(desk: &Desk) -> Record {
     let patient = read(&desk.staff, &PATIENT, desk.patient).await.unwrap();
     let name = json!({"first_name": "Žofia Ελένη", "last_name": "Łukaszewska-Дмитриева", "dob": "1984-02-29"});
     patch(&desk.staff, &PATIENT, patient.id, patient.version, name).await.unwrap();
-    let dentist = json!({"full_name": "Dr. Ngọc Ánh Trần", "provider_type": "DENTIST"});
+    let dentist = json!({"full_name": "Dr. Ngọc Ánh Trần", "provider_type": "DENTIST", "specialty": "Dentistry"});
     let dentist = create(&desk.staff, &PROVIDER, dentist).await.unwrap();
     let fillings = (0..40).map(|place| json!({"name": format!("Filling number {place}"), "tooth_number": "36", "surface": ["O"], "estimated_fee_minor": 1_000}));
     let crown = json!({"name": "Crown of zirconia, with a core build-up beneath it and everything that has to be said about it",

@@ -5,6 +5,7 @@ mod client;
 mod form;
 mod inspect;
 mod refusal;
+mod refused;
 mod token;
 
 use crate::kernel::Caller;
@@ -16,6 +17,7 @@ use poem::endpoint::make;
 use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, post};
 use refusal::Refusal;
+pub(super) use refused::Refused;
 pub use refusal::render;
 
 /// Below the server's root.

@@ -17,8 +17,9 @@ pub struct Made<'a> {
     pub media_type: &'static str,
     pub source: &'static str,
     pub bytes: Bytes,
-    /// Whose it is, and who may see it; of nobody it is for staff only.
     pub patient: Option<Uuid>,
+    /// To the patient too.
+    pub visible: bool,
 }
 
 pub async fn keep(kernel: &Kernel, server: &Context, made: Made<'_>) -> Result<Record> {
@@ -37,7 +38,7 @@ pub async fn keep(kernel: &Kernel, server: &Context, made: Made<'_>) -> Result<R
         .set(&FILE, "uploaded_by_party", text("SYSTEM"))?
         .set(&FILE, "source", text(made.source))?
         .set(&FILE, "patient_id", made.patient.map_or(Value::Null, Value::Uuid))?
-        .set(&FILE, "is_patient_visible", Value::Bool(made.patient.is_some()))?;
+        .set(&FILE, "is_patient_visible", Value::Bool(made.visible))?;
     let mut file = store::insert(&mut scope, &FILE, &draft, keys).await?;
     scope.commit().await?;
     kernel.storage.put(&key, made.media_type, made.bytes).await?;

@@ -99,20 +99,22 @@ pub static PATIENT: Table = Table {
         Field::flag("name_needs_review").defaulted().doc("set when an import had one name only"),
         Field::date("dob").example(r#""1990-02-03""#).phi(),
         Field::choice("administrative_gender", &["MALE", "FEMALE", "OTHER", "UNKNOWN"])
-            .means(&["male", "female", "other", "unknown"])
+            .means(&["recorded as male", "recorded as female", "recorded as neither", "not recorded"])
             .phi(),
-        Field::choice("sex_at_birth", &["MALE", "FEMALE", "INTERSEX", "UNKNOWN"]).means(&["male", "female", "intersex", "unknown"]).phi(),
+        Field::choice("sex_at_birth", &["MALE", "FEMALE", "INTERSEX", "UNKNOWN"])
+            .means(&["born male", "born female", "born neither plainly male nor female", "not known here"])
+            .phi(),
         Field::text("gender_identity").phi(),
         Field::text("contact_email").example(r#""robin@bright-north.example""#).form(Form::Email).folded().pii(),
         Field::text("phone_mobile").form(Form::Phone).pii(),
         Field::text("phone_home").form(Form::Phone).pii(),
         Field::text("preferred_language").form(Form::Language).phi(),
         Field::choice("preferred_contact_method", &["EMAIL", "SMS", "PHONE", "POST", "PORTAL"]).means(&[
-            "e-mail",
+            "to the e-mail address",
             "text message",
             "telephone",
             "letter",
-            "portal",
+            "by message in the portal",
         ]),
         Field::uuid("primary_location_id").refers(Refers::Tenant("locations")),
         Field::uuid("primary_provider_id").refers(Refers::Tenant("providers")),

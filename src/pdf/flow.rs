@@ -136,7 +136,8 @@ impl Flow {
                     lines.push(std::mem::take(&mut line));
                 }
                 for letter in word.chars() {
-                    if !line.is_empty() && self.paper.width(style, &line) + self.paper.width(style, letter.encode_utf8(&mut [0; 4])) > width {
+                    if !line.is_empty() && self.paper.width(style, &line) + self.paper.width(style, letter.encode_utf8(&mut [0; 4])) > width
+                    {
                         lines.push(std::mem::take(&mut line));
                     }
                     line.push(letter);

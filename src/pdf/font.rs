@@ -68,11 +68,7 @@ impl Font {
             Face::Bold => b"ENAMEL+NotoSans-Bold",
         };
         let name = Name(name);
-        pdf.type0_font(id)
-            .base_font(name)
-            .encoding_predefined(Name(b"Identity-H"))
-            .descendant_font(descendant)
-            .to_unicode(letters);
+        pdf.type0_font(id).base_font(name).encoding_predefined(Name(b"Identity-H")).descendant_font(descendant).to_unicode(letters);
         let mut cid = pdf.cid_font(descendant);
         cid.subtype(CidFontType::Type2).base_font(name).system_info(SYSTEM).font_descriptor(descriptor);
         cid.cid_to_gid_map_predefined(Name(b"Identity")).default_width(0.0);

@@ -11,6 +11,7 @@ use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
+use crate::server::patient_export::job;
 use crate::sql;
 use crate::treatment::plan_document;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -83,7 +84,7 @@ impl Worker {
     }
 }
 
-/// Imports and research data begin when they are ordered; what was taken up again or left behind is found soon after.
+/// Imports, research data and copies of records begin when they are ordered; what was taken up again or left behind is found soon after.
 async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
     let bell = Bell::of(&kernel);
     loop {
@@ -95,6 +96,9 @@ async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
             }
             if let Err(failure) = deidentify::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for research data that waits");
+            }
+            if let Err(failure) = job::carry_on(&kernel).await {
+                tracing::warn!(error = %failure, "Could not look for copies of records that wait");
             }
         };
         tokio::select! {

@@ -59,9 +59,10 @@ sql! {
          where r.tenant_id = $1 and r.id = $2";
     /// $1 how many: revisions of the last week that have no document.
     DUE(INT4) = "select tenant_id, id from sec.plan_documents_due($1)";
-    /// $1 tenant, $2 revision: locked while its document is made.
-    TAKE(UUID, UUID) = "
-        select from treatment_plan_revisions where tenant_id = $1 and id = $2 and document_id is null for no key update skip locked";
+    /// $1 tenant, $2 revision: locked while it gets its document.
+    TAKE(UUID, UUID) = "select from treatment_plan_revisions where tenant_id = $1 and id = $2 and document_id is null for no key update";
+    /// $1 tenant, $2 file: the sweep of files removes it.
+    NOT_NEEDED(UUID, UUID) = "update files set status = 'DELETED', purge_after = current_date where tenant_id = $1 and id = $2";
     /// $1 tenant, $2 revision, $3 document.
     KEPT(UUID, UUID, UUID) = "update treatment_plan_revisions set document_id = $3 where tenant_id = $1 and id = $2";
 }
@@ -98,20 +99,34 @@ pub async fn keep_presented(kernel: &Kernel) -> Result<usize> {
     Ok(kept)
 }
 
-/// One server makes it; the others pass it by while its row is locked.
+/// Of several servers that make it at once the first keeps it; what the others made is taken away again.
 pub async fn keep(kernel: &Kernel, tenant: Uuid, revision: Uuid) -> Result<bool> {
     let server = Context::system(Plane::Jobs, Some(tenant));
     let mut scope = kernel.door.open(&server).await?;
-    if scope.optional(&TAKE, &[&tenant, &revision]).await?.is_none() {
-        scope.commit().await?;
+    let revision = store::seen(&mut scope, &TREATMENT_PLAN_REVISION, revision, &kernel.keys).await?;
+    scope.commit().await?;
+    if revision.uuid("document_id").is_some() {
         return Ok(false);
     }
-    let revision = store::seen(&mut scope, &TREATMENT_PLAN_REVISION, revision, &kernel.keys).await?;
     let number = revision.int("revision_no").unwrap_or_default();
     let name = format!("treatment-plan-revision-{number}.pdf");
     let bytes = drawn(kernel, &server, &revision).await?.into();
-    let made = made::Made { kind: "DOCUMENT", name: &name, media_type: PDF, source: "treatment-plan", bytes, patient: revision.patient };
+    let made = made::Made {
+        kind: "DOCUMENT",
+        name: &name,
+        media_type: PDF,
+        source: "treatment-plan",
+        bytes,
+        patient: revision.patient,
+        visible: true,
+    };
     let file = made::keep(kernel, &server, made).await?;
+    let mut scope = kernel.door.open(&server).await?;
+    if scope.optional(&TAKE, &[&tenant, &revision.id]).await?.is_none() {
+        scope.exec(&NOT_NEEDED, &[&tenant, &file.id]).await?;
+        scope.commit().await?;
+        return Ok(false);
+    }
     let patient = revision.patient.map_or(Value::Null, Value::Uuid);
     let draft = Draft::default()
         .set(&DOCUMENT, "owner_type", Value::Text("PATIENT".into()))?

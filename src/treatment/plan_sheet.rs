@@ -35,7 +35,8 @@ pub fn render(sheet: &Sheet<'_>) -> Result<Vec<u8>> {
     sheet.items(&mut flow);
     sheet.totals(&mut flow);
     sheet.answer(&mut flow);
-    let foot = format!("Treatment plan, revision {} · content SHA-256 {}", sheet.plan("revision_no"), sheet.hash.get(..32).unwrap_or(sheet.hash));
+    let foot =
+        format!("Treatment plan, revision {} · content SHA-256 {}", sheet.plan("revision_no"), sheet.hash.get(..32).unwrap_or(sheet.hash));
     flow.foot(Style::pale(7.0), &foot).finish("Treatment plan", sheet.presented_at)
 }
 
@@ -155,11 +156,10 @@ impl Sheet<'_> {
         flow.keep(70.0);
         flow.space(4.0);
         let amount = |name: &str| format!("{} {}", self.amount(self.plan(name)), self.currency());
-        let columns = [Column { x: flow.width() * 0.45, width: flow.width() * 0.33, right: true }, Column {
-            x: flow.width() * 0.80,
-            width: flow.width() * 0.20,
-            right: true,
-        }];
+        let columns = [
+            Column { x: flow.width() * 0.45, width: flow.width() * 0.33, right: true },
+            Column { x: flow.width() * 0.80, width: flow.width() * 0.20, right: true },
+        ];
         let sums = [
             (BODY, "Total estimated cost", amount("total_estimated_cost_minor")),
             (BODY, "Estimated insurance part*", amount("estimated_insurance_coverage_minor")),
@@ -183,17 +183,19 @@ impl Sheet<'_> {
         flow.paragraph(Style::bold(11.0), "Answer");
         flow.space(2.0);
         let of_this = self.details["accepted_revision_no"] == *self.plan("revision_no");
-        let said = match (text(self.details, "status"), self.instant(self.details, "accepted_at"), self.instant(self.details, "declined_at")) {
-            (_, Some(day), _) if of_this => {
-                let all = self.details["all_accepted"] == Json::Bool(true);
-                Some(format!("{} on {day}.", if all { "Accepted as a whole" } else { "Accepted in part, as marked above," }))
-            }
-            ("DECLINED", _, Some(day)) => Some(format!("Declined on {day}.")),
-            _ => None,
-        };
+        let said =
+            match (text(self.details, "status"), self.instant(self.details, "accepted_at"), self.instant(self.details, "declined_at")) {
+                (_, Some(day), _) if of_this => {
+                    let all = self.details["all_accepted"] == Json::Bool(true);
+                    Some(format!("{} on {day}.", if all { "Accepted as a whole" } else { "Accepted in part, as marked above," }))
+                }
+                ("DECLINED", _, Some(day)) => Some(format!("Declined on {day}.")),
+                _ => None,
+            };
         match said {
             Some(said) => flow.paragraph(BODY, &said),
-            None => flow.paragraph(BODY, "I have read this plan, my questions were answered, and I accept the treatment and its estimated cost."),
+            None => flow
+                .paragraph(BODY, "I have read this plan, my questions were answered, and I accept the treatment and its estimated cost."),
         }
         flow.space(34.0);
         let half = flow.width() / 2.0;

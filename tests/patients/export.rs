@@ -65,7 +65,8 @@ fn a_copy_holds_one_patient_and_all_of_them() {
         }
         let stranger = world.tenant("SOLO_PRACTICE", None).await.staff();
         assert_eq!(copy(&stranger, mine).await.unwrap_err().code.status, 404);
-        let seen = "select count(*) from enamel.audit_events where tenant_id = $1 and patient_id = $2 and event_type = $3 and outcome = 'SUCCESS'";
+        let seen =
+            "select count(*) from enamel.audit_events where tenant_id = $1 and patient_id = $2 and event_type = $3 and outcome = 'SUCCESS'";
         for kind in ["RECORD_EXPORT_STARTED", "RECORD_EXPORT_ENDED"] {
             let told: i64 = world.truth().await.query_one(seen, &[&clinic.id, &mine, &kind]).await.unwrap().get(0);
             assert_eq!(told, 2);
@@ -78,7 +79,9 @@ fn what_the_caller_may_not_read_is_not_in_it_and_named() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let patient = clinic.patient("Quiet").await.unwrap().id;
-        create(&clinic.staff(), &PATIENT_ALLERGY, json!({"patient_id": patient, "substance": "Latex", "category": "MATERIAL"})).await.unwrap();
+        create(&clinic.staff(), &PATIENT_ALLERGY, json!({"patient_id": patient, "substance": "Latex", "category": "MATERIAL"}))
+            .await
+            .unwrap();
         let desk = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewPatient, Permission::ViewSchedule]);
         let (lines, end) = copy(&desk, patient).await.unwrap();
         assert!(of(&lines, "PatientAllergy").is_empty() && of(&lines, "Patient").len() == 1);

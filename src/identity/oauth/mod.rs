@@ -17,8 +17,8 @@ use poem::endpoint::make;
 use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, post};
 use refusal::Refusal;
-pub(super) use refused::Refused;
 pub use refusal::render;
+pub(super) use refused::Refused;
 
 /// Below the server's root.
 pub const ROOT: &str = "/oauth2";

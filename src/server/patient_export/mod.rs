@@ -5,6 +5,8 @@
 //! What is about a patient follows from the field tables, so a new table is in the copy without being named here. It is read
 //! page by page, each in a transaction of its own: a slow receiver holds no connection, and memory is bounded by a page.
 
+pub mod job;
+
 use super::fhir::extras::{self, Extras, Of};
 use super::{domains, scopes};
 use crate::kernel::Caller;
@@ -31,6 +33,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+pub const NDJSON: &str = "application/x-ndjson";
 /// Copies under way at once in one process.
 const COPIES_MAX: usize = 16;
 /// Rows read at once.
@@ -51,7 +54,7 @@ pub static EXPORT: Operation = Operation {
           lines before it: a copy without that line is not whole. Files are listed with their hashes; a file itself comes by its \
           download-link, DICOM objects by their file_id. The same record as FHIR: /fhir/r4/Patient/{id}/$everything",
     takes: &[],
-    gives: Gives::Bytes("application/x-ndjson"),
+    gives: Gives::Bytes(NDJSON),
     planes: &[Plane::Staff, Plane::Patient],
     permission: Permission::ViewPatient,
     run: Run::Apart(|call| Box::pin(start(call))),
@@ -99,7 +102,10 @@ fn about(table: &'static Table, row: &str, steps: usize) -> Option<String> {
         };
         let parent = domains::tables().find(|parent| parent.name == name)?;
         let condition = about(parent, &inner, steps - 1)?;
-        Some(format!("{row}.{} in (select {inner}.id from {name} {inner} where {inner}.tenant_id = {row}.tenant_id and {condition})", field.name))
+        Some(format!(
+            "{row}.{} in (select {inner}.id from {name} {inner} where {inner}.tenant_id = {row}.tenant_id and {condition})",
+            field.name
+        ))
     })
 }
 
@@ -131,8 +137,7 @@ async fn start(call: Call) -> Result<Answer> {
     let patient = caller.glance(&caller.context, &PATIENT, id).await?;
     let slot = COPIES.try_acquire().map_err(|_| Error::new(&error::RATE_LIMITED).detail("Other copies are under way."))?;
     let (sink, pages) = mpsc::channel(PAGES_MAX);
-    let copy = Copying { caller, patient, id: Uuid::now_v7(), sink, hash: Sha256::new(), counts: BTreeMap::new(), unseen: Vec::new() };
-    copy.tell("RECORD_EXPORT_STARTED", Outcome::Success).await?;
+    let copy = Copying::begin(caller, patient, sink).await?;
     tokio::spawn(async move {
         copy.run().await;
         drop(slot);
@@ -151,19 +156,30 @@ struct Copying {
 }
 
 impl Copying {
+    async fn begin(caller: Caller, patient: Record, sink: mpsc::Sender<std::io::Result<Bytes>>) -> Result<Copying> {
+        let id = Uuid::now_v7();
+        let copy = Copying { caller, patient, id, sink, hash: Sha256::new(), counts: BTreeMap::new(), unseen: Vec::new() };
+        copy.tell("RECORD_EXPORT_STARTED", Outcome::Success).await?;
+        Ok(copy)
+    }
+
+    fn rows(&self) -> usize {
+        self.counts.values().sum()
+    }
+
     /// The log knows before anything leaves, and how it ended.
     async fn tell(&self, kind: &'static str, outcome: Outcome) -> Result<()> {
         let mut event = audit_store::of(&self.caller.context, kind, Action::Read, outcome, Utc::now());
         (event.tenant_id, event.resource_type) = (self.patient.tenant, Some(PATIENT.schema.into()));
         (event.resource_id, event.patient_id) = (Some(self.patient.id), Some(self.patient.id));
         event.purpose_of_use = Some(PurposeOfUse::PatientRequest);
-        let rows = i64::try_from(self.counts.values().sum::<usize>()).unwrap_or(i64::MAX);
+        let rows = i64::try_from(self.rows()).unwrap_or(i64::MAX);
         event.metadata = Metadata::new().text("export", self.id.to_string()).integer("count", rows);
         self.caller.kernel.audit.record(event).await
     }
 
-    /// Sends it all; what fails breaks the body off before its last line.
-    async fn run(mut self) {
+    /// Sends it all; what fails breaks the body off before its last line. How it ended, and after how many rows.
+    async fn run(mut self) -> (Outcome, usize) {
         let outcome = match self.send().await {
             Ok(()) => Outcome::Success,
             Err(_) if self.sink.is_closed() => Outcome::Aborted,
@@ -176,6 +192,7 @@ impl Copying {
         if let Err(failure) = self.tell("RECORD_EXPORT_ENDED", outcome).await {
             tracing::error!(error = %failure, "The end of a copy of a record was not recorded");
         }
+        (outcome, self.rows())
     }
 
     async fn send(&mut self) -> Result<()> {

@@ -102,12 +102,6 @@ impl Flow {
     pub fn rule_at(&mut self, x: f32, length: f32) {
         self.paper.line(self.page(), (MARGIN + x, self.y), length, 0.3);
     }
-    /// A grey band of that height behind the next lines.
-    pub fn band(&mut self, height: f32) {
-        self.keep(height);
-        self.paper.field(self.page(), (MARGIN - 6.0, self.y - height), (self.width() + 12.0, height), 0.94);
-    }
-
     /// The same at the foot of every page, with its number.
     pub fn foot(mut self, style: Style, text: &str) -> Paper {
         let pages = self.paper.pages();

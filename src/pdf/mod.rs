@@ -74,13 +74,6 @@ impl Paper {
             content.set_line_width(0.6).set_stroke_gray(grey).move_to(x, y).line_to(x + length, y).stroke();
         }
     }
-    /// A grey field behind what is written later.
-    pub fn field(&mut self, page: usize, (x, y): (f32, f32), (width, height): Size, grey: f32) {
-        if let Some(content) = self.pages.get_mut(page) {
-            content.set_fill_gray(grey).rect(x, y, width, height).fill_nonzero();
-        }
-    }
-
     /// The bytes of the file. `at` is the moment the content is of.
     pub fn finish(self, title: &str, at: DateTime<Utc>) -> Result<Vec<u8>> {
         let mut pdf = Pdf::new();

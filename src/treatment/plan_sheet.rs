@@ -221,7 +221,7 @@ fn cell(style: Style, text: &str) -> Cell {
 fn columns(line: f32) -> Vec<Column> {
     let mut x = 0.0;
     let parts = WIDTHS.iter().map(|(part, right)| {
-        let column = Column { x, width: part * line - GAP, right: *right };
+        let column = Column { x: if *right { x + GAP } else { x }, width: part * line - GAP, right: *right };
         x += part * line;
         column
     });

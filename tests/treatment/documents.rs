@@ -119,7 +119,7 @@ fn a_presented_revision_is_kept_as_its_document_once() {
         let kept = read(&desk.portal, &TREATMENT_PLAN_REVISION, shown.id).await.unwrap();
         let document = read(&desk.portal, &DOCUMENT, kept.uuid("document_id").unwrap()).await.unwrap();
         assert_eq!((document.text("status"), document.text("hash")), (Some("FINAL"), Some(hex(&Sha256::digest(&pdf)).as_str())));
-        let file = read(&desk.portal, &FILE, document.uuid("file_id").unwrap()).await.unwrap();
+        let file = read(&desk.staff, &FILE, document.uuid("file_id").unwrap()).await.unwrap();
         assert_eq!((file.text("file_type"), file.uuid("patient_id")), (Some("application/pdf"), Some(desk.patient)));
         assert_eq!(desk.count(&format!("documents where tenant_id = '{}'", desk.clinic.id)).await, 1);
         assert!(!keep(&world.kernel, desk.clinic.id, shown.id).await.unwrap(), "there is one already");

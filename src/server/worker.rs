@@ -1,5 +1,5 @@
 //! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed, exports
-//! whose server died are ended, audit anchors are copied out of the database, retention runs are carried on, and once a day
+//! whose server died are ended, plans that were presented are kept as documents, audit anchors are copied out of the database, retention runs are carried on, and once a day
 //! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
 use crate::ai::deidentify;
@@ -11,7 +11,9 @@ use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
+use crate::server::patient_export::job;
 use crate::sql;
+use crate::treatment::plan_document;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +84,7 @@ impl Worker {
     }
 }
 
-/// Imports and research data begin when they are ordered; what was taken up again or left behind is found soon after.
+/// Imports, research data and copies of records begin when they are ordered; what was taken up again or left behind is found soon after.
 async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
     let bell = Bell::of(&kernel);
     loop {
@@ -94,6 +96,9 @@ async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
             }
             if let Err(failure) = deidentify::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for research data that waits");
+            }
+            if let Err(failure) = job::carry_on(&kernel).await {
+                tracing::warn!(error = %failure, "Could not look for copies of records that wait");
             }
         };
         tokio::select! {
@@ -116,6 +121,10 @@ pub async fn round(kernel: &Kernel, now: DateTime<Utc>) {
         Ok(0) => {}
         Ok(exports) => tracing::info!(exports, "Told the end of audit exports whose server died"),
         Err(failure) => tracing::warn!(error = %failure, "Could not look for audit exports whose server died"),
+    }
+    match plan_document::keep_presented(kernel).await {
+        Ok(kept) => tracing::debug!(kept, "Kept documents of plans"),
+        Err(failure) => tracing::warn!(error = %failure, "Could not keep the document of a plan"),
     }
     match anchor_copies::keep(kernel).await {
         Ok(0) => {}

@@ -346,6 +346,10 @@ fn condition(table: &Table, filter: &Filter, value: &Value, text: &mut Text, whe
             let bound = text.bind(value.clone(), if blind { Type::BYTEA } else { Type::TEXT });
             sql.replace("$value", &bound)
         }
+        How::Each(words) => {
+            let Value::Text(word) = value else { return Ok(()) };
+            words.iter().find(|(known, _)| known == word).map_or("false", |(_, sql)| *sql).to_owned()
+        }
         How::Words(columns) => {
             let Value::Text(words) = value else { return Ok(()) };
             let mut all = Vec::new();

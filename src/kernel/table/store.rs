@@ -240,7 +240,7 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
 pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) -> Result<Value> {
     use super::field::How;
     let name = match filter.how {
-        How::Equal => filter.name,
+        How::Equal | How::Each(_) => filter.name,
         How::From(name) | How::Before(name) => name,
         How::Elsewhere { .. } if table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Enum(_))) => filter.name,
         _ => return plain(filter.name, text),

@@ -4,7 +4,7 @@ mod batch;
 mod chain;
 mod effect;
 mod everything;
-mod extras;
+pub(super) mod extras;
 mod find;
 mod history;
 mod include;

@@ -8,6 +8,7 @@ mod everything;
 mod examples;
 mod forms;
 mod hostile;
+mod import;
 mod indexed;
 mod kept;
 mod linked;

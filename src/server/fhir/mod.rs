@@ -17,6 +17,7 @@ mod operations;
 mod other;
 mod parts;
 mod read;
+mod run;
 mod search;
 mod terminology;
 mod transaction;

@@ -11,7 +11,7 @@ use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::json;
-use crate::server::fhir::{allowed, search, types, write};
+use crate::server::fhir::{allowed, run, search, types, write};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -169,10 +169,11 @@ impl Batch {
     }
 
     async fn together(&self, ready: &[Ready]) -> Result<()> {
+        let def = types::registry().find(&self.type_name)?;
+        allowed(&self.caller, def, Interaction::Create)?;
         let mut scope = self.caller.kernel.door.open(&self.caller.context).await?;
-        for one in ready {
-            self.one(&mut scope, one).await?;
-        }
+        let new = ready.iter().map(|one| (one.id, one.resource.clone())).collect();
+        run::create(&mut scope, &self.caller, types::sources(def.name)?, new, &self.names.base).await?;
         scope.commit().await
     }
 

@@ -458,3 +458,29 @@ fn pages_follow_each_other_and_every_patient_is_told() {
         assert_eq!(told, 1);
     });
 }
+
+#[test]
+fn what_is_declared_is_a_job() {
+    world::with(async |world| {
+        let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
+        let statement = fhir.get("/metadata").await.body;
+        let rest = &statement["rest"][0];
+        let of = |name: &str| rest["resource"].as_array().unwrap().iter().find(|it| it["type"] == name).unwrap()["operation"].clone();
+        let guide = "http://hl7.org/fhir/uv/bulkdata/";
+        assert_eq!(statement["instantiates"][0], format!("{guide}CapabilityStatement/bulk-data"));
+        for (operations, definition, path) in [
+            (rest["operation"].clone(), "export", "/$export".to_owned()),
+            (of("Patient"), "patient-export", "/Patient/$export".to_owned()),
+            (of("Group"), "group-export", format!("/Group/{}/$export", Uuid::now_v7())),
+        ] {
+            let url = format!("{guide}OperationDefinition/{definition}");
+            assert!(operations.as_array().unwrap().iter().any(|it| it["name"] == "export" && it["definition"] == url));
+            assert_eq!(fhir.get(&path).await.status, 400, "{path}");
+            assert_eq!(fhir.post(&path, &json!({"resourceType": "Parameters"})).await.status, 400, "{path}");
+            let wrong = fhir.send(Method::DELETE, &path, &[], Vec::new()).await;
+            assert_eq!((wrong.status.as_u16(), &wrong.headers["allow"]), (405, &"GET, HEAD, OPTIONS, POST".parse().unwrap()), "{path}");
+        }
+        assert!(rest["operation"].as_array().unwrap().iter().any(|it| it["name"] == "import"));
+        assert_eq!(fhir.get("/$import").await.status, 405);
+    });
+}

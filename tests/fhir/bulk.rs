@@ -6,7 +6,6 @@ use enamel::kernel::context::{Permission, Plane};
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -33,7 +32,7 @@ impl Taken {
     }
 }
 
-fn local(url: &str) -> String {
+pub fn local(url: &str) -> String {
     url.split_once("/fhir/r4").unwrap().1.to_owned()
 }
 
@@ -63,7 +62,7 @@ impl Client {
         String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
     /// All that a finished job has for us.
-    async fn taken(&self, manifest: Value) -> Taken {
+    pub async fn taken(&self, manifest: Value) -> Taken {
         let mut taken = Taken { manifest: manifest.clone(), resources: BTreeMap::new(), removed: Vec::new(), remarks: Vec::new() };
         for (key, files) in ["output", "deleted", "error"].map(|key| (key, manifest[key].as_array().unwrap())) {
             for file in files {
@@ -98,7 +97,7 @@ impl Client {
 }
 
 /// A patient with a few resources; their ids.
-async fn chart(clinic: &Client, family: &str) -> (String, Vec<String>) {
+pub async fn chart(clinic: &Client, family: &str) -> (String, Vec<String>) {
     let who = id(&clinic.made(patient(family)).await);
     let subject = json!({"reference": format!("Patient/{who}")});
     let mut all = vec![who.clone()];
@@ -145,7 +144,7 @@ fn what_is_exported_is_what_single_reads_give() {
 }
 
 /// A transaction that stays open: exports wait for it, so what is done meanwhile is done behind their moment.
-async fn held(world: &'static World) -> tokio_postgres::Client {
+pub async fn held(world: &'static World) -> tokio_postgres::Client {
     let truth = world.truth().await;
     truth.batch_execute("begin; select 1").await.unwrap();
     truth
@@ -254,9 +253,12 @@ fn each_parameter_does_what_it_says() {
             let place = fhir.place(fhir.kick(&format!("/$export?_type=Patient&_outputFormat={format}")).await).await;
             assert_eq!(fhir.ended(&place).await.status, 200);
         }
-        let flags = fhir.export("/$export?_type=Flag&_type=RelatedPerson&_typeFilter=Flag?status=active,on-hold,Flag?status=entered-in-error").await;
-        assert_eq!((flags.ids("Flag").len(), flags.ids("RelatedPerson").len(), flags.resources.len()), (2, 2, 2));
-        assert!(flags.resources["Flag"].iter().all(|flag| flag["status"] == "active"));
+        let three = &fhir.ids("/Flag").await[..3];
+        let filters = format!("Flag?_id={},{},Flag?_id={}", three[0], three[1], three[2]);
+        let flags = fhir.export(&format!("/$export?_type=Flag&_type=RelatedPerson&_typeFilter={filters}")).await;
+        let mut expected = three.to_vec();
+        expected.sort();
+        assert_eq!((flags.ids("Flag"), flags.ids("RelatedPerson").len(), flags.resources.len()), (expected, 2, 2));
         let cut = fhir.export("/$export?_type=Patient,Flag&_elements=Patient.id,Flag.status,Patient.birthDate").await;
         assert!(cut.resources.values().flatten().all(|one| one["meta"]["tag"][0]["code"] == "SUBSETTED"));
         assert!(cut.resources["Patient"][0].get("name").is_none() && cut.resources["Flag"][0].get("status").is_some());
@@ -309,153 +311,6 @@ fn a_lesser_token_exports_less_and_anothers_job_is_none() {
         assert_eq!(world.portal(&[(clinic.id, ada.id)]).await.kick("/Patient/$export").await.status, 403);
         let nobody = world.http.get(format!("{}/fhir/r4/$export", world.base_url)).header("prefer", "respond-async").send().await.unwrap();
         assert_eq!(nobody.status().as_u16(), 401);
-    });
-}
-
-async fn rows(world: &World, job: &str) -> i64 {
-    let job: Uuid = job.rsplit('/').next().unwrap().parse().unwrap();
-    world.truth().await.query_one("select count(*) from enamel.job_files where job_id = $1", &[&job]).await.unwrap().get(0)
-}
-
-#[test]
-fn what_is_called_off_leaves_nothing_and_few_run_at_once() {
-    world::with(async |world| {
-        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let fhir = clinic.fhir();
-        chart(&fhir, "One").await;
-        let done = fhir.place(fhir.kick("/$export?_type=Patient").await).await;
-        let file = local(fhir.ended(&done).await.body["output"][0]["url"].as_str().unwrap());
-        let open = held(world).await;
-        let mut waiting = Vec::new();
-        for _ in 0..3 {
-            waiting.push(fhir.place(fhir.kick("/$export?_type=Patient").await).await);
-        }
-        let fourth = fhir.kick("/$export?_type=Patient").await;
-        assert_eq!((fourth.status.as_u16(), fourth.headers.contains_key("retry-after")), (429, true));
-        let under_way = fhir.get(&waiting[0]).await;
-        assert_eq!((under_way.status.as_u16(), under_way.headers.contains_key("x-progress")), (202, true));
-        waiting.push(done);
-        for place in &waiting {
-            assert_eq!(fhir.send(Method::DELETE, place, &[], Vec::new()).await.status, 202);
-            let gone = fhir.get(place).await;
-            assert_eq!((gone.status.as_u16(), &gone.body["resourceType"]), (404, &json!("OperationOutcome")));
-            assert_eq!(fhir.send(Method::DELETE, place, &[], Vec::new()).await.status, 404);
-        }
-        open.batch_execute("commit").await.unwrap();
-        assert_eq!(fhir.get(&file).await.status, 404);
-        for place in &waiting {
-            while rows(world, place).await > 0 {
-                enamel::server::fhir::jobs::sweep(&world.kernel).await.unwrap();
-            }
-        }
-    });
-}
-
-/// As if a server had died in the middle: what it had written stands, what it had begun goes, the rest is done by the next.
-#[test]
-fn a_job_goes_on_behind_what_a_dead_server_wrote() {
-    world::with(async |world| {
-        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let fhir = clinic.fhir();
-        chart(&fhir, "One").await;
-        let open = held(world).await;
-        let place = fhir.place(fhir.kick("/$export?_type=Patient,Flag").await).await;
-        let job: Uuid = place.rsplit('/').next().unwrap().parse().unwrap();
-        let truth = world.truth().await;
-        // The worker has it and waits; its attempt is taken from it.
-        loop {
-            let taken = "update enamel.jobs set attempts = attempts + 1, lease_until = clock_timestamp() - interval '1 second'
-                          where id = $1 and status = 'RUNNING'";
-            if truth.execute(taken, &[&job]).await.unwrap() == 1 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let files = [("Patient/0", true, json!({"resourceType": "Patient", "id": "written-before"})), ("Flag/0", false, json!({"half": "a file"}))];
-        let mut keys = Vec::new();
-        for (slice, ready, line) in files {
-            let (id, key) = (Uuid::now_v7(), format!("{}/jobs/{job}/{slice}", clinic.id));
-            world.kernel.storage.put(&key, "application/fhir+ndjson", format!("{line}\n").into()).await.unwrap();
-            let type_name = slice.split('/').next().unwrap();
-            let row = "insert into enamel.job_files (tenant_id, id, job_id, slice, part, kind, resource_type, storage_key, resource_count, byte_size, ready)
-                       values ($1, $2, $3, $4, 0, 'OUTPUT', $5, $6, 1, $7, $8)";
-            let size = i64::try_from(format!("{line}\n").len()).unwrap();
-            truth.execute(row, &[&clinic.id, &id, &job, &slice, &type_name, &key, &size, &ready]).await.unwrap();
-            keys.push(key);
-        }
-        open.batch_execute("commit").await.unwrap();
-        let kernel: Arc<_> = world.kernel.clone();
-        let ended = loop {
-            // The world's own worker looks every ten seconds; whoever comes first has it.
-            enamel::server::fhir::jobs::run(kernel.clone(), clinic.id, job).await.unwrap();
-            let answer = fhir.get(&place).await;
-            if answer.status != 202 {
-                break answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        assert_eq!(ended.status, 200, "{}", ended.body);
-        let taken = fhir.taken(ended.body).await;
-        assert_eq!(taken.ids("Patient"), ["written-before"], "what was complete is not written again");
-        assert_eq!(taken.ids("Flag").len(), 2);
-        assert!(world.kernel.storage.head(&keys[1]).await.is_err(), "what was half is gone");
-        let started: i64 = truth.query_one("select count(*) from enamel.audit_events where tenant_id = $1 and event_type = 'EXPORT_STARTED' and resource_id = $2", &[&clinic.id, &job]).await.unwrap().get(0);
-        assert_eq!(started, 1);
-    });
-}
-
-#[test]
-fn whoever_may_no_longer_is_given_nothing() {
-    world::with(async |world| {
-        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
-        chart(&clinic.fhir(), "One").await;
-        let (client, secret) = clinic.client("system/*.rs").await;
-        let token = async || {
-            let form = [("grant_type", "client_credentials"), ("scope", "system/*.rs")];
-            world.exchange(Some((&client, &secret)), &form).await.1["access_token"].as_str().unwrap().to_owned()
-        };
-        let (first, second) = (token().await, token().await);
-        let ask = async |token: &str, path: &str| {
-            let request = world.http.get(format!("{}/fhir/r4{path}", world.base_url)).bearer_auth(token);
-            request.header("prefer", "respond-async").send().await.unwrap()
-        };
-        let open = held(world).await;
-        let kicked = ask(&first, "/$export?_type=Patient").await;
-        assert_eq!(kicked.status(), 202);
-        let place = local(kicked.headers()["content-location"].to_str().unwrap());
-        let revoked = world.http.post(format!("{}/oauth2/revoke", world.base_url)).basic_auth(&client, Some(&secret));
-        assert_eq!(revoked.form(&[("token", first.as_str())]).send().await.unwrap().status(), 200);
-        open.batch_execute("commit").await.unwrap();
-        let status = loop {
-            let answer = ask(&second, &place).await;
-            if answer.status() != 202 {
-                break answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        assert_eq!(status.status(), 500);
-        assert_eq!(status.json::<Value>().await.unwrap()["resourceType"], "OperationOutcome");
-    });
-}
-
-/// More than a page of records, and what each patient's own log says of it.
-#[test]
-fn pages_follow_each_other_and_every_patient_is_told() {
-    world::with(async |world| {
-        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let fhir = clinic.fhir();
-        let entry = |n: usize| json!({"resource": {"resourceType": "Basic", "code": {"text": format!("{n}")}}, "request": {"method": "POST", "url": "Basic"}});
-        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": (0..260).map(entry).collect::<Vec<_>>()});
-        assert_eq!(fhir.post("/", &bundle).await.status, 200);
-        let who = id(&fhir.made(patient("Told")).await);
-        let taken = fhir.export("/$export?_type=Basic,Patient").await;
-        let ids = taken.ids("Basic");
-        assert_eq!(ids.len(), 260);
-        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "each once");
-        let told = "select count(*) from enamel.audit_events where tenant_id = $1 and event_type = 'RECORD_SEARCHED'
-                       and (patient_id::text = $2 or metadata::text like '%' || $2 || '%')";
-        let told: i64 = world.truth().await.query_one(told, &[&clinic.id, &who]).await.unwrap().get(0);
-        assert_eq!(told, 1);
     });
 }
 

@@ -21,9 +21,11 @@ fn order(inputs: &[(&str, String)]) -> Value {
         json!({"name": "inputFormat", "valueCode": NDJSON}),
         json!({"name": "inputSource", "valueUri": "https://elsewhere.example/fhir"}),
     ];
-    parameters.extend(inputs.iter().map(|(kind, url)| {
-        json!({"name": "input", "part": [{"name": "type", "valueCode": kind}, {"name": "url", "valueUri": url}]})
-    }));
+    parameters.extend(
+        inputs
+            .iter()
+            .map(|(kind, url)| json!({"name": "input", "part": [{"name": "type", "valueCode": kind}, {"name": "url", "valueUri": url}]})),
+    );
     Value::Array(parameters)
 }
 
@@ -138,7 +140,10 @@ fn a_bad_line_is_told_and_holds_up_no_other() {
             one["id"] = json!(name);
             one.to_string()
         };
-        let flag = |who: &str| json!({"resourceType": "Flag", "status": "active", "code": {"text": "x"}, "subject": {"reference": format!("Patient/{who}")}}).to_string();
+        let flag = |who: &str| {
+            json!({"resourceType": "Flag", "status": "active", "code": {"text": "x"}, "subject": {"reference": format!("Patient/{who}")}})
+                .to_string()
+        };
         let bad_date = json!({"resourceType": "Patient", "id": "secret-name", "birthDate": "tomorrow-secret"}).to_string();
         let lines = [named("a"), "{not json".into(), bad_date, flag("a"), String::new(), named("b")];
         let (people, flags) = (file(&clinic, &lines).await, file(&clinic, &[flag("a"), flag("b"), flag("nobody"), flag("a")]).await);
@@ -166,7 +171,9 @@ fn an_import_reads_what_was_uploaded_here_and_nothing_else() {
         let stranger: Clinic = world.tenant("SOLO_PRACTICE", None).await;
         let foreign = format!("Binary/{}", file(&stranger, &[patient("B").to_string()]).await);
         let random = fhir.kick_with("/$import", order(&[("Patient", format!("Binary/{}", Uuid::now_v7()))])).await;
-        for url in [foreign.as_str(), "http://169.254.169.254/latest", "https://elsewhere.example/x.ndjson", "file:///etc/passwd", "Patient/1"] {
+        for url in
+            [foreign.as_str(), "http://169.254.169.254/latest", "https://elsewhere.example/x.ndjson", "file:///etc/passwd", "Patient/1"]
+        {
             let refused = fhir.kick_with("/$import", order(&[("Patient", url.to_owned())])).await;
             assert_eq!((refused.status, &refused.body), (random.status, &random.body), "{url}");
         }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod bulk;
+mod bulk_jobs;
 mod change;
 mod condition;
 mod everything;

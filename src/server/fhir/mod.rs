@@ -25,8 +25,8 @@ mod types;
 mod versions;
 mod write;
 
-pub use self::bulk::jobs;
 use self::answer::Asked;
+pub use self::bulk::jobs;
 use self::effect::{Aim, Effect, What};
 use self::write::Change;
 use crate::fhir::bundle::Target;

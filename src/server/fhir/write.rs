@@ -84,12 +84,7 @@ pub async fn create(
 }
 
 /// The table whose record it becomes, and what it says of its columns.
-pub async fn chosen(
-    scope: &mut Scope,
-    sources: &[&'static Mapping],
-    resource: &Resource,
-    base: &str,
-) -> Result<(&'static Mapping, Taken)> {
+pub async fn chosen(scope: &mut Scope, sources: &[&'static Mapping], resource: &Resource, base: &str) -> Result<(&'static Mapping, Taken)> {
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
     for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(resource)) {
         let mut taken = mapping.taken(resource, base)?;

@@ -17,9 +17,10 @@ use tokio::task::JoinSet;
 const SLICES_AT_ONCE: usize = 2;
 /// A file is closed with the page that brings it to this size.
 const FILE_BYTES: usize = 8 << 20;
-/// A transaction that had begun before the moment of the export is seen this much later, and lives no longer than its seal.
+/// A transaction that had begun before the moment of the export is seen this much later. It lives no longer than its seal, its
+/// last statement and the pause that PostgreSQL allows it behind that.
 const BEGUN: Duration = Duration::from_millis(100);
-const LIVES_MAX: Duration = Duration::from_secs(61);
+const LIVES_MAX: Duration = Duration::from_secs(90);
 const LOOKS_EVERY: Duration = Duration::from_millis(40);
 
 struct Export {

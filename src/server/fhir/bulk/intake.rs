@@ -100,7 +100,9 @@ async fn ordered(fhir: &Fhir, caller: &Caller, request: &mut Request) -> Result<
             "inputFormat" if is_ndjson(value(parameter)) => {}
             "inputFormat" => return Err(wrong("inputFormat", "not-supported", "Files are read as application/fhir+ndjson.")),
             "inputSource" => has_source = value(parameter).is_some(),
-            "storageDetail" => return Err(wrong("storageDetail", "not-supported", "Files are uploaded here; none is fetched from elsewhere.")),
+            "storageDetail" => {
+                return Err(wrong("storageDetail", "not-supported", "Files are uploaded here; none is fetched from elsewhere."));
+            }
             "input" => inputs.push(input(caller, parameter, &fhir.base).await?),
             _ => return Err(wrong("?", "unknown", "A parameter is none of an import's.")),
         }

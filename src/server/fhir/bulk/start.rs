@@ -42,7 +42,8 @@ async fn ordered(fhir: &Fhir, caller: &Caller, request: &mut Request) -> Result<
     let is_async = is_asked_for(request)?;
     let (level, group) = level(request)?;
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let url = format!("{}{}", fhir.base, request.uri().path_and_query().map_or("", |all| all.as_str().trim_start_matches(super::super::PATH)));
+    let url =
+        format!("{}{}", fhir.base, request.uri().path_and_query().map_or("", |all| all.as_str().trim_start_matches(super::super::PATH)));
     let is_post = request.method() == Method::POST;
     let inputs = if is_post { posted(request, &query).await? } else { Inputs::of_query(&query)? };
     let members = match group {

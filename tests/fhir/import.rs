@@ -29,10 +29,13 @@ fn order(inputs: &[(&str, String)]) -> Value {
     Value::Array(parameters)
 }
 
-async fn imported(fhir: &Client, inputs: &[(&str, Uuid)]) -> Value {
+async fn begun(fhir: &Client, inputs: &[(&str, Uuid)]) -> String {
     let inputs: Vec<(&str, String)> = inputs.iter().map(|(kind, file)| (*kind, format!("Binary/{file}"))).collect();
-    let place = fhir.place(fhir.kick_with("/$import", order(&inputs)).await).await;
-    let ended = fhir.ended(&place).await;
+    fhir.place(fhir.kick_with("/$import", order(&inputs)).await).await
+}
+
+async fn imported(fhir: &Client, inputs: &[(&str, Uuid)]) -> Value {
+    let ended = fhir.ended(&begun(fhir, inputs).await).await;
     assert_eq!(ended.status, StatusCode::OK, "{}", ended.body);
     ended.body
 }
@@ -199,5 +202,31 @@ fn an_import_reads_what_was_uploaded_here_and_nothing_else() {
         caller.scopes = vec!["system/Patient.rs".to_owned(), "system/Binary.rs".to_owned()].into();
         assert_eq!(world.fhir(caller).kick_with("/$import", good()).await.status, 403);
         assert_eq!(made(&imported(&fhir, &[("Patient", own)]).await), BTreeMap::from([("Patient".to_owned(), 1)]));
+    });
+}
+
+/// As if the server had died behind its last batch, before it could say how far it was.
+#[test]
+fn lines_that_are_read_again_make_nothing_twice() {
+    world::with(async |world| {
+        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let one = json!({"resourceType": "Patient", "id": "one", "name": [{"family": "One", "given": ["Ada"]}]});
+        let flag = json!({"resourceType": "Flag", "status": "active", "code": {"text": "x"}, "subject": {"reference": "Patient/one"}});
+        let (people, flags) = (file(&clinic, &[one.to_string()]).await, file(&clinic, &[flag.to_string(), flag.to_string()]).await);
+        let place = begun(&fhir, &[("Patient", people), ("Flag", flags)]).await;
+        let first = fhir.ended(&place).await.body;
+        let job: Uuid = place.rsplit('/').next().unwrap().parse().unwrap();
+        let mut truth = world.truth().await;
+        let back = truth.transaction().await.unwrap();
+        back.batch_execute("set local session_replication_role = replica").await.unwrap();
+        back.execute("delete from enamel.job_files where job_id = $1", &[&job]).await.unwrap();
+        let again = "update enamel.jobs set status = 'RUNNING', lease_until = null, finished_at = null where id = $1";
+        assert_eq!(back.execute(again, &[&job]).await.unwrap(), 1);
+        back.commit().await.unwrap();
+        enamel::server::fhir::jobs::run(world.kernel.clone(), clinic.id, job).await.unwrap();
+        let second = fhir.ended(&place).await.body;
+        assert_eq!((made(&second), refused(&fhir, &second).await), (made(&first), Vec::new()));
+        assert_eq!((fhir.ids("/Patient").await.len(), fhir.ids("/Flag").await.len()), (1, 2));
     });
 }

@@ -11,6 +11,7 @@ use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::json;
+use crate::kernel::table::store;
 use crate::server::fhir::{allowed, run, search, types, write};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -168,6 +169,16 @@ impl Batch {
         write::create(scope, &self.caller, sources, one.id, one.resource.clone(), &self.names.base).await.map(drop)
     }
 
+    async fn is_there(&self, scope: &mut Scope, id: Uuid) -> Result<bool> {
+        for mapping in types::sources(&self.type_name)? {
+            match store::seen(scope, mapping.table, id, &self.caller.kernel.keys).await {
+                Err(refusal) if refusal.code == &error::NOT_FOUND => {}
+                found => return found.map(|_| true),
+            }
+        }
+        Ok(false)
+    }
+
     async fn together(&self, ready: &[Ready]) -> Result<()> {
         let def = types::registry().find(&self.type_name)?;
         allowed(&self.caller, def, Interaction::Create)?;
@@ -190,8 +201,8 @@ impl Batch {
                 Err(refusal) if refusal.code.status >= 500 => return Err(refusal),
                 Err(refusal) => {
                     scope.undo(mark).await?;
-                    // An attempt before this one has made it.
-                    let is_there = refusal.code == &error::DUPLICATE && refusal.faults.iter().any(|fault| fault.field == "id");
+                    // An attempt before this one may have made it.
+                    let is_there = refusal.code == &error::DUPLICATE && self.is_there(&mut scope, one.id).await?;
                     (!is_there).then_some(refusal)
                 }
             };

@@ -6,6 +6,7 @@
 use crate::kernel::Kernel;
 use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
+use crate::kernel::crypto::TenantKeys;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
@@ -100,10 +101,10 @@ pub async fn open_transactions(kernel: &Kernel) -> Result<Vec<String>> {
     Ok(open)
 }
 
-/// What an order is sealed as: it may name patients.
-fn place(kernel_keys: &crate::kernel::crypto::TenantKeys, id: Uuid, order: &impl Serialize) -> Result<serde_json::Value> {
+/// An order as its row has it: sealed, for it may name patients.
+fn sealed(keys: &TenantKeys, id: Uuid, order: &impl Serialize) -> Result<serde_json::Value> {
     let plain = serde_json::to_vec(order).map_err(Error::internal)?;
-    Ok(json!({"order": BASE64_STANDARD.encode(kernel_keys.seal("jobs", "params", id, &plain)?)}))
+    Ok(json!({"order": BASE64_STANDARD.encode(keys.seal("jobs", "params", id, &plain)?)}))
 }
 
 /// Orders a job, where fewer than `most` of these kinds are under way in the tenant. `server`: the server in that tenant.
@@ -118,7 +119,7 @@ pub async fn queue(kernel: &Kernel, server: &Context, kind: &str, most: i64, ord
         return Err(Error { retry_after_s: Some(60), ..Error::new(&error::RATE_LIMITED).detail(text) });
     }
     let id = scope.new_id();
-    scope.exec(&QUEUE, &[&tenant, &id, &kind, &place(&keys, id, order)?]).await?;
+    scope.exec(&QUEUE, &[&tenant, &id, &kind, &sealed(&keys, id, order)?]).await?;
     scope.commit().await?;
     Bell::of(kernel).ring();
     Ok(id)

@@ -25,6 +25,8 @@ pub struct Names {
     job: Uuid,
     pub base: String,
     known: HashSet<u64>,
+    /// The place of the type among all types, by the UUID that is the whole name in a `urn:uuid:`.
+    urns: HashMap<u64, u16>,
 }
 
 fn short(name: &str) -> u64 {
@@ -33,10 +35,14 @@ fn short(name: &str) -> u64 {
 
 impl Names {
     pub fn new(job: Uuid, base: String) -> Names {
-        Names { job, base, known: HashSet::new() }
+        Names { job, base, known: HashSet::new(), urns: HashMap::new() }
     }
     pub fn add(&mut self, type_name: &str, id: &str) {
         self.known.insert(short(&format!("{type_name}/{id}")));
+        let place = Definitions::r4().resources().position(|known| known == type_name).and_then(|place| u16::try_from(place).ok());
+        if let Some(place) = place.filter(|_| Uuid::try_parse(id).is_ok()) {
+            self.urns.insert(short(id), place);
+        }
     }
     pub fn len(&self) -> usize {
         self.known.len()
@@ -52,21 +58,8 @@ impl Names {
 
     /// What the references of a resource mean that lead to another of the import.
     fn meant(&self, resource: &Json) -> HashMap<String, String> {
-        let mut meant = HashMap::new();
-        let mut open = vec![resource];
-        while let Some(value) = open.pop() {
-            match value {
-                Json::Object(map) => {
-                    if let Some(text) = map.get("reference").and_then(Json::as_str) {
-                        meant.extend(self.name(text).map(|name| (text.to_owned(), self.local(&name))));
-                    }
-                    open.extend(map.values());
-                }
-                Json::Array(items) => open.extend(items),
-                _ => {}
-            }
-        }
-        meant
+        let named = link::references(resource).into_iter().filter_map(|text| Some((text.to_owned(), self.local(&self.name(text)?))));
+        named.collect()
     }
 
     fn local(&self, name: &str) -> String {
@@ -81,7 +74,8 @@ impl Names {
             Literal::Local { type_name, id, .. } => format!("{type_name}/{id}"),
             Literal::Urn(urn) => {
                 let id = urn.rsplit(':').next().unwrap_or_default();
-                return Definitions::r4().resources().map(|type_name| format!("{type_name}/{id}")).find(is_ours);
+                let place = self.urns.get(&short(id))?;
+                return Some(format!("{}/{id}", Definitions::r4().resources().nth(usize::from(*place))?));
             }
             Literal::Foreign(url) => {
                 let mut parts = url.rsplit('/');
@@ -220,19 +214,8 @@ fn ordered(ready: Vec<Ready>) -> Vec<Ready> {
     let needs: Vec<BTreeSet<usize>> = ready
         .iter()
         .map(|one| {
-            let mut named = BTreeSet::new();
-            let mut open: Vec<&Json> = one.resource.as_map().values().collect();
-            while let Some(value) = open.pop() {
-                match value {
-                    Json::Object(map) => {
-                        named.extend(map.get("reference").and_then(Json::as_str).and_then(|text| places.get(text)).copied());
-                        open.extend(map.values());
-                    }
-                    Json::Array(items) => open.extend(items),
-                    _ => {}
-                }
-            }
-            named
+            let named = one.resource.as_map().values().flat_map(link::references);
+            named.filter_map(|text| places.get(text).copied()).collect()
         })
         .collect();
     let mut slots: Vec<Option<Ready>> = ready.into_iter().map(Some).collect();

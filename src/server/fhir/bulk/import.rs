@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 const BATCHES_AT_ONCE: usize = 2;
 const BATCH_LINES: usize = 250;
 const BATCH_BYTES: usize = 4 << 20;
-/// Resources of one import; their names are held in memory, eight bytes each.
-const RESOURCES_MAX: usize = 4_000_000;
+/// Resources of one import; their names are held in memory, some 40 bytes each.
+const RESOURCES_MAX: usize = 2_000_000;
 /// After so long, or so many bytes of what was refused, it is kept how far it is.
 const KEPT_EVERY: Duration = Duration::from_secs(3);
 const REFUSED_BYTES: usize = 4 << 20;
@@ -110,7 +110,7 @@ impl Import {
                 known.add(&type_name, &id);
             }
             if known.len() > RESOURCES_MAX {
-                return Err(Error::new(&error::TOO_COSTLY).detail("An import makes at most 4,000,000 resources."));
+                return Err(Error::new(&error::TOO_COSTLY).detail("An import makes at most 2,000,000 resources."));
             }
             self.goes_on(0).await?;
         }

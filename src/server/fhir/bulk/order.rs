@@ -24,19 +24,8 @@ const FILTERS_MAX: usize = 100;
 const APART: &str = "AuditEvent";
 /// Of no patient, and given beside a compartment to whoever names them.
 const BESIDE: [&str; 5] = ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication"];
-const KNOWN: [&str; 11] = [
-    "_outputFormat",
-    "_since",
-    "_until",
-    "_type",
-    "_typeFilter",
-    "_elements",
-    "patient",
-    "includeAssociatedData",
-    "_format",
-    "_pretty",
-    "resource",
-];
+const KNOWN: [&str; 10] =
+    ["_outputFormat", "_since", "_until", "_type", "_typeFilter", "_elements", "patient", "includeAssociatedData", "_format", "_pretty"];
 const STRICT: Prefer = Prefer { return_: Return::Representation, handling: Handling::Strict, respond_async: false };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod batch;
 mod bulk;
 mod bulk_jobs;
 mod change;
+mod clients;
 mod condition;
 mod everything;
 mod examples;

@@ -51,7 +51,7 @@ impl Lines {
                 self.rest.advance(1);
                 line
             }
-            None if self.has_ended && !(self.rest.is_empty() && !self.is_skipping) => self.rest.split().freeze(),
+            None if self.has_ended && (self.is_skipping || !self.rest.is_empty()) => self.rest.split().freeze(),
             None => {
                 if self.rest.len() > LINE_BYTES_MAX {
                     self.is_skipping = true;

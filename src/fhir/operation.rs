@@ -59,3 +59,42 @@ impl Operation {
         known.unwrap_or_default().to_owned()
     }
 }
+
+/// An operation that becomes a job (Bulk Data Access 2.0); its definition is another guide's.
+#[derive(Debug)]
+pub struct Bulk {
+    pub name: &'static str,
+    /// None: asked of the server itself.
+    pub of: Option<&'static str>,
+    pub level: Level,
+    pub definition: &'static str,
+    pub by_get: bool,
+}
+
+pub static BULK: &[Bulk] = &[
+    Bulk { name: "export", of: None, level: Type, definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", by_get: true },
+    Bulk {
+        name: "export",
+        of: Some("Patient"),
+        level: Type,
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        by_get: true,
+    },
+    Bulk {
+        name: "export",
+        of: Some("Group"),
+        level: Instance,
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        by_get: true,
+    },
+    // Of SMART's proposal, which has no definition yet.
+    Bulk { name: "import", of: None, level: Type, definition: "urn:enamel:operation:import", by_get: false },
+];
+
+impl Bulk {
+    /// `/$export`, `/Group/:id/$export`.
+    pub fn path(&self) -> String {
+        let id = if self.level == Instance { "/:id" } else { "" };
+        self.of.map_or_else(|| format!("/${}", self.name), |of| format!("/{of}{id}/${}", self.name))
+    }
+}

@@ -62,6 +62,7 @@ errors! {
     FILE_NOT_READY         "file.not_ready"          409 "The file cannot be opened in its state." "business-rule";
     DICOM_UNREADABLE       "dicom.unreadable"        422 "The DICOM header cannot be read." "structure";
     NOT_SUPPORTED          "not_supported"           422 "This is not supported here." "not-supported";
+    JOB_FAILED             "job.failed"              500 "The job ended before it was done." "exception";
     UNAVAILABLE            "unavailable"             503 "A part the server needs is not reachable." "transient";
     DEADLINE               "deadline"                503 "The request took longer than it may." "timeout";
     INTERNAL               "internal"                500 "Something failed on our side." "exception";

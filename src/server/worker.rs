@@ -11,6 +11,7 @@ use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
+use crate::server::fhir::jobs;
 use crate::server::patient_export::job;
 use crate::sql;
 use crate::treatment::plan_document;
@@ -18,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
@@ -27,6 +28,8 @@ const LOOKS_EVERY: Duration = Duration::from_secs(10);
 const KEPT_DAYS: f64 = 7.0;
 /// How long an announced upload may take to be completed; its links can be renewed as often as needed until then.
 const UPLOAD_OPEN_FOR: TimeDelta = TimeDelta::hours(24);
+/// Jobs of hours that one server works on at once.
+const BULK_JOBS_MAX: usize = 2;
 /// Tenants whose uploads one round looks at.
 const TENANTS_MAX: i64 = 200;
 
@@ -39,13 +42,14 @@ sql! {
 
 pub struct Worker {
     stop: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
         let ordered = tokio::spawn(ordered(kernel.clone(), stopped.clone()));
+        let bulk = tokio::spawn(bulk(kernel.clone(), stopped.clone()));
         let rounds = tokio::spawn(async move {
             let mut billed = None;
             loop {
@@ -71,7 +75,7 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, tasks: [ordered, rounds] }
+        Worker { stop, tasks: [ordered, bulk, rounds] }
     }
 
     pub async fn stop(self) {
@@ -90,7 +94,7 @@ async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
     loop {
         let round = async {
             // Nobody rang for so long: look.
-            let _ = tokio::time::timeout(LOOKS_EVERY, bell.0.notified()).await;
+            let _ = tokio::time::timeout(LOOKS_EVERY, bell.ordered.notified()).await;
             if let Err(failure) = load::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for imports of codes");
             }
@@ -104,6 +108,34 @@ async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             () = round => {}
+        }
+    }
+}
+
+/// Jobs that may take hours, several at once. What a stopped server had begun, the next takes up where its last file ends.
+async fn bulk(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
+    let bell = Bell::of(&kernel);
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = tokio::time::timeout(LOOKS_EVERY, bell.bulk.notified()) => {}
+            Some(ended) = running.join_next() => match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => tracing::warn!(error = %failure, "A job could not be ended"),
+                Err(failure) => tracing::error!(error = %failure, "A job panicked"),
+            },
+        }
+        match jobs::due(&kernel).await {
+            Ok(due) => {
+                for (tenant, id) in due.into_iter().take(BULK_JOBS_MAX.saturating_sub(running.len())) {
+                    running.spawn(jobs::run(kernel.clone(), tenant, id));
+                }
+            }
+            Err(failure) => tracing::warn!(error = %failure, "Could not look for jobs"),
+        }
+        if let Err(failure) = jobs::sweep(&kernel).await {
+            tracing::warn!(error = %failure, "Could not sweep the files of jobs");
         }
     }
 }

@@ -22,15 +22,15 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant, $2 record, $3 patient, then a list for each column.
-    VALUES_REPLACE(UUID, UUID, UUID, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
-        with gone as (delete from search_values where tenant_id = $1 and record_id = $2)
+    /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient and what it is.
+    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2))
         insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, $2, $3, * from unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    CLINICAL_REPLACE(UUID, UUID, UUID, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
-        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = $2)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2))
         insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, $2, $3, * from unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     /// $1 tenant, $2 record.
     VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
     CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
@@ -67,33 +67,37 @@ pub fn of(find: &Find) -> Option<&'static Index> {
     }
 }
 
-/// The values of a resource as it was just written, in place of those it had. What the columns say (`own`) is theirs to
-/// answer: they change without us.
-pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &Shown, own: &Json, keys: &Keyring, base: &str) -> Result<()> {
+/// The values of resources as they were just written, in place of those they had. What the columns say (beside each) is
+/// theirs to answer: they change without us. All are of one tenant.
+pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)], keys: &Keyring, base: &str) -> Result<()> {
     let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
-    if indexes.is_empty() {
-        return Ok(());
+    let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| !indexes.is_empty()) else { return Ok(()) };
+    let tenant_keys = keys.of(tenant).await?;
+    let mut all: Vec<(&Record, Row)> = Vec::new();
+    for (shown, own) in shown {
+        let said = index::rows(indexes.iter().copied(), own, base);
+        let mut rows = index::rows(indexes.iter().copied(), &Json::Object(shown.resource.as_map().clone()), base);
+        // The parts of a composite belong together, whoever says one of them.
+        rows.retain(|row| row.part > 0 || !said.contains(row));
+        all.extend(rows.into_iter().map(|row| (&shown.record, row)));
     }
-    let tenant = owner(&shown.record);
-    let said = index::rows(indexes.iter().copied(), own, base);
-    let mut rows = index::rows(indexes, &Json::Object(shown.resource.as_map().clone()), base);
-    // The parts of a composite belong together, whoever says one of them.
-    rows.retain(|row| row.part > 0 || !said.contains(row));
-    let keys = keys.of(tenant).await?;
-    let codes = rows.iter().map(|row| code(row, &keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let words: Vec<Option<String>> = rows.iter().map(|row| row.words.as_deref().map(fold)).collect();
-    let params: Vec<&str> = rows.iter().map(|row| row.param.as_str()).collect();
-    let elements: Vec<i32> = rows.iter().map(|row| row.element).collect();
-    let parts: Vec<i32> = rows.iter().map(|row| row.part).collect();
-    let systems: Vec<Option<&str>> = rows.iter().map(|row| row.system.as_deref()).collect();
-    let targets: Vec<Option<Uuid>> = rows.iter().map(|row| row.target).collect();
-    let starts: Vec<_> = rows.iter().map(|row| row.span.map(|span| span.0)).collect();
-    let ends: Vec<_> = rows.iter().map(|row| row.span.map(|span| span.1)).collect();
-    let lows: Vec<_> = rows.iter().map(|row| row.range.map(|range| range.0)).collect();
-    let highs: Vec<_> = rows.iter().map(|row| row.range.map(|range| range.1)).collect();
-    let (record, patient) = (shown.record.id, shown.record.patient);
-    let values: [crate::kernel::db::Param<'_>; 14] =
-        [&tenant, &record, &patient, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
+    let ids: Vec<Uuid> = shown.iter().map(|(shown, _)| shown.record.id).collect();
+    let records: Vec<Uuid> = all.iter().map(|(record, _)| record.id).collect();
+    let patients: Vec<Option<Uuid>> = all.iter().map(|(record, _)| record.patient).collect();
+    let rows = || all.iter().map(|(_, row)| row);
+    let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
+    let words: Vec<Option<String>> = rows().map(|row| row.words.as_deref().map(fold)).collect();
+    let params: Vec<&str> = rows().map(|row| row.param.as_str()).collect();
+    let elements: Vec<i32> = rows().map(|row| row.element).collect();
+    let parts: Vec<i32> = rows().map(|row| row.part).collect();
+    let systems: Vec<Option<&str>> = rows().map(|row| row.system.as_deref()).collect();
+    let targets: Vec<Option<Uuid>> = rows().map(|row| row.target).collect();
+    let starts: Vec<_> = rows().map(|row| row.span.map(|span| span.0)).collect();
+    let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
+    let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
+    let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
+    let values: [crate::kernel::db::Param<'_>; 15] =
+        [&tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
     scope.exec(place(mapping).replace, &values).await?;
     Ok(())
 }

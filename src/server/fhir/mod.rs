@@ -1,6 +1,7 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
 mod answer;
 mod batch;
+mod bulk;
 mod chain;
 mod effect;
 mod everything;
@@ -16,6 +17,7 @@ mod operations;
 mod other;
 mod parts;
 mod read;
+mod run;
 mod search;
 mod terminology;
 mod transaction;
@@ -24,6 +26,7 @@ mod versions;
 mod write;
 
 use self::answer::Asked;
+pub use self::bulk::jobs;
 use self::effect::{Aim, Effect, What};
 use self::write::Change;
 use crate::fhir::bundle::Target;
@@ -69,19 +72,20 @@ pub fn base(kernel: &Kernel) -> String {
     format!("{}{PATH}", kernel.config.server.public_url.trim_end_matches('/'))
 }
 
+fn at<F>(fhir: &Fhir, handler: Handler<F>) -> BoxEndpoint<'static, Response>
+where
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
+    let fhir = fhir.clone();
+    make(move |request| {
+        let running = handler(fhir.clone(), request);
+        async move { running.await.map_err(poem::Error::from) }
+    })
+    .boxed()
+}
+
 pub fn routes(kernel: &Kernel) -> Route {
     let fhir = Fhir { base: base(kernel).into() };
-    fn at<F>(fhir: &Fhir, handler: Handler<F>) -> BoxEndpoint<'static, Response>
-    where
-        F: Future<Output = Result<Response>> + Send + 'static,
-    {
-        let fhir = fhir.clone();
-        make(move |request| {
-            let running = handler(fhir.clone(), request);
-            async move { running.await.map_err(poem::Error::from) }
-        })
-        .boxed()
-    }
     let change = || at(&fhir, change);
     let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
     names.dedup();
@@ -89,7 +93,7 @@ pub fn routes(kernel: &Kernel) -> Route {
         let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
         routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run())
     });
-    routes
+    bulk::routes(routes, &fhir)
         .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
         .at("/", RouteMethod::new().post(at(&fhir, batch)))
         .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
@@ -121,6 +125,7 @@ const ASKED: &[(Interaction, Method, &str)] = &[
 
 /// What each path takes; a type's own paths take what the type offers.
 pub fn allow(table: AllowTable) -> AllowTable {
+    let table = bulk::allow(table);
     let path = |name: &str, rest: &str| format!("{PATH}/{name}{rest}");
     let table =
         table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);

@@ -26,12 +26,12 @@ use uuid::Uuid;
 pub struct Inputs(Vec<(String, Json)>);
 
 impl Inputs {
-    fn of_query(text: &str) -> Result<Inputs> {
+    pub fn of_query(text: &str) -> Result<Inputs> {
         Ok(Inputs(form::decode(text)?.into_iter().map(|(name, value)| (name, Json::from(value))).collect()))
     }
 
     /// Those of the body come before those of the query.
-    fn of_body(body: Json, query: &str) -> Result<Inputs> {
+    pub fn of_body(body: Json, query: &str) -> Result<Inputs> {
         let mut inputs = Vec::new();
         match body.get("resourceType").and_then(Json::as_str) {
             Some("Parameters") => {
@@ -48,6 +48,12 @@ impl Inputs {
         Ok(Inputs(inputs))
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &Json> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+    }
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }

@@ -79,20 +79,26 @@ pub async fn create(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
+    let (mapping, taken) = chosen(scope, sources, &resource, base).await?;
+    make(scope, caller, mapping, id, taken, resource, base).await
+}
+
+/// The table whose record it becomes, and what it says of its columns.
+pub async fn chosen(scope: &mut Scope, sources: &[&'static Mapping], resource: &Resource, base: &str) -> Result<(&'static Mapping, Taken)> {
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
-    for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
-        let mut taken = mapping.taken(&resource, base)?;
+    for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(resource)) {
+        let mut taken = mapping.taken(resource, base)?;
         complete(scope, mapping, &mut taken).await?;
         // What the columns cannot hold is as little ours as what they lack.
         match needed(mapping, &taken.root).and_then(|()| taken.root.draft(mapping.table).map(drop)) {
-            Ok(()) => return make(scope, caller, mapping, id, taken, resource, base).await,
+            Ok(()) => return Ok((mapping, taken)),
             Err(refusal) => lacking = refusal,
         }
     }
     Err(lacking)
 }
 
-async fn make(
+pub async fn make(
     scope: &mut Scope,
     caller: &Caller,
     mapping: &'static Mapping,
@@ -116,7 +122,7 @@ async fn make(
 }
 
 /// What happened elsewhere arrives in any state: a new row begins in one that rows begin in and goes its way from there.
-fn arrivals(mapping: &Mapping, root: &mut Columns) -> Result<Vec<(&'static str, Vec<&'static Move>)>> {
+pub fn arrivals(mapping: &Mapping, root: &mut Columns) -> Result<Vec<(&'static str, Vec<&'static Move>)>> {
     let mut arrivals = Vec::new();
     for machine in mapping.table.machines {
         let Some(to) = root.get(machine.column).and_then(Json::as_str).map(str::to_owned) else { continue };
@@ -361,11 +367,32 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
 async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
     let root = store::seen(scope, mapping.table, root.id, keys).await?;
-    let whole: Whole = read::whole(scope, mapping, root, keys).await?;
-    let extras = Extras { sent: extras::bare(sent), shown: mapping.rendered(&whole).into_value() };
-    extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;
-    let own = extras.shown.clone();
-    let shown = read::shown(mapping, whole, Some(extras))?;
-    indexed::keep(scope, mapping, &shown, &own, keys, base).await?;
-    Ok(shown)
+    let shown = finished(scope, mapping, vec![(root, sent)], base, keys).await?.pop();
+    shown.ok_or_else(|| Error::internal("a record became nothing"))
+}
+
+/// The same of many records that were just written.
+pub async fn finished(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    roots: Vec<(Record, Resource)>,
+    base: &str,
+    keys: &Keyring,
+) -> Result<Vec<Shown>> {
+    let (roots, sent): (Vec<Record>, Vec<Resource>) = roots.into_iter().unzip();
+    let wholes: Vec<Whole> = read::wholes(scope, mapping, roots, keys).await?;
+    let told: Vec<Extras> = wholes
+        .iter()
+        .zip(sent)
+        .map(|(whole, sent)| Extras { sent: extras::bare(sent), shown: mapping.rendered(whole).into_value() })
+        .collect();
+    let records: Vec<&Record> = wholes.iter().map(|whole| &whole.root).collect();
+    extras::keep(scope, mapping.of.name, &records, &told, keys).await?;
+    let mut shown = Vec::with_capacity(wholes.len());
+    for (whole, extras) in wholes.into_iter().zip(told) {
+        let own = extras.shown.clone();
+        shown.push((read::shown(mapping, whole, Some(extras))?, own));
+    }
+    indexed::keep(scope, mapping, &shown, keys, base).await?;
+    Ok(shown.into_iter().map(|(shown, _)| shown).collect())
 }

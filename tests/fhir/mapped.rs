@@ -62,6 +62,7 @@ fn asked(kind: &str) -> &'static str {
         "uri" => "http://x.test",
         "number" | "quantity" => "1",
         "composite" => "x$2026",
+        "special" => "0%7C0",
         _ => "x",
     }
 }

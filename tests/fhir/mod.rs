@@ -17,6 +17,7 @@ mod patch;
 mod planes;
 mod scopes;
 mod search;
+mod seek;
 mod transaction;
 
 use crate::world::World;

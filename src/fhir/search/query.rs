@@ -1,5 +1,6 @@
 //! The parameters of a request, put in order.
 
+use super::filter::{self, Filter};
 use super::form;
 use super::links::{self, Chain, Include};
 use super::param::{ID, Kind, LAST_UPDATED, Modifier, SearchParam};
@@ -16,9 +17,9 @@ const SORTS_MAX: usize = 8;
 /// Parameters that would narrow the result in a way we do not: passing over one of them would give out more than was
 /// asked for, so they are refused however the caller wants unknown parameters handled.
 const NARROWING: &[&str] =
-    &["_has", "_filter", "_text", "_content", "_list", "_query", "_type", "_source", "_security", "_tag", "_profile"];
+    &["_has", "_text", "_content", "_query", "_type", "_source", "_security", "_tag", "_profile"];
 /// References that one condition may follow.
-const LINKS_MAX: usize = 3;
+pub(super) const LINKS_MAX: usize = 3;
 const INCLUDES_MAX: usize = 16;
 
 /// What a type offers and the server decides.
@@ -69,6 +70,8 @@ pub enum Total {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     pub conditions: Vec<Condition>,
+    /// All of these must hold too.
+    pub filters: Vec<Filter>,
     pub includes: Vec<Include>,
     /// One of these must hold, where there are any: what puts a resource into a compartment.
     pub within: Vec<Condition>,
@@ -226,6 +229,10 @@ fn condition(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Res
         if query.includes.len() > INCLUDES_MAX {
             return Err(Error::new(&TOO_COSTLY).detail("At most 16 includes can be given."));
         }
+    } else if name == "_filter" {
+        query.filters.push(filter::read(raw, rules)?);
+    } else if name == "_list" {
+        query.conditions.push(links::referring("List:item:_id", rules.type_name, (name, raw), LINKS_MAX, rules)?);
     } else {
         match asked(name, (rules.type_name, rules.params), (name, raw), LINKS_MAX, rules)? {
             Some(condition) => query.conditions.push(condition),
@@ -284,13 +291,13 @@ fn modifier(param: &SearchParam, suffix: Option<&str>) -> Option<(Option<Modifie
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::fhir::registry::tests::PATIENT;
     use chrono::DateTime;
     use proptest::prelude::*;
 
-    fn rules(handling: Handling) -> Rules<'static> {
+    pub fn rules(handling: Handling) -> Rules<'static> {
         let reading = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
         Rules {
             type_name: "Patient",
@@ -355,11 +362,11 @@ mod tests {
             ("_count=-1", "_count format"),
             ("_count=1&_count=2", "_count cardinality"),
             ("name:text=a", "name:text not-supported"),
-            ("birthdate:missing=true", "birthdate:missing not-supported"),
+            ("birthdate:exact=true", "birthdate:exact not-supported"),
             ("organization.name=a", "organization.name not-supported"),
             ("organization:Organization.name=a", "organization:Organization.name not-supported"),
             ("_has:Observation:patient:code=1", "_has:Observation:patient:code not-supported"),
-            ("_filter=x", "_filter not-supported"),
+            ("_filter=x", "_filter format"),
             ("organization=Practitioner/1", "organization format"),
             ("organization:Practitioner=1", "organization:Practitioner not-supported"),
             ("name=", "name format"),

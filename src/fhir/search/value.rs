@@ -1,12 +1,14 @@
 //! One value of a search parameter, read by its kind.
 
 use super::amount::{self, NumberValue, QuantityValue};
+use super::near::{self, Near};
 use super::param::{Kind, Modifier, SearchParam};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -21,6 +23,20 @@ pub enum Value {
     Composite(Vec<Value>),
     /// `:missing=true` asks for the records without the element.
     Missing(bool),
+    /// Codes by their systems, in place of a value set or of a place in a hierarchy.
+    Codes(Codes),
+    OfType(OfType),
+    Near(Near),
+}
+
+pub type Codes = BTreeMap<String, Vec<String>>;
+
+/// `system|code|value`: the type's coding and the identifier's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfType {
+    pub system: String,
+    pub code: String,
+    pub value: String,
 }
 
 /// A text and how it is compared. Who compares folds it as the column is folded, except where it is exact.
@@ -29,6 +45,17 @@ pub enum Text {
     StartsWith(String),
     Contains(String),
     Exact(String),
+    /// All of it, folded (`_filter`).
+    Is(String),
+    EndsWith(String),
+}
+
+impl Text {
+    pub fn words(&self) -> &str {
+        match self {
+            Self::StartsWith(text) | Self::Contains(text) | Self::Exact(text) | Self::Is(text) | Self::EndsWith(text) => text,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +100,7 @@ pub struct DateValue {
     pub prefix: Prefix,
     /// Of the value as it was given; for `ap` widened.
     pub interval: Interval,
+    pub given: Interval,
 }
 
 /// One comparison of an edge of what is stored, an interval too (an open end lies at infinity), with an instant.
@@ -153,8 +181,7 @@ pub fn read(
     }
     match param.kind {
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
-        Kind::Token if modifier == Some(Modifier::Text) => Ok(Value::Text(Text::Contains(unescape(raw)))),
-        Kind::Token => token(raw).map(Value::Token),
+        Kind::Token => coded(modifier, raw),
         Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),
         Kind::Reference if modifier == Some(Modifier::Identifier) => token(raw).map(Value::Token),
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
@@ -162,6 +189,25 @@ pub fn read(
         Kind::Number => amount::number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
         Kind::Quantity => amount::quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
         Kind::Composite => composite(param, raw, reading),
+        Kind::Special => near::read(raw).map(Value::Near),
+    }
+}
+
+fn coded(modifier: Option<Modifier>, raw: &str) -> Result<Value, &'static str> {
+    match modifier {
+        Some(Modifier::Text) => Ok(Value::Text(Text::Contains(unescape(raw)))),
+        Some(Modifier::In | Modifier::NotIn) => Ok(Value::Uri(unescape(raw))),
+        Some(Modifier::OfType) => match split(raw, '|').as_slice() {
+            [system, code, value] if !code.is_empty() && !value.is_empty() => {
+                Ok(Value::OfType(OfType { system: unescape(system), code: unescape(code), value: unescape(value) }))
+            }
+            _ => Err("The value is system|code|value: the type of the identifier, and its value."),
+        },
+        Some(Modifier::Above | Modifier::Below) => match token(raw)? {
+            token @ Token { system: System::Is(_), code: Some(_) } => Ok(Value::Token(token)),
+            _ => Err("The value is system|code."),
+        },
+        _ => token(raw).map(Value::Token),
     }
 }
 
@@ -212,13 +258,14 @@ pub(super) fn prefixed(raw: &str) -> (Prefix, &str) {
 
 fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
     let (prefix, text) = prefixed(raw);
-    let mut interval = temporal::search(text)?;
+    let given = temporal::search(text)?;
+    let mut interval = given;
     if prefix == Prefix::Ap {
         let near = (now - interval.start).abs() / 10;
         interval.start = interval.start.checked_sub_signed(near)?;
         interval.end = interval.end.checked_add_signed(near)?;
     }
-    Some(DateValue { prefix, interval })
+    Some(DateValue { prefix, interval, given })
 }
 
 fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, base: &str) -> Result<ReferenceValue, &'static str> {
@@ -378,7 +425,7 @@ mod tests {
         fn a_prefix_means_what_r4_says(s in (0i64..12, 1i64..6), t in (0i64..12, 1i64..6)) {
             let (s, t) = ((s.0, s.0 + s.1), (t.0, t.0 + t.1));
             for prefix in [Prefix::Eq, Prefix::Ne, Prefix::Gt, Prefix::Lt, Prefix::Ge, Prefix::Le, Prefix::Sa, Prefix::Eb, Prefix::Ap] {
-                let value = DateValue { prefix, interval: Interval { start: at(s.0), end: at(s.1) } };
+                let value = DateValue { prefix, interval: Interval { start: at(s.0), end: at(s.1) }, given: Interval { start: at(s.0), end: at(s.1) } };
                 prop_assert_eq!(holds(&value.test(), t), meant(prefix, s, t), "{:?} {:?} {:?}", prefix, s, t);
             }
         }

@@ -1,6 +1,7 @@
 //! Compartments: the resources that belong to a patient (an encounter, a practitioner …), of one type or of all.
 
 use super::operations::Call;
+use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
@@ -38,7 +39,7 @@ pub async fn search(caller: &Caller, of: &'static TypeDef, id: Uuid, def: &'stat
         return Err(none());
     }
     read::one(caller, types::sources(of.name)?, id).await?;
-    search::run(caller, def.name, &Query { within, ..query }, base).await
+    search::run(caller, &mut Way::Apart, def.name, &Query { within, ..query }, base).await
 }
 
 /// The patient and all that is in their compartment, a page at a time, type after type. A page's events are durable before
@@ -131,7 +132,7 @@ async fn one_type(
     let text = form::encode(since.as_deref().map(|since| ("_lastUpdated", since)));
     let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
-    search::run(call.caller, def.name, &query, call.base).await.map(Some)
+    search::run(call.caller, &mut Way::Apart, def.name, &query, call.base).await.map(Some)
 }
 
 fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json {

@@ -1,7 +1,8 @@
 //! Searches: the conditions of every table of a type, their pages merged by one order, and the parts of the page.
 
 use super::read::{self, Shown};
-use super::{find, include, types};
+use super::way::Way;
+use super::{find, held, include, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
@@ -14,7 +15,7 @@ use crate::kernel::context::Context;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, store};
+use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, ordered, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
@@ -50,9 +51,10 @@ pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Resu
 /// Which resources of the caller's own tenant meet it; of many, two. Asked in the transaction that acts on the answer.
 pub async fn matches(scope: &mut Scope, caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
     let own = Caller { reads_subtree: false, ..caller.clone() };
+    let condition = &*vocabulary::settled(&own, &mut Way::Within(&mut *scope), condition).await?;
     let mut found = Vec::new();
     for (mapping, context) in read::readable(&own, types::sources(def.name)?)? {
-        let list = list(&own, &context, mapping, condition).await?;
+        let list = list(&own, &context, mapping, condition, false).await?;
         let page = list.page(context.plane, context.tenant)?;
         let rows = scope.rows(page.query.clone(), &page.params()).await?;
         let records = store::keyed(&list, context.plane, &rows, &caller.kernel.keys).await?;
@@ -70,7 +72,7 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
     let (name, text) = reference.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
     let def = types::registry().find(name)?;
     let own = Caller { reads_subtree: false, ..caller.clone() };
-    match page(&own, def.name, &condition(caller, def, text, base)?).await?.shown.as_slice() {
+    match page(&own, &mut Way::Apart, def.name, &condition(caller, def, text, base)?).await?.shown.as_slice() {
         [one] => Ok(format!("{name}/{}", one.record.id)),
         [] => Err(refused("The condition is met by no resource the caller can see.")),
         _ => Err(refused("The condition is met by several resources.")),
@@ -78,9 +80,9 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
 }
 
 /// The searchset for a query string.
-pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
-    let Matches { shown, total, next } = page(caller, type_name, query).await?;
-    let included = include::beside(caller, query, &shown, base).await?;
+pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    let Matches { shown, total, next } = page(caller, way, type_name, query).await?;
+    let included = include::beside(caller, way, query, &shown, base).await?;
     let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
     let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
     Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
@@ -93,15 +95,17 @@ pub struct Matches {
     pub next: Option<String>,
 }
 
-pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Matches> {
+pub async fn page(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query) -> Result<Matches> {
     let sources = types::sources(type_name)?;
     let open = read::readable(caller, sources)?;
+    let query = &*Box::pin(vocabulary::settled(caller, way, query)).await?;
     let mut lists = Vec::with_capacity(open.len());
+    let is_walked = is_walked(sources, &query.sort);
     for (mapping, context) in &open {
-        lists.push((*mapping, list(caller, context, mapping, query).await?));
+        lists.push((*mapping, list(caller, context, mapping, query, is_walked).await?));
     }
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let (page, total) = fetch(caller, &context, &mut lists, query).await?;
+    let (page, total) = fetch(caller, way, &context, &mut lists, query).await?;
     let limit = if query.is_count_only() { 0 } else { query.count };
     let next = match (page.get(limit), limit.checked_sub(1).and_then(|last| page.get(last)), lists.first()) {
         (Some(_), Some(last), Some((_, list))) => {
@@ -117,7 +121,7 @@ pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Mat
             caller.searched(context, mapping.table, &of).await?;
         }
     }
-    let shown = read::many(caller, &context, records).await?;
+    let shown = read::many(caller, way, &context, records).await?;
     Ok(Matches { shown, total, next })
 }
 
@@ -136,25 +140,43 @@ fn cut(shown: Shown, query: &Query) -> (String, Json) {
     (record.id.to_string(), resource.into_value())
 }
 
-async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, query: &Query) -> Result<List> {
-    let mut list = List { width: Width::Lean, ..List::new(mapping.table) };
-    list.limit = query.count;
-    match query.sort.as_slice() {
-        [] => {}
-        [sort] => {
-            list.sort = match sort.param.name {
-                "_id" => sort_of(mapping.table, "id"),
-                "_lastUpdated" => Some(Sort { column: changed(mapping.table), ..LAST_UPDATED }),
-                name => mapping.sorts.iter().copied().find(|known| known.name == name),
-            }
-            .ok_or_else(|| Error::internal(format!("{} is not sorted by {}", mapping.table.name, sort.param.name)))?;
+/// An index of every table has the order, or there is none.
+fn is_walked(sources: &[&'static Mapping], sorts: &[search::Sort]) -> bool {
+    match sorts {
+        [] => true,
+        [sort] => sources.iter().all(|mapping| walk(mapping, sort).is_some()),
+        _ => false,
+    }
+}
+
+/// The order of an index.
+fn walk(mapping: &Mapping, sort: &search::Sort) -> Option<Sort> {
+    match sort.param.name {
+        "_id" => sort_of(mapping.table, "id"),
+        "_lastUpdated" => Some(Sort { column: changed(mapping.table), ..LAST_UPDATED }),
+        name => mapping.sorts.iter().copied().find(|known| known.name == name),
+    }
+}
+
+async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, query: &Query, is_walked: bool) -> Result<List> {
+    let mut list = List { width: Width::Lean, limit: query.count, ..List::new(mapping.table) };
+    list.question = question(caller, query);
+    match query.sort.first().filter(|_| is_walked) {
+        Some(sort) => {
+            list.sort = walk(mapping, sort).unwrap_or(list.sort);
             list.descending = sort.is_descending;
         }
-        _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
+        None => {
+            let orders: Option<_> = query.sort.iter().map(|sort| held::order(mapping, sort)).collect();
+            list.orders = orders.ok_or_else(|| Error::internal(format!("{} has no such order", mapping.table.name)))?;
+        }
     }
     list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
+    }
+    for filter in &query.filters {
+        list.extra.push(find::filter(caller, context, mapping, filter).await?);
     }
     if !query.within.is_empty() {
         list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
@@ -162,9 +184,19 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     Ok(list)
 }
 
+/// Who asks for what: a page's cursor is of no use to others, nor to another question. How many a page has may change.
+fn question(caller: &Caller, query: &Query) -> String {
+    let context = &caller.context;
+    let who = format!("{:?} {:?} {:?} {:?}", context.plane, context.tenant, context.actor, context.subject);
+    let asked = query.applied.iter().filter(|(name, _)| !matches!(name.as_str(), "_cursor" | "_count" | "_total" | "_pretty" | "_format"));
+    let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{who} {}", asked.join("&"))
+}
+
 /// The rows of all tables after the cursor, merged; one more than the page, when there are more.
 async fn fetch(
     caller: &Caller,
+    way: &mut Way<'_>,
     context: &Context,
     lists: &mut [(&'static Mapping, List)],
     query: &Query,
@@ -185,7 +217,7 @@ async fn fetch(
         }
     }
     let queries: Vec<(_, Vec<Param<'_>>)> = pages.iter().chain(&counts).map(|built| (built.query.clone(), built.params())).collect();
-    let answers = caller.kernel.door.open(context).await?.once(&queries).await?;
+    let answers = way.once(caller, context, &queries).await?;
     let mut found = Vec::new();
     for ((mapping, list), rows) in lists.iter().zip(answers.iter().take(pages.len())) {
         // The row that proves a next page stays in until the tables are merged.
@@ -206,6 +238,9 @@ async fn fetch(
 /// As PostgreSQL orders a page: the key, those without one last, then id and tenant.
 fn order(list: &List, one: &Found, other: &Found) -> Ordering {
     let ids = (one.record.id, one.record.tenant).cmp(&(other.record.id, other.record.tenant));
+    if !list.orders.is_empty() {
+        return ordered::compare(&list.orders, one.key.as_deref(), other.key.as_deref()).then(ids);
+    }
     let keyed = match (&one.key, &other.key) {
         (Some(a), Some(b)) => a.cmp(b),
         (Some(_), None) => return Ordering::Less,

@@ -1,14 +1,15 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{indexed, library, other, versions};
+use super::{held, indexed, library, other, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
 use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::registry::{Interaction, Registry, TypeDef};
-use crate::fhir::search::{Kind, SearchParam};
+use crate::fhir::search::param::OF_IDENTIFIERS;
+use crate::fhir::search::{Kind, SearchParam, Sort};
 use crate::kernel::error::Result;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -97,17 +98,11 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
     for parameter in defined(def.name) {
         let finds: Vec<&Find> = mappings.iter().filter_map(|mapping| answer(mapping, &parameter.code)).collect();
         let Some(kind) = Kind::named(&parameter.kind).filter(|_| !finds.is_empty()) else { continue };
-        let sorted = |mapping: &&Mapping| mapping.sorts.iter().any(|sort| sort.name == parameter.code);
         let plain = told(parameter, kind);
-        let is_indexed = mappings.iter().all(|mapping| match answer(mapping, &parameter.code) {
-            Some(Find::Indexed(_)) => true,
-            // A kept resource has no column but the patient it is about, which is in the index too.
-            Some(find) => mapping.only.is_some() && indexed::of(find).is_some(),
-            None => false,
-        });
+        let is_of_identifiers = kind == Kind::Token && parameter.code.ends_with("identifier");
         search.push(SearchParam {
-            is_sortable: mappings.iter().copied().all(|mapping| sorted(&mapping)),
-            modifiers: if is_indexed { kind.modifiers() } else { plain.modifiers },
+            is_sortable: !is_of_identifiers && is_sorted(mappings, forever(plain.clone())),
+            modifiers: if is_of_identifiers { OF_IDENTIFIERS } else { plain.modifiers },
             components: forever(
                 finds
                     .iter()
@@ -128,6 +123,11 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
     let is_past = |asked: &Interaction| matches!(asked, Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType);
     let interactions = def.interactions.iter().copied().filter(|asked| has_past || !is_past(asked)).collect::<Vec<_>>();
     Some(forever(TypeDef { search: forever(search), interactions: forever(interactions), ..*def }))
+}
+
+/// Every table of the type has values that an order can go by. An identifier's are sealed or hashed.
+fn is_sorted(mappings: &[&'static Mapping], param: &'static SearchParam) -> bool {
+    mappings.iter().all(|mapping| held::order(mapping, &Sort { param, is_descending: false }).is_some())
 }
 
 fn answer<'m>(mapping: &'m Mapping, code: &str) -> Option<&'m Find> {

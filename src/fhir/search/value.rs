@@ -27,6 +27,15 @@ pub enum Value {
     Codes(Codes),
     OfType(OfType),
     Near(Near),
+    Between(Between),
+}
+
+/// Codes from one to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Between {
+    pub system: Option<String>,
+    pub from: String,
+    pub to: String,
 }
 
 pub type Codes = BTreeMap<String, Vec<String>>;
@@ -189,8 +198,20 @@ pub fn read(
         Kind::Number => amount::number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
         Kind::Quantity => amount::quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
         Kind::Composite => composite(param, raw, reading),
-        Kind::Special => near::read(raw).map(Value::Near),
+        Kind::Special if param.name == "near" => near::read(raw).map(Value::Near),
+        Kind::Special => between(raw).map(Value::Between).ok_or("The value is from..to or system|from..to."),
     }
+}
+
+fn between(raw: &str) -> Option<Between> {
+    let parts = split(raw, '|');
+    let (system, codes) = match parts.as_slice() {
+        [codes] => (None, codes),
+        [system, codes] => (Some(unescape(system)), codes),
+        _ => return None,
+    };
+    let (from, to) = codes.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty())?;
+    Some(Between { system, from: unescape(from), to: unescape(to) })
 }
 
 fn coded(modifier: Option<Modifier>, raw: &str) -> Result<Value, &'static str> {

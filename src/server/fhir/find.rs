@@ -1,7 +1,7 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
 use super::indexed::{self, Search};
-use super::{amount, chain, held, search, token};
+use super::{amount, chain, dental, held, search, token};
 use crate::fhir::index::{Index, typed_value};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, ReferenceValue, Side, System, Text, Token};
@@ -84,7 +84,7 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
                 let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
                 // Of a type's several tables some have nothing that the parameter asks for.
                 let find = find.unwrap_or(&Find::Never);
-                match asked {
+                match &*dental::normalised(condition.param, asked)? {
                     Asked::Missing(is_missing) => missing(&asking, &mut writing, find, *is_missing).await?,
                     asked => one(&asking, &mut writing, find, asked).await?,
                 }

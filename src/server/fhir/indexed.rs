@@ -1,9 +1,10 @@
 //! What records are searched by beside their columns: rows made from the resource with every write of it, and the
 //! conditions over them.
 
-use super::amount;
+use super::{amount, dental};
 use super::find::Writing;
 use super::read::{Shown, owner};
+use super::token::between;
 use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
@@ -75,8 +76,8 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &Shown, own: &Jso
         return Ok(());
     }
     let tenant = owner(&shown.record);
-    let said = index::rows(indexes.iter().copied(), own, base);
-    let mut rows = index::rows(indexes, &Json::Object(shown.resource.as_map().clone()), base);
+    let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
+    let mut rows = dental::rows(index::rows(indexes, &Json::Object(shown.resource.as_map().clone()), base));
     // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
     let answered = |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
     rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
@@ -214,6 +215,7 @@ impl Search<'_> {
                 let hash = format!("x.code = any ({})", writing.texts(self.hashes.to_vec()));
                 format!("{hash} and x.system = {}", writing.text(cut(&asked.system)))
             }
+            Asked::Between(asked) => between(writing, "x.code", asked, "x.system"),
             Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) => "false".into(),
         }
     }

@@ -3,6 +3,7 @@ mod amount;
 mod answer;
 mod batch;
 mod chain;
+mod dental;
 mod effect;
 mod everything;
 mod extras;
@@ -12,6 +13,8 @@ mod history;
 mod include;
 mod indexed;
 mod library;
+mod matching;
+mod meta;
 #[cfg(test)]
 mod mapped_tests;
 mod operations;
@@ -90,6 +93,7 @@ pub fn routes(kernel: &Kernel) -> Route {
     }
     let change = || at(&fhir, change);
     let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.sort_unstable();
     names.dedup();
     let routes = names.into_iter().fold(Route::new(), |routes, name| {
         let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));

@@ -4,7 +4,7 @@ use super::find::{Writing, texts};
 use crate::fhir::bind::{Coded, Words};
 use crate::fhir::mapping::Find;
 use crate::fhir::search::Value as Asked;
-use crate::fhir::search::value::{Codes, System, Text, Token};
+use crate::fhir::search::value::{Between, Codes, System, Text, Token};
 use crate::fhir::terminology::Known;
 
 /// Codes of one system; none stands for all of them.
@@ -41,6 +41,7 @@ pub fn condition(writing: &mut Writing, find: &Find, asked: &Asked) -> Option<St
     let wanted = match asked {
         Asked::Token(token) => of_token(token),
         Asked::Codes(codes) => of_codes(codes),
+        Asked::Between(asked) => return of_between(writing, find, asked),
         Asked::Text(text) => return called(writing, find, text),
         _ => return None,
     };
@@ -106,6 +107,24 @@ fn coded_as(writing: &mut Writing, coded: &Coded, wanted: &Wanted<'_>) -> String
         });
     }
     if all.is_empty() { "false".into() } else { format!("({})", all.join(" and ")) }
+}
+
+fn of_between(writing: &mut Writing, find: &Find, asked: &Between) -> Option<String> {
+    let Find::Coded(coded) = find else { return None };
+    let told = between(writing, &format!("r.{}", coded.code), &Between { system: None, ..asked.clone() }, "");
+    let (Some(system), Some(column)) = (&asked.system, coded.system) else { return Some(told) };
+    let words = stored(coded.systems, |uri| uri == system);
+    Some(format!("{told} and {}", writing.is_one_of(&format!("r.{column}"), words)))
+}
+
+/// In the order of their characters, both ends included.
+pub fn between(writing: &mut Writing, column: &str, asked: &Between, system: &str) -> String {
+    let (from, to) = (writing.text(&asked.from), writing.text(&asked.to));
+    let told = format!("{column} collate \"C\" >= {from} and {column} collate \"C\" <= {to}");
+    match &asked.system {
+        Some(given) => format!("{told} and {system} = {}", writing.text(given)),
+        None => told,
+    }
 }
 
 /// By the text beside the code (`:text`): the column's own, or what the code is called where it is defined.

@@ -211,6 +211,10 @@ fn linked(steps: &mut [Step], mut names: HashMap<String, String>) -> Vec<usize> 
         let Some(id) = step.id() else { continue };
         let reference = format!("{}/{id}", step.def.name);
         names.extend(step.full_url.clone().map(|name| (name, reference.clone())));
+        if step.is_new() {
+            // One that brought its id is named by it.
+            names.insert(reference.clone(), reference.clone());
+        }
         places.insert(reference, place);
     }
     let mut needs = Vec::with_capacity(steps.len());

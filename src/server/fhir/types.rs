@@ -1,7 +1,7 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{held, indexed, library, other, versions};
+use super::{dental, held, indexed, library, other, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
@@ -60,6 +60,8 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
             search.extend(found(mapping, parameter).map(|find| (parameter.code.as_str(), find)));
         }
     }
+    let own = Definitions.parameters(mapping.of.name).filter_map(|known| Some((known.code.as_str(), dental::find(mapping, &known.url)?)));
+    search.extend(own.collect::<Vec<_>>());
     for parameter in defined(mapping.of.name).filter(|_| mapping.writes) {
         let index = || Index::of(mapping.of.name, parameter).map(|index| Find::Indexed(forever(index)));
         match search.iter_mut().find(|(name, _)| *name == parameter.code) {
@@ -68,6 +70,10 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
             Some((_, find)) => *find = index().map_or(*find, |index| Find::Any(forever([*find, index]))),
         }
     }
+    // What asks of a code what is between two.
+    let code = search.iter().find(|(name, _)| *name == "code").map(|(_, find)| *find);
+    let is_asked = Definitions.parameter(mapping.of.name, "code-range").is_some();
+    search.extend(code.filter(|_| is_asked).map(|find| ("code-range", find)));
     forever(Mapping { search: forever(search), ..*mapping })
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod change;
 mod condition;
+mod differential;
 mod everything;
 mod examples;
 mod forms;

@@ -236,3 +236,43 @@ fn amounts_are_found_in_any_unit_that_converts() {
         assert_eq!(fhir.get("/Location?near=100%7C0").await.status, 400);
     });
 }
+
+#[test]
+fn teeth_are_found_in_any_numbering() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let ada = clinic.patient("Lovelace").await.unwrap().id;
+        let referral = json!({"referral_type": "OUTGOING", "patient_id": ada, "patient_name": "Ada Lovelace", "patient_dob": "1990-12-10",
+            "reason": "Root canal", "fdi_teeth": ["16", "31"], "urgency": "URGENT"});
+        let of_column = crate::world::operations::create(&clinic.staff(), &enamel::referrals::referral::REFERRAL, referral).await.unwrap().id.to_string();
+        let universal = "http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem";
+        let kept = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"reference": format!("Patient/{ada}")},
+            "code": {"coding": [{"system": "urn:codes", "code": "T1234"}]}, "bodySite": [{"coding": [{"system": universal, "code": "3"}]}]});
+        let kept = id(&fhir.made(kept).await);
+        let same = [format!("tooth={universal}%7C3"), "tooth=16".into(), "tooth=UR6".into(), "quadrant=UR".into(), "quadrant=10".into()];
+        for question in &same {
+            check(&fhir, "ServiceRequest", &of_column, &[question], &[]).await;
+            check(&fhir, "ServiceRequest", &kept, &[question], &[]).await;
+        }
+        check(&fhir, "ServiceRequest", &of_column, &["quadrant=LL", "tooth=31"], &["tooth=26", "tooth:missing=true"]).await;
+        check(&fhir, "ServiceRequest", &kept, &["code-range=T1000..T1999", "code-range=urn:codes%7CT1234..T1234"], &["quadrant=LL", "code-range=T2000..T2999", "code-range=urn:x%7CT1000..T1999", "tooth:not=16"]).await;
+        let depth = json!({"resourceType": "Observation", "status": "final", "code": {"text": "pocket"}, "bodySite": {"coding": [{"system": universal, "code": "A"}, {"system": "http://terminology.hl7.org/CodeSystem/FDI-surface", "code": "M"}]},
+            "component": [{"code": {"coding": [{"system": "urn:enamel:chart", "code": "site"}]}, "valueString": "MB"},
+                {"code": {"coding": [{"system": "urn:enamel:chart", "code": "probing-depth"}]}, "valueQuantity": {"value": 5, "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"}}]});
+        let depth = id(&fhir.made(depth).await);
+        check(
+            &fhir,
+            "Observation",
+            &depth,
+            &["tooth=55", "tooth=A", "quadrant=UR", "surface=m", "perio-site=MB", "perio-depth=ge4", "perio-depth=0.5%7Chttp://unitsofmeasure.org%7Ccm", "tooth=A&perio-depth=gt4.5"],
+            &["tooth=15", "surface=D", "perio-site=DB", "perio-depth=gt5"],
+        )
+        .await;
+        for bad in ["tooth=3", "tooth=99", "quadrant=XX", "code-range=T1"] {
+            assert_eq!(fhir.get(&format!("/ServiceRequest?{bad}")).await.status, 400, "{bad}");
+        }
+        assert_eq!(fhir.get("/SearchParameter/enamel-tooth").await.body["code"], "tooth");
+        assert_eq!(fhir.ids("/SearchParameter?code=perio-depth&base=Observation").await, ["enamel-perio-depth"]);
+    });
+}

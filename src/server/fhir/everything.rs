@@ -56,30 +56,51 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
     if from == 0 && cursor.is_none() && (wanted.is_empty() || wanted.contains(&call.def.name)) && since <= own.modified() {
         page.matches.push((id.to_string(), own.resource.into_value()));
     }
-    let mut held_back = Vec::new();
+    let (mut open, mut held_back) = (Vec::new(), Vec::new());
     for (at, (def, within)) in kinds.iter().enumerate().skip(from) {
+        match one_type(call, def, within, limit, cursor.take(), since).await? {
+            Some(prepared) => open.push((at, prepared)),
+            None => held_back.push(def.name),
+        }
+    }
+    let mut open = open.into_iter().peekable();
+    while let Some((at, first)) = open.next() {
         if page.matches.len() >= limit {
             page.next = Some(format!("{at}."));
             break;
         }
-        let Some(found) = one_type(call, def, within, limit - page.matches.len(), cursor.take(), since).await? else {
-            held_back.push(def.name);
-            continue;
-        };
-        let of = |key: &str| found[key].as_array().into_iter().flatten();
-        page.matches.extend(of("entry").filter(|entry| entry["search"]["mode"] == "match").map(|entry| {
-            let resource = entry["resource"].clone();
-            (resource["id"].as_str().unwrap_or_default().to_owned(), resource)
-        }));
-        let next = of("link").find(|link| link["relation"] == "next").and_then(|link| link["url"].as_str());
-        if let Some((_, cursor)) = next.and_then(|url| url.rsplit_once("_cursor=")) {
-            page.next = Some(format!("{at}.{cursor}"));
+        // Many types at once, as far as one plane reads them.
+        let (mut places, mut some) = (vec![at], vec![first]);
+        while let Some((at, next)) = open.next_if(|(_, next)| some.len() < TYPES_AT_ONCE && some.iter().all(|one| one.context.plane == next.context.plane)) {
+            places.push(at);
+            some.push(next);
+        }
+        if take(call, &mut page, &places, &some, limit).await? {
             break;
         }
     }
     Ok(bundle(call, page, &held_back, limit))
 }
 
+/// Adds the pages of these types; true, where the page ends among them.
+async fn take(call: &Call<'_>, page: &mut Page, places: &[usize], some: &[search::Prepared], limit: usize) -> Result<bool> {
+    let found = search::pages(call.caller, &mut Way::Apart, some, limit - page.matches.len()).await?;
+    for (at, matches) in places.iter().zip(found) {
+        if page.matches.len() >= limit {
+            page.next = Some(format!("{at}."));
+            return Ok(true);
+        }
+        page.matches.extend(matches.shown.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())));
+        if let Some(cursor) = matches.next {
+            page.next = Some(format!("{at}.{cursor}"));
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Types of which one round trip asks.
+const TYPES_AT_ONCE: usize = 32;
 /// Who looked at the chart is no part of it, and would grow by being read.
 const APART: &str = "AuditEvent";
 /// What care is dated by, in the order in which a type's own parameters are believed.
@@ -130,7 +151,7 @@ fn bounds(call: &Call<'_>) -> Result<Vec<String>> {
     Ok(bounds)
 }
 
-/// One page of one type. None: the caller may not read such resources.
+/// The search of one type. None: the caller may not read such resources.
 async fn one_type(
     call: &Call<'_>,
     def: &'static TypeDef,
@@ -138,7 +159,7 @@ async fn one_type(
     count: usize,
     cursor: Option<String>,
     since: Option<DateTime<Utc>>,
-) -> Result<Option<Json>> {
+) -> Result<Option<search::Prepared>> {
     let is_open = super::allowed(call.caller, def, Interaction::SearchType).is_ok();
     if !is_open || read::readable(call.caller, types::sources(def.name)?).is_err() {
         return Ok(None);
@@ -153,7 +174,7 @@ async fn one_type(
     let text = form::encode(asked);
     let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
-    search::run(call.caller, &mut Way::Apart, def.name, &query, call.base).await.map(Some)
+    search::prepared(call.caller, &mut Way::Apart, def.name, &query).await.map(Some)
 }
 
 fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json {

@@ -12,13 +12,15 @@ use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
+use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
+use crate::kernel::table::list::{Built, PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
 use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, ordered, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
@@ -95,34 +97,70 @@ pub struct Matches {
     pub next: Option<String>,
 }
 
-pub async fn page(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query) -> Result<Matches> {
+/// A search of one type, ready to be asked.
+pub struct Prepared {
+    open: Vec<(&'static Mapping, Context)>,
+    lists: Vec<(&'static Mapping, List)>,
+    pub context: Context,
+    query: Query,
+}
+
+pub async fn prepared(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query) -> Result<Prepared> {
     let sources = types::sources(type_name)?;
     let open = read::readable(caller, sources)?;
-    let query = &*Box::pin(vocabulary::settled(caller, way, query)).await?;
+    let query = Box::pin(vocabulary::settled(caller, way, query)).await?.into_owned();
     let mut lists = Vec::with_capacity(open.len());
     let is_walked = is_walked(sources, &query.sort);
     for (mapping, context) in &open {
-        lists.push((*mapping, list(caller, context, mapping, query, is_walked).await?));
+        lists.push((*mapping, list(caller, context, mapping, &query, is_walked).await?));
     }
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let (page, total) = fetch(caller, way, &context, &mut lists, query).await?;
-    let limit = if query.is_count_only() { 0 } else { query.count };
-    let next = match (page.get(limit), limit.checked_sub(1).and_then(|last| page.get(last)), lists.first()) {
-        (Some(_), Some(last), Some((_, list))) => {
-            let cursor = Cursor { value: last.key.clone(), id: last.record.id, tenant: last.record.tenant };
-            Some(cursor.seal(list, caller.kernel.keys.own())?)
-        }
-        _ => None,
-    };
-    let records: Vec<(&'static Mapping, Record)> = page.into_iter().take(limit).map(|found| (found.mapping, found.record)).collect();
-    for (place, (mapping, context)) in open.iter().enumerate() {
+    if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
+        let cursor = Cursor::open(text, first, caller.kernel.keys.own())?;
+        lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
+    }
+    Ok(Prepared { open, lists, context, query })
+}
+
+pub async fn page(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query) -> Result<Matches> {
+    let one = prepared(caller, way, type_name, query).await?;
+    let mut pages = pages(caller, way, &[one], usize::MAX).await?;
+    pages.pop().ok_or_else(|| Error::internal("a search has a page"))
+}
+
+/// A page of each, in one round trip for all of them and one for what belongs to their records; `left` in all, the first
+/// ones first.
+pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut left: usize) -> Result<Vec<Matches>> {
+    let (mut places, mut records) = (Vec::with_capacity(all.len()), Vec::new());
+    let Some(context) = all.first().map(|first| &first.context) else { return Ok(Vec::new()) };
+    for (one, (found, total)) in all.iter().zip(fetch(caller, way, context, all).await?) {
+        let limit = if one.query.is_count_only() { 0 } else { one.query.count.min(left) };
+        let next = match (found.get(limit), limit.checked_sub(1).and_then(|last| found.get(last)), one.lists.first()) {
+            (Some(_), Some(last), Some((_, list))) => {
+                let cursor = Cursor { value: last.key.clone(), id: last.record.id, tenant: last.record.tenant };
+                Some(cursor.seal(list, caller.kernel.keys.own())?)
+            }
+            _ => None,
+        };
+        let own: Vec<(&'static Mapping, Record)> = found.into_iter().take(limit).map(|found| (found.mapping, found.record)).collect();
+        seen(caller, one, &own).await?;
+        left -= own.len();
+        places.push((own.len(), total, next));
+        records.extend(own);
+    }
+    let mut shown = read::many(caller, way, context, records).await?.into_iter();
+    Ok(places.into_iter().map(|(count, total, next)| Matches { shown: shown.by_ref().take(count).collect(), total, next }).collect())
+}
+
+/// One event for each table; an empty page is told of the first.
+async fn seen(caller: &Caller, one: &Prepared, records: &[(&'static Mapping, Record)]) -> Result<()> {
+    for (place, (mapping, context)) in one.open.iter().enumerate() {
         let of: Vec<Record> = records.iter().filter(|(of, _)| std::ptr::eq(*of, *mapping)).map(|(_, record)| record.clone()).collect();
         if !of.is_empty() || (place == 0 && records.is_empty()) {
             caller.searched(context, mapping.table, &of).await?;
         }
     }
-    let shown = read::many(caller, way, &context, records).await?;
-    Ok(Matches { shown, total, next })
+    Ok(())
 }
 
 /// When a row was last another: rows that never change have no such column of their own.
@@ -193,46 +231,54 @@ fn question(caller: &Caller, query: &Query) -> String {
     format!("{who} {}", asked.join("&"))
 }
 
-/// The rows of all tables after the cursor, merged; one more than the page, when there are more.
-async fn fetch(
-    caller: &Caller,
-    way: &mut Way<'_>,
-    context: &Context,
-    lists: &mut [(&'static Mapping, List)],
-    query: &Query,
-) -> Result<(Vec<Found>, Option<u64>)> {
-    let own = caller.kernel.keys.own();
-    if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
-        let cursor = Cursor::open(text, first, own)?;
-        lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
+impl Prepared {
+    fn has_total(&self) -> bool {
+        self.query.is_count_only() || self.query.total != Total::None
     }
-    let (count_only, with_total) = (query.is_count_only(), query.is_count_only() || query.total != Total::None);
-    let (mut pages, mut counts) = (Vec::new(), Vec::new());
-    for (_, list) in lists.iter() {
-        if !count_only {
-            pages.push(list.page(context.plane, context.tenant)?);
+    /// Its pages, then its counts.
+    fn statements(&self) -> Result<Vec<Built>> {
+        let mut built = Vec::new();
+        for (_, list) in self.lists.iter().filter(|_| !self.query.is_count_only()) {
+            built.push(list.page(self.context.plane, self.context.tenant)?);
         }
-        if with_total {
-            counts.push(list.count(context.plane, context.tenant)?);
+        for (_, list) in self.lists.iter().filter(|_| self.has_total()) {
+            built.push(list.count(self.context.plane, self.context.tenant)?);
         }
+        Ok(built)
     }
-    let queries: Vec<(_, Vec<Param<'_>>)> = pages.iter().chain(&counts).map(|built| (built.query.clone(), built.params())).collect();
+
+    /// The rows of all tables after the cursor, merged; one more than the page, when there are more.
+    async fn merged(&self, answers: &[Vec<Row>], keys: &Keyring) -> Result<(Vec<Found>, Option<u64>)> {
+        let pages = if self.query.is_count_only() { 0 } else { self.lists.len() };
+        let mut found = Vec::new();
+        for ((mapping, list), rows) in self.lists.iter().zip(answers.iter().take(pages)) {
+            // The row that proves a next page stays in until the tables are merged.
+            let records = store::keyed(list, self.context.plane, rows, keys).await?;
+            found.extend(records.into_iter().map(|(record, key)| Found { mapping, key, record }));
+        }
+        if let Some((_, list)) = self.lists.first().filter(|_| self.lists.len() > 1) {
+            found.sort_by(|one, other| order(list, one, other));
+        }
+        let mut total = 0;
+        for rows in answers.iter().skip(pages) {
+            let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+            total += u64::try_from(count).unwrap_or(0);
+        }
+        Ok((found, self.has_total().then_some(total)))
+    }
+}
+
+async fn fetch(caller: &Caller, way: &mut Way<'_>, context: &Context, all: &[Prepared]) -> Result<Vec<(Vec<Found>, Option<u64>)>> {
+    let built = all.iter().map(Prepared::statements).collect::<Result<Vec<_>>>()?;
+    let queries: Vec<(_, Vec<Param<'_>>)> = built.iter().flatten().map(|built| (built.query.clone(), built.params())).collect();
     let answers = way.once(caller, context, &queries).await?;
-    let mut found = Vec::new();
-    for ((mapping, list), rows) in lists.iter().zip(answers.iter().take(pages.len())) {
-        // The row that proves a next page stays in until the tables are merged.
-        let records = store::keyed(list, context.plane, rows, &caller.kernel.keys).await?;
-        found.extend(records.into_iter().map(|(record, key)| Found { mapping, key, record }));
+    let (mut rest, mut merged) = (answers.as_slice(), Vec::with_capacity(all.len()));
+    for (one, built) in all.iter().zip(&built) {
+        let (own, others) = rest.split_at_checked(built.len()).ok_or_else(|| Error::internal("an answer for each statement"))?;
+        merged.push(one.merged(own, &caller.kernel.keys).await?);
+        rest = others;
     }
-    if let Some((_, list)) = lists.first().filter(|_| lists.len() > 1) {
-        found.sort_by(|one, other| order(list, one, other));
-    }
-    let mut total = 0;
-    for rows in answers.iter().skip(pages.len()) {
-        let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
-        total += u64::try_from(count).unwrap_or(0);
-    }
-    Ok((found, with_total.then_some(total)))
+    Ok(merged)
 }
 
 /// As PostgreSQL orders a page: the key, those without one last, then id and tenant.

@@ -12,6 +12,7 @@ mod indexed;
 mod kept;
 mod linked;
 mod mapped;
+mod meaning;
 mod operations;
 mod past;
 mod patch;

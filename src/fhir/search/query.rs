@@ -182,7 +182,9 @@ fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Resul
 fn elements(name: &str, raw: &str, type_name: &str) -> Result<Vec<String>> {
     let of = Definitions::r4().named(type_name);
     let is_known = |element: &str| of.is_some_and(|of| of.root.children.iter().any(|known| known.name == element));
-    let names: Vec<String> = raw.split(',').map(|element| element.trim().to_string()).collect();
+    // Some name the type among the elements; it is in every answer.
+    let named = raw.split(',').map(|element| element.trim().to_string());
+    let names: Vec<String> = named.filter(|element| element != "resourceType").collect();
     if names.iter().all(|element| is_known(element)) {
         Ok(names)
     } else {

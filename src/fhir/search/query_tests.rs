@@ -30,7 +30,7 @@ fn refused(text: &str) -> String {
 fn a_search_is_read_whole() {
     let query = lenient(
         "name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\
-        &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1",
+        &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=resourceType,name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1",
     )
     .unwrap();
     let shown: Vec<String> = query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();

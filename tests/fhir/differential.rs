@@ -23,8 +23,8 @@ impl Dice {
         self.0 ^= self.0 >> 27;
         usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % sides
     }
-    fn of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.roll(items.len())]
+    fn of<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.roll(items.len())]
     }
     fn is(&mut self) -> bool {
         self.roll(2) == 0
@@ -59,7 +59,7 @@ fn set(one: &mut Value, dice: &mut Dice, key: &str, value: Value) {
 
 fn person(dice: &mut Dice, place: usize) -> Value {
     let mut one = json!({"resourceType": "Patient", "name": [{"family": dice.of(&["Müller", "Muller", "Smith", "Smithson"]), "given": [dice.of(&["Zoë", "Ann", "Anna"])]}]});
-    let (gender, born, died) = (dice.of(&["male", "female", "other"]), dice.of(&["1990-05-17", "1990-05-18", "1980-01-01"]), *dice.of(&DATES[2..]));
+    let (gender, born, died) = (dice.of(&["male", "female", "other"]), dice.of(&["1990-05-17", "1990-05-18", "1980-01-01"]), dice.of(&DATES[2..]));
     set(&mut one, dice, "gender", json!(gender));
     set(&mut one, dice, "birthDate", json!(born));
     let is_active = dice.is();
@@ -78,13 +78,13 @@ fn person(dice: &mut Dice, place: usize) -> Value {
 
 fn event(dice: &mut Dice, name: &str, subject: &str) -> Value {
     let mut one = json!({"resourceType": name, "subject": {"reference": format!("Patient/{subject}")}, "code": concept(dice)});
-    let (date, span) = (*dice.of(&DATES), period(dice));
+    let (date, span) = (dice.of(&DATES), period(dice));
     match name {
         "Observation" => {
             one["status"] = json!(dice.of(&["final", "preliminary", "amended"]));
             let is_span = dice.is();
             if is_span { one["effectivePeriod"] = span } else { set(&mut one, dice, "effectiveDateTime", json!(date)) }
-            let (unit, ..) = *dice.of(&UNITS);
+            let (unit, ..) = dice.of(&UNITS);
             let number: Value = serde_json::from_str(dice.of(&["5", "5.0", "50", "0.5", "4.96", "5000"])).unwrap();
             match dice.roll(4) {
                 0 => one["valueCodeableConcept"] = concept(dice),
@@ -131,7 +131,8 @@ fn selected(resource: &Value, parameter: &SearchParameter) -> Vec<Value> {
             continue;
         }
         let (path, to) = path.split_once(".where(resolve() is ").map_or((path, None), |(path, to)| (path, Some(to.trim_end_matches(')'))));
-        let items = Expression::parse(path).unwrap().evaluate(Item::Node(node), &context).unwrap();
+        let expression = Expression::parse(path).unwrap();
+        let items = expression.evaluate(Item::Node(node), &context).unwrap();
         let values = items.iter().filter_map(|item| match item {
             Item::Node(node) => node.value.cloned(),
             Item::Boolean(flag) => Some(json!(flag)),
@@ -161,7 +162,7 @@ fn question(dice: &mut Dice, kind: &str, values: &[Value]) -> Option<Asked> {
     if values.is_empty() || dice.roll(8) == 0 {
         return Some(Asked::Missing(dice.is()));
     }
-    let value = dice.of(values);
+    let value = &values[dice.roll(values.len())];
     let text = |key: &str| value[key].as_str().map(str::to_owned);
     match kind {
         "token" => {
@@ -176,7 +177,7 @@ fn question(dice: &mut Dice, kind: &str, values: &[Value]) -> Option<Asked> {
         }
         "string" => {
             let word = value.as_str().map(str::to_owned).or_else(|| text("family")).or_else(|| text("city"))?;
-            let how = *dice.of(&["", ":exact", ":contains"]);
+            let how = dice.of(&["", ":exact", ":contains"]);
             let text = match how {
                 "" => word.chars().take(3).collect::<String>().to_uppercase(),
                 ":contains" => word.chars().skip(1).take(3).collect(),
@@ -184,12 +185,12 @@ fn question(dice: &mut Dice, kind: &str, values: &[Value]) -> Option<Asked> {
             };
             Some(Asked::Text { how, text })
         }
-        "date" => Some(Asked::Date { prefix: dice.of(&PREFIXES), text: (*dice.of(&DATES[..4])).to_owned() }),
+        "date" => Some(Asked::Date { prefix: dice.of(&PREFIXES), text: dice.of(&DATES[..4]).to_owned() }),
         "reference" => text("reference").map(Asked::Reference),
         "quantity" => {
-            let (unit, ..) = *dice.of(&UNITS);
+            let (unit, ..) = dice.of(&UNITS);
             let unit = dice.is().then(|| unit.to_owned());
-            Some(Asked::Quantity { prefix: dice.of(&PREFIXES), text: (*dice.of(&["5", "5.0", "50", "500", "4.96"])).to_owned(), unit })
+            Some(Asked::Quantity { prefix: dice.of(&PREFIXES), text: dice.of(&["5", "5.0", "50", "500", "4.96"]).to_owned(), unit })
         }
         "uri" => Some(Asked::Uri { how: dice.of(&["", ":below", ":above"]), text: value.as_str()?.to_owned() }),
         _ => None,
@@ -274,7 +275,8 @@ async fn stored(fhir: &Client, dice: &mut Dice) -> Vec<Value> {
     }
     let mut made = vec![fhir.get(&format!("/Patient/{subject}")).await.body];
     for one in all {
-        let path = format!("/{}/{}", one["resourceType"].as_str().unwrap(), id(&fhir.made(one).await));
+        let name = one["resourceType"].as_str().unwrap().to_owned();
+        let path = format!("/{name}/{}", id(&fhir.made(one).await));
         made.push(fhir.get(&path).await.body);
     }
     made
@@ -289,7 +291,7 @@ fn generated_searches_find_what_an_evaluator_finds() {
         let all = stored(&fhir, &mut dice).await;
         let (mut asked, mut hits, mut wrong) = (0, 0, Vec::new());
         while asked < searches {
-            let about = dice.of(&all).clone();
+            let about = all[dice.roll(all.len())].clone();
             let name = about["resourceType"].as_str().unwrap();
             let known: Vec<&SearchParameter> = Definitions::r4()
                 .parameters(name)
@@ -298,7 +300,7 @@ fn generated_searches_find_what_an_evaluator_finds() {
                 .collect();
             let mut parts = Vec::new();
             for _ in 0..=dice.roll(2) {
-                let parameter = *dice.of(&known);
+                let parameter = dice.of(&known);
                 let values = selected(&about, parameter);
                 parts.extend(question(&mut dice, &parameter.kind, &values).filter(|_| parameter.code != "_id").map(|it| (parameter, it)));
             }
@@ -322,7 +324,7 @@ fn generated_searches_find_what_an_evaluator_finds() {
                 let one = all.iter().find(|one| found.contains(&id(one)) != meant.contains(&id(one)));
                 wrong.push(format!("{path}: found {} of {}, first: {}", found.len(), meant.len(), one.unwrap()));
             } else if dice.roll(8) == 0 {
-                let sort = *dice.of(&["_id", "-_lastUpdated", "_lastUpdated,-_id"]);
+                let sort = dice.of(&["_id", "-_lastUpdated", "_lastUpdated,-_id"]);
                 let paged = paged(&fhir, &format!("{path}&_sort={sort}&_count=3")).await;
                 assert_eq!((paged.len(), paged.iter().cloned().collect::<BTreeSet<_>>()), (meant.len(), meant), "{path} by {sort}");
             }

@@ -234,7 +234,7 @@ impl Asked {
             Self::Token { system, code, .. } => {
                 let one = |coding: &Value| {
                     let own = coding["code"].as_str().or(coding["value"].as_str());
-                    own == Some(code) && system.as_ref().is_none_or(|system| coding["system"] == system.as_str())
+                    own == Some(code.as_str()) && system.as_ref().is_none_or(|system| coding["system"] == system.as_str())
                 };
                 match (value, value["coding"].as_array()) {
                     (Value::String(own), _) => own == code,

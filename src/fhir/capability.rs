@@ -68,7 +68,7 @@ fn resource(def: &TypeDef) -> Value {
     out.insert("versioning".into(), json!("versioned-update"));
     let offers = |interaction: Interaction| def.interactions.contains(&interaction);
     out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
-    out.insert("updateCreate".into(), json!(false));
+    out.insert("updateCreate".into(), json!(offers(Interaction::Create) && offers(Interaction::Update)));
     // A condition is a search.
     let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
     out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));

@@ -46,6 +46,11 @@ pub static OPERATIONS: &[Operation] = &[
     Operation { name: "subsumes", of: Some("CodeSystem"), definition: "CodeSystem-subsumes", levels: &[Type, Instance], by_get: true },
     Operation { name: "translate", of: Some("ConceptMap"), definition: "ConceptMap-translate", levels: &[Type, Instance], by_get: true },
     Operation { name: "everything", of: Some("Patient"), definition: "Patient-everything", levels: &[Instance], by_get: true },
+    Operation { name: "everything", of: Some("Encounter"), definition: "Encounter-everything", levels: &[Instance], by_get: true },
+    Operation { name: "match", of: Some("Patient"), definition: "Patient-match", levels: &[Type], by_get: false },
+    Operation { name: "meta", of: None, definition: "Resource-meta", levels: &[Instance], by_get: true },
+    Operation { name: "meta-add", of: None, definition: "Resource-meta-add", levels: &[Instance], by_get: false },
+    Operation { name: "meta-delete", of: None, definition: "Resource-meta-delete", levels: &[Instance], by_get: false },
 ];
 
 /// What a type offers.

@@ -12,7 +12,7 @@ use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
 use crate::server::fhir::jobs;
-use crate::server::patient_export::job;
+use crate::server::patient_export;
 use crate::sql;
 use crate::treatment::plan_document;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -101,7 +101,7 @@ async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
             if let Err(failure) = deidentify::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for research data that waits");
             }
-            if let Err(failure) = job::carry_on(&kernel).await {
+            if let Err(failure) = patient_export::job::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for copies of records that wait");
             }
         };

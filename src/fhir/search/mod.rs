@@ -3,11 +3,14 @@
 
 pub mod amount;
 pub mod form;
+mod filter;
 mod links;
+pub mod near;
 pub mod param;
 mod query;
 pub mod value;
 
+pub use filter::Filter;
 pub use links::{Chain, Include};
 pub use param::{Kind, Modifier, SearchParam};
 pub use query::{Condition, Query, Rules, Sort, Summary, Total, parse};

@@ -4,7 +4,8 @@ use super::create::taken;
 use super::draft::Draft;
 use super::field::{Field, Home, Table, Ty};
 use super::form::Broken;
-use super::list::{Built, Cursor, List};
+use super::cursor::Cursor;
+use super::list::{Built, List};
 use super::record::{self, Record, Width};
 use super::references::References;
 use super::value::{self, Value};
@@ -83,6 +84,9 @@ pub async fn keyed(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> R
 
 /// The value the page was ordered by, as PostgreSQL has it: the last column of [`List::page`].
 fn sort_value(list: &List, row: &Row) -> Result<Option<String>> {
+    if !list.orders.is_empty() {
+        return Ok(Some(row.try_get(row.len().saturating_sub(1))?));
+    }
     if list.sort.column == "id" {
         return Ok(None);
     }

@@ -1,16 +1,21 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
+mod amount;
 mod answer;
 mod batch;
 mod bulk;
 mod chain;
+mod dental;
 mod effect;
 mod everything;
 pub(super) mod extras;
 mod find;
+mod held;
 mod history;
 mod include;
 mod indexed;
 mod library;
+mod matching;
+mod meta;
 #[cfg(test)]
 mod mapped_tests;
 mod operations;
@@ -20,14 +25,18 @@ mod read;
 mod run;
 mod search;
 mod terminology;
+mod token;
 mod transaction;
 mod types;
 mod versions;
+mod vocabulary;
+mod way;
 mod write;
 
 use self::answer::Asked;
 pub use self::bulk::jobs;
 use self::effect::{Aim, Effect, What};
+use self::way::Way;
 use self::write::Change;
 use crate::fhir::bundle::Target;
 use crate::fhir::negotiate::{self, Return};
@@ -88,6 +97,7 @@ pub fn routes(kernel: &Kernel) -> Route {
     let fhir = Fhir { base: base(kernel).into() };
     let change = || at(&fhir, change);
     let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.sort_unstable();
     names.dedup();
     let routes = names.into_iter().fold(Route::new(), |routes, name| {
         let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
@@ -231,15 +241,12 @@ fn same_id(id: Option<&str>, resource: &Resource) -> Result<Uuid> {
         let text = "The resource has the id of the URL.";
         return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", resource.type_name()), "invariant", text));
     }
-    record_id(id).map_err(no_creation)
+    record_id(id).map_err(|_| no_creation())
 }
 
-/// A PUT makes nothing here (updateCreate is false), so an id that is not there takes no PUT; somebody else's is such an id.
-fn no_creation(refusal: Error) -> Error {
-    if refusal.code != &error::NOT_FOUND {
-        return refusal;
-    }
-    Error::new(&error::METHOD_NOT_ALLOWED).detail("There is no such resource, and the server gives the ids: create it with POST.")
+/// A PUT makes what is not there, under an id that a record can have.
+fn no_creation() -> Error {
+    Error::new(&error::METHOD_NOT_ALLOWED).detail("There is no such resource. A PUT makes one under an id that is a UUID; under any other, use POST.")
 }
 
 /// `W/"3"`; a tag that is none of ours matches nothing that is current.
@@ -298,8 +305,7 @@ async fn change(fhir: Fhir, mut request: Request) -> Result<Response> {
     let def = typed(&caller, &request, interaction).await?;
     let id = target.id.as_deref().and_then(|id| id.parse().ok());
     let done = changed(&fhir, &caller, def, (interaction, &target), &mut request).await;
-    let answer = told(&caller, def, id, action(interaction), done).await;
-    if interaction == Interaction::Update { answer.map_err(no_creation) } else { answer }
+    told(&caller, def, id, action(interaction), done).await
 }
 
 async fn changed(
@@ -353,16 +359,16 @@ async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
 async fn found(fhir: &Fhir, caller: &Caller, def: &'static TypeDef, asked: Asked, text: &str) -> Result<Response> {
     let query = search::parse(def.name, def.search, text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;
-    let bundle = told(caller, def, None, Action::Search, found_in(caller, def.name, &query, &fhir.base).await).await?;
+    let bundle = told(caller, def, None, Action::Search, found_in(caller, &mut Way::Apart, def.name, &query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
 }
 
 /// The searchset of any type that is served.
-async fn found_in(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+async fn found_in(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
     if library::is_of(type_name) {
-        return library::run(caller, type_name, query, base).await;
+        return library::run(caller, way, type_name, query, base).await;
     }
-    search::run(caller, type_name, query, base).await
+    search::run(caller, way, type_name, query, base).await
 }
 
 async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {

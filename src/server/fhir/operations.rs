@@ -1,7 +1,7 @@
 //! Named operations: what they are given, and which function answers.
 
 use super::answer::{self, Asked, Shape};
-use super::{everything, library, read, terminology, types};
+use super::{everything, library, matching, meta, read, terminology, types};
 use crate::fhir::check::{self, judge_as};
 use crate::fhir::definitions::profiles::Profiles;
 use crate::fhir::negotiate::{self, Format};
@@ -130,6 +130,10 @@ async fn answered(known: &Operation, call: &Call<'_>) -> Result<Json> {
     match (known.name, call.def.name) {
         ("validate", _) => validate(call).await,
         ("everything", _) => everything::run(call).await,
+        ("match", _) => matching::run(call).await,
+        ("meta", _) => meta::shown(call).await,
+        ("meta-add", _) => meta::changed(call, meta::add).await,
+        ("meta-delete", _) => meta::changed(call, meta::remove).await,
         ("expand", _) => terminology::expand(call).await,
         ("validate-code", "ValueSet") => terminology::in_set(call).await,
         ("validate-code", _) => terminology::in_system(call).await,

@@ -3,6 +3,7 @@
 
 use super::extras::{self, Extras, Of};
 use super::search;
+use super::way::Way;
 use crate::fhir::Resource;
 use crate::fhir::keep;
 use crate::fhir::mapping::{Link, Mapping, Part, Whole};
@@ -178,7 +179,7 @@ pub fn owner(record: &Record) -> Uuid {
 }
 
 /// Parts and extras for records that were read already, in one more round trip.
-pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Mapping, Record)>) -> Result<Vec<Shown>> {
+pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records: Vec<(&'static Mapping, Record)>) -> Result<Vec<Shown>> {
     let mut by_mapping: Vec<(&'static Mapping, Vec<usize>)> = Vec::new();
     for (place, (mapping, _)) in records.iter().enumerate() {
         match by_mapping.iter_mut().find(|(known, _)| std::ptr::eq(*known, *mapping)) {
@@ -199,7 +200,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
         }
     }
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
-    let answers = caller.kernel.door.open(context).await?.once(&flat).await?;
+    let answers = way.once(caller, context, &flat).await?;
     let mut answers = answers.into_iter();
     let keys = &caller.kernel.keys;
     let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;

@@ -69,7 +69,22 @@ pub fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) 
     if first.is_ok() || offered.any(|other| other.is_ok()) { Ok(()) } else { first }
 }
 
-/// A new record, with an id of ours whatever the resource says. It becomes a record of the first table of the type that
+/// Whether the caller's tenant has, or had, such a resource, as far as the caller sees.
+pub async fn stands(scope: &mut Scope, caller: &Caller, def: &TypeDef, id: Uuid) -> Result<bool> {
+    for mapping in types::sources(def.name)? {
+        if caller.reading(mapping.table).is_err() {
+            continue;
+        }
+        match store::seen(scope, mapping.table, id, &caller.kernel.keys).await {
+            Ok(record) if mapping.is_of(&record) => return Ok(true),
+            Err(why) if why.code != &error::NOT_FOUND => return Err(why),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
+/// A new record, with the id given here whatever the resource says. It becomes a record of the first table of the type that
 /// has what it needs from it.
 pub async fn create(
     scope: &mut Scope,

@@ -25,7 +25,8 @@ const BORN_FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1870, 1, 1);
 const IDENTIFIED: &str =
     "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.deleted_at is null and {})";
 /// As `parts::code` has it.
-const KIND: &str = "case when i.system = 'MRN' then 'MR' when i.system = 'INSURANCE_MEMBER' then 'MB' when i.system <> 'NATIONAL_ID' then null
+const KIND: &str =
+    "case when i.system = 'MRN' then 'MR' when i.system = 'INSURANCE_MEMBER' then 'MB' when i.system <> 'NATIONAL_ID' then null
     when i.system_uri = 'http://hl7.org/fhir/sid/us-ssn' then 'SS' else 'NI' end";
 
 const POINTS: &str = "exists (select from (values (r.phone_mobile), (r.phone_home), (r.contact_email)) p(value)

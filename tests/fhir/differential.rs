@@ -59,13 +59,17 @@ fn set(one: &mut Value, dice: &mut Dice, key: &str, value: Value) {
 
 fn person(dice: &mut Dice, place: usize) -> Value {
     let mut one = json!({"resourceType": "Patient", "name": [{"family": dice.of(&["Müller", "Muller", "Smith", "Smithson"]), "given": [dice.of(&["Zoë", "Ann", "Anna"])]}]});
-    let (gender, born, died) = (dice.of(&["male", "female", "other"]), dice.of(&["1990-05-17", "1990-05-18", "1980-01-01"]), dice.of(&DATES[2..]));
+    let (gender, born, died) =
+        (dice.of(&["male", "female", "other"]), dice.of(&["1990-05-17", "1990-05-18", "1980-01-01"]), dice.of(&DATES[2..]));
     set(&mut one, dice, "gender", json!(gender));
     set(&mut one, dice, "birthDate", json!(born));
     let is_active = dice.is();
     set(&mut one, dice, "active", json!(is_active));
     set(&mut one, dice, "identifier", json!([{"system": "urn:a", "value": format!("N-{place}")}]));
-    let (phone, city) = (json!([{"system": "phone", "value": format!("555-010{}", place % 3), "use": "home"}]), json!([{"city": dice.of(&["Amherst", "Boston"]), "line": ["1 Main"]}]));
+    let (phone, city) = (
+        json!([{"system": "phone", "value": format!("555-010{}", place % 3), "use": "home"}]),
+        json!([{"city": dice.of(&["Amherst", "Boston"]), "line": ["1 Main"]}]),
+    );
     set(&mut one, dice, "telecom", phone);
     set(&mut one, dice, "address", city);
     let marital = concept(dice);
@@ -83,7 +87,11 @@ fn event(dice: &mut Dice, name: &str, subject: &str) -> Value {
         "Observation" => {
             one["status"] = json!(dice.of(&["final", "preliminary", "amended"]));
             let is_span = dice.is();
-            if is_span { one["effectivePeriod"] = span } else { set(&mut one, dice, "effectiveDateTime", json!(date)) }
+            if is_span {
+                one["effectivePeriod"] = span
+            } else {
+                set(&mut one, dice, "effectiveDateTime", json!(date))
+            }
             let (unit, ..) = dice.of(&UNITS);
             let number: Value = serde_json::from_str(dice.of(&["5", "5.0", "50", "0.5", "4.96", "5000"])).unwrap();
             match dice.roll(4) {
@@ -95,7 +103,11 @@ fn event(dice: &mut Dice, name: &str, subject: &str) -> Value {
         }
         "Condition" => {
             let is_span = dice.is();
-            if is_span { one["onsetPeriod"] = span } else { set(&mut one, dice, "onsetDateTime", json!(date)) }
+            if is_span {
+                one["onsetPeriod"] = span
+            } else {
+                set(&mut one, dice, "onsetDateTime", json!(date))
+            }
             let severity = concept(dice);
             set(&mut one, dice, "severity", severity);
             let recorded = json!(dice.of(&DATES[2..4]));
@@ -123,7 +135,8 @@ fn selected(resource: &Value, parameter: &SearchParameter) -> Vec<Value> {
     let name = resource["resourceType"].as_str().unwrap();
     let node = Node::resource(resource).unwrap();
     let now = DateTime::<Utc>::UNIX_EPOCH.fixed_offset();
-    let context = Context { resource: node, root: node, document: node, now, world: &Alone, is_strict: false, steps_max: 100_000, variables: &[] };
+    let context =
+        Context { resource: node, root: node, document: node, now, world: &Alone, is_strict: false, steps_max: 100_000, variables: &[] };
     let mut found = Vec::new();
     for path in parameter.expression.split(" | ").map(str::trim) {
         let first = path.trim_start_matches('(').split(['.', ' ']).next().unwrap();
@@ -138,7 +151,9 @@ fn selected(resource: &Value, parameter: &SearchParameter) -> Vec<Value> {
             Item::Boolean(flag) => Some(json!(flag)),
             _ => None,
         });
-        found.extend(values.filter(|value| to.is_none_or(|to| value["reference"].as_str().is_some_and(|it| it.starts_with(&format!("{to}/"))))));
+        found.extend(
+            values.filter(|value| to.is_none_or(|to| value["reference"].as_str().is_some_and(|it| it.starts_with(&format!("{to}/"))))),
+        );
     }
     found
 }
@@ -171,7 +186,12 @@ fn question(dice: &mut Dice, kind: &str, values: &[Value]) -> Option<Asked> {
                 let called = coding["display"].as_str().or(value["text"].as_str())?;
                 return Some(Asked::Called(called.split(' ').next().unwrap().to_lowercase()));
             }
-            let code = value.as_str().or(coding["code"].as_str()).or(coding["value"].as_str()).map(str::to_owned).or(value.as_bool().map(|it| it.to_string()))?;
+            let code = value
+                .as_str()
+                .or(coding["code"].as_str())
+                .or(coding["value"].as_str())
+                .map(str::to_owned)
+                .or(value.as_bool().map(|it| it.to_string()))?;
             let system = coding["system"].as_str().filter(|system| system.contains(':') && dice.is()).map(str::to_owned);
             Some(Asked::Token { system, code, is_not: dice.roll(4) == 0 })
         }
@@ -244,7 +264,12 @@ impl Asked {
                 }
             }
             Self::Called(text) => {
-                let texts = value["coding"].as_array().into_iter().flatten().chain([value]).flat_map(|it| [it["display"].as_str(), it["text"].as_str()]);
+                let texts = value["coding"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .chain([value])
+                    .flat_map(|it| [it["display"].as_str(), it["text"].as_str()]);
                 texts.flatten().any(|own| fold(own).contains(text.as_str()))
             }
             Self::Text { how, text } => words(value).iter().any(|own| match *how {
@@ -296,7 +321,12 @@ fn generated_searches_find_what_an_evaluator_finds() {
             let known: Vec<&SearchParameter> = Definitions::r4()
                 .parameters(name)
                 .chain(Definitions::r4().parameters("Resource"))
-                .filter(|known| !known.expression.is_empty() && !known.url.starts_with("urn:") && known.code != "phonetic" && known.code != "_lastUpdated")
+                .filter(|known| {
+                    !known.expression.is_empty()
+                        && !known.url.starts_with("urn:")
+                        && known.code != "phonetic"
+                        && known.code != "_lastUpdated"
+                })
                 .collect();
             let mut parts = Vec::new();
             for _ in 0..=dice.roll(2) {

@@ -34,7 +34,13 @@ async fn check(fhir: &Client, name: &str, own: &str, hits: &[&str], misses: &[&s
 fn an_order_has_several_keys_and_pages_that_hold() {
     world::with(async |world| {
         let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
-        let rows = [("Bell", Some("1990-01-01"), "female"), ("Abel", Some("1980-01-01"), "male"), ("Bell", None, "female"), ("Abel", None, "female"), ("Cole", Some("1990-01-01"), "male")];
+        let rows = [
+            ("Bell", Some("1990-01-01"), "female"),
+            ("Abel", Some("1980-01-01"), "male"),
+            ("Bell", None, "female"),
+            ("Abel", None, "female"),
+            ("Cole", Some("1990-01-01"), "male"),
+        ];
         let mut made = Vec::new();
         for (family, born, gender) in rows {
             let mut one = patient(family);
@@ -72,7 +78,9 @@ fn an_order_goes_over_several_tables_and_rows_beside_them() {
         let fhir = clinic.fhir();
         let subject = format!("Patient/{}", id(&fhir.made(patient("Doe")).await));
         let mut made = Vec::new();
-        for (code, value, date) in [("b", 3.5, "2024-01-03"), ("a", 12.0, "2024-01-01"), ("a", 2.0, "2024-01-02"), ("b", 12.0, "2024-01-03")] {
+        for (code, value, date) in
+            [("b", 3.5, "2024-01-03"), ("a", 12.0, "2024-01-01"), ("a", 2.0, "2024-01-02"), ("b", 12.0, "2024-01-03")]
+        {
             let one = json!({"resourceType": "Observation", "status": "final", "subject": {"reference": subject}, "effectiveDateTime": date,
                 "code": {"coding": [{"system": "urn:x", "code": code}]}, "valueQuantity": {"value": value, "unit": "mm"}});
             made.push(id(&fhir.made(one).await));
@@ -131,7 +139,14 @@ fn modifiers_hold_where_columns_answer() {
             let (own, other) = (format!("{name}:missing={}", !is_there), format!("{name}:missing={is_there}"));
             check(&fhir, "Patient", &full, &[&own], &[&other]).await;
         }
-        check(&fhir, "Patient", &bare, &["birthdate:missing=true", "phone:missing=true", "address:missing=true", "name:missing=false"], &["name:missing=true"]).await;
+        check(
+            &fhir,
+            "Patient",
+            &bare,
+            &["birthdate:missing=true", "phone:missing=true", "address:missing=true", "name:missing=false"],
+            &["name:missing=true"],
+        )
+        .await;
         let of_type = |system: &str, code: &str, value: &str| format!("identifier:of-type={system}%7C{code}%7C{value}");
         let v2 = "http://terminology.hl7.org/CodeSystem/v2-0203";
         check(
@@ -139,10 +154,18 @@ fn modifiers_hold_where_columns_answer() {
             "Patient",
             &full,
             &[&of_type(v2, "MR", "A-7"), "gender:text=fem", "gender:in=http://hl7.org/fhir/ValueSet/administrative-gender"],
-            &[&of_type(v2, "SS", "A-7"), &of_type(v2, "MR", "A-8"), &of_type("urn:x", "MR", "A-7"), "gender:text=unk", "gender:not-in=http://hl7.org/fhir/ValueSet/administrative-gender"],
+            &[
+                &of_type(v2, "SS", "A-7"),
+                &of_type(v2, "MR", "A-8"),
+                &of_type("urn:x", "MR", "A-7"),
+                "gender:text=unk",
+                "gender:not-in=http://hl7.org/fhir/ValueSet/administrative-gender",
+            ],
         )
         .await;
-        for bad in ["identifier:of-type=MR%7CA-7", "gender:in=urn:nowhere", "birthdate:text=x", "birthdate:missing=maybe", "gender:below=female"] {
+        for bad in
+            ["identifier:of-type=MR%7CA-7", "gender:in=urn:nowhere", "birthdate:text=x", "birthdate:missing=maybe", "gender:below=female"]
+        {
             assert_eq!(fhir.get(&format!("/Patient?{bad}")).await.status, 400, "{bad}");
         }
     });
@@ -168,12 +191,34 @@ fn sets_and_hierarchies_are_asked_by_their_codes() {
         let wisdom = id(&fhir.made(of("wisdom")).await);
         let canine = id(&fhir.made(of("canine")).await);
         let back = "http://x.test/back";
-        check(&fhir, "BodyStructure", &wisdom, &[&format!("location:in={back}"), "location:below=urn:teeth%7Cmolar", "location:below=urn:teeth%7Ctooth", "location:above=urn:teeth%7Cwisdom"], &[&format!("location:not-in={back}"), "location:above=urn:teeth%7Cmolar"]).await;
-        check(&fhir, "BodyStructure", &canine, &[&format!("location:not-in={back}"), "location:below=urn:teeth%7Ctooth"], &[&format!("location:in={back}"), "location:below=urn:teeth%7Cmolar"]).await;
+        check(
+            &fhir,
+            "BodyStructure",
+            &wisdom,
+            &[
+                &format!("location:in={back}"),
+                "location:below=urn:teeth%7Cmolar",
+                "location:below=urn:teeth%7Ctooth",
+                "location:above=urn:teeth%7Cwisdom",
+            ],
+            &[&format!("location:not-in={back}"), "location:above=urn:teeth%7Cmolar"],
+        )
+        .await;
+        check(
+            &fhir,
+            "BodyStructure",
+            &canine,
+            &[&format!("location:not-in={back}"), "location:below=urn:teeth%7Ctooth"],
+            &[&format!("location:in={back}"), "location:below=urn:teeth%7Cmolar"],
+        )
+        .await;
         let chained = fhir.ids(&format!("/Patient?_has:BodyStructure:patient:location:in={back}")).await;
         assert_eq!(chained.len(), 1);
         // Another clinic does not know the set, and is told so as of any other.
-        let (foreign, random) = (other.fhir().get(&format!("/BodyStructure?location:in={back}")).await, other.fhir().get("/BodyStructure?location:in=http://x.test/none").await);
+        let (foreign, random) = (
+            other.fhir().get(&format!("/BodyStructure?location:in={back}")).await,
+            other.fhir().get("/BodyStructure?location:in=http://x.test/none").await,
+        );
         assert_eq!((foreign.status.as_u16(), &foreign.body), (400, &random.body));
         assert_eq!(fhir.get("/BodyStructure?location:below=urn:teeth%7Cnone").await.status, 400);
     });
@@ -222,7 +267,14 @@ fn amounts_are_found_in_any_unit_that_converts() {
             &fhir,
             "Observation",
             &dose,
-            &[&milligrams, &asked("0.0054", "kg"), &asked("ge5400", "mg"), &asked("le5400", "mg"), &asked("gt5399", "mg"), "value-quantity=5.4"],
+            &[
+                &milligrams,
+                &asked("0.0054", "kg"),
+                &asked("ge5400", "mg"),
+                &asked("le5400", "mg"),
+                &asked("gt5399", "mg"),
+                "value-quantity=5.4",
+            ],
             &[&less, &asked("gt5400", "mg"), &asked("5.4", "mg"), &asked("5.4", "m"), "value-quantity=0.0054", "value-quantity=5400"],
         )
         .await;
@@ -230,7 +282,12 @@ fn amounts_are_found_in_any_unit_that_converts() {
         check(&fhir, "Observation", &warm, &[&asked("98.6", "[degF]"), &asked("gt300", "K")], &[&asked("97", "[degF]")]).await;
         let site = |name: &str, latitude: f64, longitude: f64| json!({"resourceType": "Location", "name": name, "position": {"latitude": latitude, "longitude": longitude}});
         let (ann, _) = (id(&fhir.made(site("Ann Arbor", 42.28, -83.74)).await), fhir.made(site("Boston", 42.36, -71.06)).await);
-        for (near, is_hit) in [("42.33%7C-83.05%7C60%7Ckm", true), ("42.33%7C-83.05%7C50%7Ckm", false), ("42.28%7C-83.74", true), ("42.33%7C-83.05%7C40%7C%5Bmi_i%5D", true)] {
+        for (near, is_hit) in [
+            ("42.33%7C-83.05%7C60%7Ckm", true),
+            ("42.33%7C-83.05%7C50%7Ckm", false),
+            ("42.28%7C-83.74", true),
+            ("42.33%7C-83.05%7C40%7C%5Bmi_i%5D", true),
+        ] {
             assert_eq!(fhir.ids(&format!("/Location?near={near}")).await.contains(&ann), is_hit, "{near}");
         }
         assert_eq!(fhir.get("/Location?near=100%7C0").await.status, 400);
@@ -245,7 +302,11 @@ fn teeth_are_found_in_any_numbering() {
         let ada = clinic.patient("Lovelace").await.unwrap().id;
         let referral = json!({"referral_type": "OUTGOING", "patient_id": ada, "patient_name": "Ada Lovelace", "patient_dob": "1990-12-10",
             "reason": "Root canal", "fdi_teeth": ["16", "31"], "urgency": "URGENT"});
-        let of_column = crate::world::operations::create(&clinic.staff(), &enamel::referrals::referral::REFERRAL, referral).await.unwrap().id.to_string();
+        let of_column = crate::world::operations::create(&clinic.staff(), &enamel::referrals::referral::REFERRAL, referral)
+            .await
+            .unwrap()
+            .id
+            .to_string();
         let universal = "http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem";
         let kept = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"reference": format!("Patient/{ada}")},
             "code": {"coding": [{"system": "urn:codes", "code": "T1234"}]}, "bodySite": [{"coding": [{"system": universal, "code": "3"}]}]});
@@ -256,7 +317,14 @@ fn teeth_are_found_in_any_numbering() {
             check(&fhir, "ServiceRequest", &kept, &[question], &[]).await;
         }
         check(&fhir, "ServiceRequest", &of_column, &["quadrant=LL", "tooth=31"], &["tooth=26", "tooth:missing=true"]).await;
-        check(&fhir, "ServiceRequest", &kept, &["code-range=T1000..T1999", "code-range=urn:codes%7CT1234..T1234"], &["quadrant=LL", "code-range=T2000..T2999", "code-range=urn:x%7CT1000..T1999", "tooth:not=16"]).await;
+        check(
+            &fhir,
+            "ServiceRequest",
+            &kept,
+            &["code-range=T1000..T1999", "code-range=urn:codes%7CT1234..T1234"],
+            &["quadrant=LL", "code-range=T2000..T2999", "code-range=urn:x%7CT1000..T1999", "tooth:not=16"],
+        )
+        .await;
         let depth = json!({"resourceType": "Observation", "status": "final", "code": {"text": "pocket"}, "bodySite": {"coding": [{"system": universal, "code": "A"}, {"system": "http://terminology.hl7.org/CodeSystem/FDI-surface", "code": "M"}]},
             "component": [{"code": {"coding": [{"system": "urn:enamel:chart", "code": "site"}]}, "valueString": "MB"},
                 {"code": {"coding": [{"system": "urn:enamel:chart", "code": "probing-depth"}]}, "valueQuantity": {"value": 5, "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"}}]});
@@ -265,7 +333,16 @@ fn teeth_are_found_in_any_numbering() {
             &fhir,
             "Observation",
             &depth,
-            &["tooth=55", "tooth=A", "quadrant=UR", "surface=m", "perio-site=MB", "perio-depth=ge4", "perio-depth=0.5%7Chttp://unitsofmeasure.org%7Ccm", "tooth=A&perio-depth=gt4.5"],
+            &[
+                "tooth=55",
+                "tooth=A",
+                "quadrant=UR",
+                "surface=m",
+                "perio-site=MB",
+                "perio-depth=ge4",
+                "perio-depth=0.5%7Chttp://unitsofmeasure.org%7Ccm",
+                "tooth=A&perio-depth=gt4.5",
+            ],
             &["tooth=15", "surface=D", "perio-site=DB", "perio-depth=gt5"],
         )
         .await;

@@ -171,7 +171,10 @@ fn a_transaction_makes_what_it_puts_and_finds_what_it_made() {
         assert_eq!((&got[1]["response"]["status"], &got[2]["response"]["status"]), (&json!("201 Created"), &json!("201 Created")));
         assert_eq!(got[3]["resource"]["total"], 2);
         let again = fhir.post("/", &bundle).await.body;
-        assert_eq!((&again["entry"][1]["response"]["status"], &again["entry"][2]["response"]["status"]), (&json!("200 OK"), &json!("200 OK")));
+        assert_eq!(
+            (&again["entry"][1]["response"]["status"], &again["entry"][2]["response"]["status"]),
+            (&json!("200 OK"), &json!("200 OK"))
+        );
         assert_eq!(fhir.ids("/Patient?_sort=family").await, [id(&before), new.clone()]);
         // What the other clinic has under that id is as it was.
         assert_eq!(other.fhir().get(&format!("/Patient/{new}")).await.body["name"][0]["family"], "Foreign");

@@ -50,7 +50,8 @@ pub fn subsumes(system: &str, above: &str, below: &str, profiles: &Profiles) -> 
 pub fn related(system: &str, code: &str, is_above: bool, profiles: &Profiles) -> Option<Vec<String>> {
     let known = system_of(system, profiles)?;
     let own = known.concepts.iter().position(|concept| concept.code == code)?;
-    let is_it = |other: usize| other == own || if is_above { is_below(&known.concepts, own, other) } else { is_below(&known.concepts, other, own) };
+    let is_it =
+        |other: usize| other == own || if is_above { is_below(&known.concepts, own, other) } else { is_below(&known.concepts, other, own) };
     Some((0..known.concepts.len()).filter(|other| is_it(*other)).filter_map(|at| Some(known.concepts.get(at)?.code.clone())).collect())
 }
 

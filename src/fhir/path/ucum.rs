@@ -186,7 +186,9 @@ pub fn unit(code: &str) -> Option<Unit> {
 pub fn canonical(value: Decimal, code: &str) -> Option<(Decimal, String)> {
     let kelvin = match code {
         "Cel" => value.checked_add(Decimal::new(27_315, 2)),
-        "[degF]" => value.checked_add(Decimal::new(45_967, 2)).and_then(|it| it.checked_mul(Decimal::from(5))?.checked_div(Decimal::from(9))),
+        "[degF]" => {
+            value.checked_add(Decimal::new(45_967, 2)).and_then(|it| it.checked_mul(Decimal::from(5))?.checked_div(Decimal::from(9)))
+        }
         _ => {
             let unit = unit(code)?;
             return Some((value.checked_mul(unit.factor)?, unit.canonical()));

@@ -85,7 +85,9 @@ mod tests {
         let asked = quantity("5.4||mg").unwrap();
         assert_eq!((asked.system, asked.unit.as_deref()), (None, Some("mg")));
         assert_eq!(quantity("5.4|mg"), None);
-        let canonical = |raw: &str| quantity(raw)?.canonical().map(|(number, unit)| format!("{}..{} {unit}", number.low.normalize(), number.high.normalize()));
+        let canonical = |raw: &str| {
+            quantity(raw)?.canonical().map(|(number, unit)| format!("{}..{} {unit}", number.low.normalize(), number.high.normalize()))
+        };
         assert_eq!(canonical("4.0|http://unitsofmeasure.org|kg").as_deref(), Some("3950..4050 g"));
         assert_eq!(canonical("98.6|http://unitsofmeasure.org|[degF]").map(|it| it.ends_with(" K")), Some(true));
         assert_eq!(canonical("4.0|urn:x|kg"), None);

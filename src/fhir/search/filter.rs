@@ -54,7 +54,8 @@ impl<'r> Reader<'r> {
     }
 
     fn one(&mut self, depth: usize) -> Result<Filter> {
-        let deeper = depth.checked_sub(1).ok_or_else(|| Error::new(&TOO_COSTLY).detail("A filter has at most 8 brackets in each other."))?;
+        let deeper =
+            depth.checked_sub(1).ok_or_else(|| Error::new(&TOO_COSTLY).detail("A filter has at most 8 brackets in each other."))?;
         if self.eat_word("not") {
             return Ok(Filter::Not(Box::new(self.one(deeper)?)));
         }
@@ -199,7 +200,19 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_refused() {
-        for bad in ["", "name", "name eq", "name xx a", "foo eq a", "(name eq a", "name eq a)", "name eq \"a", "name eq a name eq b", "identifier co a", "birthdate sw 1990"] {
+        for bad in [
+            "",
+            "name",
+            "name eq",
+            "name xx a",
+            "foo eq a",
+            "(name eq a",
+            "name eq a)",
+            "name eq \"a",
+            "name eq a name eq b",
+            "identifier co a",
+            "birthdate sw 1990",
+        ] {
             assert_eq!(one(bad), "parameter.invalid", "{bad}");
         }
         assert_eq!(one(&"(".repeat(2_000)), "parameter.too_costly");

@@ -2,8 +2,8 @@
 //! domain turns each [`Condition`] into SQL of its own.
 
 pub mod amount;
-pub mod form;
 mod filter;
+pub mod form;
 mod links;
 pub mod near;
 pub mod param;

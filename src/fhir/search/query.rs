@@ -16,8 +16,7 @@ const VALUE_LENGTH_MAX: usize = 64 * 1024;
 const SORTS_MAX: usize = 8;
 /// Parameters that would narrow the result in a way we do not: passing over one of them would give out more than was
 /// asked for, so they are refused however the caller wants unknown parameters handled.
-const NARROWING: &[&str] =
-    &["_has", "_text", "_content", "_query", "_type", "_source", "_security", "_tag", "_profile"];
+const NARROWING: &[&str] = &["_has", "_text", "_content", "_query", "_type", "_source", "_security", "_tag", "_profile"];
 /// References that one condition may follow.
 pub(super) const LINKS_MAX: usize = 3;
 const INCLUDES_MAX: usize = 16;

@@ -78,7 +78,8 @@ impl List {
                 write!(same, "{key} is null and ").map_err(Error::internal)?;
                 continue;
             };
-            let (value, ty) = if order.is_number { (Value::Double(number(&value)?), Type::FLOAT8) } else { (Value::Text(value), Type::TEXT) };
+            let (value, ty) =
+                if order.is_number { (Value::Double(number(&value)?), Type::FLOAT8) } else { (Value::Text(value), Type::TEXT) };
             let (bound, sign) = (text.bind(value, ty), if order.descending { "<" } else { ">" });
             any.push(format!("{same}({key} {sign} {bound} or {key} is null)"));
             write!(same, "{key} = {bound} and ").map_err(Error::internal)?;

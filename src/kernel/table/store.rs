@@ -1,10 +1,10 @@
 //! Reading and writing any record through a scope. Both contracts come here; nothing else knows a table's SQL shape.
 
 use super::create::taken;
+use super::cursor::Cursor;
 use super::draft::Draft;
 use super::field::{Field, Home, Table, Ty};
 use super::form::Broken;
-use super::cursor::Cursor;
 use super::list::{Built, List};
 use super::record::{self, Record, Width};
 use super::references::References;

@@ -58,7 +58,8 @@ fn measured(asked: &QuantityValue, unit: &str) -> Option<NumberValue> {
 
 /// R4 §3.1.1.4.8: digits count for equality, and what is compared is compared exactly.
 pub fn range(writing: &mut Writing, (from, to): (&str, &str), number: &NumberValue) -> String {
-    let mut at = |column: &str, sign: &str, value: Decimal| format!("{column} {sign} {}", writing.double(value.to_f64().unwrap_or(f64::NAN)));
+    let mut at =
+        |column: &str, sign: &str, value: Decimal| format!("{column} {sign} {}", writing.double(value.to_f64().unwrap_or(f64::NAN)));
     let NumberValue { prefix, value, low, high } = *number;
     match prefix {
         Prefix::Eq => format!("{} and {}", at(from, ">=", low), at(to, "<=", high)),

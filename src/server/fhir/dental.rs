@@ -104,7 +104,8 @@ pub fn find(mapping: &Mapping, definition: &str) -> Option<Find> {
         "quadrant" => match (one, many) {
             (Some(tooth), _) => {
                 let area = column(&["oral_area"]).map_or_else(|| "null::text".to_owned(), |area| format!("r.{area}"));
-                let expr = format!("coalesce({}, case when {area} in ('10', '20', '30', '40') then {area} end)", of_tooth(&format!("r.{tooth}")));
+                let expr =
+                    format!("coalesce({}, case when {area} in ('10', '20', '30', '40') then {area} end)", of_tooth(&format!("r.{tooth}")));
                 Some(Find::Code { expr: forever(expr), system: AREA, stored: str::to_owned })
             }
             (None, Some(teeth)) => {
@@ -142,8 +143,14 @@ mod tests {
             assert_eq!(tooth(system, code).as_deref(), Some("16"), "{system:?} {code}");
             assert_eq!(quadrant(system, code).as_deref(), Some("10"), "{system:?} {code}");
         }
-        assert_eq!((tooth(None, "A").as_deref(), tooth(None, "11").as_deref(), tooth(Some(UNIVERSAL), "11").as_deref()), (Some("55"), Some("11"), Some("23")));
+        assert_eq!(
+            (tooth(None, "A").as_deref(), tooth(None, "11").as_deref(), tooth(Some(UNIVERSAL), "11").as_deref()),
+            (Some("55"), Some("11"), Some("23"))
+        );
         assert_eq!((tooth(None, "3"), tooth(None, "99"), tooth(Some("urn:x"), "16")), (None, None, None));
-        assert_eq!((quadrant(None, "LL").as_deref(), quadrant(None, "85").as_deref(), quadrant(None, "50")), (Some("30"), Some("40"), None));
+        assert_eq!(
+            (quadrant(None, "LL").as_deref(), quadrant(None, "85").as_deref(), quadrant(None, "50")),
+            (Some("30"), Some("40"), None)
+        );
     }
 }

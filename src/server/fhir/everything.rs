@@ -71,7 +71,9 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
         }
         // Many types at once, as far as one plane reads them.
         let (mut places, mut some) = (vec![at], vec![first]);
-        while let Some((at, next)) = open.next_if(|(_, next)| some.len() < TYPES_AT_ONCE && some.iter().all(|one| one.context.plane == next.context.plane)) {
+        while let Some((at, next)) =
+            open.next_if(|(_, next)| some.len() < TYPES_AT_ONCE && some.iter().all(|one| one.context.plane == next.context.plane))
+        {
             places.push(at);
             some.push(next);
         }

@@ -1,10 +1,10 @@
 //! What records are searched by beside their columns: rows made from the resource with every write of it, and the
 //! conditions over them.
 
-use super::{amount, dental};
 use super::find::Writing;
 use super::read::{Shown, owner};
 use super::token::between;
+use super::{amount, dental};
 use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
@@ -75,7 +75,8 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
     let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| !indexes.is_empty()) else { return Ok(()) };
     let tenant_keys = keys.of(tenant).await?;
     // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
-    let answered = |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
+    let answered =
+        |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
     let mut all: Vec<(&Record, Row)> = Vec::new();
     for (shown, own) in shown {
         let said = dental::rows(index::rows(indexes.iter().copied(), own, base));

@@ -20,7 +20,8 @@ const GRADE: &str = "http://hl7.org/fhir/StructureDefinition/match-grade";
 
 pub async fn run(call: &Call<'_>) -> Result<Json> {
     let wrong = |text: &str| Error::new(&error::PARAMETER_INVALID).fault("resource", "required", text);
-    let given = call.inputs.get("resource").filter(|it| it["resourceType"] == "Patient").ok_or_else(|| wrong("The resource is a Patient."))?;
+    let given =
+        call.inputs.get("resource").filter(|it| it["resourceType"] == "Patient").ok_or_else(|| wrong("The resource is a Patient."))?;
     let count = call.inputs.whole("count")?.unwrap_or(COUNT).min(COUNT_MAX);
     let is_certain_only = call.inputs.flag("onlyCertainMatches");
     let questions = questions(given);
@@ -29,7 +30,8 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
     }
     let mut found: Vec<Shown> = Vec::new();
     for text in questions {
-        let query = search::parse("Patient", call.def.search, &text, Prefer { handling: Handling::Strict, ..Prefer::default() }, call.base)?;
+        let query =
+            search::parse("Patient", call.def.search, &text, Prefer { handling: Handling::Strict, ..Prefer::default() }, call.base)?;
         let page = search::page(call.caller, &mut Way::Apart, "Patient", &Query { count: CANDIDATES_MAX, ..query }).await?;
         for shown in page.shown {
             if found.iter().all(|known| (known.record.id, known.record.tenant) != (shown.record.id, shown.record.tenant)) {
@@ -83,7 +85,9 @@ fn telecoms(patient: &Json) -> Vec<String> {
 }
 
 fn identifiers(patient: &Json) -> Vec<(&str, &str)> {
-    items(patient, "identifier").filter_map(|known| Some((known["system"].as_str().unwrap_or_default(), known["value"].as_str()?))).collect()
+    items(patient, "identifier")
+        .filter_map(|known| Some((known["system"].as_str().unwrap_or_default(), known["value"].as_str()?)))
+        .collect()
 }
 
 fn escaped(text: &str) -> String {
@@ -93,9 +97,11 @@ fn escaped(text: &str) -> String {
 /// Searches each of which an index answers, and none that brings a whole clinic.
 fn questions(given: &Json) -> Vec<String> {
     let mut questions = Vec::new();
-    let known: Vec<String> = identifiers(given).iter().take(IDENTIFIERS_MAX).map(|(system, value)| {
-        if system.is_empty() { escaped(value) } else { format!("{}|{}", escaped(system), escaped(value)) }
-    }).collect();
+    let known: Vec<String> = identifiers(given)
+        .iter()
+        .take(IDENTIFIERS_MAX)
+        .map(|(system, value)| if system.is_empty() { escaped(value) } else { format!("{}|{}", escaped(system), escaped(value)) })
+        .collect();
     if !known.is_empty() {
         questions.push(form::encode([("identifier", known.join(",").as_str())]));
     }
@@ -119,7 +125,8 @@ fn questions(given: &Json) -> Vec<String> {
 
 /// How much weighs what both say: what agrees of what could.
 fn compared(given: &Json, known: &Json) -> (f64, &'static str) {
-    let shares = |one: Vec<String>, other: Vec<String>| (!one.is_empty() && !other.is_empty()).then(|| one.iter().any(|text| other.contains(text)));
+    let shares =
+        |one: Vec<String>, other: Vec<String>| (!one.is_empty() && !other.is_empty()).then(|| one.iter().any(|text| other.contains(text)));
     let same = |key: &str| given[key].as_str().zip(known[key].as_str()).map(|(one, other)| one == other);
     let family = shares(texts(given, "name", "family"), texts(known, "name", "family"));
     let first = shares(texts(given, "name", "given"), texts(known, "name", "given"));
@@ -139,7 +146,9 @@ fn compared(given: &Json, known: &Json) -> (f64, &'static str) {
     let (score, grade) = match (is_identified, contradicts) {
         (true, false) if born == Some(true) || family == Some(true) => (0.95_f64.max(share), "certain"),
         (true, _) => (0.7, "probable"),
-        (false, _) if born == Some(true) && family == Some(true) && first == Some(true) && contact == Some(true) => (0.95_f64.max(share), "certain"),
+        (false, _) if born == Some(true) && family == Some(true) && first == Some(true) && contact == Some(true) => {
+            (0.95_f64.max(share), "certain")
+        }
         (false, _) if share >= 0.8 => (share.min(0.94), "probable"),
         (false, _) if share >= 0.4 => (share.min(0.79), "possible"),
         (false, _) => (share, "certainly-not"),

@@ -93,7 +93,10 @@ mod tests {
         let mut resource = json!({"resourceType": "Patient", "meta": {"versionId": "3"}});
         edited(&mut resource, given, add);
         edited(&mut resource, given, add);
-        assert_eq!(resource["meta"], json!({"versionId": "3", "profile": ["http://x.test/p"], "tag": [{"system": "urn:t", "code": "red"}]}));
+        assert_eq!(
+            resource["meta"],
+            json!({"versionId": "3", "profile": ["http://x.test/p"], "tag": [{"system": "urn:t", "code": "red"}]})
+        );
         edited(&mut resource, json!({"tag": [{"system": "urn:t", "code": "red", "display": "Red"}]}).as_object().unwrap(), remove);
         assert_eq!(resource["meta"], json!({"versionId": "3", "profile": ["http://x.test/p"]}));
     }

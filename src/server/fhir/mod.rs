@@ -14,10 +14,10 @@ mod history;
 mod include;
 mod indexed;
 mod library;
-mod matching;
-mod meta;
 #[cfg(test)]
 mod mapped_tests;
+mod matching;
+mod meta;
 mod operations;
 mod other;
 mod parts;
@@ -246,7 +246,8 @@ fn same_id(id: Option<&str>, resource: &Resource) -> Result<Uuid> {
 
 /// A PUT makes what is not there, under an id that a record can have.
 fn no_creation() -> Error {
-    Error::new(&error::METHOD_NOT_ALLOWED).detail("There is no such resource. A PUT makes one under an id that is a UUID; under any other, use POST.")
+    Error::new(&error::METHOD_NOT_ALLOWED)
+        .detail("There is no such resource. A PUT makes one under an id that is a UUID; under any other, use POST.")
 }
 
 /// `W/"3"`; a tag that is none of ours matches nothing that is current.

@@ -18,6 +18,7 @@ use crate::kernel::table::list::{Built, Extra};
 use crate::kernel::table::{Cursor, List, Record, Stamps, Value, Width, store};
 use crate::server::fhir::read::Shown;
 use crate::server::fhir::versions::{self, Window};
+use crate::server::fhir::way::Way;
 use crate::server::fhir::{allowed, find, read, search, types};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -199,7 +200,8 @@ impl Page {
 async fn standing(caller: &Caller, order: &Order, slice: &Slice, records: Vec<Record>) -> Result<Vec<Resource>> {
     let is_past = |record: &Record| read::modified(record).is_some_and(|at| at > order.at);
     let (mut past, unchanged): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_past);
-    let shown = read::many(caller, &slice.context, unchanged.into_iter().map(|record| (slice.mapping, record)).collect()).await?;
+    let shown =
+        read::many(caller, &mut Way::Apart, &slice.context, unchanged.into_iter().map(|record| (slice.mapping, record)).collect()).await?;
     let now = if slice.mapping.parts.is_empty() { HashMap::new() } else { versions_now(caller, slice, &shown).await? };
     let mut resources = Vec::with_capacity(shown.len() + past.len());
     for Shown { record, resource } in shown {

@@ -108,7 +108,8 @@ fn event(dice: &mut Dice, name: &str, subject: &str) -> Value {
             if is_span {
                 one["onsetPeriod"] = json!({"start": "2020-02-01", "end": "2020-08-01T12:00:00Z"})
             } else {
-                set(&mut one, dice, "onsetDateTime", json!(date))
+                let day = json!(dice.of(&DATES[2..4]));
+                set(&mut one, dice, "onsetDateTime", day)
             }
             let severity = concept(dice);
             set(&mut one, dice, "severity", severity);
@@ -296,7 +297,9 @@ impl Asked {
 
 async fn stored(fhir: &Client, dice: &mut Dice) -> Vec<Value> {
     let mut all = Vec::new();
-    let subject = id(&fhir.made(patient("Subject")).await);
+    let mut subject = patient("Subject");
+    subject["active"] = json!(true);
+    let subject = id(&fhir.made(subject).await);
     for place in 0..24 {
         all.push(person(dice, place));
         for name in ["Observation", "Condition", "Flag", "ServiceRequest"] {

@@ -59,6 +59,7 @@ fn asked(name: &str, kind: &str) -> &'static str {
     match kind {
         // What is no tooth is refused.
         _ if ["tooth", "quadrant"].contains(&name) => "11",
+        _ if name == "code-range" => "a..b",
         "date" => "2026-01-01",
         "reference" => "019a0000-0000-7000-8000-000000000000",
         "uri" => "http://x.test",

@@ -525,6 +525,26 @@ begin
         constraint = tg_table_name || '_' || tg_argv[0] || '_fkey';
 end $$;
 
+-- What somebody says is theirs: left out, it is the caller's; another's word is taken of those who connect systems, because they
+-- bring records in from elsewhere. tg_argv: the column.
+create or replace function sec.speaks_for() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); who uuid := (to_jsonb(new) ->> tg_argv[0])::uuid;
+begin
+    if c.plane is distinct from 'staff' or c.tenant is distinct from new.tenant_id then return new; end if;
+    if who is null then return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], c.actor)); end if;
+    if who is distinct from c.actor and c.caps & kernel.bit('manage_integrations') = 0
+       and (tg_op = 'INSERT' or who is distinct from (to_jsonb(old) ->> tg_argv[0])::uuid) then
+        perform kernel.refuse(422, 'rule', tg_argv[0], 'It is the caller; only who connects systems brings in the words of others.');
+    end if;
+    return new;
+end $$;
+create or replace function kernel.speaks_for(rel text, col text, rows text default 'true') returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger %I before insert or update of %I on enamel.%I for each row when (%s)
+                    execute function sec.speaks_for(%L)', 'speaks_for_' || col, col, rel, rows, col);
+end $$;
+
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
 create or replace function sec.guard_client() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$

@@ -45,6 +45,7 @@ begin
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.share_visits where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     perform sec.lapse();
+    perform sec.expire_exports();
     return swept;
 end $$;
 

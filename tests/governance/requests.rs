@@ -2,6 +2,7 @@
 
 use super::rule;
 use crate::world;
+use crate::world::files::{fetched, until_copied};
 use crate::world::operations::{create, patch, read, record, retire, run};
 use crate::world::tenants::Clinic;
 use enamel::governance::dsar_request::DSAR_REQUEST;
@@ -10,7 +11,6 @@ use enamel::governance::legal_hold_item::LEGAL_HOLD_ITEM;
 use enamel::integrations::export_job::EXPORT_JOB;
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
-use enamel::kernel::operation::Answer;
 use enamel::patients::patient::PATIENT;
 use serde_json::json;
 use uuid::Uuid;
@@ -23,25 +23,6 @@ async fn officer(clinic: &Clinic) -> Caller {
 async fn request(caller: &Caller, kind: &str, patient: Uuid) -> enamel::kernel::table::Record {
     let body = json!({"patient_id": patient, "requester_name": "Pat Person", "request_type": kind, "received_at": "2026-01-31T09:00:00Z"});
     create(caller, &DSAR_REQUEST, body).await.unwrap()
-}
-
-/// The worker makes it, or we do.
-async fn until_copied(officer: &Caller, job: Uuid) {
-    for _ in 0..300 {
-        enamel::server::patient_export::job::carry_on(&officer.kernel).await.unwrap();
-        match read(officer, &EXPORT_JOB, job).await.unwrap().text("status").unwrap() {
-            "COMPLETED" => return,
-            "FAILED" => panic!("the copy failed"),
-            _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
-        }
-    }
-    panic!("nobody made the copy");
-}
-
-/// The bytes behind a file's link.
-async fn fetched(caller: &Caller, file: Uuid) -> enamel::kernel::error::Result<String> {
-    let Answer::Object(link) = run(caller, "createFileDownloadLink", Some(file), json!({})).await? else { panic!("no link") };
-    Ok(reqwest::get(link["url"].as_str().unwrap()).await.unwrap().text().await.unwrap())
 }
 
 #[test]

@@ -113,6 +113,10 @@ impl Error {
         self.cause = Some(cause.into());
         self
     }
+    /// A person's session before it is in any clinic: nothing can be written then, for no chart is theirs.
+    pub fn no_tenant() -> Self {
+        Self::new(&FORBIDDEN).detail("The session is in no tenant; switchTenant puts it in one.")
+    }
     /// Something of ours is broken: 500 outside, the cause in the log.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(&INTERNAL).because(cause)

@@ -88,10 +88,11 @@ pub async fn place(
         params.insert("patient_id".to_owned(), json!(patient));
     }
     let kind = if patient.is_some() { "PATIENT_RECORD" } else { "TENANT_FULL" };
-    let draft = Draft { id: Some(id), values: Vec::new() }
-        .set(&EXPORT_JOB, "export_type", Value::Text(kind.into()))?
-        .set(&EXPORT_JOB, "params", Value::Json(Json::Object(params)))?
-        .set(&EXPORT_JOB, "requested_by", order.actor.map_or(Value::Null, Value::Uuid))?;
+    let draft = Draft { id: Some(id), values: Vec::new() }.set(&EXPORT_JOB, "export_type", Value::Text(kind.into()))?.set(
+        &EXPORT_JOB,
+        "params",
+        Value::Json(Json::Object(params)),
+    )?;
     store::insert(scope, &EXPORT_JOB, &draft, keys).await
 }
 

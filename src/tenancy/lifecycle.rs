@@ -81,11 +81,19 @@ pub static CLOSE: Operation = step(
     &TENANT,
     &[Plane::Platform, Plane::Staff],
     Permission::ManageTenant,
-    Run::Inside(|scope, call| Box::pin(close(scope, call))),
+    Run::Apart(|call| Box::pin(close(call))),
 );
 
-async fn close(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let was = store::lock(scope, &TENANT, call.id()?, call.version, &call.caller.kernel.keys).await?;
+async fn close(call: Call) -> Result<Answer> {
+    let (caller, id) = (&call.caller, call.id()?);
+    // A tenant's people do not change its state themselves; the server does it for who manages the tenant.
+    let context = match caller.context.plane {
+        Plane::Staff if caller.tenant()? == id => caller.acting(id, call.operation.permission)?,
+        Plane::Staff => return Err(Error::new(&error::NOT_FOUND)),
+        _ => caller.context.clone(),
+    };
+    let mut scope = caller.kernel.door.open(&context).await?;
+    let was = store::lock(&mut scope, &TENANT, id, call.version, &caller.kernel.keys).await?;
     if was.text("slug") != call.text("confirm") {
         return Err(Error::new(&error::INVALID).fault("confirm", "value", "It must be the tenant's slug."));
     }
@@ -94,9 +102,12 @@ async fn close(scope: &mut Scope, call: &Call) -> Result<Answer> {
             "Order a copy of all records first (createExportJob, TENANT_FULL) and wait until it is whole, or say why none is needed.";
         return Err(Error::new(&error::CONFLICT).detail(text).fault("without_copy", "copy", "There is no copy of its records to fetch."));
     }
-    told(scope, call);
+    told(&mut scope, &call);
     let (now, later) = (scope.now(), scope.now() + TimeDelta::days(KEPT_AFTER_CLOSING_DAYS));
-    transition(scope, call, &TENANT, vec![("closed_at", Value::Instant(now)), ("purge_after", Value::Instant(later))]).await
+    let answer =
+        transition(&mut scope, &call, &TENANT, vec![("closed_at", Value::Instant(now)), ("purge_after", Value::Instant(later))]).await?;
+    scope.commit().await?;
+    Ok(answer)
 }
 
 /// The tenant's own log says who stopped or started it, and why.

@@ -48,7 +48,7 @@ fn a_tenant_is_suspended_and_comes_back_by_the_platform_alone() {
 fn places_and_plans_end_for_good() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let body = json!({"name": "Annexe", "time_zone": "Europe/Berlin"});
+        let body = json!({"name": "Annexe", "country": "DE", "time_zone": "Europe/Berlin"});
         let place = create(&clinic.staff(), &LOCATION, body).await.unwrap();
         assert_eq!(state(&clinic.staff(), "closeLocation", place.id, json!({})).await, "CLOSED");
         assert_eq!(state(&clinic.staff(), "closeLocation", place.id, json!({})).await, "state.move_refused");
@@ -102,7 +102,7 @@ fn memberships_and_portal_accounts_rest_and_come_back() {
 fn a_group_sees_its_tree_and_a_clinic_itself() {
     world::with(async |world| {
         let group = world.tenant("DSO", None).await;
-        let clinic = world.tenant("CLINIC", Some(group.id)).await;
+        let clinic = world.tenant("GROUP_PRACTICE", Some(group.id)).await;
         let mut head = group.staff();
         head.reads_subtree = true;
         let shown = async |caller: &Caller, id: Uuid| match run(caller, "getTenantSubtree", Some(id), json!({})).await {

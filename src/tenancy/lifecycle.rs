@@ -208,7 +208,8 @@ async fn subtree(call: Call) -> Result<Answer> {
             Some(json!({"id": id, "slug": slug, "name": name, "type": kind, "status": status, "parent_tenant_id": parent, "depth": depth}))
         })
         .collect();
-    if tree.is_empty() {
+    // Who sees only what stands below it does not see the tree.
+    if !nodes.iter().any(|(id, ..)| *id == root) {
         return Err(Error::new(&error::NOT_FOUND));
     }
     Ok(Answer::Object([("tenants".to_owned(), tree.into())].into_iter().collect()))

@@ -7,6 +7,7 @@ mod copy_role;
 mod federation;
 mod grant;
 pub mod identity_provider;
+mod launch_operations;
 pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
@@ -86,6 +87,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &client_operations::SET_SCOPES,
     &client_operations::DISABLE,
     &client_operations::ENABLE,
+    &client_operations::SET_KEYS,
+    &launch_operations::LAUNCH,
     &copy_role::COPY_ROLE,
 ];
 

@@ -1,5 +1,6 @@
 //! From an access token to its caller. An answer is kept for a few seconds, so what is revoked is felt within five.
 
+use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
 use crate::kernel::config::Network;
@@ -117,6 +118,11 @@ pub(super) struct Bearer {
     pub context: Context,
     pub reads_subtree: bool,
     pub scopes: Arc<[String]>,
+    /// The launch's context, which is told and narrows nobody by itself.
+    pub patient: Option<Uuid>,
+    pub encounter: Option<Uuid>,
+    /// The key to which the token is bound.
+    dpop: Option<String>,
     pub expires: DateTime<Utc>,
     last_activity: DateTime<Utc>,
     ranges: Vec<Network>,
@@ -143,18 +149,31 @@ impl Bearer {
         context.session = Some(row.try_get("session_id")?);
         context.client = client;
         context.break_glass = row.try_get("break_glass_id")?;
-        let scopes = Caps(row.try_get("scope_caps")?);
-        context.caps = caps.and(scopes);
+        let narrowed = Caps(row.try_get("scope_caps")?);
+        context.caps = caps.and(narrowed);
+        let (scopes, patient): (Vec<String>, Option<Uuid>) = (row.try_get("scopes")?, row.try_get("patient_id")?);
+        let of_a_patient = scope::of_a_patient(&scopes);
+        // Nobody speaks for a patient whom nobody has named.
+        if of_a_patient && (patient.is_none() || !matches!(plane, Plane::Staff | Plane::Patient)) {
+            return Ok(None);
+        }
         if plane == Plane::Staff {
-            context.part = Caps(row.try_get("part")?).and(scopes);
+            context.part = Caps(row.try_get("part")?).and(narrowed);
+            if of_a_patient {
+                // The launch's one patient is their part, and they have nothing throughout.
+                (context.part, context.caps, context.subject) = (context.part.or(context.caps), Caps::NONE, patient);
+            }
         }
         if plane == Plane::Patient {
-            context.subject = row.try_get("patient_id")?;
+            context.subject = patient;
         }
         Ok(Some(Bearer {
             context,
-            reads_subtree: plane == Plane::Staff && word("tenant_type")? == Some("DSO"),
-            scopes: row.try_get::<_, Vec<String>>("scopes")?.into(),
+            reads_subtree: plane == Plane::Staff && !of_a_patient && word("tenant_type")? == Some("DSO"),
+            scopes: scopes.into(),
+            patient,
+            encounter: row.try_get("encounter_id")?,
+            dpop: row.try_get("dpop_thumbprint")?,
             expires,
             last_activity,
             // An entry that cannot be read admits nobody: it must not fall away silently.

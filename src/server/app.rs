@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub const API: &str = "/api/v1";
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    reference::with_routes(Route::new())
+    oauth::well_known(reference::with_routes(Route::new()))
         .nest(API, rest::service())
         .nest(fhir::PATH, fhir::routes(&kernel))
         .nest(oauth::ROOT, oauth::routes())

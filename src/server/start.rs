@@ -108,6 +108,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let (audit, audit_writer) = AuditLog::start(limits, move |events| audit_store::append(sink_door.clone(), events));
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
+    crate::identity::scope::ask(super::scopes::kinds);
     services.insert(crate::identity::service::Service::start(&config)?);
     services.insert(crate::kernel::bell::Bell::default());
     services.insert(crate::messaging::hub::Hub::start());

@@ -10,7 +10,7 @@ glob(relname, why) as (values
     ('tenants', 'the tree itself'), ('tenant_closure', 'the tree itself'), ('users', 'a person works in several tenants'),
     ('user_auth_identities', 'of a person'), ('user_mfa_factors', 'of a person'), ('user_recovery_codes', 'of a person'),
     ('user_tokens', 'of a person'), ('sessions', 'of a person'), ('refresh_tokens', 'of a person'),
-    ('sign_in_attempts', 'before anybody is known'), ('permissions', 'catalogue'), ('subscription_plans', 'catalogue'),
+    ('sign_in_attempts', 'before anybody is known'), ('shown_assertions', 'before anybody is known'), ('signing_keys', 'installation'), ('permissions', 'catalogue'), ('subscription_plans', 'catalogue'),
     ('ai_models', 'catalogue'), ('ai_model_versions', 'catalogue'), ('data_dictionary_columns', 'catalogue'),
     ('external_systems', 'catalogue'), ('usage_meters', 'catalogue'), ('referral_exchanges', 'between two tenants, ids only'),
     ('referral_link_slugs', 'unique over all tenants, public'), ('tenant_placements', 'installation'), ('tenant_moves', 'installation'),

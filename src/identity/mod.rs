@@ -31,6 +31,7 @@ pub mod session;
 mod session_operations;
 mod sign_in;
 pub mod sign_in_pages;
+mod signing_key;
 mod test_provider;
 pub mod throttle;
 pub mod token;
@@ -89,6 +90,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &client_operations::ENABLE,
     &client_operations::SET_KEYS,
     &launch_operations::LAUNCH,
+    &signing_key::ROTATE,
     &copy_role::COPY_ROLE,
 ];
 

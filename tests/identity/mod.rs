@@ -1,4 +1,5 @@
 //! Who is asking: sign-in at OpenID providers.
+mod backend;
 pub mod browser;
 mod certified_provider;
 mod development_issuer;
@@ -9,6 +10,7 @@ mod invitations;
 mod oauth;
 mod second_factor;
 mod sign_in;
+mod smart;
 mod tokens;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};

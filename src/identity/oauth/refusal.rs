@@ -65,7 +65,11 @@ impl From<Error> for Refusal {
 }
 
 fn of(failure: &Error) -> Refusal {
-    let status = StatusCode::from_u16(failure.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = match failure.code.status {
+        // A body that is no form is a request that is none (RFC 6749 §5.2).
+        415 => StatusCode::BAD_REQUEST,
+        status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    };
     let (error, description) = match failure.code.status {
         _ if failure.code == &error::CREDENTIALS_WRONG => return Refusal::grant(),
         429 | 503 => ("temporarily_unavailable", failure.code.title),

@@ -21,10 +21,10 @@ const OFFLINE_DAYS: i64 = 30;
 const CLIENT_TOKEN_S: u32 = 300;
 
 sql! {
-    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID) = "
+    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT) = "
         insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
-                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level, encounter_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level, encounter_id, dpop_thumbprint)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 the token's scopes, where they are fewer, $6 their permissions.
     SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8) = "
         update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4, token_scopes = $5, scope_caps = $6 where id = $1";
@@ -34,7 +34,7 @@ sql! {
     REFRESH_FIND(BYTEA) = "
         select r.id, r.session_id, r.user_id, r.family_id, r.expires_at, r.used_at, r.revoked_at, n.used_at as next_used_at,
                s.api_client_id, s.active_tenant_id, s.revoked_at as ended_at, s.expires_at as ends_at, s.token_expires_at,
-               s.last_activity_at, s.scopes, s.token_scopes, s.patient_id, s.encounter_id, u.status,
+               s.last_activity_at, s.scopes, s.token_scopes, s.patient_id, s.encounter_id, s.dpop_thumbprint, u.status,
                exists (select from sec.homes_of(s.user_id) h where h.tenant_id = s.active_tenant_id) as at_home
           from refresh_tokens r
           join sessions s on s.id = r.session_id
@@ -68,6 +68,8 @@ pub struct Opening {
     pub scopes: Vec<String>,
     pub patient: Option<Uuid>,
     pub encounter: Option<Uuid>,
+    /// The thumbprint of the key without which its tokens are of no use.
+    pub dpop: Option<String>,
     pub renewable: bool,
 }
 
@@ -81,6 +83,8 @@ pub struct Issued {
     pub scopes: Vec<String>,
     pub patient: Option<Uuid>,
     pub encounter: Option<Uuid>,
+    /// Whether a key goes with it.
+    pub dpop: bool,
 }
 
 /// The context in which identity works for a caller: who they are stays, what they may see is not asked.
@@ -137,6 +141,7 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
                 &opening.patient,
                 &opening.factor,
                 &opening.encounter,
+                &opening.dpop,
             ],
         )
         .await?;
@@ -145,7 +150,7 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         scope.exec(&REFRESH_ADD, &[&id, &session, &opening.user, &refresh.hash().as_bytes(), &family, &ends]).await?;
     }
     let (tenant, scopes, patient, encounter) = (opening.tenant, opening.scopes, opening.patient, opening.encounter);
-    Ok(Issued { session, tenant, access, refresh, expires_in_s: token_lives.into(), scopes, patient, encounter })
+    Ok(Issued { session, tenant, access, refresh, expires_in_s: token_lives.into(), scopes, patient, encounter, dpop: opening.dpop.is_some() })
 }
 
 /// A refresh token, as found and locked.
@@ -163,6 +168,7 @@ struct Held {
     token_scopes: Option<Vec<String>>,
     patient: Option<Uuid>,
     encounter: Option<Uuid>,
+    dpop: Option<String>,
 }
 
 /// A refresh token as it comes, and from whom.
@@ -171,6 +177,8 @@ pub struct Renewal<'a> {
     pub client: Option<Uuid>,
     /// Scopes of the grant that the next access token is to have; all of them when nothing is said.
     pub asked: Option<&'a str>,
+    /// The key that was proven to be there.
+    pub dpop: Option<&'a str>,
 }
 
 /// Spends a refresh token for a new pair. A second use ends the session and everything that came from it.
@@ -180,7 +188,10 @@ pub async fn renew(kernel: &Kernel, context: &Context, renewal: Renewal<'_>) -> 
     let spent = Token::parse(Kind::Refresh, renewal.token).ok_or_else(wrong)?;
     let service = Service::of(kernel)?;
     let mut scope = kernel.door.open(&behind(context, None)).await?;
-    let mut held = find(&mut scope, &spent, renewal.client, &kernel.config.identity).await?.ok_or_else(wrong)?;
+    let held = find(&mut scope, &spent, renewal.client, &kernel.config.identity).await?;
+    // What a key goes with is renewed with that key.
+    let held = held.filter(|held| held.dpop.is_none() || held.dpop.as_deref() == renewal.dpop);
+    let mut held = held.ok_or_else(wrong)?;
     let now = scope.now();
     let fewer = match renewal.asked {
         None => None,
@@ -230,6 +241,7 @@ pub async fn renew(kernel: &Kernel, context: &Context, renewal: Renewal<'_>) -> 
         scopes: held.token_scopes.unwrap_or(held.scopes),
         patient: held.patient,
         encounter: held.encounter,
+        dpop: held.dpop.is_some(),
     })
 }
 
@@ -263,6 +275,7 @@ async fn find(scope: &mut Scope, token: &Token, client: Option<Uuid>, config: &I
         token_scopes: row.try_get("token_scopes")?,
         patient: row.try_get("patient_id")?,
         encounter: row.try_get("encounter_id")?,
+        dpop: row.try_get("dpop_thumbprint")?,
     }))
 }
 

@@ -44,7 +44,7 @@ pub mod user_tenant;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
-pub use resolve::{holder, resolve};
+pub use resolve::{Shown, holder, resolve};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[

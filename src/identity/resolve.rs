@@ -1,5 +1,6 @@
 //! From an access token to its caller. An answer is kept for a few seconds, so what is revoked is felt within five.
 
+use super::oauth::Proof;
 use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
@@ -34,8 +35,15 @@ sql! {
         update sessions set last_activity_at = $2 where id = $1 and last_activity_at < $2 - interval '55 seconds'";
 }
 
-/// The caller behind a bearer token. UNAUTHENTICATED, whatever the reason.
-pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+/// A token as it came with a request; with the proof of its key, where one goes with it.
+pub struct Shown {
+    pub token: String,
+    pub proof: Option<Proof>,
+}
+
+/// The caller behind a token. UNAUTHENTICATED, whatever the reason.
+pub async fn resolve(kernel: &Arc<Kernel>, shown: &Shown, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+    let token = shown.token.as_str();
     if let Some(visit) = Token::parse(Kind::Share, token) {
         return visitor(kernel, &visit, request, origin).await;
     }
@@ -43,6 +51,12 @@ pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: A
     let bearer = bearer(kernel, &token).await?.ok_or_else(refused)?;
     if bearer.expires <= Utc::now() || !bearer.admits(&origin) {
         return Err(refused());
+    }
+    // Each without the other is nothing: neither a stolen token, nor a proof for a token that needs none.
+    match (&bearer.dpop, &shown.proof) {
+        (None, None) => {}
+        (Some(key), Some(proof)) if proof.key(kernel, Some(token.expose())).await?.as_ref() == Some(key) => {}
+        _ => return Err(refused()),
     }
     let mut context = bearer.context.clone();
     (context.request, context.origin) = (request, Some(origin));
@@ -122,7 +136,7 @@ pub(super) struct Bearer {
     pub patient: Option<Uuid>,
     pub encounter: Option<Uuid>,
     /// The key to which the token is bound.
-    dpop: Option<String>,
+    pub dpop: Option<String>,
     pub expires: DateTime<Utc>,
     last_activity: DateTime<Utc>,
     ranges: Vec<Network>,

@@ -224,7 +224,7 @@ pub async fn enter(caller: &Caller, flow: &Flow, user: Uuid, tenant: Uuid, metho
     let kernel = &caller.kernel;
     let mut scope = kernel.door.open(&grant::proven(&caller.context, tenant, user)).await?;
     let opening =
-        Opening { user, tenant, client: None, method, factor, kind: Kind::Session, scopes: vec![], patient: None, encounter: None, renewable: false };
+        Opening { user, tenant, client: None, method, factor, kind: Kind::Session, scopes: vec![], patient: None, encounter: None, dpop: None, renewable: false };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method, factor).await?;
     scope.commit().await?;

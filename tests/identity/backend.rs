@@ -35,7 +35,7 @@ impl Key {
     pub fn ec() -> Key {
         Key::Ec(Box::new(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap()))
     }
-    fn algorithm(&self) -> &'static str {
+    pub fn algorithm(&self) -> &'static str {
         match self {
             Key::Rsa(_) => "RS384",
             Key::Ec(_) => "ES384",
@@ -63,7 +63,7 @@ impl Key {
         let text = base64::prelude::BASE64_STANDARD.encode(der);
         format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
     }
-    fn sign(&self, head: &Json, claims: &Json) -> String {
+    pub fn sign(&self, head: &Json, claims: &Json) -> String {
         let said = format!("{}.{}", coded(head.to_string()), coded(claims.to_string()));
         let signature = match self {
             Key::Rsa(pair) => {
@@ -138,8 +138,8 @@ fn a_program_proves_itself_by_its_own_key() {
         let patient = clinic.patient("Weber").await.unwrap();
         for key in [Key::rsa(), Key::ec()] {
             let program = Program::with_key(&clinic, key).await;
-            let (status_code, made) = program.shows(&program.key.sign(&program.head(), &program.claims())).await;
-            assert_eq!((status_code, &made["scope"]), (200, &json!("system/Patient.rs")), "{made}");
+            let (answered, made) = program.shows(&program.key.sign(&program.head(), &program.claims())).await;
+            assert_eq!((answered, &made["scope"]), (200, &json!("system/Patient.rs")), "{made}");
             assert!(made["expires_in"].as_i64().unwrap() <= 300 && made["refresh_token"].is_null(), "{made}");
             assert_eq!(status(world, &text(&made, "access_token"), &format!("/patients/{}", patient.id)).await, 200);
             let used = "select last_used_at > now() - interval '1 minute', version from enamel.api_clients where client_id = $1";
@@ -184,7 +184,8 @@ fn an_assertion_is_for_this_server_and_this_moment() {
         let now = chrono::Utc::now().timestamp();
         let (base, claims) = (&world.base_url, || program.claims());
         for wrong in [
-            with(claims(), "aud", json!(base)),
+            with(claims(), "aud", json!(format!("{base}/fhir/r4"))),
+            with(claims(), "aud", json!("https://elsewhere.example")),
             with(claims(), "aud", json!(format!("{base}/oauth2/token/"))),
             with(claims(), "aud", json!([format!("{base}/oauth2/token"), "https://elsewhere.example/token"])),
             without(claims(), "aud"),

@@ -2,6 +2,7 @@
 mod backend;
 pub mod browser;
 mod certified_provider;
+mod clients;
 mod development_issuer;
 mod federation;
 mod hostile;

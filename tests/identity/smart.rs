@@ -31,7 +31,7 @@ async fn read(world: &World, token: &str) -> Json {
 }
 
 /// Ends with a token for an app, by the pages.
-async fn token(world: &World, person: &Person, client: &str, changes: &[(&str, &str)], decision: &[(&str, &str)]) -> Json {
+async fn entered(world: &World, person: &Person, client: &str, changes: &[(&str, &str)], decision: &[(&str, &str)]) -> Json {
     let landed = through(&mut Browser::new(), person, &authorize(world, client, changes), decision).await;
     let (status, made) = redeem(world, client, &part(&landed, "code"), &[]).await;
     assert_eq!(status, 200, "{made}");
@@ -86,7 +86,7 @@ fn an_id_token_names_who_signed_in() {
             .unwrap();
         let (client, _) = app(&clinic, "PUBLIC").await;
         let scope = "openid fhirUser profile online_access user/Patient.rs";
-        let made = token(world, &person, &client, &[("scope", scope), ("nonce", "n-1")], &[("decision", "allow")]).await;
+        let made = entered(world, &person, &client, &[("scope", scope), ("nonce", "n-1")], &[("decision", "allow")]).await;
         let claims = read(world, &text(&made, "id_token")).await;
         let fhir_user = format!("{}/fhir/r4/Practitioner/{provider}", world.base_url);
         assert_eq!(
@@ -102,9 +102,9 @@ fn an_id_token_names_who_signed_in() {
             let answer = world.http.get(format!("{}/oauth2/userinfo", world.base_url)).bearer_auth(token).send().await.unwrap();
             (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
         };
-        let (status, told) = info(&access).await;
-        assert_eq!((status, &told["sub"], &told["fhirUser"]), (200, &claims["sub"], &claims["fhirUser"]), "{told}");
-        let plain = token(world, &person, &client, &[], &[("decision", "allow")]).await;
+        let (answered, told) = info(&access).await;
+        assert_eq!((answered, &told["sub"], &told["fhirUser"]), (200, &claims["sub"], &claims["fhirUser"]), "{told}");
+        let plain = entered(world, &person, &client, &[], &[("decision", "allow")]).await;
         assert!(plain["id_token"].is_null());
         assert_eq!(info(&text(&plain, "access_token")).await.0, 403);
         assert_eq!(info("en_at_nonsense").await.0, 401);
@@ -118,11 +118,11 @@ fn an_id_token_names_who_signed_in() {
         };
         let wider = renew(&text(&made, "refresh_token"), Some("openid user/Location.rs")).await;
         assert_eq!((wider.0, &wider.1["error"]), (400, &json!("invalid_scope")), "and nothing is spent");
-        let (status_code, narrow) = renew(&text(&made, "refresh_token"), Some("openid")).await;
-        assert_eq!((status_code, &narrow["scope"]), (200, &json!("openid")), "{narrow}");
+        let (answered, narrow) = renew(&text(&made, "refresh_token"), Some("openid")).await;
+        assert_eq!((answered, &narrow["scope"]), (200, &json!("openid")), "{narrow}");
         assert_eq!(status(world, &text(&narrow, "access_token"), "/patients").await, 403);
-        let (status_code, whole) = renew(&text(&narrow, "refresh_token"), None).await;
-        assert_eq!((status_code, &whole["scope"]), (200, &made["scope"]), "{whole}");
+        let (answered, whole) = renew(&text(&narrow, "refresh_token"), None).await;
+        assert_eq!((answered, &whole["scope"]), (200, &made["scope"]), "{whole}");
         assert_eq!(status(world, &text(&whole, "access_token"), "/patients").await, 200);
     });
 }
@@ -195,8 +195,8 @@ fn an_app_is_launched_for_the_patient_somebody_looks_at() {
         let Practice { clinic, person, client, ours, other, .. } = &practice;
         let own = text(&world.sign_in(person, None).await, "access_token");
         let launch = async |token: &str, body: Json| world.post(Some(token), "/smart-launches", body).await;
-        let (status_code, made) = launch(&own, json!({"client_id": client, "patient_id": ours})).await;
-        assert_eq!(status_code, 200, "{made}");
+        let (answered, made) = launch(&own, json!({"client_id": client, "patient_id": ours})).await;
+        assert_eq!(answered, 200, "{made}");
         let handle = text(&made, "launch");
         let base = format!("{}/fhir/r4", world.base_url);
         let url = |handle: &str, scope: &str| authorize(world, client, &[("launch", handle), ("aud", &base), ("scope", scope)]);
@@ -214,8 +214,8 @@ fn an_app_is_launched_for_the_patient_somebody_looks_at() {
         assert_eq!(part(&through(&mut browser, person, &elsewhere, &[("decision", "allow")]).await, "error"), "invalid_request");
 
         let landed = through(&mut browser, person, &url(&handle, scope), &[("decision", "allow"), ("patient", &other.to_string())]).await;
-        let (status_code, made) = redeem(world, client, &part(&landed, "code"), &[]).await;
-        assert_eq!((status_code, &made["patient"]), (200, &json!(ours)), "the launch decides, not the form: {made}");
+        let (answered, made) = redeem(world, client, &part(&landed, "code"), &[]).await;
+        assert_eq!((answered, &made["patient"]), (200, &json!(ours)), "the launch decides, not the form: {made}");
         practice.sees_only_ours(world, &text(&made, "access_token")).await;
         let again = through(&mut browser, person, &url(&handle, scope), &[("decision", "allow")]).await;
         assert_eq!(part(&again, "error"), "invalid_request", "a handle is good once");
@@ -252,8 +252,8 @@ fn somebody_of_the_staff_picks_a_patient_for_an_app() {
         let refused = browser.submit(&page, &[("decision", "allow"), ("patient", &foreign)]).await;
         assert_eq!(part(&refused, "error"), "access_denied");
         let landed = browser.submit(&page, &[("decision", "allow"), ("patient", &ours.to_string())]).await;
-        let (status, made) = redeem(world, client, &part(&landed, "code"), &[]).await;
-        assert_eq!((status, &made["patient"]), (200, &json!(ours)), "{made}");
+        let (answered, made) = redeem(world, client, &part(&landed, "code"), &[]).await;
+        assert_eq!((answered, &made["patient"]), (200, &json!(ours)), "{made}");
         practice.sees_only_ours(world, &text(&made, "access_token")).await;
         let seen = "select count(*) from enamel.audit_events where tenant_id = $1 and event_type = 'RECORD_SEARCHED' and metadata::text like '%' || $2 || '%'";
         let seen: i64 = world.truth().await.query_one(seen, &[&practice.clinic.id, &ours.to_string()]).await.unwrap().get(0);
@@ -442,7 +442,7 @@ fn a_token_is_described_as_it_was_issued() {
         let (_, launch) = world.post(Some(&own), "/smart-launches", json!({"client_id": client, "patient_id": ours})).await;
         let (handle, base) = (text(&launch, "launch"), format!("{}/fhir/r4", world.base_url));
         let changes = [("launch", handle.as_str()), ("aud", base.as_str()), ("scope", "launch patient/Patient.rs")];
-        let made = token(world, person, client, &changes, &[("decision", "allow")]).await;
+        let made = entered(world, person, client, &changes, &[("decision", "allow")]).await;
         let (asker, secret) = clinic.client("system/Patient.rs").await;
         let request = world
             .http
@@ -465,7 +465,7 @@ fn keys_that_sign_turn_over_and_the_old_ones_stay_published() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let person = clinic.employee("CLINICIAN").await;
         let (client, _) = app(&clinic, "PUBLIC").await;
-        let made = token(world, &person, &client, &[("scope", "openid")], &[("decision", "allow")]).await;
+        let made = entered(world, &person, &client, &[("scope", "openid")], &[("decision", "allow")]).await;
         let before = text(&made, "id_token");
         let count = async || fetch(world, "/oauth2/jwks").await["keys"].as_array().unwrap().len();
         let held = count().await;
@@ -476,7 +476,7 @@ fn keys_that_sign_turn_over_and_the_old_ones_stay_published() {
         let id: Uuid = text(&made, "kid").parse().unwrap();
         assert_eq!(count().await, held + 1);
         // It is known before it signs.
-        let after = token(world, &person, &client, &[("scope", "openid")], &[("decision", "allow")]).await;
+        let after = entered(world, &person, &client, &[("scope", "openid")], &[("decision", "allow")]).await;
         let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
         assert_eq!(kid(&text(&after, "id_token")), kid(&before));
         read(world, &before).await;
@@ -484,5 +484,72 @@ fn keys_that_sign_turn_over_and_the_old_ones_stay_published() {
         let told: i64 = world.truth().await.query_one(told, &[&id]).await.unwrap().get(0);
         assert_eq!(told, 1);
         assert!(BASE64_URL_SAFE_NO_PAD.decode(before.split('.').nth(2).unwrap()).unwrap().len() == 256);
+    });
+}
+
+/// A proof for one request, by the key of a client.
+fn proof(key: &super::backend::Key, changes: &[(&str, Json)]) -> String {
+    let mut claims = json!({"iat": chrono::Utc::now().timestamp(), "jti": Uuid::now_v7()});
+    for (name, value) in changes {
+        claims[*name] = value.clone();
+    }
+    let mut public = key.public("one");
+    public.as_object_mut().unwrap().remove("kid");
+    key.sign(&json!({"alg": key.algorithm(), "typ": "dpop+jwt", "jwk": public}), &claims)
+}
+
+#[test]
+fn a_token_with_a_key_is_nothing_without_it() {
+    world::with(async |world| {
+        use super::backend::Key;
+        use sha2::{Digest, Sha256};
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (id, secret) = clinic.client("system/Patient.rs").await;
+        let (key, other) = (Key::ec(), Key::ec());
+        let token_url = json!(format!("{}/oauth2/token", world.base_url));
+        let grant = async |proof: &str| {
+            let request = world.http.post(token_url.as_str().unwrap()).basic_auth(&id, Some(&secret)).header("dpop", proof);
+            let answer = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
+        };
+        let good = [("htm", json!("POST")), ("htu", token_url.clone())];
+        for wrong in [
+            vec![good[0].clone(), ("htu", json!("https://elsewhere.example/token"))],
+            vec![("htm", json!("GET")), good[1].clone()],
+            vec![good[0].clone(), good[1].clone(), ("iat", json!(chrono::Utc::now().timestamp() - 300))],
+        ] {
+            let (answered, told) = grant(&proof(&key, &wrong)).await;
+            assert_eq!((answered, &told["error"]), (400, &json!("invalid_dpop_proof")), "{wrong:?}");
+        }
+        let shown = proof(&key, &good);
+        let (answered, made) = grant(&shown).await;
+        assert_eq!((answered, &made["token_type"]), (200, &json!("DPoP")), "{made}");
+        assert_eq!(grant(&shown).await.1["error"], "invalid_dpop_proof", "a proof is shown once");
+        let token = text(&made, "access_token");
+        let path = "/api/v1/patients";
+        let asks = async |scheme: &str, proofs: &[String]| {
+            let mut request = world.http.get(format!("{}{path}", world.base_url)).header("authorization", format!("{scheme} {token}"));
+            for proof in proofs {
+                request = request.header("dpop", proof);
+            }
+            request.send().await.unwrap().status().as_u16()
+        };
+        let hash = json!(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&token)));
+        let url = json!(format!("{}{path}", world.base_url));
+        let right = [("htm", json!("GET")), ("htu", url.clone()), ("ath", hash.clone())];
+        let fresh = || proof(&key, &right);
+        assert_eq!(asks("DPoP", &[fresh()]).await, 200);
+        assert_eq!(asks("Bearer", &[]).await, 401, "stolen");
+        assert_eq!(asks("DPoP", &[]).await, 401);
+        assert_eq!(asks("DPoP", &[fresh(), fresh()]).await, 401);
+        assert_eq!(asks("DPoP", &[proof(&other, &right)]).await, 401, "another's key");
+        assert_eq!(asks("DPoP", &[proof(&key, &right[..2])]).await, 401, "for no token");
+        assert_eq!(asks("DPoP", &[proof(&key, &[right[0].clone(), ("htu", token_url.clone()), right[2].clone()])]).await, 401);
+        let once = fresh();
+        assert_eq!((asks("DPoP", &[once.clone()]).await, asks("DPoP", &[once]).await), (200, 401));
+        // A proof makes nothing of a token that has no key.
+        let plain = clinic.client_token("system/Patient.rs").await;
+        let request = world.http.get(format!("{}{path}", world.base_url)).header("authorization", format!("DPoP {plain}"));
+        assert_eq!(request.header("dpop", fresh()).send().await.unwrap().status(), 401);
     });
 }

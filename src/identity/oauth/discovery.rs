@@ -61,6 +61,7 @@ fn metadata(caller: &Caller) -> Json {
         "revocation_endpoint_auth_methods_supported": proofs,
         "introspection_endpoint_auth_methods_supported": &proofs[..3],
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": jwt_algorithms(),
         "authorization_response_iss_parameter_supported": true,
     })
 }

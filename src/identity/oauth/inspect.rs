@@ -77,6 +77,9 @@ async fn described(caller: &Caller, client: &Client, bearer: &Bearer) -> Result<
     if let Some(row) = answers.iter().flatten().next() {
         told["client_id"] = json!(row.try_get::<_, &str>(0)?);
     }
+    if let Some(key) = &bearer.dpop {
+        (told["cnf"], told["token_type"]) = (json!({"jkt": key}), json!("DPoP"));
+    }
     for (name, id) in [("patient", bearer.patient), ("encounter", bearer.encounter)] {
         if let Some(id) = id {
             told[name] = json!(id);

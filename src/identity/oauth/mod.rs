@@ -1,6 +1,6 @@
 //! OAuth 2.0 and OpenID Connect as Enamel serves them, with SMART App Launch on top: client credentials, codes with PKCE,
 //! refresh, revocation, introspection, ID tokens. Access tokens are opaque.
-//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 9126, 9207 and the advice of RFC 9700.
+//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 9126, 9207, 9449 and the advice of RFC 9700.
 mod asked;
 mod assertion;
 mod authorize;
@@ -8,6 +8,7 @@ mod client;
 mod client_keys;
 mod consent;
 mod discovery;
+mod dpop;
 mod form;
 mod handle;
 mod id_token;
@@ -24,6 +25,7 @@ use crate::kernel::{Caller, Kernel};
 pub(super) use asked::asking;
 pub(super) use authorize::AUTHORIZE;
 pub(super) use client_keys::ClientKeys;
+pub use dpop::Proof;
 pub(super) use form::Form;
 use futures_util::future::BoxFuture;
 pub(super) use handle::{Launching, launch};

@@ -1,5 +1,6 @@
 //! The token endpoint: its grants, one answer.
 
+use super::dpop::Proof;
 use super::Form;
 use super::client::{Client, authenticated};
 use super::id_token::{self, SignIn};
@@ -42,15 +43,16 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
     if !renews && !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "The client may not use this kind of grant."));
     }
+    let dpop = bound(&caller, &request).await?;
     match grant {
-        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form).await?, None)),
+        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form, dpop).await?, None)),
         "authorization_code" => {
-            let (issued, id_token) = by_code(&caller, &client, &form).await?;
+            let (issued, id_token) = by_code(&caller, &client, &form, dpop).await?;
             Ok(answer(&issued, id_token))
         }
         _ => {
             let token = form.get("refresh_token").ok_or_else(|| Refusal::request("refresh_token is needed."))?;
-            let renewal = Renewal { token, client: Some(client.id), asked: form.get("scope") };
+            let renewal = Renewal { token, client: Some(client.id), asked: form.get("scope"), dpop: dpop.as_deref() };
             let issued = grant::renew(&caller.kernel, &of(&caller, &client), renewal).await.map_err(|failure| {
                 if failure.code == &error::INVALID { Refusal::new("invalid_scope", "The grant does not reach that far.") } else { failure.into() }
             })?;
@@ -64,7 +66,17 @@ fn of(caller: &Caller, client: &Client) -> Context {
     Context { client: Some(client.id), ..grant::behind(&caller.context, Some(client.tenant)) }
 }
 
-async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issued, Refusal> {
+/// The key to which the client binds its tokens, when it brings a proof.
+async fn bound(caller: &Caller, request: &Request) -> Result<Option<String>, Refusal> {
+    if !Proof::is_sent(request) {
+        return Ok(None);
+    }
+    let wrong = || Refusal::new("invalid_dpop_proof", "The proof is not for this request, or was shown before.");
+    let proof = Proof::of(request, &caller.kernel.config.server.public_url).ok_or_else(wrong)?;
+    proof.key(&caller.kernel, None).await?.ok_or_else(wrong).map(Some)
+}
+
+async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<String>) -> Result<Issued, Refusal> {
     if client.is_public() {
         return Err(Refusal::new("unauthorized_client", "A client without a secret cannot act by itself."));
     }
@@ -88,6 +100,7 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issu
         scopes,
         patient: None,
         encounter: None,
+        dpop,
         renewable: false,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
@@ -98,7 +111,7 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issu
 
 /// A code is good once, for one minute, for its own client, address and verifier. Whatever is wrong ends it, and a second
 /// use ends what came from the first (RFC 6749 §4.1.2).
-async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<(Issued, Option<String>), Refusal> {
+async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<String>) -> Result<(Issued, Option<String>), Refusal> {
     let given = |name, why| form.get(name).ok_or_else(|| Refusal::request(why));
     let (code, verifier) = (given("code", "code is needed.")?, given("code_verifier", "code_verifier is needed.")?);
     let redirect = given("redirect_uri", "redirect_uri is needed.")?;
@@ -137,6 +150,7 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<(Issue
         scopes,
         patient: row.try_get("patient_id").map_err(read)?,
         encounter: row.try_get("encounter_id").map_err(read)?,
+        dpop,
         renewable,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
@@ -150,7 +164,7 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<(Issue
 
 fn answer(issued: &Issued, id_token: Option<String>) -> Response {
     let mut body = json!({
-        "access_token": issued.access.expose(), "token_type": "Bearer", "expires_in": issued.expires_in_s, "scope": issued.scopes.join(" "),
+        "access_token": issued.access.expose(), "token_type": if issued.dpop { "DPoP" } else { "Bearer" }, "expires_in": issued.expires_in_s, "scope": issued.scopes.join(" "),
     });
     if let Some(refresh) = &issued.refresh {
         body["refresh_token"] = json!(refresh.expose());

@@ -39,7 +39,7 @@ select kernel.protect('oauth_authorizations',
     secret => '{code_hash,code_challenge,code_expires_at}');
 select kernel.protect('shown_assertions', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
     secret => '{shown_hash}', sec => 'rd');
-select kernel.protect('signing_keys', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
+select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',
     secret => '{private_key_enc}', sec => 'rd');
 select kernel.protect('oauth_requests', 'auth=all/all jobs=all/all', secret => '{handle_hash,pushed}', sec => 'rd');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',

@@ -537,6 +537,7 @@ comment on table shown_assertions is 'An assertion that a client has shown; none
 -- Keys that sign ID tokens
 create table signing_keys (
     id uuid not null primary key,
+    generation bigint not null,
     public_key jsonb not null,
     private_key_enc bytea not null,
     signs_from timestamptz not null,
@@ -544,6 +545,7 @@ create table signing_keys (
     created_at timestamptz not null default now(),
     created_by uuid
 );
+create unique index signing_keys_generation_key on signing_keys (generation);
 create index signing_keys_expires_at_idx on signing_keys (expires_at);
 comment on table signing_keys is 'A key that signs ID tokens; published until what it signed has expired. Sensitivity: secret.';
 

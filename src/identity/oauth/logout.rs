@@ -4,6 +4,7 @@
 use super::Form;
 use super::client::Client;
 use crate::identity::browser::{self, Cookie};
+use crate::identity::client_operations::is_redirect;
 use crate::identity::grant;
 use crate::identity::pages::{self, STYLESHEET_PATH, SignedInPage};
 use crate::identity::service::Service;
@@ -36,7 +37,7 @@ async fn onwards(caller: &Caller, form: &Form, hint: Option<&Hint>) -> Result<St
     let agreed = form.get("client_id").is_none_or(|id| Some(id) == named);
     let (Some(to), Some(named), true) = (form.get("post_logout_redirect_uri"), named, agreed) else { return Ok(SIGN_IN.to_owned()) };
     let client = Client::find(caller, named).await?;
-    if !client.is_some_and(|client| client.logouts.iter().any(|held| held == to)) {
+    if !client.is_some_and(|client| is_redirect(to) && client.logouts.iter().any(|held| held == to)) {
         return Ok(SIGN_IN.to_owned());
     }
     let mut url = openidconnect::url::Url::parse(to).map_err(Error::internal)?;

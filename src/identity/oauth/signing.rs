@@ -27,16 +27,14 @@ const PUBLISHED_DAYS: i64 = 62;
 const PUBLISHED_BEFORE: TimeDelta = TimeDelta::minutes(10);
 /// How long this server believes what it has read.
 const BELIEVED_FOR: Duration = Duration::from_secs(30);
-/// Servers that start together make one key between them.
-const ONE_MAKER: i64 = 0x656e_616d_656c_6b65;
 
 sql! {
-    KEYS() = "select id, public_key, private_key_enc, signs_from, expires_at from signing_keys where expires_at > now() order by signs_from desc, id desc";
-    /// $1 the lock.
-    ALONE(INT8) = "select pg_advisory_xact_lock($1)";
-    /// $1 id, $2 public key, $3 sealed private key, $4 signs from, $5 until.
+    KEYS() = "
+        select id, public_key, private_key_enc, signs_from from signing_keys where expires_at > now() order by generation desc";
+    /// $1 id, $2 public key, $3 sealed private key, $4 signs from, $5 until. Of servers that start together one makes the key.
     KEY_ADD(UUID, JSONB, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ) = "
-        insert into signing_keys (id, public_key, private_key_enc, signs_from, expires_at) values ($1, $2, $3, $4, $5)";
+        insert into signing_keys (id, generation, public_key, private_key_enc, signs_from, expires_at)
+        select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5 from signing_keys on conflict (generation) do nothing";
 }
 
 pub struct Key {
@@ -76,7 +74,7 @@ impl SigningKeys {
     pub async fn rotate(&self, kernel: &Kernel, context: &Context) -> Result<Uuid> {
         let id = make(kernel, context, true).await?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        id.ok_or_else(|| Error::internal("an ordered key is made"))
+        id.ok_or_else(|| Error::unavailable("another server has just made one"))
     }
 
     pub async fn sign(&self, kernel: &Kernel, claims: &Json) -> Result<String> {
@@ -124,13 +122,12 @@ async fn read(kernel: &Kernel) -> Result<Vec<Key>> {
     keys.collect()
 }
 
-/// One server at a time; unless it was ordered, none when another was quicker. The first key of all signs at once.
+/// None when another server was quicker. The first key of all signs at once.
 async fn make(kernel: &Kernel, context: &Context, ordered: bool) -> Result<Option<Uuid>> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| Error::internal("a signing key cannot be made"))?;
     let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(&pair).map_err(|_| Error::internal("a signing key has no form"))?;
     let jobs = Context { plane: Plane::Jobs, tenant: None, ..crate::identity::grant::behind(context, None) };
     let mut scope = kernel.door.open(&jobs).await?;
-    scope.one(&ALONE, &[&ONE_MAKER]).await?;
     let held = scope.rows(&KEYS, &[]).await?;
     let newest: Option<DateTime<Utc>> = held.first().map(|row| row.try_get("signs_from")).transpose()?;
     let now = scope.now();
@@ -140,7 +137,9 @@ async fn make(kernel: &Kernel, context: &Context, ordered: bool) -> Result<Optio
     let id = scope.new_id();
     let (from, sealed) = (newest.map_or(now, |_| now + PUBLISHED_BEFORE), kernel.keys.own().seal(&place(id), der.as_ref())?);
     let until = from + TimeDelta::days(PUBLISHED_DAYS);
-    scope.exec(&KEY_ADD, &[&id, &public(&pair, id), &sealed, &from, &until]).await?;
+    if scope.exec(&KEY_ADD, &[&id, &public(&pair, id), &sealed, &from, &until]).await? == 0 {
+        return scope.commit().await.map(|()| None);
+    }
     let mut event = audit_store::of(&jobs, "KEY_CHANGED", Action::Create, Outcome::Success, now);
     (event.resource_type, event.resource_id) = (Some("SigningKey".into()), Some(id));
     event.metadata = Metadata::new().text("reason", if ordered { "ORDERED" } else { "AGE" });

@@ -242,6 +242,15 @@ begin
       from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
      where k.client_id = public_id order by k.created_at limit 1;
 end $$;
+-- Whether pages of that origin are an application that people use here.
+create or replace function sec.is_app_origin(origin text) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return exists (select from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id and t.status = 'ACTIVE'
+                    where k.origins @> array[lower(origin)] and k.client_type = 'PUBLIC' and k.status = 'ACTIVE'
+                      and (k.expires_at is null or k.expires_at > now()));
+end $$;
 -- That a client has come again: to the minute, and no change of the record that anybody made.
 create or replace function sec.client_came(tenant uuid, client uuid) returns void language plpgsql volatile
 security definer set search_path = pg_catalog, pg_temp as $$

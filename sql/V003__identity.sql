@@ -421,6 +421,7 @@ create table api_clients (
     jwks_uri text check (char_length(jwks_uri) <= 2000),
     jwks jsonb,
     redirect_uris text[] not null default '{}',
+    origins text[] not null generated always as (kernel.origins(redirect_uris)) stored,
     launch_uri text check (char_length(launch_uri) <= 2000),
     logout_uris text[] not null default '{}',
     backchannel_logout_uri text check (char_length(backchannel_logout_uri) <= 2000),
@@ -441,6 +442,7 @@ create table api_clients (
 );
 create unique index api_clients_client_id_key on api_clients (tenant_id, client_id) nulls not distinct;
 create index api_clients_client_id_idx on api_clients (client_id);
+create index api_clients_origins_idx on api_clients using gin (origins);
 create index api_clients_name_id_idx on api_clients (tenant_id, name, id);
 create index api_clients_service_user_id_idx on api_clients (tenant_id, service_user_id);
 comment on table api_clients is 'A service account or integration client. Sensitivity: secret.';

@@ -37,7 +37,7 @@ pub static API_CLIENT: Table = Table {
         Field::bytes("client_secret_hash").hidden(),
         Field::bytes("previous_secret_hash").hidden(),
         Field::instant("previous_secret_expires_at").read_only(),
-        Field::text("jwks_uri").length(2000).read_only().doc("where the client publishes its keys, when it proves itself by them"),
+        Field::text("jwks_uri").length(2000).doc("where the client publishes its keys, when it proves itself by them"),
         Field::json("jwks").read_only().doc("the client's public keys (RFC 7517), when they are registered here; changed by set-keys"),
         Field::texts("redirect_uris").defaulted().doc("exact; https, or http on the loopback address"),
         Field::text("launch_uri").length(2000).doc("where the application is launched from here"),

@@ -1,6 +1,6 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
-use super::oauth::{ClientKeys, Refused, SigningKeys};
+use super::oauth::{AppOrigins, ClientKeys, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::password::{Passwords, PoolSize, Recipe};
@@ -19,6 +19,7 @@ pub struct Service {
     pub throttle: Throttle,
     pub(super) refused: Refused,
     pub(super) client_keys: ClientKeys,
+    pub(super) origins: AppOrigins,
     pub(super) signing: SigningKeys,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
@@ -38,6 +39,7 @@ impl Service {
         let outbound = Outbound::new(policy)?;
         Ok(Arc::new(Service {
             passwords: Passwords::new(Recipe::configured(config)?, size)?,
+            origins: AppOrigins::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             signing: SigningKeys::default(),
             openid: RelyingParty::new(outbound),

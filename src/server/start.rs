@@ -1,8 +1,9 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
 use super::worker::Worker;
-use super::{Admin, Contract, bind, bind_admin, guard};
+use super::{Origins, Admin, Contract, bind, bind_admin, guard};
 use crate::governance;
+use crate::identity::oauth::is_app;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
@@ -166,8 +167,11 @@ impl Server {
     }
 }
 
-fn contract(kernel: &Kernel) -> Contract {
-    super::app::describe(Contract::new(&kernel.config.server))
+fn contract(kernel: &Arc<Kernel>) -> Contract {
+    let asked = kernel.clone();
+    let mut contract = super::app::describe(Contract::new(&kernel.config.server));
+    contract.origins = Origins::new(super::app::OPEN_TO_APPS, move |origin| is_app(asked.clone(), origin));
+    contract
 }
 
 fn admin(kernel: &Arc<Kernel>, metrics: PrometheusHandle) -> Admin {

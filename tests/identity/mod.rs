@@ -9,6 +9,7 @@ mod hostile;
 mod hostile_provider;
 mod invitations;
 mod oauth;
+mod openid;
 mod second_factor;
 mod sign_in;
 mod smart;

@@ -17,17 +17,8 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// An app of that clinic: public id, and the secret when it keeps one.
 pub async fn app(clinic: &Clinic, kind: &str) -> (String, Option<String>) {
     let admin = clinic.token("TENANT_ADMIN").await;
-    let scopes = [
-        "user/*.cruds",
-        "patient/*.rs",
-        "launch",
-        "launch/patient",
-        "offline_access",
-        "online_access",
-        "openid",
-        "fhirUser",
-        "profile",
-    ];
+    let scopes = "user/*.cruds patient/*.rs launch launch/patient offline_access online_access openid fhirUser profile";
+    let scopes: Vec<&str> = scopes.split(' ').collect();
     let body = json!({"name": "Chart <app>", "client_type": kind, "scopes": scopes, "redirect_uris": [REDIRECT]});
     let (code, made) = clinic.world.post(Some(&admin), "/api-clients", body).await;
     assert_eq!(code, 201, "{made}");

@@ -22,8 +22,10 @@ use uuid::Uuid;
 
 pub const AUTHORIZE: &str = "/oauth2/authorize";
 const CODE_LIVES_S: i64 = 60;
-/// How old a sign-in may be where the application asks for a new one.
+/// How old a sign-in may be where the application asks for a new one, and how old one always may be: between the page on which
+/// somebody signed in and this one lies a moment.
 const NEW_S: i64 = 120;
+const MOMENT_S: i64 = 15;
 
 sql! {
     CODE_ADD(UUID, UUID, UUID, UUID, UUID, TEXT_ARRAY, BYTEA, TEXT, TIMESTAMPTZ, TEXT, TIMESTAMPTZ, TEXT, UUID, UUID) = "
@@ -55,12 +57,13 @@ struct Granted {
 
 impl Person {
     /// None: nobody is signed in, or not for this application's tenant, or too long ago for what it asks.
-    async fn find(caller: &Caller, request: &Request, asked: &Asked) -> Result<Option<Person>> {
+    /// `arrives`: the request comes from the application, not back from our own page.
+    async fn find(caller: &Caller, request: &Request, asked: &Asked, arrives: bool) -> Result<Option<Person>> {
         // A session of another tenant is none here.
         let session = browser::signed_in(&caller.kernel, request).await?;
         let session = session.filter(|(bearer, _)| bearer.context.tenant == Some(asked.client.tenant));
         let Some((bearer, token)) = session else { return Ok(None) };
-        if !is_new_enough(caller, &bearer, asked).await? {
+        if arrives && !is_new_enough(caller, &bearer, asked).await? {
             return Ok(None);
         }
         let launch = match asked.form.get("launch") {
@@ -84,7 +87,7 @@ impl Person {
 async fn is_new_enough(caller: &Caller, bearer: &Bearer, asked: &Asked) -> Result<bool> {
     let forced = (asked.form.get("prompt") == Some("login")).then_some(NEW_S);
     let most = asked.form.get("max_age").map(|age| age.parse::<u32>().map_or(0, i64::from)).into_iter().chain(forced).min();
-    let Some((most, session)) = most.zip(bearer.context.session) else { return Ok(true) };
+    let Some((most, session)) = most.map(|most| most.max(MOMENT_S)).zip(bearer.context.session) else { return Ok(true) };
     let scope = caller.kernel.door.open(&Context::system(crate::kernel::context::Plane::Auth, None)).await?;
     let answers = scope.once(&[((&SIGNED_IN).into(), vec![&session])]).await?;
     let at: Option<DateTime<Utc>> = answers.iter().flatten().next().map(|row| row.try_get(0)).transpose()?;
@@ -98,7 +101,7 @@ pub async fn show(caller: Caller, request: Request) -> Result<Response> {
         return asked.back(&caller, &[("error", fault)]);
     }
     let silent = asked.form.get("prompt") == Some("none");
-    let Some(person) = Person::find(&caller, &request, &asked).await? else {
+    let Some(person) = Person::find(&caller, &request, &asked, true).await? else {
         if silent {
             return asked.back(&caller, &[("error", "login_required")]);
         }
@@ -141,7 +144,7 @@ pub async fn decide(caller: Caller, mut request: Request) -> Result<Response> {
     if let Some(fault) = asked.fault(&caller) {
         return asked.back(&caller, &[("error", fault)]);
     }
-    let Some(person) = Person::find(&caller, &request, &asked).await? else {
+    let Some(person) = Person::find(&caller, &request, &asked, false).await? else {
         return asked.back(&caller, &[("error", "access_denied")]);
     };
     if let Some(fault) = person.fault(&asked) {

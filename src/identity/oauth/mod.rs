@@ -1,6 +1,7 @@
 //! OAuth 2.0 and OpenID Connect as Enamel serves them, with SMART App Launch on top: client credentials, codes with PKCE,
 //! refresh, revocation, introspection, ID tokens. Access tokens are opaque.
 //! RFC 6749, 7009, 7523, 7636, 7662, 8414, 9126, 9207, 9449 and the advice of RFC 9700.
+mod app_origins;
 mod asked;
 mod assertion;
 mod authorize;
@@ -22,6 +23,8 @@ mod token;
 
 use crate::kernel::error::{self, Error};
 use crate::kernel::{Caller, Kernel};
+pub(super) use app_origins::AppOrigins;
+pub use app_origins::is_app;
 pub(super) use asked::asking;
 pub(super) use authorize::AUTHORIZE;
 pub(super) use client_keys::ClientKeys;

@@ -6,7 +6,7 @@
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::context::{Context, Plane};
+use crate::kernel::context::{Context, PLATFORM_TENANT, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::sql;
 use aws_lc_rs::encoding::AsDer;
@@ -126,7 +126,8 @@ async fn read(kernel: &Kernel) -> Result<Vec<Key>> {
 async fn make(kernel: &Kernel, context: &Context, ordered: bool) -> Result<Option<Uuid>> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| Error::internal("a signing key cannot be made"))?;
     let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(&pair).map_err(|_| Error::internal("a signing key has no form"))?;
-    let jobs = Context { plane: Plane::Jobs, tenant: None, ..crate::identity::grant::behind(context, None) };
+    // Of the platform: what it changed is in its log.
+    let jobs = Context { plane: Plane::Jobs, ..crate::identity::grant::behind(context, Some(PLATFORM_TENANT)) };
     let mut scope = kernel.door.open(&jobs).await?;
     let held = scope.rows(&KEYS, &[]).await?;
     let newest: Option<DateTime<Utc>> = held.first().map(|row| row.try_get("signs_from")).transpose()?;

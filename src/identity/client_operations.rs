@@ -7,7 +7,6 @@ use super::session_operations::object;
 use super::token::{Kind, Token};
 use super::{grant, scope};
 use crate::integrations::sealed::{OVERLAP_HOURS_MAX, overlap_hours};
-use crate::kernel::{Caller, audit_store};
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
@@ -15,6 +14,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
 use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use crate::kernel::{Caller, audit_store};
 use crate::sql;
 use chrono::TimeDelta;
 use serde_json::{Map, Value as Json, json};
@@ -156,10 +156,8 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let secret = if kind == "PUBLIC" || keys.is_some() { None } else { Some(Token::new(Kind::ClientSecret)?) };
     let logouts = words(call, "logout_uris")?;
     let launches = call.text("launch_uri").map(str::to_owned);
-    if let Some(field) = [("logout_uris", logouts.iter().all(|uri| is_redirect(uri))), ("launch_uri", launches.as_deref().is_none_or(is_redirect))]
-        .into_iter()
-        .find_map(|(field, right)| (!right).then_some(field))
-    {
+    let addresses = [("logout_uris", logouts.iter().all(|uri| is_redirect(uri))), ("launch_uri", launches.as_deref().is_none_or(is_redirect))];
+    for (field, _) in addresses.into_iter().filter(|(_, right)| !right) {
         return Err(Error::new(&error::INVALID).fault(field, "format", ADDRESS));
     }
     let name = call.text("name").unwrap_or_default();

@@ -150,7 +150,17 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         scope.exec(&REFRESH_ADD, &[&id, &session, &opening.user, &refresh.hash().as_bytes(), &family, &ends]).await?;
     }
     let (tenant, scopes, patient, encounter) = (opening.tenant, opening.scopes, opening.patient, opening.encounter);
-    Ok(Issued { session, tenant, access, refresh, expires_in_s: token_lives.into(), scopes, patient, encounter, dpop: opening.dpop.is_some() })
+    Ok(Issued {
+        session,
+        tenant,
+        access,
+        refresh,
+        expires_in_s: token_lives.into(),
+        scopes,
+        patient,
+        encounter,
+        dpop: opening.dpop.is_some(),
+    })
 }
 
 /// A refresh token, as found and locked.

@@ -46,9 +46,11 @@ pub static LAUNCH: Operation = Operation {
 async fn seen(call: &Call, table: &'static Table, id: Option<Uuid>, name: &'static str) -> Result<Option<Uuid>> {
     let Some(id) = id else { return Ok(None) };
     let unknown = || Error::new(&error::REFERENCE_UNKNOWN).fault(name, "reference", "There is no such record.");
-    let found = call.caller.glance(&call.caller.reading(table)?, table, id).await.map_err(|refusal| {
-        if refusal.code == &error::NOT_FOUND { unknown() } else { refusal }
-    })?;
+    let found = call
+        .caller
+        .glance(&call.caller.reading(table)?, table, id)
+        .await
+        .map_err(|refusal| if refusal.code == &error::NOT_FOUND { unknown() } else { refusal })?;
     if found.deleted() { Err(unknown()) } else { Ok(found.patient) }
 }
 

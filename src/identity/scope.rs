@@ -19,8 +19,7 @@ pub const LAUNCH: &str = "launch";
 pub const LAUNCH_PATIENT: &str = "launch/patient";
 pub const LAUNCH_ENCOUNTER: &str = "launch/encounter";
 /// Words without a resource type.
-pub const PLAIN: &[&str] =
-    &[OPENID, FHIR_USER, PROFILE, EMAIL, OFFLINE, ONLINE, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER];
+pub const PLAIN: &[&str] = &[OPENID, FHIR_USER, PROFILE, EMAIL, OFFLINE, ONLINE, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER];
 const WORDS_MAX: usize = 100;
 const QUERY_MAX: usize = 500;
 
@@ -206,8 +205,7 @@ pub enum Permit<'a> {
 pub fn permit<'a>(scopes: &'a [String], kind: &str, letter: char) -> Permit<'a> {
     let wanted = LETTERS.iter().find(|(known, _)| *known == letter).map_or(0, |(_, bit)| *bit);
     let resources = scopes.iter().filter_map(|word| Resource::parse(word));
-    let held: Vec<Resource<'_>> =
-        resources.filter(|held| (held.kind == "*" || held.kind == kind) && held.letters & wanted != 0).collect();
+    let held: Vec<Resource<'_>> = resources.filter(|held| (held.kind == "*" || held.kind == kind) && held.letters & wanted != 0).collect();
     match held.iter().map(|held| held.query).collect::<Option<Vec<_>>>() {
         _ if scopes.is_empty() => Permit::All,
         Some(queries) if queries.is_empty() => Permit::No,

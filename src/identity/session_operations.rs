@@ -141,7 +141,12 @@ async fn sign_in(call: Call) -> Result<Answer> {
 
 async fn refresh(call: Call) -> Result<Answer> {
     let (kernel, context) = (&call.caller.kernel, &call.caller.context);
-    let issued = grant::renew(kernel, context, Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None }).await?;
+    let issued = grant::renew(
+        kernel,
+        context,
+        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None },
+    )
+    .await?;
     Ok(tokens(&issued, &[]))
 }
 
@@ -186,7 +191,17 @@ async fn switch_tenant(call: Call) -> Result<Answer> {
     sign_in::succeeded(&mut scope, user, home.tenant, session, "SWITCH", "NONE").await?;
     scope.commit().await?;
     grant::forget(kernel, |context| context.session == Some(session))?;
-    let issued = Issued { session, tenant: home.tenant, access, refresh: None, expires_in_s: lives, scopes: vec![], patient: None, encounter: None, dpop: false };
+    let issued = Issued {
+        session,
+        tenant: home.tenant,
+        access,
+        refresh: None,
+        expires_in_s: lives,
+        scopes: vec![],
+        patient: None,
+        encounter: None,
+        dpop: false,
+    };
     Ok(tokens(&issued, &known.homes))
 }
 

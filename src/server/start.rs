@@ -1,7 +1,7 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
 use super::worker::Worker;
-use super::{Origins, Admin, Contract, bind, bind_admin, guard};
+use super::{Admin, Contract, Origins, bind, bind_admin, guard};
 use crate::governance;
 use crate::identity::oauth::is_app;
 use crate::kernel::Kernel;

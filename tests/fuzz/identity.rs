@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 
 #[test]
 fn fuzz_scopes_grant_no_more_than_is_held() {
-    let held: Vec<String> = ["user/*.rs", "patient/Observation.cruds", "system/Condition.r?category=a", "openid"].map(str::to_owned).to_vec();
+    let held: Vec<String> =
+        ["user/*.rs", "patient/Observation.cruds", "system/Condition.r?category=a", "openid"].map(str::to_owned).to_vec();
     let run = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         let granted = scope::granted(Some(&text), &held);
@@ -31,8 +32,14 @@ fn fuzz_scopes_grant_no_more_than_is_held() {
         "system/Condition.r?category=a system/Condition.rs",
         "user/*.read launch/patient offline_access",
     ]);
-    Target { name: "scope", seeds, words: &["user/", ".rs", "?", "=", "&", "*", " ", "patient/", "cruds"], memory: (256 * 1024, 64), run: &run }
-        .fuzz();
+    Target {
+        name: "scope",
+        seeds,
+        words: &["user/", ".rs", "?", "=", "&", "*", " ", "patient/", "cruds"],
+        memory: (256 * 1024, 64),
+        run: &run,
+    }
+    .fuzz();
 }
 
 #[test]
@@ -52,7 +59,14 @@ fn fuzz_keys_are_public_named_and_few() {
         format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","kid":"a","d":"AA",{point}}},{{"kty":"oct","k":"AA"}}]}}"#).into_bytes(),
         br#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"r"}]}"#.to_vec(),
     ];
-    Target { name: "jwks", seeds, words: &["\"kty\"", "\"d\"", "[", "{", "null", "\"RSA\"", "\"kid\""], memory: (512 * 1024, 64), run: &run }.fuzz();
+    Target {
+        name: "jwks",
+        seeds,
+        words: &["\"kty\"", "\"d\"", "[", "{", "null", "\"RSA\"", "\"kid\""],
+        memory: (512 * 1024, 64),
+        run: &run,
+    }
+    .fuzz();
 }
 
 #[test]

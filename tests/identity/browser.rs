@@ -90,10 +90,7 @@ impl Page {
             Some("checkbox") => input.ends_with(" checked"),
             _ => false,
         };
-        inputs
-            .filter(sent)
-            .filter_map(|input| Some((attribute(input, "name")?.to_owned(), unescape(attribute(input, "value")?))))
-            .collect()
+        inputs.filter(sent).filter_map(|input| Some((attribute(input, "name")?.to_owned(), unescape(attribute(input, "value")?)))).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::backend::{Key, Program};
 use super::browser::Browser;
-use super::oauth::{REDIRECT, through};
+use super::oauth::through;
 use crate::world::people::text;
 use crate::world::{self, World, packages};
 use serde_json::{Value as Json, json};
@@ -11,6 +11,9 @@ use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+
+/// Without a query of its own: one of the two would leave it out of the second request.
+const REDIRECT: &str = "http://127.0.0.1:8976/callback";
 
 /// What the program tells at its end; in the middle it names where to send the browser, and is told where that landed.
 async fn told(world: &'static World, dir: &Path, program: &[&str], key: Key) {

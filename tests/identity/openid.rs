@@ -237,7 +237,10 @@ fn pages_of_registered_apps_read_our_answers_and_no_others() {
             }
         }
         let (origin, methods, _) = answer(Method::OPTIONS, "/fhir/r4/Patient", ours).await;
-        assert!(origin.is_some() && methods.as_ref().is_some_and(|methods| methods.contains("POST") && !methods.contains("TRACE")), "{methods:?}");
+        assert!(
+            origin.is_some() && methods.as_ref().is_some_and(|methods| methods.contains("POST") && !methods.contains("TRACE")),
+            "{methods:?}"
+        );
         assert!(answer(Method::OPTIONS, "/oauth2/token", ours).await.1.is_some_and(|methods| methods.contains("POST")));
         assert_eq!(answer(Method::GET, "/signin", ours).await.0, None, "pages with cookies are nobody else's");
         assert_eq!(answer(Method::GET, "/fhir/r4/.well-known/smart-configuration", "https://evil.example").await.0.as_deref(), Some("*"));

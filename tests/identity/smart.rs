@@ -169,7 +169,8 @@ fn a_person_keeps_some_scopes_back() {
         let url = authorize(world, &client, &[("scope", "user/Patient.rs user/Condition.rs user/Practitioner.rs")]);
         let mut browser = Browser::new();
         let page = through(&mut browser, &person, &url, &[("decision", "find")]).await;
-        let boxes: Vec<String> = page.hidden_fields().into_iter().filter(|(name, _)| name.starts_with("keep-")).map(|(_, word)| word).collect();
+        let boxes: Vec<String> =
+            page.hidden_fields().into_iter().filter(|(name, _)| name.starts_with("keep-")).map(|(_, word)| word).collect();
         assert_eq!(boxes, ["user/Patient.rs", "user/Condition.rs", "user/Practitioner.rs"]);
         let landed = browser.submit(&page, &[("decision", "allow"), ("keep-1", "")]).await;
         let (_, made) = redeem(world, &client, &part(&landed, "code"), &[]).await;
@@ -203,7 +204,12 @@ fn a_scope_shows_what_its_search_finds_and_nothing_else() {
             let entries = told["entry"].as_array().cloned().unwrap_or_default();
             entries.iter().map(|entry| text(&entry["resource"], "id")).collect::<Vec<_>>()
         };
-        for path in ["Condition", &format!("Condition?patient={patient}"), &format!("Condition?_id={caries},{other}"), &format!("Patient/{patient}/Condition")] {
+        for path in [
+            "Condition",
+            &format!("Condition?patient={patient}"),
+            &format!("Condition?_id={caries},{other}"),
+            &format!("Patient/{patient}/Condition"),
+        ] {
             assert_eq!(ids(&format!("/fhir/r4/{path}")).await, [caries.clone()], "{path}");
         }
         assert_eq!(ids("/fhir/r4/Condition?code=66383009").await, Vec::<String>::new());
@@ -212,7 +218,10 @@ fn a_scope_shows_what_its_search_finds_and_nothing_else() {
         let status = async |path: &str| ask(world, &token, path).await.0;
         assert_eq!(status(&format!("/fhir/r4/Condition/{caries}")).await, 200);
         let random = Uuid::now_v7();
-        assert_eq!((status(&format!("/fhir/r4/Condition/{other}")).await, status(&format!("/fhir/r4/Condition/{random}")).await), (404, 404));
+        assert_eq!(
+            (status(&format!("/fhir/r4/Condition/{other}")).await, status(&format!("/fhir/r4/Condition/{random}")).await),
+            (404, 404)
+        );
         // Where records come another way, such a scope is not enough.
         for path in [
             format!("/fhir/r4/Condition/{caries}/_history"),
@@ -228,7 +237,8 @@ fn a_scope_shows_what_its_search_finds_and_nothing_else() {
             {"request": {"method": "GET", "url": format!("Condition/{caries}")}},
             {"request": {"method": "GET", "url": "Condition"}}]});
         let (_, answer) = world.ask(&token, Method::POST, "/fhir/r4/", Some(&batch)).await;
-        let statuses: Vec<&str> = answer["entry"].as_array().unwrap().iter().map(|entry| &entry["response"]["status"].as_str().unwrap()[..3]).collect();
+        let statuses: Vec<&str> =
+            answer["entry"].as_array().unwrap().iter().map(|entry| &entry["response"]["status"].as_str().unwrap()[..3]).collect();
         assert_eq!(statuses, ["404", "200", "200"], "{answer}");
         assert_eq!(answer["entry"][2]["resource"]["entry"].as_array().unwrap().len(), 1);
     });
@@ -241,11 +251,9 @@ fn a_request_for_another_server_or_without_a_launch_brings_no_code() {
         let person = clinic.employee("CLINICIAN").await;
         let (client, _) = app(&clinic, "PUBLIC").await;
         let mut browser = Browser::new();
-        for changes in [
-            &[("aud", "https://elsewhere.example/fhir")][..],
-            &[("resource", "https://elsewhere.example/fhir")],
-            &[("launch", "en_la_x")],
-        ] {
+        for changes in
+            [&[("aud", "https://elsewhere.example/fhir")][..], &[("resource", "https://elsewhere.example/fhir")], &[("launch", "en_la_x")]]
+        {
             let landed = through(&mut browser, &person, &authorize(world, &client, changes), &[("decision", "allow")]).await;
             assert_eq!(part(&landed, "error"), "invalid_request", "{changes:?}");
         }

@@ -73,7 +73,9 @@ pub async fn page(caller: &Caller, asked: &Asked, person: &Person, form: Option<
     let picks = names_a_patient(&person.scopes) && launched.is_none();
     let typed = form.and_then(|form| form.get("q"));
     let charts = match launched {
-        Some(id) => chart(caller, &person.bearer, Some(id)).await?.map(|(id, name)| Chart { id: id.to_string(), name }).into_iter().collect(),
+        Some(id) => {
+            chart(caller, &person.bearer, Some(id)).await?.map(|(id, name)| Chart { id: id.to_string(), name }).into_iter().collect()
+        }
         None if picks => charts(caller, &person.bearer, typed).await?,
         None => Vec::new(),
     };
@@ -131,8 +133,11 @@ fn label(word: &str) -> String {
     };
     let Some(resource) = scope::Resource::parse(word) else { return plain.to_owned() };
     let (sees, changes) = (resource.may('r') || resource.may('s'), resource.may('c') || resource.may('u'));
-    let verbs: Vec<&str> =
-        [(sees, "see"), (changes, "change"), (resource.may('d'), "delete")].into_iter().filter(|(may, _)| *may).map(|(_, verb)| verb).collect();
+    let verbs: Vec<&str> = [(sees, "see"), (changes, "change"), (resource.may('d'), "delete")]
+        .into_iter()
+        .filter(|(may, _)| *may)
+        .map(|(_, verb)| verb)
+        .collect();
     let mut text = verbs.join(" and ");
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();

@@ -1,8 +1,8 @@
 //! The token endpoint: its grants, one answer.
 
-use super::dpop::Proof;
 use super::Form;
 use super::client::{Client, authenticated};
+use super::dpop::Proof;
 use super::id_token::{self, SignIn};
 use super::refusal::Refusal;
 use crate::identity::grant::{self, Issued, Opening, Renewal};
@@ -54,7 +54,11 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
             let token = form.get("refresh_token").ok_or_else(|| Refusal::request("refresh_token is needed."))?;
             let renewal = Renewal { token, client: Some(client.id), asked: form.get("scope"), dpop: dpop.as_deref() };
             let issued = grant::renew(&caller.kernel, &of(&caller, &client), renewal).await.map_err(|failure| {
-                if failure.code == &error::INVALID { Refusal::new("invalid_scope", "The grant does not reach that far.") } else { failure.into() }
+                if failure.code == &error::INVALID {
+                    Refusal::new("invalid_scope", "The grant does not reach that far.")
+                } else {
+                    failure.into()
+                }
             })?;
             Ok(answer(&issued, None))
         }
@@ -154,11 +158,12 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
         renewable,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
-    let id_token = id_token::of(caller, client, &issued, &sign_in).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;
     let event = sign_in::succeeding(scope.context(), user, client.tenant, issued.session, "OAUTH");
     scope.commit().await?;
     caller.kernel.audit.record(event).await?;
+    // Asks on connections of its own: never while one is held.
+    let id_token = id_token::of(caller, client, &issued, &sign_in).await?;
     Ok((issued, id_token))
 }
 

@@ -258,12 +258,12 @@ fn a_launch_narrows_staff_to_one_patient_in_every_table() {
         let arena = Arena::fresh(world, "launches").await;
         let (truth, staff) = (arena.truth().await, arena.plane(Plane::Staff).await);
         let whole = own(Plane::Staff);
-        let launched =
-            |patient| Context { caps: Caps::NONE, part: whole.caps, subject: Some(patient), ..whole.clone() };
+        let launched = |patient| Context { caps: Caps::NONE, part: whole.caps, subject: Some(patient), ..whole.clone() };
         let (theirs, other) = (NORTH.id("patients"), STRANGER.id("patients"));
         let seen = async |patient| staff.ask(&launched(patient), "select id from enamel.patients").await.unwrap();
         // What stands beside a record for searching is found with the record only.
-        let tables = "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'patient_id' and not a.attisdropped
+        let tables =
+            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'patient_id' and not a.attisdropped
                        where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'search_values'
                          and has_column_privilege('enamel_staff', c.oid, 'patient_id', 'select')";
         let tables: Vec<String> = truth.query(tables, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();

@@ -156,7 +156,8 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let secret = if kind == "PUBLIC" || keys.is_some() { None } else { Some(Token::new(Kind::ClientSecret)?) };
     let logouts = words(call, "logout_uris")?;
     let launches = call.text("launch_uri").map(str::to_owned);
-    let addresses = [("logout_uris", logouts.iter().all(|uri| is_redirect(uri))), ("launch_uri", launches.as_deref().is_none_or(is_redirect))];
+    let addresses =
+        [("logout_uris", logouts.iter().all(|uri| is_redirect(uri))), ("launch_uri", launches.as_deref().is_none_or(is_redirect))];
     for (field, _) in addresses.into_iter().filter(|(_, right)| !right) {
         return Err(Error::new(&error::INVALID).fault(field, "format", ADDRESS));
     }

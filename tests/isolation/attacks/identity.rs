@@ -265,7 +265,7 @@ fn a_launch_narrows_staff_to_one_patient_in_every_table() {
         let tables =
             "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'patient_id' and not a.attisdropped
                        where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'search_values'
-                         and has_column_privilege('enamel_staff', c.oid, 'patient_id', 'select')";
+                         and has_column_privilege('enamel_staff', a.attrelid, a.attnum, 'select')";
         let tables: Vec<String> = truth.query(tables, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
         assert!(tables.len() > 60, "{}", tables.len());
         // With a role for their own patients: that patient if it is theirs, and nothing by place, provider or authorship.

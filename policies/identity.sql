@@ -37,7 +37,7 @@ select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
     secret => '{code_hash,code_challenge,code_expires_at}');
-select kernel.protect('shown_assertions', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
+select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
     secret => '{shown_hash}', sec => 'rd');
 select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',
     secret => '{private_key_enc}', sec => 'rd');

@@ -113,6 +113,11 @@ fn an_id_token_names_who_signed_in() {
         let (answered, whole) = renew(&text(&narrow, "refresh_token"), None).await;
         assert_eq!((answered, &whole["scope"]), (200, &made["scope"]), "{whole}");
         assert_eq!(status(world, &text(&whole, "access_token"), "/patients").await, 200);
+        let told = "select array_agg(distinct event_type) from enamel.audit_events where tenant_id = $1 and api_client_id is not null";
+        let told: Vec<String> = world.truth().await.query_one(told, &[&clinic.id]).await.unwrap().get(0);
+        for event in ["CONSENT_GRANTED", "LOGIN_SUCCESS", "TOKEN_REFRESHED"] {
+            assert!(told.iter().any(|known| known == event), "{event} is not in {told:?}");
+        }
     });
 }
 

@@ -48,23 +48,22 @@ pub async fn chart(caller: &Caller, bearer: &Bearer, id: Option<Uuid>) -> Result
 /// The charts to choose from: a patient's own, or those whose name somebody of the staff has typed.
 async fn charts(caller: &Caller, bearer: &Bearer, typed: Option<&str>) -> Result<Vec<Chart>> {
     let tenant = bearer.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let context = eyes(caller, bearer);
-    let scope = caller.kernel.door.open(&context).await?;
+    let scope = caller.kernel.door.open(&eyes(caller, bearer)).await?;
     let answers = match (bearer.context.plane, typed.map(str::trim).filter(|typed| !typed.is_empty())) {
         (Plane::Patient, _) => scope.once(&[((&CHARTS).into(), vec![&tenant])]).await?,
         (_, Some(typed)) => scope.once(&[((&NAMED).into(), vec![&tenant, &typed])]).await?,
         _ => return Ok(Vec::new()),
     };
-    let charts: Vec<Chart> = answers
-        .iter()
-        .flatten()
-        .map(|row| Ok(Chart { id: row.try_get::<_, Uuid>(0)?.to_string(), name: row.try_get(1)? }))
-        .collect::<Result<_>>()?;
-    let mut event = audit_store::of(&context, "RECORD_SEARCHED", Action::Search, Outcome::Success, Utc::now());
+    let rows = answers.iter().flatten();
+    rows.map(|row| Ok(Chart { id: row.try_get::<_, Uuid>(0)?.to_string(), name: row.try_get(1)? })).collect()
+}
+
+/// Who is shown whose names: on record before the page leaves.
+async fn remember(caller: &Caller, bearer: &Bearer, charts: &[Chart]) -> Result<()> {
+    let mut event = audit_store::of(&eyes(caller, bearer), "RECORD_SEARCHED", Action::Search, Outcome::Success, Utc::now());
     event.resource_type = Some("Patient".into());
     event.metadata = Metadata::new().texts("patients", charts.iter().map(|chart| &chart.id));
-    caller.kernel.audit.record(event).await?;
-    Ok(charts)
+    caller.kernel.audit.record(event).await
 }
 
 /// `form`: the page came back to look for a patient.
@@ -79,6 +78,9 @@ pub async fn page(caller: &Caller, asked: &Asked, person: &Person, form: Option<
         None if picks => charts(caller, &person.bearer, typed).await?,
         None => Vec::new(),
     };
+    if !charts.is_empty() || typed.is_some() {
+        remember(caller, &person.bearer, &charts).await?;
+    }
     let searches = picks && person.bearer.context.plane == Plane::Staff;
     if (picks || launched.is_some()) && charts.is_empty() && !searches {
         return asked.back(caller, &[("error", "invalid_scope")]);

@@ -31,7 +31,8 @@ class Rs384(PrivateKeyJWT):
 
 
 def session(client_id, **more):
-    made = OAuth2Session(client_id, env["KEY"], token_endpoint_auth_method="private_key_jwt", **more)
+    way = {"token_endpoint_auth_method": "private_key_jwt", "revocation_endpoint_auth_method": "private_key_jwt"}
+    made = OAuth2Session(client_id, env["KEY"], **way, **more)
     made.register_client_auth_method(Rs384())
     return made
 
@@ -64,7 +65,7 @@ told["seen"] = status(app, "Patient/" + env["EXPECTED"])
 after = app.refresh_token(meta["token_endpoint"], refresh_token=token["refresh_token"])
 active = app.introspect_token(meta["introspection_endpoint"], token=after["access_token"]).json()
 told["active"] = [active["active"], active["patient"] == token["patient"], active["client_id"] == env["APP"]]
-app.revoke_token(meta["revocation_endpoint"], token=after["refresh_token"])
+app.revoke_token(meta["revocation_endpoint"], token=after["refresh_token"]).raise_for_status()
 told["dead"] = app.introspect_token(meta["introspection_endpoint"], token=after["access_token"]).json()["active"]
 try:
     app.refresh_token(meta["token_endpoint"], refresh_token=after["refresh_token"])

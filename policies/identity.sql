@@ -37,6 +37,11 @@ select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
     secret => '{code_hash,code_challenge,code_expires_at}');
+select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
+    secret => '{shown_hash}', sec => 'rd');
+select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',
+    secret => '{private_key_enc}', sec => 'rd');
+select kernel.protect('oauth_requests', 'auth=all/all jobs=all/all', secret => '{handle_hash,pushed}', sec => 'rd');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
     secret => '{state_hash,pending_enc}', sec => 'rd');
 
@@ -84,21 +89,23 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
-    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid)
+    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
+    encounter_id uuid, dpop_thumbprint text)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
     select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
-           k.status, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
-           s.scopes, s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
+           case when k.expires_at <= now() then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
+           coalesce(s.token_scopes, s.scopes), s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
            s.last_activity_at, r.codes, r.caps, r.part,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
            sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_schedule') | kernel.bit('edit_treatment')
                | kernel.bit('edit_imaging') | kernel.bit('edit_payments'),
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
-               and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1)
+               and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1),
+           s.encounter_id, s.dpop_thumbprint
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
@@ -122,7 +129,8 @@ create or replace function sec.resolve_session(session uuid) returns table (
     session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
-    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid)
+    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
+    encounter_id uuid, dpop_thumbprint text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;
@@ -217,19 +225,39 @@ begin
 end $$;
 
 -- The client of a public id. Ids are 128 random bits, so the first one is the only one.
+drop function if exists sec.client_of(text);
 create or replace function sec.client_of(public_id text) returns table (
-    tenant_id uuid, id uuid, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
-    previous_secret_expires_at timestamptz, redirect_uris text[], scopes text[], grant_types text[],
-    allowed_ip_ranges text[], service_user_id uuid, status text)
+    tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
+    previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, redirect_uris text[], logout_uris text[], scopes text[],
+    grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
-    select k.tenant_id, k.id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
-           k.previous_secret_expires_at, k.redirect_uris, k.scopes, k.grant_types, k.allowed_ip_ranges, k.service_user_id,
-           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' then k.status else 'DISABLED' end
+    select k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
+           k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.redirect_uris, k.logout_uris, k.scopes, k.grant_types,
+           k.allowed_ip_ranges, k.service_user_id,
+           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now())
+                then k.status else 'DISABLED' end, k.last_used_at
       from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
      where k.client_id = public_id order by k.created_at limit 1;
+end $$;
+-- Whether pages of that origin are an application that people use here.
+create or replace function sec.is_app_origin(origin text) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return exists (select from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id and t.status = 'ACTIVE'
+                    where k.origins @> array[lower(origin)] and k.client_type = 'PUBLIC' and k.status = 'ACTIVE'
+                      and (k.expires_at is null or k.expires_at > now()));
+end $$;
+-- That a client has come again: to the minute, and no change of the record that anybody made.
+create or replace function sec.client_came(tenant uuid, client uuid) returns void language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    update enamel.api_clients k set last_used_at = now()
+     where k.tenant_id = tenant and k.id = client and (k.last_used_at is null or k.last_used_at < now() - interval '1 minute');
 end $$;
 
 -- The tenant a person names when they sign in, by its id or its slug.

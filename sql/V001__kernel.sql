@@ -5,6 +5,10 @@
 create function kernel.fold(value text) returns text language sql immutable strict parallel safe as $$
     select btrim(regexp_replace(regexp_replace(lower(normalize(value, NFKD)), '[\u0300-\u036f]', '', 'g'), '\s+', ' ', 'g')) $$;
 
+-- Scheme, host and port of each address.
+create function kernel.origins(uris text[]) returns text[] language sql immutable parallel safe as $$
+    select coalesce(array_agg(distinct o.origin order by o.origin), '{}')
+      from (select lower(substring(u from '^https?://[^/?#]+')) as origin from unnest(uris) u) o where o.origin is not null $$;
 create function kernel.join_name(prefix text, first text, middle text, last text, suffix text)
 returns text language sql immutable parallel safe as $$
     select btrim(coalesce(prefix || ' ', '') || coalesce(first || ' ', '') || coalesce(middle || ' ', '')

@@ -362,9 +362,12 @@ create table sessions (
     expires_at timestamptz not null,
     revoked_at timestamptz,
     scopes text[] not null default '{}',
+    token_scopes text[],
     scope_caps bigint not null default 9223372036854775807,
     token_expires_at timestamptz not null default 'infinity',
     patient_id uuid,
+    encounter_id uuid,
+    dpop_thumbprint text check (char_length(dpop_thumbprint) <= 100),
     revoke_reason text check (revoke_reason in ('LOGOUT', 'ADMIN', 'PASSWORD_CHANGED', 'REUSE_DETECTED', 'USER_DISABLED', 'EXPIRED')),
     created_at timestamptz not null default now(),
     created_by uuid,
@@ -416,7 +419,13 @@ create table api_clients (
     previous_secret_hash bytea,
     previous_secret_expires_at timestamptz,
     jwks_uri text check (char_length(jwks_uri) <= 2000),
+    jwks jsonb,
     redirect_uris text[] not null default '{}',
+    origins text[] not null generated always as (kernel.origins(redirect_uris)) stored,
+    launch_uri text check (char_length(launch_uri) <= 2000),
+    logout_uris text[] not null default '{}',
+    backchannel_logout_uri text check (char_length(backchannel_logout_uri) <= 2000),
+    expires_at timestamptz,
     scopes text[] not null default '{}',
     grant_types text[] not null default '{client_credentials}',
     rate_limit_per_minute integer check (rate_limit_per_minute >= 1),
@@ -433,6 +442,7 @@ create table api_clients (
 );
 create unique index api_clients_client_id_key on api_clients (tenant_id, client_id) nulls not distinct;
 create index api_clients_client_id_idx on api_clients (client_id);
+create index api_clients_origins_idx on api_clients using gin (origins);
 create index api_clients_name_id_idx on api_clients (tenant_id, name, id);
 create index api_clients_service_user_id_idx on api_clients (tenant_id, service_user_id);
 comment on table api_clients is 'A service account or integration client. Sensitivity: secret.';
@@ -443,6 +453,15 @@ comment on column api_clients.jwks_uri is 'for key-based client authentication';
 comment on column api_clients.scopes is 'SMART v2 scopes';
 comment on column api_clients.service_user_id is 'the actor written to created_by and the audit log';
 select kernel.record('api_clients');
+-- That a client came is no change that anybody made: neither version nor log know of it.
+drop trigger stamp on api_clients;
+drop trigger log_change on api_clients;
+create trigger stamp before insert on api_clients for each row execute function sec.stamp('');
+create trigger stamp_change before update on api_clients for each row
+    when (new.last_used_at is not distinct from old.last_used_at) execute function sec.stamp('');
+create trigger log_change after update on api_clients for each row
+    when (new.last_used_at is not distinct from old.last_used_at) execute function sec.log_change('', '', '');
+create trigger log_delete after delete on api_clients for each row execute function sec.log_change('', '', '');
 
 -- What a user has allowed an application to do (SMART launch, scopes, patient in context)
 create table oauth_authorizations (
@@ -457,6 +476,8 @@ create table oauth_authorizations (
     code_expires_at timestamptz,
     redirect_uri text check (char_length(redirect_uri) <= 2000),
     nonce text check (char_length(nonce) <= 300),
+    encounter_id uuid,
+    authenticated_at timestamptz,
     session_id uuid references sessions (id),
     granted_at timestamptz not null,
     revoked_at timestamptz,
@@ -502,3 +523,53 @@ create table sign_in_attempts (
 create unique index sign_in_attempts_state_hash_key on sign_in_attempts (state_hash);
 create index sign_in_attempts_expires_at_idx on sign_in_attempts (expires_at);
 comment on table sign_in_attempts is 'A sign-in under way at an identity provider. Sensitivity: secret.';
+
+-- Assertions that clients and their keys have shown, so that none passes twice.
+create table shown_assertions (
+    id uuid not null primary key,
+    shown_hash bytea not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default now(),
+    created_by uuid
+);
+create unique index shown_assertions_shown_hash_key on shown_assertions (shown_hash);
+create index shown_assertions_expires_at_idx on shown_assertions (expires_at);
+comment on table shown_assertions is 'An assertion that a client has shown; none passes twice. Sensitivity: secret.';
+
+-- Keys that sign ID tokens
+create table signing_keys (
+    id uuid not null primary key,
+    generation bigint not null,
+    public_key jsonb not null,
+    private_key_enc bytea not null,
+    signs_from timestamptz not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default now(),
+    created_by uuid
+);
+create unique index signing_keys_generation_key on signing_keys (generation);
+create index signing_keys_expires_at_idx on signing_keys (expires_at);
+comment on table signing_keys is 'A key that signs ID tokens; published until what it signed has expired. Sensitivity: secret.';
+
+-- A launch of an application out of somebody's session, and a request that an application has pushed: good once.
+create table oauth_requests (
+    tenant_id uuid not null references tenants (id),
+    id uuid not null,
+    api_client_id uuid not null,
+    kind text not null check (kind in ('LAUNCH', 'PUSHED')),
+    handle_hash bytea not null,
+    user_id uuid references users (id),
+    patient_id uuid,
+    encounter_id uuid,
+    pushed text check (char_length(pushed) <= 20000),
+    expires_at timestamptz not null,
+    used_at timestamptz,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    primary key (tenant_id, id),
+    foreign key (tenant_id, api_client_id) references api_clients (tenant_id, id)
+);
+create unique index oauth_requests_handle_hash_key on oauth_requests (tenant_id, handle_hash);
+create index oauth_requests_expires_at_idx on oauth_requests (tenant_id, expires_at);
+create index oauth_requests_api_client_id_idx on oauth_requests (tenant_id, api_client_id);
+comment on table oauth_requests is 'A launch handle or a pushed authorization request. Sensitivity: secret.';

@@ -7,6 +7,7 @@ mod copy_role;
 mod federation;
 mod grant;
 pub mod identity_provider;
+mod launch_operations;
 pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
@@ -30,6 +31,7 @@ pub mod session;
 mod session_operations;
 mod sign_in;
 pub mod sign_in_pages;
+mod signing_key;
 mod test_provider;
 pub mod throttle;
 pub mod token;
@@ -42,7 +44,7 @@ pub mod user_tenant;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
-pub use resolve::{holder, resolve};
+pub use resolve::{Shown, holder, resolve};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -86,6 +88,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &client_operations::SET_SCOPES,
     &client_operations::DISABLE,
     &client_operations::ENABLE,
+    &client_operations::SET_KEYS,
+    &launch_operations::LAUNCH,
+    &signing_key::ROTATE,
     &copy_role::COPY_ROLE,
 ];
 

@@ -55,7 +55,15 @@ pub struct Chart {
     pub name: String,
 }
 
-/// Posts `flow`, `csrf`, `decision` (`allow` or `deny`) and `patient` to `action`.
+/// One thing an application asks for, with a box to untick.
+pub struct ScopeLine<'a> {
+    pub name: String,
+    pub word: &'a str,
+    pub label: String,
+    pub kept: bool,
+}
+
+/// Posts `flow`, `csrf`, `decision` (`allow`, `deny` or `find`), the scopes that stay, `patient` and `q` to `action`.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage<'a> {
@@ -63,9 +71,12 @@ pub struct ConsentPage<'a> {
     pub flow: &'a str,
     pub csrf: &'a str,
     pub client_name: &'a str,
-    pub scopes: &'a [String],
-    /// Empty when no patient is asked for.
+    pub scopes: &'a [ScopeLine<'a>],
+    /// Empty when no patient is asked for, or none was looked for yet.
     pub charts: &'a [Chart],
+    /// Whether patients are looked for by name.
+    pub searches: bool,
+    pub typed: Option<&'a str>,
     pub stylesheet: &'a str,
 }
 

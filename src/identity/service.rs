@@ -1,6 +1,6 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
-use super::oauth::Refused;
+use super::oauth::{AppOrigins, ClientKeys, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::password::{Passwords, PoolSize, Recipe};
@@ -18,6 +18,9 @@ pub struct Service {
     pub(super) tokens: KnownTokens,
     pub throttle: Throttle,
     pub(super) refused: Refused,
+    pub(super) client_keys: ClientKeys,
+    pub(super) origins: AppOrigins,
+    pub(super) signing: SigningKeys,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.
@@ -33,9 +36,13 @@ impl Service {
         let size = PoolSize { running_max: identity.hashing_threads, waiting_max: identity.hashing_queue };
         let mut policy = if identity.allow_http_issuers { Policy::with_loopback() } else { Policy::default() };
         policy.private_networks.clone_from(&identity.oidc_private_networks);
+        let outbound = Outbound::new(policy)?;
         Ok(Arc::new(Service {
             passwords: Passwords::new(Recipe::configured(config)?, size)?,
-            openid: RelyingParty::new(Outbound::new(policy)?),
+            origins: AppOrigins::default(),
+            client_keys: ClientKeys::new(outbound.clone()),
+            signing: SigningKeys::default(),
+            openid: RelyingParty::new(outbound),
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
             refused: Refused::default(),

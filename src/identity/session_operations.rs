@@ -1,7 +1,7 @@
 //! Signing in, renewing, changing tenants and ending, over REST (catalogue 2.20, C33).
 
 use super::accept_invitation::open_invitations;
-use super::grant::{self, Issued, Opening};
+use super::grant::{self, Issued, Opening, Renewal};
 use super::second_factor;
 use super::sign_in::{self, Home};
 use super::token::Kind;
@@ -129,6 +129,8 @@ async fn sign_in(call: Call) -> Result<Answer> {
         kind: Kind::Access,
         scopes: vec![],
         patient: None,
+        encounter: None,
+        dpop: None,
         renewable: true,
     };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
@@ -139,7 +141,12 @@ async fn sign_in(call: Call) -> Result<Answer> {
 
 async fn refresh(call: Call) -> Result<Answer> {
     let (kernel, context) = (&call.caller.kernel, &call.caller.context);
-    let issued = grant::renew(kernel, context, call.text("refresh_token").unwrap_or_default(), None).await?;
+    let issued = grant::renew(
+        kernel,
+        context,
+        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None },
+    )
+    .await?;
     Ok(tokens(&issued, &[]))
 }
 
@@ -184,7 +191,17 @@ async fn switch_tenant(call: Call) -> Result<Answer> {
     sign_in::succeeded(&mut scope, user, home.tenant, session, "SWITCH", "NONE").await?;
     scope.commit().await?;
     grant::forget(kernel, |context| context.session == Some(session))?;
-    let issued = Issued { session, tenant: home.tenant, access, refresh: None, expires_in_s: lives, scopes: vec![], patient: None };
+    let issued = Issued {
+        session,
+        tenant: home.tenant,
+        access,
+        refresh: None,
+        expires_in_s: lives,
+        scopes: vec![],
+        patient: None,
+        encounter: None,
+        dpop: false,
+    };
     Ok(tokens(&issued, &known.homes))
 }
 

@@ -223,8 +223,19 @@ async fn take_code(caller: Caller, mut request: Request) -> Result<Response> {
 pub async fn enter(caller: &Caller, flow: &Flow, user: Uuid, tenant: Uuid, method: &'static str, factor: &'static str) -> Result<Response> {
     let kernel = &caller.kernel;
     let mut scope = kernel.door.open(&grant::proven(&caller.context, tenant, user)).await?;
-    let opening =
-        Opening { user, tenant, client: None, method, factor, kind: Kind::Session, scopes: vec![], patient: None, renewable: false };
+    let opening = Opening {
+        user,
+        tenant,
+        client: None,
+        method,
+        factor,
+        kind: Kind::Session,
+        scopes: vec![],
+        patient: None,
+        encounter: None,
+        dpop: None,
+        renewable: false,
+    };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method, factor).await?;
     scope.commit().await?;

@@ -10,9 +10,12 @@ use poem::{Endpoint, Response, Route, get};
 use std::sync::Arc;
 
 pub const API: &str = "/api/v1";
+/// What applications call from a browser; pages with cookies are not among it.
+pub const OPEN_TO_APPS: &[&str] =
+    &[API, fhir::PATH, "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par", "/oauth2/userinfo"];
 
 pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
-    reference::with_routes(Route::new())
+    oauth::well_known(reference::with_routes(Route::new()))
         .nest(API, rest::service())
         .nest(fhir::PATH, fhir::routes(&kernel))
         .nest(oauth::ROOT, oauth::routes())

@@ -20,6 +20,6 @@ pub mod worker;
 
 pub use admin::Admin;
 pub use listener::{Bound, bind, bind_admin};
-pub use middleware::{AllowTable, BodyLimits, Contract, Guarded, InFlight, guard};
+pub use middleware::{AllowTable, BodyLimits, Contract, Guarded, InFlight, Origins, guard};
 pub use problem::Renderers;
 pub use run::run;

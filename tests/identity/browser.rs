@@ -84,10 +84,13 @@ impl Page {
 
     pub fn hidden_fields(&self) -> Vec<(String, String)> {
         let inputs = self.body.split("<input").skip(1).filter_map(|rest| rest.split_once('>')).map(|(input, _)| input);
-        inputs
-            .filter(|input| attribute(input, "type") == Some("hidden"))
-            .filter_map(|input| Some((attribute(input, "name")?.to_owned(), unescape(attribute(input, "value")?))))
-            .collect()
+        // Ticked boxes are sent as they are.
+        let sent = |input: &&str| match attribute(input, "type") {
+            Some("hidden") => true,
+            Some("checkbox") => input.ends_with(" checked"),
+            _ => false,
+        };
+        inputs.filter(sent).filter_map(|input| Some((attribute(input, "name")?.to_owned(), unescape(attribute(input, "value")?)))).collect()
     }
 }
 

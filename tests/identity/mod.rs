@@ -1,14 +1,18 @@
 //! Who is asking: sign-in at OpenID providers.
+mod backend;
 pub mod browser;
 mod certified_provider;
+mod clients;
 mod development_issuer;
 mod federation;
 mod hostile;
 mod hostile_provider;
 mod invitations;
 mod oauth;
+mod openid;
 mod second_factor;
 mod sign_in;
+mod smart;
 mod tokens;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};

@@ -4,7 +4,7 @@ use super::effect::{Aim, Done, Effect, What};
 use super::history::{self, Of};
 use super::way::Way;
 use super::write::{self, Change};
-use super::{library, read, search, transaction, types};
+use super::{library, narrow, read, search, transaction, types};
 use crate::fhir::bundle::{self, Entry, Posted, Reply};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -62,7 +62,7 @@ impl Batch<'_> {
     }
 
     async fn done(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
-        super::allowed(self.caller, def, interaction)?;
+        super::allowed_some(self.caller, def, interaction)?;
         let (caller, target, base) = (self.caller, &entry.target, self.base);
         let id = || super::record_id(target.id.as_deref());
         let page = |bundle| Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() });
@@ -81,7 +81,7 @@ impl Batch<'_> {
                 }
                 let shown = match interaction {
                     Interaction::Vread => history::version(caller, def, id()?, target.version.as_deref()).await?,
-                    _ => read::one(caller, types::sources(def.name)?, id()?).await?,
+                    _ => narrow::one(caller, def, id()?).await?,
                 };
                 Ok(read_reply(shown, def.name, (entry.if_none_match.as_deref(), entry.if_modified_since.as_deref()), base))
             }

@@ -2,7 +2,7 @@
 
 use super::read::{self, Shown};
 use super::way::Way;
-use super::{find, held, include, types, vocabulary};
+use super::{find, held, include, narrow, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
@@ -223,6 +223,7 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     if !query.within.is_empty() {
         list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
     }
+    list.extra.extend(Box::pin(narrow::condition(caller, context, mapping, 's')).await?);
     Ok(list)
 }
 

@@ -75,6 +75,7 @@ pub static LEFT_OUT: &[(&str, &str)] = &[
     ("sessions", "how somebody signed in"),
     ("refresh_tokens", "how somebody signed in"),
     ("oauth_authorizations", "how an application was let in"),
+    ("oauth_requests", "how an application was let in"),
     ("fhir_extras", "stands beside the record it was sent for"),
     ("fhir_resources", "the other form of records that are here"),
     ("share_links", "keys to a RecordShare that is here"),

@@ -161,8 +161,9 @@ security definer set search_path = pg_catalog, pg_temp as $$
      where o.tenant_id = '00000000-0000-7000-8000-000000000001' and o.code = role_code and o.deleted_at is null $$;
 
 -- Where somebody who has proved who they are may go.
+drop function if exists sec.homes_of(uuid);
 create or replace function sec.homes_of(login uuid) returns table (
-    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz)
+    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz, second_required boolean)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -172,7 +173,10 @@ begin
            exists (select from enamel.identity_providers p join enamel.users u on u.id = login
                     where p.tenant_id = t.id and p.is_enforced and p.status = 'ACTIVE' and p.deleted_at is null
                       and split_part(u.email_key, '@', 2) = any (p.allowed_domains)),
-           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id)
+           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id),
+           -- Whoever works there needs a second factor; patients may have one.
+           m.id is not null and m.user_type <> 'PATIENT'
+               and coalesce((select s.require_mfa from enamel.tenant_settings s where s.tenant_id = t.id), false)
       from enamel.tenants t
       left join enamel.user_tenants m on m.tenant_id = t.id and m.user_id = login and m.status = 'ACTIVE' and m.deleted_at is null
      where t.status = 'ACTIVE'
@@ -238,6 +242,19 @@ security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return (select t.id from enamel.tenants t where (t.slug = word or t.id::text = word) and t.status = 'ACTIVE' limit 1);
+end $$;
+
+-- What a tenant shows of itself to whoever is to sign in there.
+create or replace function sec.face_of(tenant uuid) returns table (name text, colour text, language text)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select coalesce(b.display_name, t.name), b.primary_color, coalesce(s.default_language, t.default_locale)
+      from enamel.tenants t
+      left join enamel.tenant_branding b on b.tenant_id = t.id
+      left join enamel.tenant_settings s on s.tenant_id = t.id
+     where t.id = tenant and t.status = 'ACTIVE' limit 1;
 end $$;
 
 -- A login that works in several tenants is none's alone to switch off.

@@ -117,10 +117,11 @@ create table user_mfa_factors (
     delete_reason text check (char_length(delete_reason) <= 1000)
 );
 create index user_mfa_factors_user_id_idx on user_mfa_factors (user_id);
+create unique index user_mfa_factors_credential_id_key on user_mfa_factors (credential_id) where credential_id is not null and status <> 'REVOKED';
 comment on table user_mfa_factors is 'A second factor: TOTP or WebAuthn. Sensitivity: secret.';
 comment on column user_mfa_factors.totp_secret_enc is 'sensitivity: secret; encrypted with the tenant''s column key';
 comment on column user_mfa_factors.credential_id is 'sensitivity: secret';
-comment on column user_mfa_factors.public_key is 'sensitivity: secret';
+comment on column user_mfa_factors.public_key is 'the passkey as the server checks it: key, counter, flags; sensitivity: secret';
 comment on column user_mfa_factors.sign_count is 'sensitivity: secret';
 select kernel.record('user_mfa_factors');
 
@@ -137,11 +138,11 @@ create index user_recovery_codes_user_id_idx on user_recovery_codes (user_id);
 comment on table user_recovery_codes is 'Single-use recovery codes, stored hashed. Sensitivity: secret.';
 comment on column user_recovery_codes.code_hash is 'sensitivity: secret';
 
--- One-time tokens: invitation, password reset, e-mail confirmation, stored hashed
+-- Tokens for one use: invitation, password reset, e-mail confirmation; and of remembered browsers; stored hashed
 create table user_tokens (
     id uuid not null primary key,
     user_id uuid not null references users (id),
-    purpose text not null check (purpose in ('INVITE', 'PASSWORD_RESET', 'EMAIL_VERIFY', 'SIGN_UP')),
+    purpose text not null check (purpose in ('INVITE', 'PASSWORD_RESET', 'EMAIL_VERIFY', 'SIGN_UP', 'DEVICE')),
     token_hash bytea not null,
     expires_at timestamptz not null,
     used_at timestamptz,
@@ -151,7 +152,7 @@ create table user_tokens (
 create unique index user_tokens_token_hash_key on user_tokens (token_hash) nulls not distinct;
 create index user_tokens_expires_at_idx on user_tokens (expires_at);
 create index user_tokens_user_id_idx on user_tokens (user_id);
-comment on table user_tokens is 'One-time tokens: invitation, password reset, e-mail confirmation, stored hashed. Sensitivity: secret.';
+comment on table user_tokens is 'Tokens for one use: invitation, password reset, e-mail confirmation; and of remembered browsers; stored hashed. Sensitivity: secret.';
 comment on column user_tokens.token_hash is 'sensitivity: secret';
 
 -- Single sign-on of a tenant: OIDC, SAML or OAuth provider
@@ -357,14 +358,15 @@ create table sessions (
     user_agent text check (char_length(user_agent) <= 300),
     last_activity_at timestamptz not null,
     token_hash bytea not null,
-    auth_method text not null check (auth_method in ('PASSWORD', 'OIDC', 'SAML', 'OAUTH', 'API_CLIENT')),
-    mfa_level text not null default 'NONE' check (mfa_level in ('NONE', 'TOTP', 'WEBAUTHN', 'RECOVERY')),
+    auth_method text not null check (auth_method in ('PASSWORD', 'PASSKEY', 'OIDC', 'SAML', 'OAUTH', 'API_CLIENT')),
+    mfa_level text not null default 'NONE' check (mfa_level in ('NONE', 'TOTP', 'WEBAUTHN', 'RECOVERY', 'DEVICE', 'PROVIDER')),
     expires_at timestamptz not null,
     revoked_at timestamptz,
     scopes text[] not null default '{}',
     scope_caps bigint not null default 9223372036854775807,
     token_expires_at timestamptz not null default 'infinity',
     patient_id uuid,
+    proved_at timestamptz not null default now(),
     revoke_reason text check (revoke_reason in ('LOGOUT', 'ADMIN', 'PASSWORD_CHANGED', 'REUSE_DETECTED', 'USER_DISABLED', 'EXPIRED')),
     created_at timestamptz not null default now(),
     created_by uuid,
@@ -378,6 +380,7 @@ create index sessions_user_id_last_activity_at_idx on sessions (user_id, last_ac
 create index sessions_last_activity_at_id_idx on sessions (last_activity_at, id);
 create index sessions_active_tenant_id_idx on sessions (active_tenant_id);
 comment on table sessions is 'A signed-in session: device, address, agent, last activity. Sensitivity: pii.';
+comment on column sessions.proved_at is 'when its person last proved who they are';
 comment on column sessions.api_client_id is 'when the session belongs to an OAuth grant of a client';
 comment on column sessions.ip_address is 'sensitivity: pii';
 comment on column sessions.token_hash is 'sensitivity: secret';

@@ -5,7 +5,8 @@ use super::browser::{self, Cookie};
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
 use super::service::Service;
-use super::sign_in_pages::{self, Flow, ROOT};
+use super::second_step::{self, First, Proof};
+use super::sign_in_pages::{Flow, ROOT, View};
 use super::{grant, role};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Outcome};
@@ -130,9 +131,11 @@ pub async fn finish(caller: Caller, request: Request) -> Result<Response> {
     let (sealed, return_to): (Vec<u8>, String) = (row.try_get("pending_enc")?, row.try_get("return_to")?);
     let pending = caller.kernel.keys.own().open(&place(&visit), &sealed).map_err(|_| wrong())?;
     let pending: Pending = serde_json::from_slice(&pending).map_err(Error::internal)?;
-    let flow = Flow::read(&caller, Some(&return_to), None).await?;
+    let flow = Flow::read(&caller, Some(&return_to), Some(&tenant.to_string())).await?;
+    let view = View::new(&caller, &request, flow, visit).await?;
     match prove(&caller, tenant, provider, &pending, &callback).await {
-        Ok(user) => sign_in_pages::enter(&caller, &flow, user, tenant, "OIDC", "NONE").await,
+        Ok((first, true)) => second_step::enter(&caller, &view, &Proof::of(&first), "PROVIDER", false).await,
+        Ok((first, false)) => second_step::proceed(&caller, &view, first, second_step::here(&caller, &request).await?).await,
         Err(failure) => {
             let mut event = audit_store::of(
                 &grant::behind(&caller.context, Some(tenant)),
@@ -149,8 +152,8 @@ pub async fn finish(caller: Caller, request: Request) -> Result<Response> {
     }
 }
 
-/// The person the provider vouches for, when they belong to its tenant.
-async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending, callback: &Callback) -> Result<Uuid> {
+/// The person the provider vouches for, when they belong to its tenant; and whether it has asked them for a second factor.
+async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending, callback: &Callback) -> Result<(First, bool)> {
     let wrong = || Error::new(&error::CREDENTIALS_WRONG);
     let held = registered(caller, tenant, provider).await?;
     let claims = Service::of(&caller.kernel)?.openid.finish(&held.provider, pending, callback, Utc::now()).await?;
@@ -169,15 +172,17 @@ async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending,
     scope.commit().await?;
     // In force and at home here, as after a password.
     let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(tenant))).await?;
-    let open = scope.optional(&OPEN, &[&user, &tenant]).await?;
+    let open = scope.optional(&OPEN, &[&user, &tenant]).await?.ok_or_else(wrong)?;
     scope.commit().await?;
-    open.map(|_| user).ok_or_else(wrong)
+    let (held, needed) = (open.try_get("mfa_enabled")?, open.try_get("second_required")?);
+    Ok((First { user, tenant, method: "OIDC", held, needed }, claims.mfa))
 }
 
 sql! {
     /// $1 login, $2 tenant.
     OPEN(UUID, UUID) = "
-        select from users u where u.id = $1 and u.status = 'ACTIVE' and exists (select from sec.homes_of(u.id) h where h.tenant_id = $2)";
+        select u.mfa_enabled, h.second_required from users u cross join lateral sec.homes_of(u.id) h
+         where u.id = $1 and u.status = 'ACTIVE' and h.tenant_id = $2";
 }
 
 /// Somebody nobody has prepared: taken in with the mapped role, when the provider answers for the domain of a verified

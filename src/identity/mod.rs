@@ -4,6 +4,8 @@ pub mod api_client;
 mod browser;
 mod client_operations;
 mod copy_role;
+mod device;
+mod factors;
 mod federation;
 mod grant;
 pub mod identity_provider;
@@ -14,6 +16,7 @@ pub mod oidc;
 mod oidc_provider;
 pub mod outbound;
 pub mod pages;
+mod passkey;
 pub mod password;
 mod password_hash;
 pub mod permission;
@@ -25,6 +28,8 @@ pub mod role;
 pub mod role_permission;
 pub mod scope;
 mod second_factor;
+mod second_step;
+mod security_pages;
 pub mod service;
 pub mod session;
 mod session_operations;
@@ -39,6 +44,7 @@ pub mod user_mfa_factor;
 mod user_operations;
 pub mod user_role;
 pub mod user_tenant;
+mod words;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
@@ -63,6 +69,9 @@ pub static TABLES: &[&Table] = &[
 
 pub static OPERATIONS: &[&Operation] = &[
     &session_operations::SIGN_IN,
+    &session_operations::PASSKEY_OPTIONS,
+    &session_operations::SIGN_IN_WITH_PASSKEY,
+    &session_operations::STEP_UP,
     &session_operations::REFRESH,
     &session_operations::SWITCH_TENANT,
     &session_operations::SIGN_OUT,
@@ -77,6 +86,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::REVOKE_ROLE,
     &second_factor::ENROL,
     &second_factor::CONFIRM,
+    &second_factor::PASSKEY_OPTIONS,
+    &second_factor::ADD_PASSKEY,
     &second_factor::REVOKE,
     &accept_invitation::ACCEPT,
     &revoke_grant::REVOKE_GRANT,

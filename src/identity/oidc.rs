@@ -77,6 +77,8 @@ pub struct Claims {
     pub email_verified: bool,
     pub name: Option<String>,
     pub auth_time: Option<DateTime<Utc>>,
+    /// The provider says that it has asked for a second factor (RFC 8176).
+    pub mfa: bool,
 }
 
 /// Our side of OpenID Connect. One for the process.
@@ -286,6 +288,7 @@ fn claims_of_token(issuer: &str, token: &CoreIdTokenClaims) -> Result<Claims> {
         email,
         name: token.name().and_then(|name| name.get(None)).and_then(|name| plain(name.as_str(), 200)),
         auth_time: token.auth_time(),
+        mfa: token.auth_method_refs().is_some_and(|methods| methods.iter().any(|method| method.as_str() == "mfa")),
     })
 }
 

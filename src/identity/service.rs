@@ -3,6 +3,7 @@
 use super::oauth::Refused;
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
+use super::passkey::Passkeys;
 use super::password::{Passwords, PoolSize, Recipe};
 use super::resolve::KnownTokens;
 use super::throttle::Throttle;
@@ -17,6 +18,7 @@ pub struct Service {
     pub openid: RelyingParty,
     pub(super) tokens: KnownTokens,
     pub throttle: Throttle,
+    pub(super) passkeys: Option<Passkeys>,
     pub(super) refused: Refused,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
@@ -38,6 +40,7 @@ impl Service {
             openid: RelyingParty::new(Outbound::new(policy)?),
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
+            passkeys: Passkeys::of(&config.server.public_url)?,
             refused: Refused::default(),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,

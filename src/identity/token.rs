@@ -32,11 +32,15 @@ pub enum Kind {
     Share,
     /// One answer to a referral, by a receiver who has no login.
     ReferralAnswer,
+    /// A browser that has proved a second factor.
+    Device,
+    /// A link in an e-mail.
+    Mail,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] =
-        [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share, Self::ReferralAnswer];
+    pub const ALL: [Self; 10] =
+        [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share, Self::ReferralAnswer, Self::Device, Self::Mail];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {
@@ -49,6 +53,8 @@ impl Kind {
             Self::ShareLink => "en_sl_",
             Self::Share => "en_sv_",
             Self::ReferralAnswer => "en_ra_",
+            Self::Device => "en_dv_",
+            Self::Mail => "en_ml_",
         }
     }
 }

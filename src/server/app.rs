@@ -18,6 +18,8 @@ pub fn app(kernel: Arc<Kernel>) -> impl Endpoint<Output = Response> + 'static {
         .nest(oauth::ROOT, oauth::routes())
         .nest(sign_in_pages::ROOT, sign_in_pages::routes())
         .at(pages::STYLESHEET_PATH, get(pages::stylesheet))
+        .at(pages::SCRIPT_PATH, get(pages::passkey_script))
+        .at(format!("{}/:name", pages::BRAND_ROOT), get(pages::brand_stylesheet))
         .with(super::authenticate::Authenticate(kernel))
         .map_to_response()
 }

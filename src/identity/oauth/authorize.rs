@@ -6,7 +6,7 @@ use super::client::Client;
 use crate::identity::browser;
 use crate::identity::client_operations::is_redirect;
 use crate::identity::grant;
-use crate::identity::pages::{self, Chart, ConsentPage, STYLESHEET_PATH};
+use crate::identity::pages::{self, Chart, ConsentPage};
 use crate::identity::pkce::Challenge;
 use crate::identity::resolve::Bearer;
 use crate::identity::scope::{self, Level};
@@ -141,13 +141,13 @@ pub async fn show(caller: Caller, request: Request) -> Result<Response> {
     let csrf = browser::form_token(&caller.kernel, token.expose())?;
     let charts: Vec<Chart> = charts.into_iter().map(|(id, name)| Chart { id: id.to_string(), name }).collect();
     let shown = ConsentPage {
+        base: sign_in_pages::base(&caller, &request, Some(asked.client.tenant)).await?,
         action: AUTHORIZE,
         flow: &asked.query,
         csrf: &csrf,
         client_name: &asked.client.name,
         scopes: &scopes,
         charts: &charts,
-        stylesheet: STYLESHEET_PATH,
     };
     let origin = openidconnect::url::Url::parse(&asked.redirect).map_err(Error::internal)?.origin().ascii_serialization();
     pages::page(StatusCode::OK, &shown, &[&origin])

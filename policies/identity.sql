@@ -14,7 +14,7 @@ select kernel.protect('user_recovery_codes', 'auth=all/all jobs=all/all', home =
 select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
-    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'r');
+    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'rw');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('member_invitations', 'staff=all/all audit=all/none jobs=all/all',
@@ -255,6 +255,41 @@ begin
       left join enamel.tenant_branding b on b.tenant_id = t.id
       left join enamel.tenant_settings s on s.tenant_id = t.id
      where t.id = tenant and t.status = 'ACTIVE' limit 1;
+end $$;
+
+-- The tenant has found its own words in the domain's records. False where another tenant has proved it before.
+create or replace function sec.prove_domain(provider uuid, domain text) returns boolean language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    perform pg_advisory_xact_lock(hashtextextended('domain ' || domain, 0));
+    if exists (select from enamel.identity_providers p
+                where p.proven_domains @> array[domain] and p.tenant_id <> c.tenant and p.deleted_at is null) then
+        return false;
+    end if;
+    update enamel.identity_providers p set proven_domains = p.proven_domains || domain
+     where p.tenant_id = c.tenant and p.id = provider and p.deleted_at is null and not p.proven_domains @> array[domain];
+    return true;
+end $$;
+
+-- Nobody writes a proof by hand.
+create or replace function sec.guard_proven() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin raise exception 'a domain is proved by its record' using errcode = '42501'; end $$;
+create or replace trigger guard_proven before insert on enamel.identity_providers for each row
+    when (new.proven_domains <> '{}' and current_user = 'enamel_staff') execute function sec.guard_proven();
+create or replace trigger guard_proven_again before update on enamel.identity_providers for each row
+    when (not new.proven_domains <@ old.proven_domains and current_user = 'enamel_staff') execute function sec.guard_proven();
+
+-- The provider that answers for a proven domain: where people with such an address sign in.
+create or replace function sec.provider_of(domain text) returns table (tenant_id uuid, id uuid)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select p.tenant_id, p.id from enamel.identity_providers p join enamel.tenants t on t.id = p.tenant_id and t.status = 'ACTIVE'
+     where p.proven_domains @> array[domain] and domain = any (p.allowed_domains) and p.kind = 'OIDC' and p.status = 'ACTIVE'
+       and p.deleted_at is null order by p.created_at, p.id limit 1;
 end $$;
 
 -- A login that works in several tenants is none's alone to switch off.

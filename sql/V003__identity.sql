@@ -166,6 +166,7 @@ create table identity_providers (
     client_secret_enc bytea,
     metadata_uri text check (char_length(metadata_uri) <= 2000),
     allowed_domains text[] not null default '{}',
+    proven_domains text[] not null default '{}',
     role_mapping jsonb not null default '{}',
     is_enforced boolean not null default false,
     status text not null default 'ACTIVE' check (status in ('ACTIVE', 'DISABLED')),
@@ -179,9 +180,11 @@ create table identity_providers (
     primary key (tenant_id, id)
 );
 create unique index identity_providers_issuer_key on identity_providers (tenant_id, issuer) nulls not distinct where deleted_at is null;
+create index identity_providers_proven_domains_idx on identity_providers using gin (proven_domains) where deleted_at is null;
 comment on table identity_providers is 'Single sign-on of a tenant: OIDC, SAML or OAuth provider. Sensitivity: secret.';
 comment on column identity_providers.client_secret_enc is 'sensitivity: secret; encrypted with the tenant''s column key';
 comment on column identity_providers.role_mapping is 'claims to roles';
+comment on column identity_providers.proven_domains is 'those the tenant has proved by a TXT record; no other tenant has them';
 comment on column identity_providers.is_enforced is 'password sign-in refused for the domains';
 select kernel.record('identity_providers');
 

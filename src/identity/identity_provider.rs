@@ -32,6 +32,7 @@ pub static IDENTITY_PROVIDER: Table = Table {
         Field::text("client_secret").write_only().sealed(),
         Field::text("metadata_uri").length(2000),
         Field::texts("allowed_domains").defaulted(),
+        Field::texts("proven_domains").read_only().doc("those the tenant has proved by a TXT record"),
         Field::json("role_mapping").defaulted().doc("claims to roles"),
         Field::flag("is_enforced").defaulted().doc("password sign-in refused for the domains"),
         Field::choice("status", &["ACTIVE", "DISABLED"]).means(&["may be used", "may not be used"]).defaulted(),

@@ -1,14 +1,21 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
 mod accept_invitation;
 pub mod api_client;
+mod breached;
 mod browser;
 mod client_operations;
 mod copy_role;
 mod device;
+pub mod domains;
 mod factors;
 mod federation;
 mod grant;
 pub mod identity_provider;
+mod letter_operations;
+mod letter_pages;
+mod letters;
+pub mod mail;
+mod mapped_roles;
 pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
@@ -81,6 +88,11 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::ENABLE,
     &user_operations::UNLOCK,
     &user_operations::CHANGE_PASSWORD,
+    &letter_operations::REQUEST_RESET,
+    &letter_operations::RESET,
+    &letter_operations::REQUEST_VERIFICATION,
+    &letter_operations::VERIFY,
+    &letter_operations::SEND_INVITATION,
     &user_operations::REMOVE_MEMBER,
     &user_operations::RESTORE_MEMBER,
     &user_operations::REVOKE_ROLE,
@@ -92,6 +104,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &accept_invitation::ACCEPT,
     &revoke_grant::REVOKE_GRANT,
     &test_provider::TEST,
+    &domains::PROVE_DOMAIN,
     &client_operations::REGISTER,
     &client_operations::ROTATE,
     &client_operations::SET_SCOPES,

@@ -76,6 +76,7 @@ pub struct SignInPage<'a> {
     pub carried: Carried,
     pub client_name: Option<&'a str>,
     pub email: &'a str,
+    pub forgotten: &'a str,
     /// Why the last try failed, never more than the table of errors tells.
     pub notice: Option<&'a str>,
     pub passkey: Option<PasskeyForm>,
@@ -114,6 +115,33 @@ pub struct CodesPage<'a> {
     pub base: Base,
     pub codes: &'a [String],
     pub next: &'a str,
+}
+
+/// Posts `inputs` to the form's action, or only says something.
+#[derive(Template)]
+#[template(path = "ask.html")]
+pub struct AskPage<'a> {
+    pub base: Base,
+    pub title: &'a str,
+    pub text: String,
+    pub notice: Option<&'a str>,
+    pub form: Option<AskForm>,
+    /// Where else to go, and what the link says.
+    pub next: Option<(&'a str, &'a str)>,
+}
+
+pub struct AskForm {
+    pub action: &'static str,
+    pub carried: Carried,
+    pub inputs: Vec<Input>,
+    pub button: &'static str,
+}
+
+pub struct Input {
+    pub label: &'static str,
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub autocomplete: &'static str,
 }
 
 /// One chart of the person, to be chosen for an application.
@@ -287,7 +315,7 @@ mod tests {
 
     fn sign_in<'a>(email: &'a str, notice: Option<&'a str>, providers: &'a [ProviderButton]) -> SignInPage<'a> {
         let (base, carried) = (Base::plain("en"), vec![("flow", "f-1".to_owned()), ("csrf", "c-1".to_owned())]);
-        SignInPage { base, action: "/signin", carried, client_name: None, email, notice, passkey: None, providers }
+        SignInPage { base, action: "/signin", carried, client_name: None, email, forgotten: "/signin/forgotten", notice, passkey: None, providers }
     }
 
     async fn text(response: Response) -> String {

@@ -3,6 +3,8 @@
 use super::browser::{self, Cookie};
 use super::federation;
 use super::grant;
+use super::letter_pages;
+use super::letters;
 use super::oauth::{self, Form};
 use super::pages::{self, Base, Carried, ProviderButton, SCRIPT_PATH, STYLESHEET_PATH, SignInPage, SignedInPage};
 use super::second_step::{self, First, Proof};
@@ -30,6 +32,10 @@ pub const PATHS: &[(&str, &[Method])] = &[
     ("/signin/out", &[Method::POST]),
     ("/signin/oidc/:provider_id", &[Method::GET]),
     ("/signin/callback", &[Method::GET]),
+    (letter_pages::FORGOTTEN, &[Method::GET, Method::POST]),
+    (letters::RESET, &[Method::GET, Method::POST]),
+    (letters::VERIFY, &[Method::GET, Method::POST]),
+    (letters::JOIN, &[Method::GET, Method::POST]),
     (security_pages::ROOT, &[Method::GET]),
     ("/signin/security/:what", &[Method::POST]),
     (STYLESHEET_PATH, &[Method::GET]),
@@ -38,7 +44,15 @@ pub const PATHS: &[(&str, &[Method])] = &[
 ];
 
 pub fn routes() -> Route {
+    let letters = || {
+        get(browser::page(|caller, request| Box::pin(letter_pages::show(caller, request))))
+            .post(browser::page(|caller, request| Box::pin(letter_pages::take(caller, request))))
+    };
     Route::new()
+        .at("/forgotten", letters())
+        .at("/reset", letters())
+        .at("/verify", letters())
+        .at("/join", letters())
         .at(
             "/",
             get(browser::page(|caller, request| Box::pin(show(caller, request))))
@@ -59,6 +73,8 @@ sql! {
     PROVIDERS(UUID) = "
         select id, name from identity_providers
          where tenant_id = $1 and kind = 'OIDC' and status = 'ACTIVE' and deleted_at is null order by name, id limit 20";
+    /// $1 domain.
+    PROVIDER_OF(TEXT) = "select tenant_id, id from sec.provider_of($1)";
     /// $1 tenant.
     FACE(UUID) = "select name, colour, language from sec.face_of($1)";
 }
@@ -159,10 +175,15 @@ async fn show(caller: Caller, request: Request) -> Result<Response> {
     }
     let (visit, _) = browser::visit(&caller.kernel, &request)?;
     let view = View::new(&caller, &request, flow, visit).await?;
-    render(&caller, &view, query.get("login_hint").unwrap_or_default(), None).await
+    render(&caller, &view, query.get("login_hint").unwrap_or_default(), (StatusCode::OK, None)).await
 }
 
-async fn render(caller: &Caller, view: &View, email: &str, failure: Option<&Error>) -> Result<Response> {
+/// What went wrong, on the page.
+fn told(view: &View, failure: &Error) -> (StatusCode, Option<&'static str>) {
+    (status_of(Some(failure)), Some(view.base.words.notice(failure.code)))
+}
+
+async fn render(caller: &Caller, view: &View, email: &str, told: (StatusCode, Option<&str>)) -> Result<Response> {
     let providers = match view.flow.tenant {
         None => Vec::new(),
         Some(tenant) => providers(caller, &view.flow, tenant).await?,
@@ -180,11 +201,12 @@ async fn render(caller: &Caller, view: &View, email: &str, failure: Option<&Erro
         carried,
         client_name: view.flow.client_name.as_deref(),
         email,
-        notice: failure.map(|failure| words.notice(failure.code)),
+        forgotten: letter_pages::FORGOTTEN,
+        notice: told.1,
         passkey,
         providers: &providers,
     };
-    let response = pages::page_with_script(status_of(failure), &shown)?;
+    let response = pages::page_with_script(told.0, &shown)?;
     browser::with_cookie(response, &browser::set_cookie(&caller.kernel, Cookie::Visit, &view.visit))
 }
 
@@ -196,16 +218,41 @@ async fn providers(caller: &Caller, flow: &Flow, tenant: Uuid) -> Result<Vec<Pro
         .flatten()
         .map(|row| {
             let (id, name): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
-            let query = serde_urlencoded::to_string([("return_to", flow.return_to.as_str()), ("tenant", &tenant.to_string())])
-                .map_err(Error::internal)?;
-            Ok(ProviderButton { href: format!("{ROOT}/oidc/{id}?{query}"), name })
+            Ok(ProviderButton { href: provider_path(flow, tenant, id)?, name })
         })
         .collect()
+}
+
+/// Off to the provider that answers for the address's domain. Which domains have one is no secret; whether there is an account is.
+async fn to_provider(caller: &Caller, view: &View, email: &str) -> Result<Response> {
+    Service::of(&caller.kernel)?
+        .throttle
+        .admit("a search for a provider", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
+    let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
+    let scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
+    let answers = scope.once(&[((&PROVIDER_OF).into(), vec![&domain])]).await?;
+    if let Some(row) = answers.iter().flatten().next() {
+        let (tenant, id): (Uuid, Uuid) = (row.try_get("tenant_id")?, row.try_get("id")?);
+        // An application's sign-in stays in its own tenant.
+        if view.flow.tenant.is_none_or(|wanted| wanted == tenant) {
+            return Ok(browser::redirect(&provider_path(&view.flow, tenant, id)?));
+        }
+    }
+    let notice = Some(view.base.words.no_provider);
+    render(caller, view, email, (StatusCode::NOT_FOUND, notice)).await
+}
+
+fn provider_path(flow: &Flow, tenant: Uuid, provider: Uuid) -> Result<String> {
+    let query = serde_urlencoded::to_string([("return_to", flow.return_to.as_str()), ("tenant", &tenant.to_string())]);
+    Ok(format!("{ROOT}/oidc/{provider}?{}", query.map_err(Error::internal)?))
 }
 
 async fn take(caller: Caller, mut request: Request) -> Result<Response> {
     let form = Form::read(&mut request).await?;
     let view = View::of_form(&caller, &request, &form).await?;
+    if form.get("sso").is_some() {
+        return to_provider(&caller, &view, form.get("email").unwrap_or_default()).await;
+    }
     let here = second_step::here(&caller, &request).await?;
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
     let known = sign_in::by_password(&caller.kernel, &caller.context, email, password.to_owned().into(), here).await;
@@ -215,7 +262,7 @@ async fn take(caller: Caller, mut request: Request) -> Result<Response> {
     });
     match first {
         Ok(first) => second_step::proceed(&caller, &view, first, here).await,
-        Err(failure) if failure.code.status < 500 => render(&caller, &view, email, Some(&failure)).await,
+        Err(failure) if failure.code.status < 500 => render(&caller, &view, email, told(&view, &failure)).await,
         Err(failure) => Err(failure),
     }
 }
@@ -230,7 +277,7 @@ async fn take_passkey(caller: Caller, mut request: Request) -> Result<Response> 
             let proof = Proof { user, tenant, method: "PASSKEY", until: 0 };
             second_step::enter(&caller, &view, &proof, "WEBAUTHN", false).await
         }
-        Err(failure) if failure.code.status < 500 => render(&caller, &view, "", Some(&failure)).await,
+        Err(failure) if failure.code.status < 500 => render(&caller, &view, "", told(&view, &failure)).await,
         Err(failure) => Err(failure),
     }
 }

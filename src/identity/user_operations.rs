@@ -1,7 +1,7 @@
 //! People's accounts along their states, and what they hold in a tenant (catalogue 2.01, 2.13, 2.26).
 
 use super::grant;
-use super::password::Rules;
+use super::letters;
 use super::service::Service;
 use super::session_operations::PEOPLE;
 use super::user::USER;
@@ -168,7 +168,7 @@ async fn change_password(call: Call) -> Result<Answer> {
         return Err(wrong());
     }
     let words: [&str; 2] = [row.try_get(2)?, row.try_get(3)?];
-    Rules::default().check_new(call.text("new_password").unwrap_or_default(), false, &words)?;
+    letters::check_new(&caller.kernel, call.text("new_password").unwrap_or_default(), false, &words).await?;
     let new = service.passwords.hash(secret("new_password")).await?;
     let mut scope = caller.kernel.door.open(&context).await?;
     if scope.exec(&PASSWORD_SET, &[&identity, &old, &new]).await? != 1 {

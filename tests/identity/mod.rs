@@ -7,7 +7,9 @@ mod hostile;
 mod hostile_provider;
 mod invitations;
 mod oauth;
-mod second_factor;
+mod clinic_pages;
+mod required_factor;
+pub mod second_factor;
 mod sign_in;
 mod tokens;
 

@@ -14,7 +14,7 @@ select kernel.protect('user_recovery_codes', 'auth=all/all jobs=all/all', home =
 select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
-    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'rw');
+    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc,scim_token_hash}', sec => 'rw');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('member_invitations', 'staff=all/all audit=all/none jobs=all/all',
@@ -271,6 +271,18 @@ begin
     update enamel.identity_providers p set proven_domains = p.proven_domains || domain
      where p.tenant_id = c.tenant and p.id = provider and p.deleted_at is null and not p.proven_domains @> array[domain];
     return true;
+end $$;
+
+-- The provider whose directory comes with that key.
+create or replace function sec.scim_provider(token_hash bytea) returns table (
+    tenant_id uuid, id uuid, issuer text, domains text[], role_mapping jsonb)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select p.tenant_id, p.id, p.issuer, array(select d from unnest(p.allowed_domains) d where d = any (p.proven_domains)), p.role_mapping
+      from enamel.identity_providers p join enamel.tenants t on t.id = p.tenant_id and t.status = 'ACTIVE'
+     where p.scim_token_hash = scim_provider.token_hash and p.status = 'ACTIVE' and p.deleted_at is null;
 end $$;
 
 -- Nobody writes a proof by hand.

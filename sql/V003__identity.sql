@@ -74,6 +74,7 @@ create table user_auth_identities (
     identity_provider_id uuid,
     issuer text check (char_length(issuer) <= 2000),
     subject text check (char_length(subject) <= 300),
+    external_id text check (char_length(external_id) <= 300),
     password_hash text check (char_length(password_hash) <= 300),
     password_algorithm text check (password_algorithm in ('ARGON2ID', 'BCRYPT', 'SCRYPT')),
     password_changed_at timestamptz,
@@ -89,10 +90,12 @@ create table user_auth_identities (
 );
 create unique index user_auth_identities_user_id_key on user_auth_identities (user_id) nulls not distinct where kind = 'PASSWORD' and deleted_at is null;
 create unique index user_auth_identities_issuer_subject_key on user_auth_identities (issuer, subject) nulls not distinct where deleted_at is null and issuer is not null;
+create index user_auth_identities_identity_provider_id_idx on user_auth_identities (identity_provider_id, user_id);
 create index user_auth_identities_user_id_idx on user_auth_identities (user_id);
 comment on table user_auth_identities is 'A way to prove who a user is: password, OIDC, SAML or OAuth. Sensitivity: secret.';
 comment on column user_auth_identities.identity_provider_id is 'row of identity_providers in some tenant; null for PASSWORD; no foreign key';
 comment on column user_auth_identities.subject is 'subject at the issuer; sensitivity: pii';
+comment on column user_auth_identities.external_id is 'what the tenant''s directory calls the person; sensitivity: pii';
 comment on column user_auth_identities.password_hash is 'PHC string: argon2id, scrypt or bcrypt; verified hashes of weaker cost are replaced at sign-in; sensitivity: secret';
 select kernel.record('user_auth_identities');
 
@@ -164,6 +167,7 @@ create table identity_providers (
     issuer text not null check (char_length(issuer) <= 2000),
     client_id text check (char_length(client_id) <= 300),
     client_secret_enc bytea,
+    scim_token_hash bytea,
     metadata_uri text check (char_length(metadata_uri) <= 2000),
     allowed_domains text[] not null default '{}',
     proven_domains text[] not null default '{}',
@@ -179,10 +183,12 @@ create table identity_providers (
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id)
 );
+create unique index identity_providers_scim_token_hash_key on identity_providers (scim_token_hash) where scim_token_hash is not null;
 create unique index identity_providers_issuer_key on identity_providers (tenant_id, issuer) nulls not distinct where deleted_at is null;
 create index identity_providers_proven_domains_idx on identity_providers using gin (proven_domains) where deleted_at is null;
 comment on table identity_providers is 'Single sign-on of a tenant: OIDC, SAML or OAuth provider. Sensitivity: secret.';
 comment on column identity_providers.client_secret_enc is 'sensitivity: secret; encrypted with the tenant''s column key';
+comment on column identity_providers.scim_token_hash is 'the key of the tenant''s directory; sensitivity: secret';
 comment on column identity_providers.role_mapping is 'claims to roles';
 comment on column identity_providers.proven_domains is 'those the tenant has proved by a TXT record; no other tenant has them';
 comment on column identity_providers.is_enforced is 'password sign-in refused for the domains';

@@ -33,7 +33,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("enamel-breached-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         // SHA-1 of "password": 5BAA6 1E4C9B93F3F0682250B6CF8331B7EE68FD8.
-        std::fs::write(folder.join("5BAA6.txt"), "003D68EB55068C33ACE09247EE4C639306B:3\r\n1E4C9B93F3F0682250B6CF8331B7EE68FD8:9659365\r\n").unwrap();
+        std::fs::write(
+            folder.join("5BAA6.txt"),
+            "003D68EB55068C33ACE09247EE4C639306B:3\r\n1E4C9B93F3F0682250B6CF8331B7EE68FD8:9659365\r\n",
+        )
+        .unwrap();
         let rule = |refused: Result<()>| refused.err().map(|refusal| refusal.faults[0].rule);
         assert_eq!(rule(refuse(Some(&folder), "password").await), Some("breached"));
         assert_eq!(rule(refuse(Some(&folder), "three blue molars on a shelf").await), None);

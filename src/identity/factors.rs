@@ -105,7 +105,14 @@ async fn shown(scope: &mut Scope, user: Uuid, id: Uuid, secret: String) -> Resul
 }
 
 /// The factor counts from now on; the recovery codes are new. INVALID for a wrong code.
-pub async fn confirm_totp(scope: &mut Scope, kernel: &Kernel, user: Uuid, id: Uuid, version: Option<i64>, code: &str) -> Result<Vec<String>> {
+pub async fn confirm_totp(
+    scope: &mut Scope,
+    kernel: &Kernel,
+    user: Uuid,
+    id: Uuid,
+    version: Option<i64>,
+    code: &str,
+) -> Result<Vec<String>> {
     let was = pending(scope, kernel, user, id, version).await?;
     let step = match scope.rows(&SECRET, &[&id]).await?.first() {
         Some(row) => accepted(kernel, row, code, scope.now()).await?,
@@ -134,9 +141,11 @@ pub async fn add_passkey(
     room(scope, kernel, user).await?;
     let made = passkey::of(kernel)?.registered(kernel, scope, user, answer.0, answer.1).await?;
     let (credential, key) = passkey::stored(&made)?;
-    let draft = drafted(user, "WEBAUTHN", label)?
-        .set(&USER_MFA_FACTOR, "credential_id", Value::Bytes(credential))?
-        .set(&USER_MFA_FACTOR, "public_key", Value::Bytes(key))?;
+    let draft = drafted(user, "WEBAUTHN", label)?.set(&USER_MFA_FACTOR, "credential_id", Value::Bytes(credential))?.set(
+        &USER_MFA_FACTOR,
+        "public_key",
+        Value::Bytes(key),
+    )?;
     let was = store::insert(scope, &USER_MFA_FACTOR, &draft, &kernel.keys).await?;
     scope.did(Action::Create, &was);
     Ok((was.id, counts(scope, kernel, user, &was).await?))
@@ -188,10 +197,11 @@ async fn room(scope: &mut Scope, kernel: &Kernel, user: Uuid) -> Result<()> {
 }
 
 fn drafted(user: Uuid, kind: &str, label: Option<&str>) -> Result<Draft> {
-    Draft::default()
-        .set(&USER_MFA_FACTOR, "user_id", Value::Uuid(user))?
-        .set(&USER_MFA_FACTOR, "kind", Value::Text(kind.into()))?
-        .set(&USER_MFA_FACTOR, "label", label.map_or(Value::Null, |label| Value::Text(label.to_owned())))
+    Draft::default().set(&USER_MFA_FACTOR, "user_id", Value::Uuid(user))?.set(&USER_MFA_FACTOR, "kind", Value::Text(kind.into()))?.set(
+        &USER_MFA_FACTOR,
+        "label",
+        label.map_or(Value::Null, |label| Value::Text(label.to_owned())),
+    )
 }
 
 /// One of the person's own, locked.

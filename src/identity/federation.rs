@@ -4,8 +4,8 @@
 use super::browser::{self, Cookie};
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
-use super::service::Service;
 use super::second_step::{self, First, Proof};
+use super::service::Service;
 use super::sign_in_pages::{Flow, ROOT, View};
 use super::{grant, mapped_roles};
 use crate::kernel::Caller;
@@ -45,6 +45,12 @@ sql! {
     WELCOME(UUID) = "update users set status = 'ACTIVE' where id = $1 and status = 'INVITED'";
     /// $1 e-mail.
     TAKEN(TEXT) = "select from users where email_key = kernel.fold($1)";
+    /// $1 e-mail, $2 provider, $3 issuer, $4 subject. Somebody whom this provider's directory has made comes for the first time.
+    EXPECTED(TEXT, UUID, TEXT, TEXT) = "
+        update user_auth_identities i set subject = $4 from users u
+         where u.id = i.user_id and u.email_key = kernel.fold($1) and i.identity_provider_id = $2 and i.issuer = $3
+           and i.subject = 'scim:' || u.id and i.deleted_at is null
+        returning u.id";
     USER_ADD(UUID, TEXT, TEXT) = "
         insert into users (id, email, full_name, kind, status, email_verified_at) values ($1, $2, $3, 'HUMAN', 'ACTIVE', now())";
     IDENTITY_ADD(UUID, UUID, UUID, TEXT, TEXT) = "
@@ -88,8 +94,8 @@ fn place(visit: &str) -> Vec<u8> {
 
 pub async fn begin(caller: Caller, request: Request) -> Result<Response> {
     let (kernel, service) = (&caller.kernel, Service::of(&caller.kernel)?);
-    service.throttle.admit("a sign-in at a provider", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let id: Uuid = request.raw_path_param("provider_id").and_then(|text| text.parse().ok()).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+    service.throttle.admit(&id.to_string(), caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes())?;
     let flow = Flow::read(&caller, query.get("return_to"), query.get("tenant")).await?;
     let tenant = flow.tenant.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
@@ -185,9 +191,13 @@ async fn newcomer(scope: &mut crate::kernel::db::Scope, held: &Registered, claim
     let wrong = || Error::new(&error::CREDENTIALS_WRONG);
     let email = claims.email.as_deref().filter(|_| claims.email_verified).ok_or_else(wrong)?;
     let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).ok_or_else(wrong)?;
+    let own = held.domains.iter().any(|known| known.to_lowercase() == domain);
+    if own && let Some(row) = scope.optional(&EXPECTED, &[&email, &held.id, &claims.issuer, &claims.subject]).await? {
+        return Ok(row.try_get(0)?);
+    }
     let roles = mapped_roles::given(&held.mapping, &claims.said);
     let kind = roles.first().map(|role| role.user_type).ok_or_else(wrong)?;
-    if !held.domains.iter().any(|known| known.to_lowercase() == domain) || scope.optional(&TAKEN, &[&email]).await?.is_some() {
+    if !own || scope.optional(&TAKEN, &[&email]).await?.is_some() {
         return Err(wrong());
     }
     let user = scope.new_id();

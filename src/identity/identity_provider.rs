@@ -30,6 +30,7 @@ pub static IDENTITY_PROVIDER: Table = Table {
         Field::text("issuer").required().length(2000),
         Field::text("client_id"),
         Field::text("client_secret").write_only().sealed(),
+        Field::bytes("scim_token_hash").hidden(),
         Field::text("metadata_uri").length(2000),
         Field::texts("allowed_domains").defaulted(),
         Field::texts("proven_domains").read_only().doc("those the tenant has proved by a TXT record"),

@@ -100,7 +100,12 @@ async fn render(caller: &Caller, view: &View, page: &str, token: &str, failure: 
     };
     let mut carried = view.carried(caller)?;
     carried.push(("token", token.to_owned()));
-    let notice = failure.map(|failure| failure.faults.first().map_or(failure.code.title, |fault| if fault.rule == "breached" { words.breached } else { words.password_rule }));
+    let notice = failure.map(|failure| {
+        failure
+            .faults
+            .first()
+            .map_or(failure.code.title, |fault| if fault.rule == "breached" { words.breached } else { words.password_rule })
+    });
     let (base, title) = (view.base.clone(), title(view, page));
     let shown = AskPage { base, title, text, notice, form: Some(pages::AskForm { action, carried, inputs, button }), next: None };
     pages::page(sign_in_pages::status_of(failure), &shown, &[])

@@ -12,7 +12,7 @@ use super::sign_in;
 use super::token::{Kind, Token};
 use super::words::{self, Words};
 use crate::kernel::audit::{Action, Metadata, Outcome};
-use crate::kernel::context::{Context, PLATFORM_TENANT};
+use crate::kernel::context::{Context, PLATFORM_TENANT, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel, audit_store};
@@ -116,7 +116,11 @@ async fn new_token(scope: &mut Scope, user: Uuid, purpose: &str, lives: TimeDelt
 
 fn note(scope: &mut Scope, user: Uuid, operation: &'static str) {
     let mut event = audit_store::of(scope.context(), "CONFIG_CHANGED", Action::Execute, Outcome::Success, scope.now());
-    (event.resource_type, event.resource_id, event.user_id) = (Some("User".into()), Some(user), Some(user));
+    (event.resource_type, event.resource_id) = (Some("User".into()), Some(user));
+    // Where the server works for nobody it speaks for nobody.
+    if scope.context().plane == Plane::Auth {
+        event.user_id = Some(user);
+    }
     event.metadata = Metadata::new().text("operation", operation);
     scope.audit(event);
 }
@@ -124,7 +128,7 @@ fn note(scope: &mut Scope, user: Uuid, operation: &'static str) {
 /// The new password of whoever was sent that key. Their sessions end, their second factor stays. CREDENTIALS_WRONG, INVALID.
 pub async fn reset(caller: &Caller, token: &str, password: &str) -> Result<()> {
     let (kernel, service) = (&caller.kernel, Service::of(&caller.kernel)?);
-    service.throttle.admit("a key from a letter", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
+    service.throttle.admit(token, caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let hash = Token::parse(Kind::Mail, token).ok_or_else(wrong)?.hash();
     let context = grant::behind(&caller.context, None);
     let seen = kernel.door.open(&context).await?.once(&[((&TOKEN_SEEN).into(), vec![&hash.as_bytes(), &"PASSWORD_RESET"])]).await?;
@@ -163,7 +167,7 @@ pub async fn ask_to_verify(caller: &Caller, user: Uuid, email: &str, words: &Wor
 /// The address of whoever was sent that key is theirs. CREDENTIALS_WRONG.
 pub async fn verify(caller: &Caller, token: &str) -> Result<()> {
     let service = Service::of(&caller.kernel)?;
-    service.throttle.admit("a key from a letter", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
+    service.throttle.admit(token, caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let hash = Token::parse(Kind::Mail, token).ok_or_else(wrong)?.hash();
     let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
     let row = scope.optional(&TOKEN_TAKE, &[&hash.as_bytes(), &"EMAIL_VERIFY"]).await?.ok_or_else(wrong)?;
@@ -216,7 +220,7 @@ async fn standing(scope: &mut Scope, tenant: Uuid, invitation: Uuid) -> Result<O
 /// What the holder of an invitation's letter is asked. CREDENTIALS_WRONG.
 pub async fn invited(caller: &Caller, token: &str) -> Result<Asked> {
     let service = Service::of(&caller.kernel)?;
-    service.throttle.admit("a key from a letter", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
+    service.throttle.admit(token, caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let sealed = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| wrong())?;
     let said = caller.kernel.keys.own().open(INVITED, &sealed).map_err(|_| wrong())?;
     let said: Invited = serde_json::from_slice(&said).map_err(|_| wrong())?;

@@ -33,6 +33,7 @@ mod resolve;
 mod revoke_grant;
 pub mod role;
 pub mod role_permission;
+pub mod scim;
 pub mod scope;
 mod second_factor;
 mod second_step;
@@ -105,6 +106,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &revoke_grant::REVOKE_GRANT,
     &test_provider::TEST,
     &domains::PROVE_DOMAIN,
+    &scim::ROTATE,
     &client_operations::REGISTER,
     &client_operations::ROTATE,
     &client_operations::SET_SCOPES,

@@ -245,7 +245,8 @@ pub fn page_with_script(status: StatusCode, template: &impl Template) -> Result<
 fn answer(status: StatusCode, template: &impl Template, scripts: &str, form_origins: &[&str]) -> Result<Response> {
     let html = template.render().map_err(Error::internal)?;
     let origins = form_origins.iter().filter(|origin| is_origin(origin)).fold(String::new(), |all, origin| all + " " + origin);
-    let policy = format!("default-src 'none'; {scripts}style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{origins}");
+    let policy =
+        format!("default-src 'none'; {scripts}style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{origins}");
     let response = Response::builder()
         .status(status)
         .content_type("text/html; charset=utf-8")
@@ -315,7 +316,17 @@ mod tests {
 
     fn sign_in<'a>(email: &'a str, notice: Option<&'a str>, providers: &'a [ProviderButton]) -> SignInPage<'a> {
         let (base, carried) = (Base::plain("en"), vec![("flow", "f-1".to_owned()), ("csrf", "c-1".to_owned())]);
-        SignInPage { base, action: "/signin", carried, client_name: None, email, forgotten: "/signin/forgotten", notice, passkey: None, providers }
+        SignInPage {
+            base,
+            action: "/signin",
+            carried,
+            client_name: None,
+            email,
+            forgotten: "/signin/forgotten",
+            notice,
+            passkey: None,
+            providers,
+        }
     }
 
     async fn text(response: Response) -> String {
@@ -326,7 +337,8 @@ mod tests {
     async fn whatever_is_shown_is_escaped() {
         let evil = r#""><script>alert('1')</script>"#;
         let providers = [ProviderButton { href: evil.into(), name: evil.into() }];
-        let shown = SignInPage { client_name: Some(evil), carried: vec![("flow", evil.to_owned())], ..sign_in(evil, Some(evil), &providers) };
+        let shown =
+            SignInPage { client_name: Some(evil), carried: vec![("flow", evil.to_owned())], ..sign_in(evil, Some(evil), &providers) };
         let html = text(page(StatusCode::OK, &shown, &[]).unwrap()).await;
         assert!(!html.contains("<script"), "{html}");
         // Client, notice, the flow, the e-mail, the button's address and name.

@@ -21,8 +21,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
-    CredentialID, DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url, Webauthn,
-    WebauthnBuilder, WebauthnError,
+    CredentialID, DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url,
+    Webauthn, WebauthnBuilder, WebauthnError,
 };
 
 const LIVES_S: i64 = 300;
@@ -72,7 +72,9 @@ impl Passkeys {
     /// Nothing where people reach the server by a number: a passkey belongs to a name.
     pub fn of(public_url: &str) -> Result<Option<Passkeys>> {
         let origin = Url::parse(public_url).map_err(Error::internal)?;
-        let Some(name) = origin.host_str().filter(|host| host.parse::<IpAddr>().is_err() && !host.starts_with('[')) else { return Ok(None) };
+        let Some(name) = origin.host_str().filter(|host| host.parse::<IpAddr>().is_err() && !host.starts_with('[')) else {
+            return Ok(None);
+        };
         let built = WebauthnBuilder::new(name, &origin).and_then(|builder| builder.rp_name("Enamel").build());
         Ok(Some(Passkeys(built.map_err(Error::internal)?)))
     }
@@ -97,7 +99,9 @@ impl Passkeys {
         if !spend(scope, kept.id, kept.until).await? {
             return Err(fault("The passkey was asked for too long ago, or elsewhere."));
         }
-        self.0.finish_passkey_registration(&answer, &kept.state).map_err(|refusal| fault("The passkey could not be checked.").because(refusal))
+        self.0
+            .finish_passkey_registration(&answer, &kept.state)
+            .map_err(|refusal| fault("The passkey could not be checked.").because(refusal))
     }
 
     /// Asks for any passkey of ours; whose it is the answer says.
@@ -140,7 +144,7 @@ pub fn of(kernel: &Kernel) -> Result<&Passkeys> {
 /// Whose passkey answered. CREDENTIALS_WRONG, whatever the reason. Wrong answers lock nobody out: there is nothing to guess.
 pub async fn prove(kernel: &Arc<Kernel>, context: &Context, sealed: &str, credential: &Json) -> Result<Uuid> {
     let service = Service::of(kernel)?;
-    service.throttle.admit("a sign-in by passkey", context.origin.as_ref().and_then(|origin| origin.ip))?;
+    service.throttle.admit(sealed, context.origin.as_ref().and_then(|origin| origin.ip))?;
     let passkeys = of(kernel)?;
     let mut scope = kernel.door.open(&grant::behind(context, None)).await?;
     let user = match serde_json::from_value::<PublicKeyCredential>(credential.clone()) {
@@ -190,7 +194,12 @@ mod tests {
 
     #[test]
     fn a_server_without_a_name_has_no_passkeys() {
-        for (url, has) in [("https://enamel.example", true), ("http://localhost:8080", true), ("http://127.0.0.1:8080", false), ("http://[::1]:8080", false)] {
+        for (url, has) in [
+            ("https://enamel.example", true),
+            ("http://localhost:8080", true),
+            ("http://127.0.0.1:8080", false),
+            ("http://[::1]:8080", false),
+        ] {
             assert_eq!(Passkeys::of(url).unwrap().is_some(), has, "{url}");
         }
     }

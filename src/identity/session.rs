@@ -39,7 +39,14 @@ pub static SESSION: Table = Table {
             .means(&["a password kept here", "a passkey", "OpenID Connect", "SAML 2.0", "OAuth 2.0", "an application by its own key"])
             .required(),
         Field::choice("mfa_level", &["NONE", "TOTP", "WEBAUTHN", "RECOVERY", "DEVICE", "PROVIDER"])
-            .means(&["one factor only", "one-time code", "passkey or security key", "recovery code", "a browser that was remembered", "asked for by the identity provider"])
+            .means(&[
+                "one factor only",
+                "one-time code",
+                "passkey or security key",
+                "recovery code",
+                "a browser that was remembered",
+                "asked for by the identity provider",
+            ])
             .defaulted(),
         Field::instant("proved_at").defaulted().read_only().doc("when its person last proved who they are"),
         Field::instant("expires_at").required(),

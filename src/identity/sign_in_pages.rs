@@ -225,10 +225,8 @@ async fn providers(caller: &Caller, flow: &Flow, tenant: Uuid) -> Result<Vec<Pro
 
 /// Off to the provider that answers for the address's domain. Which domains have one is no secret; whether there is an account is.
 async fn to_provider(caller: &Caller, view: &View, email: &str) -> Result<Response> {
-    Service::of(&caller.kernel)?
-        .throttle
-        .admit("a search for a provider", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
+    Service::of(&caller.kernel)?.throttle.admit(&domain, caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
     let answers = scope.once(&[((&PROVIDER_OF).into(), vec![&domain])]).await?;
     if let Some(row) = answers.iter().flatten().next() {

@@ -36,11 +36,24 @@ pub enum Kind {
     Device,
     /// A link in an e-mail.
     Mail,
+    /// A tenant's directory (SCIM).
+    Scim,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] =
-        [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share, Self::ReferralAnswer, Self::Device, Self::Mail];
+    pub const ALL: [Self; 11] = [
+        Self::Access,
+        Self::Refresh,
+        Self::ClientSecret,
+        Self::Code,
+        Self::Session,
+        Self::ShareLink,
+        Self::Share,
+        Self::ReferralAnswer,
+        Self::Device,
+        Self::Mail,
+        Self::Scim,
+    ];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {
@@ -55,6 +68,7 @@ impl Kind {
             Self::ReferralAnswer => "en_ra_",
             Self::Device => "en_dv_",
             Self::Mail => "en_ml_",
+            Self::Scim => "en_sp_",
         }
     }
 }

@@ -11,7 +11,8 @@ use uuid::Uuid;
 fn a_page_speaks_the_browsers_language_and_bears_the_clinics_name() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let brand = "insert into enamel.tenant_branding (tenant_id, id, display_name, primary_color) values ($1, gen_random_uuid(), $2, '#12ab9F')
+        let brand =
+            "insert into enamel.tenant_branding (tenant_id, id, display_name, primary_color) values ($1, gen_random_uuid(), $2, '#12ab9F')
                      on conflict (tenant_id) do update set display_name = excluded.display_name, primary_color = excluded.primary_color";
         world.truth().await.execute(brand, &[&clinic.id, &"Zahn <b>& Co"]).await.unwrap();
         let page = async |accepted: &str, tenant: &str| {
@@ -77,7 +78,11 @@ fn somebody_sees_and_ends_their_own_sessions() {
 
         // What changes factors asks for a recent sign-in; a wrong code keeps the key.
         let begun = here.submit(&page.with_form("/signin/security/authenticator"), &[]).await;
-        assert!(begun.body.contains("<svg") && begun.policy.as_deref().is_some_and(|policy| !policy.contains("script-src")), "{}", begun.body);
+        assert!(
+            begun.body.contains("<svg") && begun.policy.as_deref().is_some_and(|policy| !policy.contains("script-src")),
+            "{}",
+            begun.body
+        );
         assert_eq!(here.submit(&begun, &[("code", "000000")]).await.status, 422);
         let long_ago = "update enamel.sessions set proved_at = now() - interval '11 minutes' where user_id = $1";
         world.truth().await.execute(long_ago, &[&person.id]).await.unwrap();

@@ -165,7 +165,9 @@ fn a_domain_is_proved_by_its_record_alone_and_leads_its_people_home() {
             assert_eq!(world.post(Some(&admin), &path, json!({"domain": odd})).await.0, 422, "{odd}");
         }
         let (_, made) = world.get(Some(&admin), &format!("/identity-providers/{id}")).await;
-        let by_hand = world.patch(&admin, &format!("/identity-providers/{id}"), made["version"].as_i64().unwrap_or(1), json!({"proven_domains": [domain]})).await;
+        let by_hand = world
+            .patch(&admin, &format!("/identity-providers/{id}"), made["version"].as_i64().unwrap_or(1), json!({"proven_domains": [domain]}))
+            .await;
         assert_eq!(by_hand.0, 422, "{}", by_hand.1);
         let stranger = other.token("TENANT_ADMIN").await;
         for id in [id.clone(), Uuid::now_v7().to_string()] {
@@ -175,7 +177,8 @@ fn a_domain_is_proved_by_its_record_alone_and_leads_its_people_home() {
         assert_eq!(world.post(Some(&clinic.token("CLINICIAN").await), &path, json!({"domain": domain})).await.0, 403);
         // Another tenant's words at the same name prove nothing.
         let theirs = register(&other, "https://id.example", "enamel", SECRET, json!({"allowed_domains": [domain]})).await;
-        let (_, words) = world.post(Some(&stranger), &format!("/identity-providers/{theirs}/prove-domain"), json!({"domain": domain})).await;
+        let (_, words) =
+            world.post(Some(&stranger), &format!("/identity-providers/{theirs}/prove-domain"), json!({"domain": domain})).await;
         world.publish(&format!("_enamel.{domain}"), words["record_value"].as_str().unwrap());
         assert_eq!(prove_again(&clinic, &id, &domain).await, (200, json!(false)));
 
@@ -213,7 +216,8 @@ fn roles_follow_what_the_provider_says_at_each_sign_in() {
             browser.get(&format!("{}/signin/callback?code=c&state={}", world.base_url, part("state"))).await.status
         };
         let roles = async || {
-            let held = "select o.code from enamel.user_roles g join enamel.roles o on o.id = g.role_id join enamel.users u on u.id = g.user_id
+            let held =
+                "select o.code from enamel.user_roles g join enamel.roles o on o.id = g.role_id join enamel.users u on u.id = g.user_id
                          where u.email = $1 and (g.valid_until is null or g.valid_until > now()) order by o.code";
             let rows = world.truth().await.query(held, &[&format!("eve@{domain}")]).await.unwrap();
             rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>()

@@ -1,14 +1,16 @@
 //! Who is asking: sign-in at OpenID providers.
 pub mod browser;
 mod certified_provider;
+mod clinic_pages;
 mod development_issuer;
 mod federation;
 mod hostile;
 mod hostile_provider;
 mod invitations;
+mod letters;
 mod oauth;
-mod clinic_pages;
 mod required_factor;
+mod scim;
 pub mod second_factor;
 mod sign_in;
 mod tokens;

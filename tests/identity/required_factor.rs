@@ -41,7 +41,8 @@ fn who_has_none_makes_one_on_the_way_in() {
         let person = clinic.employee("CLINICIAN").await;
         let (status, told) = world.post(None, "/sessions/sign-in", json!({"email": person.email, "password": PASSWORD})).await;
         assert_eq!((status, &told["code"]), (403, &json!("auth.enrolment")), "{told}");
-        let (status, told) = world.post(None, "/sessions/sign-in", json!({"email": person.email, "password": "wrong and long enough"})).await;
+        let (status, told) =
+            world.post(None, "/sessions/sign-in", json!({"email": person.email, "password": "wrong and long enough"})).await;
         assert_eq!((status, &told["code"]), (401, &json!("auth.credentials")), "who does not know the password learns nothing: {told}");
 
         let mut browser = Browser::new();
@@ -50,7 +51,11 @@ fn who_has_none_makes_one_on_the_way_in() {
         assert!(browser.get(&format!("{}/signin", world.base_url)).await.body.contains("password"), "not in yet");
         let key = secret(&page);
         let wrong = browser.submit(&page, &[("code", &shown(&key, TimeDelta::hours(1)))]).await;
-        assert!(wrong.status == 422 && wrong.body.contains(r#"role="alert""#) && secret(&wrong) == key, "the same key again: {}", wrong.body);
+        assert!(
+            wrong.status == 422 && wrong.body.contains(r#"role="alert""#) && secret(&wrong) == key,
+            "the same key again: {}",
+            wrong.body
+        );
         let mut thief = Browser::new();
         thief.get(&format!("{}/signin", world.base_url)).await;
         assert_eq!(thief.submit(&wrong, &[("code", &shown(&key, TimeDelta::zero()))]).await.status, 403, "another browser's proof");

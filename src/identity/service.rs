@@ -46,7 +46,7 @@ impl Service {
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
             letters: Throttle::of_letters(),
-            records: domains::records(config)?,
+            records: domains::records(config),
             passkeys: Passkeys::of(&config.server.public_url)?,
             refused: Refused::default(),
             successors: derived(config, "enamel refresh token successors v1")?,

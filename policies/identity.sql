@@ -14,7 +14,7 @@ select kernel.protect('user_recovery_codes', 'auth=all/all jobs=all/all', home =
 select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
-    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'r');
+    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc,scim_token_hash}', sec => 'rw');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('member_invitations', 'staff=all/all audit=all/none jobs=all/all',
@@ -169,8 +169,9 @@ security definer set search_path = pg_catalog, pg_temp as $$
      where o.tenant_id = '00000000-0000-7000-8000-000000000001' and o.code = role_code and o.deleted_at is null $$;
 
 -- Where somebody who has proved who they are may go.
+drop function if exists sec.homes_of(uuid);
 create or replace function sec.homes_of(login uuid) returns table (
-    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz)
+    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz, second_required boolean)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -180,7 +181,10 @@ begin
            exists (select from enamel.identity_providers p join enamel.users u on u.id = login
                     where p.tenant_id = t.id and p.is_enforced and p.status = 'ACTIVE' and p.deleted_at is null
                       and split_part(u.email_key, '@', 2) = any (p.allowed_domains)),
-           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id)
+           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id),
+           -- Whoever works there needs a second factor; patients may have one.
+           m.id is not null and m.user_type <> 'PATIENT'
+               and coalesce((select s.require_mfa from enamel.tenant_settings s where s.tenant_id = t.id), false)
       from enamel.tenants t
       left join enamel.user_tenants m on m.tenant_id = t.id and m.user_id = login and m.status = 'ACTIVE' and m.deleted_at is null
      where t.status = 'ACTIVE'
@@ -266,6 +270,66 @@ security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return (select t.id from enamel.tenants t where (t.slug = word or t.id::text = word) and t.status = 'ACTIVE' limit 1);
+end $$;
+
+-- What a tenant shows of itself to whoever is to sign in there.
+create or replace function sec.face_of(tenant uuid) returns table (name text, colour text, language text)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select coalesce(b.display_name, t.name), b.primary_color, coalesce(s.default_language, t.default_locale)
+      from enamel.tenants t
+      left join enamel.tenant_branding b on b.tenant_id = t.id
+      left join enamel.tenant_settings s on s.tenant_id = t.id
+     where t.id = tenant and t.status = 'ACTIVE' limit 1;
+end $$;
+
+-- The tenant has found its own words in the domain's records. False where another tenant has proved it before.
+create or replace function sec.prove_domain(provider uuid, domain text) returns boolean language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    perform pg_advisory_xact_lock(hashtextextended('domain ' || domain, 0));
+    if exists (select from enamel.identity_providers p
+                where p.proven_domains @> array[domain] and p.tenant_id <> c.tenant and p.deleted_at is null) then
+        return false;
+    end if;
+    update enamel.identity_providers p set proven_domains = p.proven_domains || domain
+     where p.tenant_id = c.tenant and p.id = provider and p.deleted_at is null and not p.proven_domains @> array[domain];
+    return true;
+end $$;
+
+-- The provider whose directory comes with that key.
+create or replace function sec.scim_provider(token_hash bytea) returns table (
+    tenant_id uuid, id uuid, issuer text, domains text[], role_mapping jsonb)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select p.tenant_id, p.id, p.issuer, array(select d from unnest(p.allowed_domains) d where d = any (p.proven_domains)), p.role_mapping
+      from enamel.identity_providers p join enamel.tenants t on t.id = p.tenant_id and t.status = 'ACTIVE'
+     where p.scim_token_hash = scim_provider.token_hash and p.status = 'ACTIVE' and p.deleted_at is null;
+end $$;
+
+-- Nobody writes a proof by hand.
+create or replace function sec.guard_proven() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin raise exception 'a domain is proved by its record' using errcode = '42501'; end $$;
+create or replace trigger guard_proven before insert on enamel.identity_providers for each row
+    when (new.proven_domains <> '{}' and current_user = 'enamel_staff') execute function sec.guard_proven();
+create or replace trigger guard_proven_again before update on enamel.identity_providers for each row
+    when (not new.proven_domains <@ old.proven_domains and current_user = 'enamel_staff') execute function sec.guard_proven();
+
+-- The provider that answers for a proven domain: where people with such an address sign in.
+create or replace function sec.provider_of(domain text) returns table (tenant_id uuid, id uuid)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select p.tenant_id, p.id from enamel.identity_providers p join enamel.tenants t on t.id = p.tenant_id and t.status = 'ACTIVE'
+     where p.proven_domains @> array[domain] and domain = any (p.allowed_domains) and p.kind = 'OIDC' and p.status = 'ACTIVE'
+       and p.deleted_at is null order by p.created_at, p.id limit 1;
 end $$;
 
 -- A login that works in several tenants is none's alone to switch off.

@@ -1,8 +1,10 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
+use super::domains::{self, TxtRecords};
 use super::oauth::{AppOrigins, ClientKeys, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
+use super::passkey::Passkeys;
 use super::password::{Passwords, PoolSize, Recipe};
 use super::resolve::KnownTokens;
 use super::throttle::Throttle;
@@ -17,6 +19,9 @@ pub struct Service {
     pub openid: RelyingParty,
     pub(super) tokens: KnownTokens,
     pub throttle: Throttle,
+    pub(super) letters: Throttle,
+    pub(super) passkeys: Option<Passkeys>,
+    pub(super) records: Box<dyn TxtRecords>,
     pub(super) refused: Refused,
     pub(super) client_keys: ClientKeys,
     pub(super) origins: AppOrigins,
@@ -25,6 +30,8 @@ pub struct Service {
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.
     pub(super) forms: Hmac<Sha256>,
+    /// Says what a tenant's TXT record has to say.
+    pub(super) domains: Hmac<Sha256>,
     /// Hashes recovery codes.
     pub(super) recovery: Hmac<Sha256>,
 }
@@ -45,9 +52,13 @@ impl Service {
             openid: RelyingParty::new(outbound),
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
+            letters: Throttle::of_letters(),
+            records: domains::records(config),
+            passkeys: Passkeys::of(&config.server.public_url)?,
             refused: Refused::default(),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,
+            domains: derived(config, "enamel domain proofs v1")?,
             recovery: derived(config, "enamel recovery codes v1")?,
         }))
     }

@@ -36,10 +36,16 @@ pub enum Kind {
     Launch,
     /// An authorization request that an application has pushed.
     Pushed,
+    /// A browser that has proved a second factor.
+    Device,
+    /// A link in an e-mail.
+    Mail,
+    /// A tenant's directory (SCIM).
+    Scim,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Access,
         Self::Refresh,
         Self::ClientSecret,
@@ -50,6 +56,9 @@ impl Kind {
         Self::ReferralAnswer,
         Self::Launch,
         Self::Pushed,
+        Self::Device,
+        Self::Mail,
+        Self::Scim,
     ];
 
     /// Stable: secret scanners know these.
@@ -65,6 +74,9 @@ impl Kind {
             Self::ReferralAnswer => "en_ra_",
             Self::Launch => "en_la_",
             Self::Pushed => "en_pr_",
+            Self::Device => "en_dv_",
+            Self::Mail => "en_ml_",
+            Self::Scim => "en_sp_",
         }
     }
 }

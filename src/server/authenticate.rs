@@ -2,6 +2,7 @@
 
 use crate::identity::Shown;
 use crate::identity::oauth::Proof;
+use crate::identity::scim;
 use crate::kernel::context::{Context, Origin, Plane};
 use crate::kernel::error::{self, Error};
 use crate::kernel::telemetry::RequestTrace;
@@ -35,6 +36,8 @@ impl<E: Endpoint> Endpoint for Authenticated<E> {
         let origin = Arc::new(Origin { ip: trace.as_ref().and_then(|trace| trace.client), user_agent: user_agent(&request) });
         let id = trace.as_ref().map_or_else(Uuid::now_v7, |trace| trace.id);
         let caller = match shown(&request, &self.kernel.config.server.public_url)? {
+            // A tenant's directory, whose own handler knows it.
+            Some(_) if request.uri().path().starts_with(scim::ROOT) => anonymous(&self.kernel, id, origin),
             Some(shown) => {
                 let caller = crate::identity::resolve(&self.kernel, &shown, id, origin).await?;
                 if let (Some(trace), Some(tenant)) = (&trace, caller.context.tenant) {

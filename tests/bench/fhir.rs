@@ -87,11 +87,19 @@ async fn observe(stand: &Stand, server: &Serving, clinic: &Clinic) {
         post(server, clinic, &json!({"resourceType": "Bundle", "type": "transaction", "entry": part})).await;
     }
     let took = began.elapsed().as_secs_f64();
-    stand.note(format!("{} Observations of {patients} patients by one stream of transactions: {:.0}/s", all.len(), all.len() as f64 / took));
+    stand.note(format!(
+        "{} Observations of {patients} patients by one stream of transactions: {:.0}/s",
+        all.len(),
+        all.len() as f64 / took
+    ));
 }
 
 async fn post(server: &Serving, clinic: &Clinic, body: &Value) -> Value {
-    let url = format!("http://{}/fhir/r4{}", server.address, body["resourceType"].as_str().filter(|name| *name != "Bundle").map_or(String::new(), |name| format!("/{name}")));
+    let url = format!(
+        "http://{}/fhir/r4{}",
+        server.address,
+        body["resourceType"].as_str().filter(|name| *name != "Bundle").map_or(String::new(), |name| format!("/{name}"))
+    );
     let answer = reqwest::Client::new().post(url).bearer_auth(&clinic.tokens[0]).json(body).send().await.unwrap();
     let (status, text) = (answer.status(), answer.text().await.unwrap());
     assert!(status.is_success(), "{text}");
@@ -136,7 +144,11 @@ async fn changes(stand: &mut Stand, house: &House, people: &People, server: &Ser
     let own = from_ref(clinic);
     let all: [(&str, Make<'_>, f64); 3] = [
         ("creates of a Patient", &|to| Load::posts(to, own, "/fhir/r4/Patient", vec![patient.to_string()]), 1_530.0),
-        ("creates of an Observation", &|to| Load::posts(to, own, "/fhir/r4/Observation", vec![observation("PATIENT_ID", 3).to_string()]), 1_530.0),
+        (
+            "creates of an Observation",
+            &|to| Load::posts(to, own, "/fhir/r4/Observation", vec![observation("PATIENT_ID", 3).to_string()]),
+            1_530.0,
+        ),
         ("updates of a Patient", &|to| Load::updates(to, own), 810.0),
     ];
     for (what, make, least) in all {

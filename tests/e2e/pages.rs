@@ -43,7 +43,7 @@ async fn authorize(world: &World, clinic: &Clinic, back: &str) -> String {
 }
 
 /// Everything people act on has a role and a name, the page a title, a language and one heading of the first rank.
-async fn is_understood(browser: &Chromium) {
+pub async fn is_understood(browser: &Chromium) {
     for (role, name) in browser.heard("input:not([type=hidden]), select, button, a").await {
         assert!(!role.is_empty() && !name.is_empty(), "{role} {name:?} at {}", browser.url().await);
     }

@@ -71,6 +71,14 @@ impl Browser {
 }
 
 impl Page {
+    /// The same page, its first form the one with that action.
+    pub fn with_form(&self, action: &str) -> Page {
+        let at = self.body.find(&format!("action=\"{action}\"")).unwrap_or_else(|| panic!("no form {action}: {}", self.body));
+        let (start, body) = (self.body[..at].rfind("<form").unwrap(), &self.body);
+        let end = start + body[start..].find("</form>").unwrap();
+        Page { url: self.url.clone(), location: None, policy: None, body: body[start..end].to_owned(), ..*self }
+    }
+
     pub fn form_action(&self) -> Option<String> {
         let form = self.body.split_once("<form")?.1;
         Some(unescape(attribute(form.split_once('>')?.0, "action")?))

@@ -110,7 +110,7 @@ pub async fn show(caller: Caller, request: Request) -> Result<Response> {
     if let Some(fault) = person.fault(&asked) {
         return asked.back(&caller, &[("error", fault)]);
     }
-    if silent { again(&caller, &asked, &person).await } else { consent::page(&caller, &asked, &person, None).await }
+    if silent { again(&caller, &asked, &person).await } else { consent::page(&caller, &request, &asked, &person, None).await }
 }
 
 /// Without a page, where the person has allowed as much before.
@@ -151,7 +151,7 @@ pub async fn decide(caller: Caller, mut request: Request) -> Result<Response> {
         return asked.back(&caller, &[("error", fault)]);
     }
     match form.get("decision") {
-        Some("find") => consent::page(&caller, &asked, &person, Some(&form)).await,
+        Some("find") => consent::page(&caller, &request, &asked, &person, Some(&form)).await,
         Some("allow") => allowed(&caller, &asked, &person, &form).await,
         _ => {
             denied(&caller, &asked, &person).await?;

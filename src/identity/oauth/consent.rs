@@ -5,9 +5,10 @@ use super::Form;
 use super::asked::{Asked, names_a_patient};
 use super::authorize::{AUTHORIZE, Person};
 use crate::identity::browser;
-use crate::identity::pages::{self, Chart, ConsentPage, STYLESHEET_PATH, ScopeLine};
+use crate::identity::pages::{self, Chart, ConsentPage, ScopeLine};
 use crate::identity::resolve::Bearer;
 use crate::identity::scope::{self, Level};
+use crate::identity::sign_in_pages;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
@@ -15,8 +16,8 @@ use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
 use chrono::Utc;
-use poem::Response;
 use poem::http::StatusCode;
+use poem::{Request, Response};
 use uuid::Uuid;
 
 sql! {
@@ -67,7 +68,7 @@ async fn remember(caller: &Caller, bearer: &Bearer, charts: &[Chart]) -> Result<
 }
 
 /// `form`: the page came back to look for a patient.
-pub async fn page(caller: &Caller, asked: &Asked, person: &Person, form: Option<&Form>) -> Result<Response> {
+pub async fn page(caller: &Caller, request: &Request, asked: &Asked, person: &Person, form: Option<&Form>) -> Result<Response> {
     let launched = person.launch.as_ref().and_then(|launch| launch.patient);
     let picks = names_a_patient(&person.scopes) && launched.is_none();
     let typed = form.and_then(|form| form.get("q"));
@@ -99,6 +100,7 @@ pub async fn page(caller: &Caller, asked: &Asked, person: &Person, form: Option<
         .collect();
     let csrf = browser::form_token(&caller.kernel, person.token.expose())?;
     let shown = ConsentPage {
+        base: sign_in_pages::base(caller, request, Some(asked.client.tenant)).await?,
         action: AUTHORIZE,
         flow: &asked.query,
         csrf: &csrf,
@@ -107,7 +109,6 @@ pub async fn page(caller: &Caller, asked: &Asked, person: &Person, form: Option<
         charts: &charts,
         searches,
         typed,
-        stylesheet: STYLESHEET_PATH,
     };
     let origin = openidconnect::url::Url::parse(&asked.redirect).map_err(Error::internal)?.origin().ascii_serialization();
     pages::page(StatusCode::OK, &shown, &[&origin])

@@ -6,12 +6,12 @@ use super::client::Client;
 use crate::identity::browser::{self, Cookie};
 use crate::identity::client_operations::is_redirect;
 use crate::identity::grant;
-use crate::identity::pages::{self, STYLESHEET_PATH, SignedInPage};
 use crate::identity::service::Service;
+use crate::identity::sign_in_pages;
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::error::{Error, Result};
-use poem::http::{Method, StatusCode};
+use poem::http::Method;
 use poem::{Request, Response};
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -58,8 +58,7 @@ pub async fn leave(caller: Caller, mut request: Request) -> Result<Response> {
     let (own, session) = (&bearer.context, bearer.context.session);
     let meant = hint.is_some_and(|hint| hint.person.is_some() && hint.person == own.actor);
     let Some(session) = session.filter(|_| meant) else {
-        let csrf = browser::form_token(&caller.kernel, token.expose())?;
-        return pages::page(StatusCode::OK, &SignedInPage { action: "/signin/out", csrf: &csrf, stylesheet: STYLESHEET_PATH }, &[]);
+        return sign_in_pages::signed_in(&caller, &request, own.tenant, token.expose()).await;
     };
     let context = Context { request: caller.context.request, ..grant::behind(own, own.tenant) };
     let mut scope = caller.kernel.door.open(&context).await?;

@@ -107,8 +107,10 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
     let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
     let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
     let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
-    let values: [crate::kernel::db::Param<'_>; 16] =
-        [&tenant, &ids, &records, &patients, &numbers, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
+    let values: [crate::kernel::db::Param<'_>; 16] = [
+        &tenant, &ids, &records, &patients, &numbers, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends,
+        &lows, &highs,
+    ];
     scope.exec(place(mapping).replace, &values).await?;
     Ok(())
 }

@@ -82,8 +82,7 @@ async fn store_run(
     let drafts: Vec<(&'static Table, Draft)> = run.iter().map(|plain| (mapping.table, plain.draft.clone())).collect();
     let mut made = 0;
     while made < drafts.len() {
-        let (records, refusal) =
-            store::insert_run(scope, drafts.get(made..).unwrap_or_default(), false, keys).await.map_err(refused)?;
+        let (records, refusal) = store::insert_run(scope, drafts.get(made..).unwrap_or_default(), false, keys).await.map_err(refused)?;
         made += records.len();
         let (Some(next), false) = (run.get(made), refusal.is_none() && !records.is_empty()) else { continue };
         let told = |refusal| Refused { place: next.place, refusal: next.taken.root.told(refusal) };

@@ -28,10 +28,10 @@ select kernel.record('kept_resources');
 -- What a record is searched by and no column of its own says: made from the resource, and replaced whenever it is written
 create table search_values (
     tenant_id uuid not null references tenants (id),
+    id uuid not null default gen_random_uuid(),
     record_id uuid not null,
     patient_id uuid,
     param text collate "C" not null,
-    n int not null,
     element int not null,
     part int not null,
     system text collate "C",
@@ -42,9 +42,10 @@ create table search_values (
     ends_at timestamptz,
     low float8,
     high float8,
-    primary key (tenant_id, record_id, param, n),
+    primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
+create index search_values_record_id_param_idx on search_values (tenant_id, record_id, param);
 create index search_values_patient_id_idx on search_values (tenant_id, patient_id);
 create index search_values_code_idx on search_values (tenant_id, param, code, record_id) where code is not null;
 create index search_values_words_idx on search_values (tenant_id, param, words) where words is not null;
@@ -53,7 +54,6 @@ create index search_values_starts_at_idx on search_values (tenant_id, param, sta
 create index search_values_low_idx on search_values (tenant_id, param, low) where low is not null;
 comment on table search_values is 'What a record is searched by beside its columns. Sensitivity: phi.';
 comment on column search_values.param is 'type and search parameter, and the table where the type has its own, as Organization.identifier@tenants';
-comment on column search_values.n is 'tells the values of a parameter apart';
 comment on column search_values.element is 'values of one element of a composite parameter belong together';
 comment on column search_values.part is 'which component of a composite parameter it is; 0: of none';
 comment on column search_values.system is 'of a code or quantity; of a reference the type; null: any';

@@ -24,16 +24,15 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient, its number and what it is.
-    /// Asking how many are gone lets them go before others take their place.
-    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, INT4_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
-        with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2) returning true)
-        insert into search_values (tenant_id, record_id, patient_id, n, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, v.* from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) v where (select count(*) from gone) >= 0";
-    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, INT4_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
-        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2) returning true)
-        insert into clinical_search_values (tenant_id, record_id, patient_id, n, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, v.* from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) v where (select count(*) from gone) >= 0";
+    /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient and what it is.
+    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2))
+        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2))
+        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     /// $1 tenant, $2 record.
     VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
     CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
@@ -95,7 +94,6 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
     let records: Vec<Uuid> = all.iter().map(|(record, _)| record.id).collect();
     let patients: Vec<Option<Uuid>> = all.iter().map(|(record, _)| record.patient).collect();
     let rows = || all.iter().map(|(_, row)| row);
-    let numbers: Vec<i32> = (0..).take(all.len()).collect();
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
     let words: Vec<Option<String>> = rows().map(|row| row.words.as_deref().map(fold)).collect();
     let params: Vec<String> = rows().map(|row| param(mapping, &row.param)).collect();
@@ -107,10 +105,8 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
     let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
     let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
     let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
-    let values: [crate::kernel::db::Param<'_>; 16] = [
-        &tenant, &ids, &records, &patients, &numbers, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends,
-        &lows, &highs,
-    ];
+    let values: [crate::kernel::db::Param<'_>; 15] =
+        [&tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
     scope.exec(place(mapping).replace, &values).await?;
     Ok(())
 }

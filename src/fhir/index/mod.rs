@@ -85,9 +85,14 @@ impl Index {
         Some(Self { name, type_name, parameter, kind, parts, paths: OnceLock::new() })
     }
 
-    /// Whether its values may be identifiers, as `groupIdentifier` is one.
+    /// Whether its values may be identifiers, as a requisition is one.
     pub fn is_of_identifiers(&self) -> bool {
-        self.parameter.expression.contains("dentifier")
+        let structure = Definitions::r4().named(self.type_name);
+        self.parameter.expression.split(" | ").any(|path| match structure.and_then(|structure| structure.at(path.trim())) {
+            Some(element) => element.types.iter().any(|of| of.name == "Identifier"),
+            // What an expression computes is told by its name.
+            None => path.contains("dentifier"),
+        })
     }
 
     /// The components of a composite in their order.
@@ -261,6 +266,14 @@ mod tests {
         assert_eq!(shown("Observation", "subject", group), ["Group|1|-"]);
         let elsewhere = json!({"resourceType": "Observation", "subject": {"reference": "https://x.test/fhir/Patient/1"}});
         assert_eq!(shown("Observation", "patient", elsewhere), ["-|https://x.test/fhir/Patient/1|-"]);
+    }
+
+    #[test]
+    fn identifiers_are_known_by_their_type() {
+        let is = |name, code| Index::of(name, Definitions::r4().parameter(name, code).unwrap()).unwrap().is_of_identifiers();
+        assert!(is("ServiceRequest", "requisition") && is("Patient", "identifier") && is("Specimen", "accession"));
+        assert!(is("DocumentReference", "identifier") && is("Task", "group-identifier"));
+        assert!(!is("Observation", "code") && !is("Patient", "telecom") && !is("Condition", "clinical-status"));
     }
 
     #[test]

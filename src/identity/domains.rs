@@ -93,7 +93,7 @@ pub static PROVE_DOMAIN: Operation = Operation {
     path: "/identity-providers/{id}/prove-domain",
     tag: "Identity",
     doc: "Look up the TXT record that proves an e-mail domain to be the tenant's, and say what it has to be",
-    takes: &[Field::text("domain").required().length(253)],
+    takes: &[Field::text("domain").example(r#""clinic.example""#).required().length(253)],
     gives: Gives::Object("ProvenDomain", PROVEN),
     planes: &[Plane::Staff],
     permission: Permission::ManageUsers,

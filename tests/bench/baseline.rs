@@ -120,7 +120,8 @@ fn literal(oid: u32, value: Option<&[u8]>) -> String {
             id if id.starts_with(LOAD_PREFIX) => format!("'{id}'::uuid"),
             _ => "gen_random_uuid()".to_owned(),
         },
-        25 => format!("'{}'::text", String::from_utf8_lossy(value).replace('\'', "''")),
+        // A colon before a letter would be one of pgbench's variables, in quotes too.
+        25 => format!("('{}')::text", String::from_utf8_lossy(value).replace('\'', "''").replace(':', "' || ':' || '")),
         16 => format!("{}", value[0] == 1),
         17 => format!("'\\x{}'::bytea", hex(value)),
         20 | 21 | 23 => whole(value).to_string(),

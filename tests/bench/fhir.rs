@@ -178,10 +178,14 @@ async fn transactions(stand: &mut Stand, people: &People, server: &Serving, clin
     for packed in SYNTHEA {
         let mut text = String::new();
         flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
-        let bundle: Value = serde_json::from_str(&text).unwrap();
+        let mut bundle: Value = serde_json::from_str(&text).unwrap();
+        // A patient has their identifiers once in a clinic.
+        for entry in bundle["entry"].as_array_mut().unwrap().iter_mut().filter(|entry| entry["resource"]["resourceType"] == "Patient") {
+            entry["resource"].as_object_mut().unwrap().remove("identifier");
+        }
         entries += bundle["entry"].as_array().unwrap().len();
         named.extend(enamel::fhir::link::conditional(&bundle));
-        bodies.push(text);
+        bodies.push(bundle.to_string());
     }
     // Whom the records name by an identifier was here before.
     for condition in &named {

@@ -209,6 +209,35 @@ section! {
 }
 
 section! {
+    /// What one caller may spend in any minute, in units. What a tenant or a program may spend stands in its own record.
+    LimitsConfig at "limits" {
+        /// Units a minute for each person, and each program without a limit of its own; 0: no limit.
+        user_per_minute: u32 = "120000";
+        /// Units a minute for each network address that shows no token; 0: no limit.
+        address_per_minute: u32 = "240000";
+        /// Part of each connection pool that one tenant may hold at once, in percent.
+        tenant_share_percent: u32 = "75";
+        /// Milliseconds between two exchanges of counts with the other servers.
+        exchange_ms: u64 = "1000";
+        tables { costs: LimitCosts; }
+    }
+}
+
+section! {
+    /// Units a request costs.
+    LimitCosts at "limits.costs" {
+        /// One record by its id, a page, a document.
+        read: u32 = "1";
+        /// A change, or an operation; each step of a batch or transaction.
+        write: u32 = "2";
+        /// A list, a search, a history; each search in a batch.
+        search: u32 = "5";
+        /// An export, an import, a whole record at once.
+        export: u32 = "100";
+    }
+}
+
+section! {
     /// Logs and traces. Metrics are always at `/metrics` of the admin listener.
     TelemetryConfig at "telemetry" {
         /// `json` or `pretty`.
@@ -258,6 +287,7 @@ pub struct Config {
     pub secrets: SecretsConfig,
     pub storage: StorageConfig,
     pub identity: IdentityConfig,
+    pub limits: LimitsConfig,
     pub telemetry: TelemetryConfig,
     pub audit: AuditConfig,
 }
@@ -271,6 +301,8 @@ const TABLES: &[(&str, &[Key])] = &[
     (StorageConfig::TABLE, StorageConfig::KEYS),
     (IdentityConfig::TABLE, IdentityConfig::KEYS),
     (Argon2Config::TABLE, Argon2Config::KEYS),
+    (LimitsConfig::TABLE, LimitsConfig::KEYS),
+    (LimitCosts::TABLE, LimitCosts::KEYS),
     (TelemetryConfig::TABLE, TelemetryConfig::KEYS),
     (AuditConfig::TABLE, AuditConfig::KEYS),
 ];

@@ -1,7 +1,7 @@
 //! Who ordered a job: kept with it, and asked again while it runs.
 
 use crate::identity;
-use crate::kernel::context::{Caps, Context, Origin, Permission, Plane};
+use crate::kernel::context::{Caps, Context, Origin, Permission, Plane, Rates};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,7 @@ impl By {
             session: self.session,
             request: self.request,
             break_glass: self.break_glass,
+            rates: Rates::default(),
             caps: Caps(self.caps),
             origin: Some(Arc::new(self.origin.clone())),
             ..Context::system(Plane::Staff, Some(self.tenant))

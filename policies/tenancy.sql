@@ -203,3 +203,5 @@ begin
     select t.tenant, gen_random_uuid(), 'API_CALLS', t.calls, t.id, t.hour from unnest(tenants, ids, hours, calls) t(tenant, id, hour, calls)
       on conflict (tenant_id, meter_code, source_id) do update set quantity = greatest(e.quantity, excluded.quantity);
 end $$;
+grant execute on function sec.exchange_limits(uuid, uuid[], bigint[], int[], uuid[], bigint, bigint),
+    sec.tell_calls(uuid[], uuid[], timestamptz[], float8[]) to enamel_jobs;

@@ -45,7 +45,7 @@ pub static API_CLIENT: Table = Table {
         Field::instant("expires_at").doc("when the client ends by itself"),
         Field::texts("scopes").defaulted().read_only().doc("SMART v2 scopes; changed by set-scopes"),
         Field::texts("grant_types").defaulted().fixed(),
-        Field::int("rate_limit_per_minute").at_least(1),
+        Field::int("rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         Field::uuid("service_user_id")
             .required()
             .read_only()

@@ -81,7 +81,7 @@ pub static REGISTER: Operation = step(
             .doc("SMART v2 scopes; a program's own may not exceed what the caller may do"),
         Field::texts("redirect_uris").doc("exact; https, or http on the loopback address"),
         Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
-        Field::int("rate_limit_per_minute").at_least(1),
+        Field::int("rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         JWKS,
         JWKS_URI,
         Field::text("launch_uri").length(2000).doc("where the application is launched from here"),

@@ -144,12 +144,31 @@ section! {
     SecretsConfig at "secrets" {
         /// Seals the context PostgreSQL trusts.
         seal_key: Key32 = "";
-        /// Wraps the data keys of encrypted columns.
+        /// Seals what the server keeps for itself, and wraps the data keys of encrypted columns unless a KMS does.
         envelope_key: Key32 = "";
+        /// Further envelope keys that open and do not seal: the next one before a rotation, the last one until `enamel keys rewrap` is done.
+        other_envelope_keys: Vec<Key32> = "[]";
         /// Ed25519 seed that signs audit roots.
         audit_signing_key: Key32 = "";
-        /// Mixed into password hashes.
+        /// Mixed into password hashes, and the root of what makes recovery codes and forms; it stays.
         password_pepper: Key32 = "";
+        tables { kms: KmsConfig; }
+    }
+}
+
+section! {
+    /// AWS KMS, which then wraps the data keys.
+    KmsConfig at "secrets.kms" {
+        /// Key id, ARN or alias; without it the envelope key wraps.
+        key: Option<String> = "";
+        /// Region of the key.
+        region: String = "\"us-east-1\"";
+        /// URL of the service, when it is not Amazon's own of the region.
+        endpoint: Option<String> = "";
+        /// Access key, which may `kms:Encrypt` and `kms:Decrypt` with that key and nothing else.
+        access_key: Option<String> = "";
+        /// Secret key.
+        secret_key: Option<SecretString> = "" by "secret_text_option" or default;
     }
 }
 
@@ -298,6 +317,7 @@ const TABLES: &[(&str, &[Key])] = &[
     (DatabaseConfig::TABLE, DatabaseConfig::KEYS),
     (PoolSizes::TABLE, PoolSizes::KEYS),
     (SecretsConfig::TABLE, SecretsConfig::KEYS),
+    (KmsConfig::TABLE, KmsConfig::KEYS),
     (StorageConfig::TABLE, StorageConfig::KEYS),
     (IdentityConfig::TABLE, IdentityConfig::KEYS),
     (Argon2Config::TABLE, Argon2Config::KEYS),
@@ -334,6 +354,9 @@ impl Config {
             if let Some((other, _)) = keys[..at].iter().find(|(_, other)| other == key) {
                 return Err(ConfigError::new(format!("{name}: is the same key as {other}")));
             }
+        }
+        for key in &self.secrets.other_envelope_keys {
+            key.refuse_weak().map_err(|why| ConfigError::new(format!("secrets.other_envelope_keys: {why}")))?;
         }
         for (name, secret) in [("database.secret", &self.database.secret), ("storage.secret_key", &self.storage.secret_key)] {
             secret::refuse_weak_text(secret).map_err(|why| ConfigError::new(format!("{name}: {why}")))?;

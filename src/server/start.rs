@@ -106,7 +106,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     check::refuse_unsafe(&pools.iter().map(|(_, connector, _)| connector).collect::<Vec<_>>()).await?;
     let pools = Pools::new(pools, Duration::from_millis(config.database.acquire_timeout_ms), config.limits.tenant_share_percent)?;
     let door: SharedDoor = Arc::new(Door { pools, sealer: sealer(&config)? });
-    let keys = Keyring::new(config.secrets.envelope_key.expose(), door.clone())?;
+    let keys = Keyring::new(&config.secrets, door.clone())?;
     let sink_door = door.clone();
     let patience = Limits::within(Duration::from_millis(config.database.audit_timeout_ms));
     let (audit, audit_writer) = AuditLog::start(patience, move |events| audit_store::append(sink_door.clone(), events));

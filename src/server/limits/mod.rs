@@ -108,6 +108,11 @@ impl Limits {
         found
     }
 
+    /// Other servers that are there.
+    pub fn peers(&self) -> u32 {
+        self.peers.load(Ordering::Relaxed)
+    }
+
     fn shard(&self, key: Uuid) -> MutexGuard<'_, HashMap<Uuid, Window>> {
         lock(&self.shards[usize::from(key.as_bytes()[0]) % SHARDS])
     }
@@ -151,7 +156,7 @@ impl Limits {
     }
 
     fn take(&self, subjects: &[Subject], cost: u32) -> Result<(), (Subject, Refused)> {
-        let (now, peers) = (second(), self.peers.load(Ordering::Relaxed));
+        let (now, peers) = (second(), self.peers());
         for (at, subject) in subjects.iter().enumerate() {
             let (taken, say) = self.with(subject.key, now, |window| {
                 (window.take(now, subject.limit, cost, peers), window.should_say(subject.limit, peers))

@@ -45,9 +45,9 @@ pub async fn run(keys: Keys) -> Outcome {
 async fn all(kernel: &Kernel) -> Outcome {
     let mut sum = rewrap::Done::default();
     loop {
-        let done = rewrap::some(kernel, TOLD_EVERY).await.map_err(|failure| {
-            line(format!("{} keys of {} tenants are done, and stay done: {failure}", sum.keys, sum.tenants))
-        })?;
+        let done = rewrap::some(kernel, TOLD_EVERY)
+            .await
+            .map_err(|failure| line(format!("{} keys of {} tenants are done, and stay done: {failure}", sum.keys, sum.tenants)))?;
         if done.tenants == 0 {
             break;
         }

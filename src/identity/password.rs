@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::error;
 
 use super::password_hash;
-use super::throttle;
 pub use super::password_hash::{Algorithm, Costs, Pepper, Recipe, StoredHash};
+use super::throttle;
 use crate::kernel::error::{INVALID, SIGN_IN_BUSY};
 use crate::kernel::fair::{Fair, Size};
 use crate::kernel::{Error, Result};

@@ -101,7 +101,11 @@ fn the_envelope_key_is_replaced_while_servers_serve() {
         let left = run(command(["keys", "show", "--config", after_config.to_str().unwrap()]), &house.dir.join("show")).await;
         assert!(left.status.success() && left.said.lines().count() == 2, "{}", left.said);
         let done = run(command(["keys", "rewrap", "--config", after_config.to_str().unwrap()]), &house.dir.join("rewrap")).await;
-        assert!(done.status.success() && done.said.contains("4 keys of 2 tenants") && done.said.contains("1 signing keys"), "{}", done.said);
+        assert!(
+            done.status.success() && done.said.contains("4 keys of 2 tenants") && done.said.contains("1 signing keys"),
+            "{}",
+            done.said
+        );
         assert_eq!(rewrapped_events(&house).await, 3);
         assert_eq!(rewrap::some(&after, 10).await.unwrap(), rewrap::Done::default());
 

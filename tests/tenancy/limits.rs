@@ -6,6 +6,7 @@ use crate::world::tenants::Clinic;
 use crate::world::{self, World};
 use enamel::kernel::Kernel;
 use enamel::kernel::context::{Context, Plane, Rates};
+use enamel::kernel::operation::Answer;
 use enamel::server::limits::Limits;
 use enamel::server::limits::cost::Kind;
 use enamel::server::limits::exchange::Exchange;
@@ -52,8 +53,7 @@ struct Program {
 
 impl Program {
     async fn limited(clinic: &Clinic, admin: &str, limit: u32) -> Program {
-        let body =
-            json!({"name": "Limited", "client_type": "BACKEND", "scopes": ["system/*.cruds"], "rate_limit_per_minute": limit});
+        let body = json!({"name": "Limited", "client_type": "BACKEND", "scopes": ["system/*.cruds"], "rate_limit_per_minute": limit});
         let (status, made) = clinic.world.post(Some(admin), "/api-clients", body).await;
         assert_eq!(status, 201, "{made}");
         Program { id: text(&made, "id").parse().unwrap(), client: (text(&made, "client_id"), text(&made, "client_secret")) }
@@ -207,7 +207,10 @@ fn two_servers_keep_one_limit_within_a_tenth() {
 #[test]
 fn a_call_is_counted_once_however_often_it_is_told() {
     world::with(async |world| {
-        let tenant = Uuid::now_v7();
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let tenant = clinic.id;
+        let quota = "insert into enamel.tenant_quotas (tenant_id, id, api_rate_limit_per_minute) values ($1, $1, 1000000)";
+        world.truth().await.execute(quota, &[&tenant]).await.unwrap();
         let (kernel, other, context) = (server(world).await, server(world).await, somebody(tenant, 1_000_000));
         let (here, there) = (Uuid::new_v4(), Uuid::new_v4());
         let counted = async || {
@@ -229,6 +232,12 @@ fn a_call_is_counted_once_however_often_it_is_told() {
         Limits::of(&other).unwrap().round(&other, there, true).await.unwrap();
         Limits::of(&kernel).unwrap().round(&kernel, here, true).await.unwrap();
         assert_eq!(counted().await, 9.0, "one call each, whatever it costs");
+        let Answer::Object(usage) = run(&clinic.staff(), "getTenantQuotaUsage", Some(tenant), json!({})).await.unwrap() else {
+            panic!("no object")
+        };
+        let limits = usage["limits"].as_array().unwrap();
+        let used = limits.iter().find(|line| line["limit"] == "api_rate_limit_per_minute").unwrap();
+        assert_eq!((&used["most"], &used["used"]), (&json!(1_000_000), &json!(18)), "two units each");
     });
 }
 

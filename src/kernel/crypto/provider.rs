@@ -134,7 +134,8 @@ mod tests {
         let by = old.current().name().to_owned();
         let wrapped = old.current().wrap(OF, &Zeroizing::new([5; 32])).await.unwrap();
         let mut secrets = Config::sample("").secrets;
-        let former = std::mem::replace(&mut secrets.envelope_key, crate::kernel::config::Key32::new(std::array::from_fn(|at| at as u8 ^ 9)));
+        let former =
+            std::mem::replace(&mut secrets.envelope_key, crate::kernel::config::Key32::new(std::array::from_fn(|at| at as u8 ^ 9)));
         let without = Providers::configured(&secrets).unwrap();
         assert!(without.unwrap(OF, &by, &wrapped).await.is_err());
         secrets.other_envelope_keys = vec![former];

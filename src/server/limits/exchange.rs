@@ -80,15 +80,18 @@ impl Limits {
         let said = self.say(now);
         let heard = exchange(kernel, server, &said, now).await;
         for (key, said) in &said {
-            self.with(*key, now, |window| if heard.is_ok() { window.said(said) } else { window.unheard(said) });
+            self.with(*key, now, |window| match &heard {
+                Ok((_, spent)) => {
+                    window.said(said);
+                    window.hear(now, spent.get(key).into_iter().flatten().copied());
+                }
+                Err(_) => window.unheard(said),
+            });
         }
-        let (peers, mut spent) = heard?;
-        self.peers.store(peers, Ordering::Relaxed);
-        for (key, _) in &said {
-            let others = spent.remove(key).unwrap_or_default();
-            self.with(*key, now, |window| window.hear(now, others.into_iter()));
-        }
+        // Whoever hears nobody keeps its limits alone: nobody waits for what cannot be told.
+        self.peers.store(heard.as_ref().map_or(0, |(peers, _)| *peers), Ordering::Relaxed);
         self.exchanged.send_modify(|round| *round += 1);
+        heard?;
         if calls { self.tell_calls(kernel, server, now).await } else { Ok(()) }
     }
 

@@ -1,7 +1,7 @@
 //! `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10): each limit a caller is under, and what is left.
 
-use super::window::{Standing, WINDOW_S};
 use super::Subject;
+use super::window::{Standing, WINDOW_S};
 use std::fmt::Write;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

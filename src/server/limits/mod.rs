@@ -158,9 +158,8 @@ impl Limits {
     fn take(&self, subjects: &[Subject], cost: u32) -> Result<(), (Subject, Refused)> {
         let (now, peers) = (second(), self.peers());
         for (at, subject) in subjects.iter().enumerate() {
-            let (taken, say) = self.with(subject.key, now, |window| {
-                (window.take(now, subject.limit, cost, peers), window.should_say(subject.limit, peers))
-            });
+            let (taken, say) = self
+                .with(subject.key, now, |window| (window.take(now, subject.limit, cost, peers), window.should_say(subject.limit, peers)));
             if say {
                 self.soon.notify_one();
             }

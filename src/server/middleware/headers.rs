@@ -1,11 +1,11 @@
 //! Headers: how many bytes of them come in, and which go out with every answer.
 
+use crate::kernel::error::{Error, HEADERS_TOO_LARGE, Result};
+use crate::kernel::telemetry::RequestTrace;
 use poem::{
     Request, Response,
     http::{HeaderName, HeaderValue, header},
 };
-use crate::kernel::error::{Error, HEADERS_TOO_LARGE, Result};
-use crate::kernel::telemetry::RequestTrace;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -1,15 +1,26 @@
-//! What was prescribed here, as FHIR MedicationRequest; the same row is a MedicationStatement too, which is written.
+//! What was prescribed here, as FHIR MedicationRequest; the same row is a MedicationStatement too. What others prescribed is kept as
+//! it is told.
 
 use super::patient_medication::PATIENT_MEDICATION;
 use crate::fhir::bind::{Bind, How, code, day, named, note, points, text};
-use crate::fhir::mapping::{Mapping, PEOPLE};
+use crate::fhir::mapping::{Columns, Mapping, PEOPLE};
 use crate::fhir::registry::TypeDef;
 use crate::reference::fhir_medication::CODE;
+use serde_json::Value as Json;
 
 static TYPE: TypeDef = TypeDef::all("MedicationRequest");
 
-pub static MAPPING: Mapping =
-    Mapping { only: Some(("is_prescribed_here", "true")), ..Mapping::shown(&TYPE, &PATIENT_MEDICATION, PEOPLE, BINDS) };
+pub static MAPPING: Mapping = Mapping {
+    binds: BINDS,
+    only: Some(("is_prescribed_here", "true")),
+    creates: true,
+    fits: Some(by_us),
+    ..Mapping::new(&TYPE, &PATIENT_MEDICATION, PEOPLE)
+};
+
+fn by_us(columns: &Columns) -> bool {
+    columns.get("prescriber_id").is_some_and(Json::is_string)
+}
 
 const BINDS: &[Bind] = &[
     Bind::one(
@@ -25,7 +36,7 @@ const BINDS: &[Bind] = &[
             ],
         ),
     ),
-    Bind::one("intent", How::Always(r#""order""#)),
+    Bind::one("intent", How::Is(r#""order""#)),
     Bind::one("medicationCodeableConcept", How::Coded(&CODE)),
     Bind::one("subject", points("patient_id", "Patient")),
     Bind::one("encounter", points("encounter_id", "Encounter")),

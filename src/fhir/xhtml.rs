@@ -132,6 +132,13 @@ const ATTRIBUTES: &[&str] = &[
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
 const DEPTH_MAX: usize = 200;
 
+/// The narrative of a plain text: a paragraph for each of its lines.
+pub fn paragraphs(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: String = lines.map(|line| format!("<p>{}</p>", quick_xml::escape::escape(line))).collect();
+    format!("<div xmlns=\"{NAMESPACE}\">{said}</div>")
+}
+
 /// Why a narrative is none, in words for its sender.
 pub fn check(text: &str) -> Result<(), &'static str> {
     let mut reader = Reader::from_str(text.trim());

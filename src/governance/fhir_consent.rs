@@ -1,13 +1,43 @@
-//! What somebody agreed to, as FHIR Consent; giving and revoking are operations, for they keep the text and the proof.
+//! What somebody agreed to, as FHIR Consent. One that is given stays as it was given; it is revoked by the operation, and what
+//! was built on it stops.
 
 use super::consent::CONSENT;
+use super::consenting::REVOKE;
 use crate::fhir::bind::{Bind, How, code, concept, moment, points, span};
-use crate::fhir::mapping::{Mapping, PEOPLE};
+use crate::fhir::datatype::CodeableConcept;
+use crate::fhir::mapping::{Mapping, PEOPLE, Taken};
 use crate::fhir::registry::TypeDef;
+use crate::fhir::resource::Resource;
+use crate::kernel::error::Result;
+use crate::kernel::table::projection::Step;
+use serde_json::Value as Json;
 
 static TYPE: TypeDef = TypeDef::all("Consent");
 
-pub static MAPPING: Mapping = Mapping::shown(&TYPE, &CONSENT, PEOPLE, BINDS);
+pub static MAPPING: Mapping = Mapping {
+    binds: BINDS,
+    take: Some(take),
+    steps: &[Step { to: "REVOKED", by: &[&REVOKE], with: &[] }],
+    presumed: &[("subject_type", "PATIENT"), ("source", "IN_CLINIC")],
+    creates: true,
+    ..Mapping::new(&TYPE, &CONSENT, PEOPLE)
+};
+
+/// Who is asked is the patient. A purpose that only the scope tells is the one that the scope stands for alone.
+fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
+    let patient = taken.root.get("patient_id").cloned().unwrap_or(Json::Null);
+    taken.root.set("subject_id", patient, resource.root().at("patient"));
+    if taken.root.get("consent_type").is_none_or(Json::is_null) {
+        let scope: Option<CodeableConcept> = resource.root().read("scope")?;
+        let purpose = match scope.as_ref().and_then(|scope| scope.code_in(SCOPE)) {
+            Some("research") => Some("RESEARCH"),
+            Some("treatment") => Some("TREATMENT_PLANNING"),
+            _ => None,
+        };
+        taken.root.set("consent_type", purpose, resource.root().at("scope"));
+    }
+    Ok(())
+}
 
 const SCOPE: &str = "http://terminology.hl7.org/CodeSystem/consentscope";
 
@@ -27,7 +57,8 @@ const BINDS: &[Bind] = &[
                 ("DATA_STORAGE", "patient-privacy"),
             ],
         ),
-    ),
+    )
+    .shown_only(),
     Bind::item(
         "category",
         concept(

@@ -1,6 +1,6 @@
 //! Where a search parameter lives that is an element of a bind.
 
-use super::{Bind, How};
+use super::{Bind, How, flat};
 use crate::fhir::mapping::Find;
 use serde_json::Value as Json;
 
@@ -18,7 +18,7 @@ fn within(binds: &[Bind], element: &str, given: Option<&'static str>) -> Vec<Fin
         (how, None) => of(how).into_iter().collect(),
         _ => Vec::new(),
     };
-    binds.iter().filter(|bind| is_of(bind.element, first)).flat_map(of_bind).collect()
+    flat(binds).filter(|bind| is_of(bind.element, first)).flat_map(of_bind).collect()
 }
 
 /// An item is there when one of its columns has a value.

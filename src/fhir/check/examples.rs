@@ -165,3 +165,23 @@ fn a_damaged_example_is_refused_where_the_damage_is() {
     }
     assert!(count > 3_000, "{count}");
 }
+
+/// Answers to cases of others, a list of `{"type", "body"}` in `VALIDATION_CASES`, as `$validate` gives them; they stand beside
+/// the file as `answers.json`.
+#[test]
+#[ignore = "needs VALIDATION_CASES"]
+fn cases_of_others() {
+    use crate::fhir::outcome::{all_ok, outcome};
+    let path = std::path::PathBuf::from(std::env::var("VALIDATION_CASES").unwrap());
+    let cases: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let answer = |case: &Value| {
+        let body = &case["body"];
+        let inside = body["parameter"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "resource"));
+        let resource = inside.filter(|_| body["resourceType"] == "Parameters").map_or(body, |one| &one["resource"]);
+        let wrong = faults(resource);
+        let told = if wrong.is_empty() { all_ok() } else { outcome(&Error::new(&INVALID).faults(wrong)) };
+        serde_json::json!({"status": 200, "body": told})
+    };
+    let answers: Vec<Value> = cases.as_array().unwrap().iter().map(answer).collect();
+    std::fs::write(path.with_file_name("answers.json"), serde_json::to_vec(&answers).unwrap()).unwrap();
+}

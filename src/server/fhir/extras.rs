@@ -3,6 +3,7 @@
 
 use super::read::owner;
 use crate::fhir::Resource;
+use crate::fhir::mapping::Mapping;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Query, Scope};
 use crate::kernel::error::{Error, Result};
@@ -21,41 +22,44 @@ pub struct Extras {
     pub shown: Json,
 }
 
-/// The newest for a record `$1` of the tenants `own` (SQL of ours).
-pub fn by_id(own: &str) -> String {
+/// The newest for a record `$1` of the tenants `own` (SQL of ours), as the type it is shown as.
+pub fn by_id(own: &str, type_name: &str) -> String {
     format!(
         "select distinct on (r.tenant_id) r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-          where r.tenant_id = any ({own}) and r.record_id = $1 order by r.tenant_id, r.record_version desc"
+          where r.tenant_id = any ({own}) and r.record_id = $1 and r.resource_type = '{type_name}' order by r.tenant_id, r.record_version desc"
     )
 }
 
-/// A version of a record.
+/// A version of a record, as a type: one row may be resources of several, and what was sent is of one.
 pub struct Of {
+    pub type_name: &'static str,
     pub tenant: Uuid,
     pub id: Uuid,
     pub version: i64,
 }
 
 impl Of {
-    pub fn record(record: &Record) -> Self {
-        Self { tenant: owner(record), id: record.id, version: record.version }
+    pub fn record(mapping: &Mapping, record: &Record) -> Self {
+        Self { type_name: mapping.of.name, tenant: owner(record), id: record.id, version: record.version }
     }
 }
 
 /// For each of them the newest that is not of a later version, with its place behind it.
 pub fn of_versions(of: &[Of]) -> Built {
     let text = "select e.tenant_id, e.record_id, e.id, e.body_enc, k.n
-          from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality k(tenant_id, record_id, version, n)
+          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) with ordinality k(tenant_id, record_id, version, type_name, n)
          cross join lateral (
             select r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.record_version <= k.version::bigint
+             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.resource_type = k.type_name
+               and r.record_version <= k.version::bigint
              order by r.record_version desc limit 1) e";
     let values = vec![
         Value::Uuids(of.iter().map(|of| of.tenant).collect()),
         Value::Uuids(of.iter().map(|of| of.id).collect()),
         Value::Texts(of.iter().map(|of| of.version.to_string()).collect()),
+        Value::Texts(of.iter().map(|of| of.type_name.to_owned()).collect()),
     ];
-    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY];
+    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
     Built { query: Query { text: Cow::Borrowed(text), types: Cow::Owned(types) }, values }
 }
 
@@ -78,8 +82,8 @@ pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
 }
 
 sql! {
-    /// $1 tenant, $2 record.
-    EXTRAS_KNOWN(UUID, UUID) = "select from fhir_extras where tenant_id = $1 and record_id = $2 limit 1";
+    /// $1 tenant, $2 record, $3 type.
+    EXTRAS_KNOWN(UUID, UUID, TEXT) = "select from fhir_extras where tenant_id = $1 and record_id = $2 and resource_type = $3 limit 1";
     /// $1 tenant, $2 id, $3 type, $4 record, $5 version, $6 patient, $7 sealed body, $8 author.
     EXTRAS_ADD(UUID, UUID, TEXT, UUID, INT8, UUID, BYTEA, UUID) = "
         insert into fhir_extras (tenant_id, id, resource_type, record_id, record_version, patient_id, body_enc, created_by)
@@ -89,7 +93,7 @@ sql! {
 /// Kept when the columns do not say all of it, and when an older one would speak in its place.
 pub async fn keep(scope: &mut Scope, type_name: &str, record: &Record, extras: &Extras, keys: &Keyring) -> Result<()> {
     let tenant = owner(record);
-    if extras.sent == extras.shown && scope.optional(&EXTRAS_KNOWN, &[&tenant, &record.id]).await?.is_none() {
+    if extras.sent == extras.shown && scope.optional(&EXTRAS_KNOWN, &[&tenant, &record.id, &type_name]).await?.is_none() {
         return Ok(());
     }
     let id = scope.new_id();

@@ -16,9 +16,9 @@ use poem::http::StatusCode;
 use serde_json::Value as Json;
 
 /// Types of which clients keep none.
-pub const OURS: [&str; 4] = ["CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition"];
+pub const OURS: [&str; 3] = ["CompartmentDefinition", "OperationDefinition", "SearchParameter"];
 /// Types of which they keep their own.
-const SHARED: [&str; 2] = ["CodeSystem", "ValueSet"];
+const SHARED: [&str; 3] = ["CodeSystem", "StructureDefinition", "ValueSet"];
 /// Where a page of HL7's ends; other cursors are those of what clients keep.
 const CURSOR: &str = "hl7.";
 

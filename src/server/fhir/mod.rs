@@ -1,5 +1,6 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
 mod answer;
+mod attach;
 mod batch;
 mod chain;
 mod effect;
@@ -15,8 +16,11 @@ mod mapped_tests;
 mod operations;
 mod other;
 mod parts;
+mod profiles;
+mod provenance;
 mod read;
 mod search;
+mod states;
 mod terminology;
 mod transaction;
 mod types;

@@ -9,6 +9,7 @@ use crate::fhir::reference::Literal;
 use crate::fhir::registry::TypeDef;
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::error::Result;
+use crate::kernel::table::{Sort, Ty};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -23,23 +24,24 @@ const NOT_KEPT: &[&str] = &[
     "OperationOutcome",
     "Parameters",
     "SearchParameter",
-    "StructureDefinition",
     "Subscription",
     "Patient",
     "RelatedPerson",
     "Practitioner",
     "PractitionerRole",
-    "Organization",
     "Location",
     "Coverage",
 ];
 
-/// The rows of the type `name`; None: such resources are not kept.
-pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'static Mapping> {
+/// The rows of the type `name`, beside those of the `known` tables; None: such resources are not kept.
+pub fn mapping(name: &'static str, known: &[&'static Mapping]) -> Option<&'static Mapping> {
     if NOT_KEPT.contains(&name) {
         return None;
     }
-    let of = of.unwrap_or_else(|| forever(TypeDef::all(name)));
+    let of = known.first().map_or_else(|| forever(TypeDef::all(name)), |mapping| mapping.of);
+    // What is sorted by a text has none here, and comes last: a row that is there has no such reason.
+    let sorts = known.first().map(|mapping| mapping.sorts).unwrap_or_default().iter().filter(|sort| sort.ty == Ty::Text);
+    let sorts: Vec<Sort> = sorts.map(|sort| Sort { column: "delete_reason", nullable: true, ..*sort }).collect();
     let search: Vec<(&'static str, Find)> = SUBJECTS
         .iter()
         .filter(|code| !about(name).is_empty() && paths(name, code) == about(name))
@@ -50,6 +52,7 @@ pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'sta
         take: Some(take),
         creates: true,
         search: forever(search),
+        sorts: forever(sorts),
         ..Mapping::new(of, &KEPT_RESOURCE, PEOPLE)
     }))
 }

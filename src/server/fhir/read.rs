@@ -84,7 +84,7 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
         types.push(Type::UUID);
         values.push(Value::Uuid(context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
     }
-    queries.push(built(extras::by_id(&own), types.clone(), values.clone()));
+    queries.push(built(extras::by_id(&own, mapping.of.name), types.clone(), values.clone()));
     for (_, part) in parts(mapping, plane) {
         let of = match part.link {
             Link::Child(column) => format!("r.{column} = $1"),
@@ -189,7 +189,7 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
         return Ok(Vec::new());
     }
     let roots: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-    let of: Vec<Of> = roots.iter().map(|root| Of::record(root)).collect();
+    let of: Vec<Of> = records.iter().map(|(mapping, root)| Of::record(mapping, root)).collect();
     let mut queries = vec![extras::of_versions(&of)];
     for (mapping, places) in &by_mapping {
         for (_, part) in parts(mapping, context.plane) {
@@ -270,7 +270,7 @@ pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
             return Err(Error::new(&error::GONE));
         }
         let whole = whole(scope, mapping, root, keys).await?;
-        let kept = extras::of_versions(&[Of::record(&whole.root)]);
+        let kept = extras::of_versions(&[Of::record(mapping, &whole.root)]);
         let rows = scope.rows(kept.query.clone(), &kept.params()).await?;
         return shown(mapping, whole, extras::placed(&rows, keys).await?.remove(&0));
     }
@@ -292,8 +292,7 @@ pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, k
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
-    // A row may be resources of two types, and what was sent is of one.
-    if let Some(Extras { sent, shown }) = extras.filter(|extras| extras.sent["resourceType"] == mapping.of.name) {
+    if let Some(Extras { sent, shown }) = extras {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;

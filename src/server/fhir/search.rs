@@ -39,6 +39,11 @@ pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str
 /// A condition, read strictly: what is passed over would be met by more than was meant, and nothing is met by all.
 pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Result<Query> {
     super::allowed(caller, def, Interaction::SearchType)?;
+    strict(def, text, base)
+}
+
+/// The same, asked by the server for itself.
+pub fn strict(def: &TypeDef, text: &str, base: &str) -> Result<Query> {
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
     let query = parse(def.name, def.search, text, prefer, base)?;
     if query.conditions.is_empty() {

@@ -1,7 +1,7 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{indexed, library, other, versions};
+use super::{indexed, library, other, provenance, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
@@ -20,12 +20,12 @@ struct Types {
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| {
     let mut sources: BTreeMap<&'static str, Vec<&'static Mapping>> = BTreeMap::new();
-    for mapping in crate::server::domains::resources() {
+    for mapping in crate::server::domains::resources().chain([provenance::mapping()]) {
         sources.entry(mapping.of.name).or_default().push(completed(mapping));
     }
     for name in Definitions::r4().resources() {
         let known = sources.entry(name).or_default();
-        known.extend(other::mapping(name, known.first().map(|mapping| mapping.of)).map(completed));
+        known.extend(other::mapping(name, known).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
     let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
@@ -77,7 +77,7 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     let kind = Kind::named(&parameter.kind)?;
     let finds = paths.into_iter().flat_map(|path| bind::find(mapping.binds, path));
     let targets = |find: &Find| match find {
-        Find::Points { to, .. } => parameter.targets.iter().any(|target| target == to),
+        Find::Points { to, .. } | Find::Leads { to, .. } => parameter.targets.iter().any(|target| target == to),
         _ => true,
     };
     let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();

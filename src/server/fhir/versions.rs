@@ -162,8 +162,16 @@ async fn revived(caller: &Caller, context: &Context, open: &[(&'static Mapping, 
         return Ok(Vec::new());
     }
     let (plane, keys) = (context.plane, &caller.kernel.keys);
-    let of = |image: &Image| Of { tenant: image.tenant, id: image.id("id").unwrap_or_default(), version: image.version() };
-    let mut queries = vec![extras::of_versions(&images.iter().map(of).collect::<Vec<_>>())];
+    // A row that is resources of several types was sent as one of them.
+    let of = |mapping: &Mapping, image: &Image| Of {
+        type_name: mapping.of.name,
+        tenant: image.tenant,
+        id: image.id("id").unwrap_or_default(),
+        version: image.version(),
+    };
+    let asked: Vec<(&Mapping, usize, &Image)> =
+        shares.iter().flat_map(|(mapping, of)| of.iter().map(move |(at, image)| (*mapping, *at, *image))).collect();
+    let mut queries = vec![extras::of_versions(&asked.iter().map(|(mapping, _, image)| of(mapping, image)).collect::<Vec<_>>())];
     for (mapping, of) in &shares {
         queries.push(root_query(mapping, plane, of));
         queries.extend(read::parts(mapping, plane).map(|(_, part)| part_query(mapping, part, plane, of)));
@@ -185,7 +193,8 @@ async fn revived(caller: &Caller, context: &Context, open: &[(&'static Mapping, 
             }
         }
         for (at, whole) in wholes {
-            versions.push((at, version(mapping, whole, kept.remove(&at))?));
+            let place = asked.iter().position(|(of, place, _)| std::ptr::eq(*of, *mapping) && *place == at);
+            versions.push((at, version(mapping, whole, place.and_then(|place| kept.remove(&place)))?));
         }
     }
     versions.sort_by_key(|(at, _)| *at);

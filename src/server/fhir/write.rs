@@ -1,9 +1,12 @@
 //! Creating, changing and retiring the records that a resource is, each in one transaction that the contract commits.
 
+use super::attach;
 use super::extras::{self, Extras};
 use super::indexed;
 use super::parts::{children, parents};
+use super::profiles;
 use super::read::{self, Shown};
+use super::states::{self, Goal, arrivals, moved, walk};
 use super::types;
 use crate::fhir::mapping::{Columns, Link, Mapping, Taken, Whole};
 use crate::fhir::patch::Patch;
@@ -14,7 +17,7 @@ use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Access, Draft, Move, Record, Value, Verb, store};
+use crate::kernel::table::{Access, Draft, Record, Table, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
@@ -79,17 +82,49 @@ pub async fn create(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
+    profiles::judge(scope, caller, &resource, base).await?;
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
     for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
-        let mut taken = mapping.taken(&resource, base)?;
+        let is_file = mapping.of.name == "Binary";
+        let file = if is_file { id } else { Uuid::now_v7() };
+        let (said, mut found) = match attach::split(mapping, &resource, file) {
+            Some((said, found)) => (said, Some(found)),
+            None => (resource.clone(), None),
+        };
+        let mut taken = mapping.taken(&said, base)?;
+        if let Some(found) = found.take_if(|_| is_file) {
+            return upload(scope, caller, mapping, id, (taken, found), said, base).await;
+        }
         complete(scope, mapping, &mut taken).await?;
+        let goal = states::goal(mapping, &mut taken.root, &said);
         // What the columns cannot hold is as little ours as what they lack.
-        match needed(mapping, &taken.root).and_then(|()| taken.root.draft(mapping.table).map(drop)) {
-            Ok(()) => return make(scope, caller, mapping, id, taken, resource, base).await,
+        let holds = needed(mapping, &taken).and_then(|()| taken.root.draft(mapping.table).map(drop));
+        match holds.and_then(|()| goal.as_ref().map_or(Ok(()), |goal| states::begins(mapping, goal))) {
+            Ok(()) => {
+                if let Some(found) = found {
+                    attach::keep(scope, caller, &taken.root, found, file).await?;
+                }
+                return make(scope, caller, mapping, id, (taken, goal), said, base).await;
+            }
             Err(refusal) => lacking = refusal,
         }
     }
     Err(lacking)
+}
+
+/// A file by its bytes: what else it is, the registry says.
+async fn upload(
+    scope: &mut Scope,
+    caller: &Caller,
+    mapping: &'static Mapping,
+    id: Uuid,
+    (taken, found): (Taken, attach::Found),
+    said: Resource,
+    base: &str,
+) -> Result<Shown> {
+    attach::keep(scope, caller, &taken.root, found, id).await.map_err(|refusal| taken.root.told(refusal))?;
+    let root = store::seen(scope, mapping.table, id, &caller.kernel.keys).await?;
+    finish(scope, mapping, &root, said, base, &caller.kernel.keys).await
 }
 
 async fn make(
@@ -97,7 +132,7 @@ async fn make(
     caller: &Caller,
     mapping: &'static Mapping,
     id: Uuid,
-    mut taken: Taken,
+    (mut taken, goal): (Taken, Option<Goal>),
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
@@ -112,30 +147,8 @@ async fn make(
         root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     }
     children(scope, mapping, &root, &parts, keys).await?;
+    let root = states::reach(scope, caller, mapping, root, goal).await?;
     finish(scope, mapping, &root, resource, base, keys).await
-}
-
-/// What happened elsewhere arrives in any state: a new row begins in one that rows begin in and goes its way from there.
-fn arrivals(mapping: &Mapping, root: &mut Columns) -> Result<Vec<(&'static str, Vec<&'static Move>)>> {
-    let mut arrivals = Vec::new();
-    for machine in mapping.table.machines {
-        let Some(to) = root.get(machine.column).and_then(Json::as_str).map(str::to_owned) else { continue };
-        let Some((from, way)) = machine.arrival(&to) else {
-            let refusal = Error::new(&error::INVALID).fault(machine.column, "state", "A new record cannot come into this state.");
-            return Err(root.told(refusal));
-        };
-        root.replace(machine.column, from);
-        arrivals.push((machine.column, way));
-    }
-    Ok(arrivals)
-}
-
-async fn walk(scope: &mut Scope, mut record: Record, column: &str, way: &[&'static Move], keys: &Keyring) -> Result<Record> {
-    for step in way {
-        let draft = Draft::default().set(record.table, column, Value::Text(step.to.to_owned()))?;
-        record = store::update(scope, &record, &draft, step.by, keys).await?;
-    }
-    Ok(record)
 }
 
 /// What a new record needs and FHIR does not say.
@@ -151,10 +164,25 @@ async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Re
     (complete.fill)(&row, taken)
 }
 
-/// Columns of rows it points to are set with those rows.
-fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
+/// Columns of rows it points to are set with those rows, and a row that belongs to it is told whose it is.
+fn needed(mapping: &Mapping, taken: &Taken) -> Result<()> {
     let linked = |name: &str| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if column == name));
-    let needs = mapping.table.fields.iter().filter(|field| field.required && field.on_create() && !linked(field.name));
+    lacks_nothing(mapping, mapping.table, &taken.root, &linked)?;
+    for (part, rows) in mapping.parts.iter().zip(&taken.parts) {
+        let link = |name: &str| matches!(part.link, Link::Child(column) if column == name);
+        rows.iter().flatten().try_for_each(|row| lacks_nothing(mapping, part.table, row, &link))?;
+    }
+    let columns = &taken.root;
+    match mapping.fits {
+        Some(fits) if !fits(columns) => {
+            Err(Error::new(&error::INVALID).fault(mapping.of.name, "invariant", "The record cannot be as the resource says."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn lacks_nothing(mapping: &Mapping, table: &Table, columns: &Columns, linked: &dyn Fn(&str) -> bool) -> Result<()> {
+    let needs = table.fields.iter().filter(|field| field.required && field.on_create() && !linked(field.name));
     for field in needs {
         if columns.get(field.name).is_none_or(Json::is_null) {
             let refusal = Error::new(&error::INVALID).fault(field.name, "required", "The record needs this element.");
@@ -165,12 +193,7 @@ fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
             return Err(told);
         }
     }
-    match mapping.fits {
-        Some(fits) if !fits(columns) => {
-            Err(Error::new(&error::INVALID).fault(mapping.of.name, "invariant", "The record cannot be as the resource says."))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Replaces what the resource says of a record; columns that FHIR does not speak about stay.
@@ -222,6 +245,7 @@ async fn replace(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
+    profiles::judge(scope, caller, &resource, base).await?;
     if !mapping.is_meant(&resource) {
         let text = "The record stays of the kind it is: create another resource.";
         return Err(Error::new(&error::INVALID).fault(resource.type_name(), "invariant", text));
@@ -229,6 +253,7 @@ async fn replace(
     let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
     unsaid(scope, mapping, &mut taken.root, &was, base, keys).await?;
+    let goal = states::goal(mapping, &mut taken.root, &resource);
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
@@ -237,6 +262,7 @@ async fn replace(
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     children(scope, mapping, &root, &parts, keys).await?;
+    let root = states::reach(scope, caller, mapping, root, goal).await?;
     finish(scope, mapping, &root, resource, base, keys).await
 }
 
@@ -264,9 +290,15 @@ async fn unsaid(
     base: &str,
     keys: &Keyring,
 ) -> Result<()> {
-    // A mapping that renders nothing says nothing of its columns: a resource without a patient is nobody's.
+    // A mapping that renders nothing says nothing of its columns: whose the resource is, it says itself, and of a chart it stays.
     if mapping.binds.is_empty() && mapping.render.is_none() {
-        return Ok(());
+        return match mapping.table.patient.filter(|column| was.patient.is_some() && !columns.agree(was, &[column])) {
+            Some(column) => {
+                let refusal = Error::new(&error::INVALID).fault(column, "fixed", "A resource stays in the chart of its patient.");
+                Err(columns.told(refusal))
+            }
+            None => Ok(()),
+        };
     }
     let whole = read::whole(scope, mapping, was.clone(), keys).await?;
     let own = mapping.taken(&mapping.rendered(&whole), base)?.root;
@@ -280,20 +312,6 @@ async fn unsaid(
     }
     same.into_iter().for_each(|name| columns.remove(name));
     Ok(())
-}
-
-/// FHIR sets a status where our operations move it: the way there is gone in the names of those operations, all but its
-/// last move, which is made with the rest of the change.
-async fn moved(scope: &mut Scope, mut was: Record, columns: &Columns, keys: &Keyring) -> Result<(Record, &'static str)> {
-    let mut by = "update";
-    for machine in was.table.machines {
-        let Some(to) = columns.get(machine.column).and_then(Json::as_str) else { continue };
-        let Some(way) = machine.way(was.text(machine.column).unwrap_or_default(), to) else { continue };
-        let Some((last, before)) = way.split_last() else { continue };
-        was = walk(scope, was, machine.column, before, keys).await?;
-        by = last.by;
-    }
-    Ok((was, by))
 }
 
 /// Retiring is idempotent: what is retired already stays so.

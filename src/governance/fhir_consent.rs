@@ -4,12 +4,14 @@
 use super::consent::CONSENT;
 use super::consenting::REVOKE;
 use crate::fhir::bind::{Bind, How, code, concept, moment, points, span};
-use crate::fhir::datatype::CodeableConcept;
+use crate::fhir::datatype::{CodeableConcept, Period};
 use crate::fhir::mapping::{Mapping, PEOPLE, Taken};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
+use crate::fhir::temporal;
 use crate::kernel::error::Result;
 use crate::kernel::table::projection::Step;
+use crate::kernel::table::value;
 use serde_json::Value as Json;
 
 static TYPE: TypeDef = TypeDef::all("Consent");
@@ -27,6 +29,12 @@ pub static MAPPING: Mapping = Mapping {
 fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let patient = taken.root.get("patient_id").cloned().unwrap_or(Json::Null);
     taken.root.set("subject_id", patient, resource.root().at("patient"));
+    if taken.root.get("granted_at").is_some_and(Json::is_null) {
+        taken.root.remove("granted_at");
+    }
+    let period: Option<Period> = resource.root().node("provision")?.map(|provision| provision.read("period")).transpose()?.flatten();
+    let end = period.and_then(|period| temporal::date_time(&period.end?)).map(|end| value::instant_text(end.end));
+    taken.root.set("expires_at", end, resource.root().at("provision"));
     if taken.root.get("consent_type").is_none_or(Json::is_null) {
         let scope: Option<CodeableConcept> = resource.root().read("scope")?;
         let purpose = match scope.as_ref().and_then(|scope| scope.code_in(SCOPE)) {
@@ -79,5 +87,5 @@ const BINDS: &[Bind] = &[
     Bind::item("organization", How::Tenant),
     Bind::one("sourceReference", points("document_id", "DocumentReference")),
     Bind::one("policyRule", How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTIN"}]}"#)),
-    Bind::one("provision", How::Within(&[Bind::one("period", span("granted_at", "expires_at"))])),
+    Bind::one("provision", How::Within(&[Bind::one("period", span("granted_at", "expires_at"))])).shown_only(),
 ];

@@ -10,7 +10,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Field, Record, Table, Value, store};
+use crate::kernel::table::{Field, Record, Table, Value};
 use crate::sql;
 use uuid::Uuid;
 

@@ -2,7 +2,7 @@
 
 use super::patient_portal_account::PATIENT_PORTAL_ACCOUNT;
 use super::patient_proxy::PATIENT_PROXY;
-use crate::fhir::bind::{Bind, How, code, concept, points, span};
+use crate::fhir::bind::{Bind, How, code, concept, named, points, span};
 use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
@@ -42,5 +42,7 @@ const ACTOR: &[Bind] = &[
             &[("PARENT", "PRN"), ("SPOUSE", "SPS"), ("CHILD", "CHILD"), ("GUARDIAN", "GUARD"), ("OTHER", "PERSON")],
         ),
     ),
+    // One whose relation is not in the records is told by what they are.
+    Bind::one("reference", named("relationship")),
     Bind::one("reference", points("relationship_id", "RelatedPerson")),
 ];

@@ -81,7 +81,7 @@ fn leads_somewhere(columns: &Columns) -> bool {
     says("referral_type", "INCOMING") || says("status", "DRAFT") || columns.get("recipient_tenant_id").is_some_and(Json::is_string)
 }
 
-const PRIORITY: Bind = Bind::one("priority", code("urgency", &[("ROUTINE", "routine"), ("URGENT", "urgent"), ("EMERGENCY", "stat")]));
+const PRIORITY: Bind = Bind::one("priority", code("urgency", &[("ROUTINE", "routine"), ("URGENT", "urgent"), ("EMERGENCY", "stat"), ("URGENT", "asap")])).otherwise("ROUTINE");
 
 const ASKED: &[Bind] = &[
     Bind::one(
@@ -94,8 +94,8 @@ const ASKED: &[Bind] = &[
                 ("ACCEPTED", "active"),
                 ("IN_PROGRESS", "active"),
                 ("COMPLETED", "completed"),
-                ("REJECTED", "revoked"),
                 ("CANCELLED", "revoked"),
+                ("REJECTED", "revoked"),
             ],
         ),
     ),

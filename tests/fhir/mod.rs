@@ -16,6 +16,7 @@ mod operations;
 mod past;
 mod patch;
 mod planes;
+mod profiles;
 mod provenance;
 mod scopes;
 mod search;

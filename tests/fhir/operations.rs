@@ -99,7 +99,7 @@ fn hl7s_definitions_are_read_and_searched() {
             seen.sort();
             assert_eq!(seen, found, "{query}");
         }
-        assert_eq!(clinic.post("/StructureDefinition", &json!({"resourceType": "StructureDefinition"})).await.status, 405);
+        assert_eq!(clinic.post("/SearchParameter", &json!({"resourceType": "SearchParameter"})).await.status, 405);
     });
 }
 

@@ -20,9 +20,10 @@ async fn of(fhir: &Client, query: &str) -> Vec<Json> {
 fn a_change_tells_who_made_it() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let fhir = clinic.fhir();
-        let ada = fhir.made(patient("Lovelace")).await;
-        let ada = id(&ada);
+        let (mut caller, actor) = (clinic.staff(), uuid::Uuid::now_v7());
+        caller.context.actor = Some(actor);
+        let fhir = world.fhir(caller);
+        let ada = id(&fhir.made(patient("Lovelace")).await);
         let subject = json!({"reference": format!("Patient/{ada}")});
         let mut allergy = fhir
             .made(json!({"resourceType": "AllergyIntolerance", "patient": subject, "code": {"text": "Latex"},
@@ -41,10 +42,10 @@ fn a_change_tells_who_made_it() {
         assert_eq!(targets(update), expected);
         assert_eq!(fhir.get(&format!("/{}", targets(update)[0])).await.status, 200, "its version is there");
         // Its author is the login that did it, and by that login's provider it is found.
-        let actor = clinic.staff().context.actor.unwrap();
         assert_eq!(update["agent"][0]["who"]["identifier"]["value"], format!("urn:uuid:{actor}"));
         let dentist = id(&fhir.made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]})).await);
         let truth = world.truth().await;
+        truth.batch_execute("set session_replication_role = replica").await.unwrap();
         truth.execute("update enamel.providers set user_id = $1 where id = $2", &[&actor, &dentist.parse::<uuid::Uuid>().unwrap()]).await.unwrap();
         let again = fhir.get(&format!("/Provenance/{}", id(update))).await.body;
         assert_eq!(again["agent"][0]["who"]["reference"], format!("Practitioner/{dentist}"));

@@ -81,6 +81,8 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
 
 /// The patient comes first; who looked at the chart is no part of it, and would grow by being read.
 const APART: &[&str] = &["Patient", "AuditEvent"];
+/// Of every change in the chart there is one: they come when they are asked for by their type.
+const ASKED_FOR: &str = "Provenance";
 
 /// The types of the compartment that are served, in the order of their names.
 fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef, Vec<Condition>)>> {
@@ -89,9 +91,10 @@ fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef,
     if !wanted.iter().all(|name| is_known(name)) {
         return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "code", "A type is none of the patient's compartment."));
     }
+    let is_meant = |name: &str| if wanted.is_empty() { name != ASKED_FOR } else { wanted.contains(&name) };
     let mut kinds = Vec::new();
     for def in
-        types::registry().types().iter().filter(|def| !APART.contains(&def.name) && (wanted.is_empty() || wanted.contains(&def.name)))
+        types::registry().types().iter().filter(|def| !APART.contains(&def.name) && is_meant(def.name))
     {
         let within = within(def, "Patient", id, base)?;
         if !within.is_empty() {

@@ -71,7 +71,11 @@ pub async fn reach(scope: &mut Scope, caller: &Caller, mapping: &Mapping, record
         return Ok(now);
     }
     let mut refusal = store::refuse_move(machine, &state(&now));
-    refusal.faults.iter_mut().for_each(|fault| path.clone_into(&mut fault.field));
+    let ways = refusal.detail.clone().unwrap_or_default();
+    for fault in &mut refusal.faults {
+        path.clone_into(&mut fault.field);
+        fault.text = ways.to_string();
+    }
     Err(refusal)
 }
 

@@ -164,13 +164,13 @@ async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Re
     (complete.fill)(&row, taken)
 }
 
-/// Columns of rows it points to are set with those rows, and a row that belongs to it is told whose it is.
+/// Columns of rows it points to are set with those rows.
 fn needed(mapping: &Mapping, taken: &Taken) -> Result<()> {
     let linked = |name: &str| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if column == name));
     lacks_nothing(mapping, mapping.table, &taken.root, &linked)?;
     for (part, rows) in mapping.parts.iter().zip(&taken.parts) {
-        let link = |name: &str| matches!(part.link, Link::Child(column) if column == name);
-        rows.iter().flatten().try_for_each(|row| lacks_nothing(mapping, part.table, row, &link))?;
+        // What it is not asked for is given with the record.
+        rows.iter().flatten().try_for_each(|row| lacks_nothing(mapping, part.table, row, &|name| row.get(name).is_none()))?;
     }
     let columns = &taken.root;
     match mapping.fits {
@@ -302,7 +302,13 @@ async fn unsaid(
     }
     let whole = read::whole(scope, mapping, was.clone(), keys).await?;
     let own = mapping.taken(&mapping.rendered(&whole), base)?.root;
-    let mut same: Vec<&'static str> = columns.names().filter(|name| own.get(name) == columns.get(name)).collect();
+    // And what it says as it is shown: of what its sender never said, there is nothing to say again.
+    let kept = extras::of_versions(&[extras::Of::record(mapping, &whole.root)]);
+    let rows = scope.rows(kept.query.clone(), &kept.params()).await?;
+    let shown = read::shown(mapping, whole, extras::placed(&rows, keys).await?.remove(&0))?;
+    let shown = mapping.taken(&shown.resource, base)?.root;
+    let says = |told: &Columns, name: &str| told.get(name) == columns.get(name);
+    let mut same: Vec<&'static str> = columns.names().filter(|name| says(&own, name) || says(&shown, name)).collect();
     // One that says what is stored is written all the same, so that there is a version of what was sent.
     let is_settable = |name: &str| mapping.table.field(name).is_some_and(|field| field.access != Access::Fixed);
     if same.len() == columns.names().count()

@@ -103,6 +103,8 @@ section! {
         tls_ca: Option<PathBuf> = "";
         /// Milliseconds to wait for a free connection before 503.
         acquire_timeout_ms: u64 = "2000";
+        /// Milliseconds to wait for an audit event to be durable before 503.
+        audit_timeout_ms: u64 = "2000";
         /// Milliseconds after which PostgreSQL cancels a statement.
         statement_timeout_ms: u64 = "15000";
         tables { pools: PoolSizes; }

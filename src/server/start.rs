@@ -104,7 +104,8 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let door: SharedDoor = Arc::new(Door { pools, sealer: sealer(&config)? });
     let keys = Keyring::new(config.secrets.envelope_key.expose(), door.clone())?;
     let sink_door = door.clone();
-    let (audit, audit_writer) = AuditLog::start(Limits::default(), move |events| audit_store::append(sink_door.clone(), events));
+    let limits = Limits::within(Duration::from_millis(config.database.audit_timeout_ms));
+    let (audit, audit_writer) = AuditLog::start(limits, move |events| audit_store::append(sink_door.clone(), events));
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
     services.insert(crate::identity::service::Service::start(&config)?);

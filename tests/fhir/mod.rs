@@ -2,6 +2,7 @@
 
 mod batch;
 mod change;
+mod clients;
 mod condition;
 mod everything;
 mod examples;

@@ -106,7 +106,7 @@ fn a_patient_signs_what_is_final_and_theirs() {
         assert_eq!(refused(&narrow, "signDocument", paper.id, json!({})).await, "auth.forbidden");
         let signed = record(run(&person, "signDocument", Some(paper.id), json!({})).await.unwrap());
         assert_eq!((signed.uuid("signer_id"), signed.text("signature_method")), (Some(login), Some("ELECTRONIC")));
-        assert_eq!(signed.text("signer_name"), Some("Pat Portal"));
+        assert_eq!(signed.text("signer_name"), Some("Test Person"));
         assert!(person.on(world::operations::operation("markDocumentInError").planes).is_err());
     });
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 const DOCUMENT: &str = "enamel-v1.json";
 
 /// Runs to its good end; what it said.
-async fn said(command: &mut Command) -> String {
+pub async fn said(command: &mut Command) -> String {
     let done = command.output().await.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
     assert!(done.status.success(), "{command:?}: {said}");
@@ -27,7 +27,7 @@ async fn generate(dir: &Path, program: &str, arguments: &[&str]) {
 }
 
 /// A clinic and a dentist who also runs it.
-async fn clinic(world: &'static World) -> (Clinic, String) {
+pub async fn clinic(world: &'static World) -> (Clinic, String) {
     let clinic = world.tenant("SOLO_PRACTICE", None).await;
     let user = clinic.member("TENANT_ADMIN").await;
     let clinician = "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id)

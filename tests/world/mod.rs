@@ -117,6 +117,7 @@ request_deadline_s = 120
 [database]
 url = "host={host} port=5432 dbname={name}"
 acquire_timeout_ms = 15000
+audit_timeout_ms = 15000
 secret = "the test world's secret, longer than 32 characters"
 [database.pools]
 staff = 1

@@ -179,7 +179,9 @@ fn control(query: &mut Query, name: &str, raw: &str, rules: &Rules<'_>) -> Resul
 fn elements(name: &str, raw: &str, type_name: &str) -> Result<Vec<String>> {
     let of = Definitions::r4().named(type_name);
     let is_known = |element: &str| of.is_some_and(|of| of.root.children.iter().any(|known| known.name == element));
-    let names: Vec<String> = raw.split(',').map(|element| element.trim().to_string()).collect();
+    // Some name the type among the elements; it is in every answer.
+    let named = raw.split(',').map(|element| element.trim().to_string());
+    let names: Vec<String> = named.filter(|element| element != "resourceType").collect();
     if names.iter().all(|element| is_known(element)) {
         Ok(names)
     } else {
@@ -317,7 +319,7 @@ mod tests {
     fn a_search_is_read_whole() {
         let query = lenient(
             "name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\
-            &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1",
+            &_sort=-birthdate,name&_summary=data&_total=accurate&_elements=resourceType,name,birthDate&_pretty=true&_format=json&_cursor=ab-C_1",
         )
         .unwrap();
         let shown: Vec<String> = query.conditions.iter().map(|c| format!("{} {:?} {}", c.param.name, c.modifier, c.any_of.len())).collect();

@@ -23,9 +23,9 @@ pub struct Limits {
     pub deadline: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { batch_events_max: 256, queue_events_max: 4096, deadline: Duration::from_secs(2) }
+impl Limits {
+    pub fn within(deadline: Duration) -> Self {
+        Self { batch_events_max: 256, queue_events_max: 4096, deadline }
     }
 }
 

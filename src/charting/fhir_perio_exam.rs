@@ -25,7 +25,13 @@ pub static MAPPING: Mapping = Mapping {
 };
 
 const BINDS: &[Bind] = &[
-    Bind::one("status", code("status", &[("DRAFT", "preliminary"), ("DRAFT", "registered"), ("DRAFT", "partial"), ("SIGNED", "final"), ("SUPERSEDED", "cancelled")])),
+    Bind::one(
+        "status",
+        code(
+            "status",
+            &[("DRAFT", "preliminary"), ("DRAFT", "registered"), ("DRAFT", "partial"), ("SIGNED", "final"), ("SUPERSEDED", "cancelled")],
+        ),
+    ),
     Bind::item("category", How::Always(r#"{"coding":[{"system":"urn:enamel:report","code":"periodontal"}]}"#)),
     Bind::one("code", How::Is(r#"{"coding":[{"system":"http://loinc.org","code":"62598-8"}],"text":"Periodontal examination"}"#)),
     Bind::one("subject", points("patient_id", "Patient")),

@@ -138,12 +138,8 @@ fn concept(system: &str, code: &str) -> Json {
     json!({"coding": [{"system": system, "code": code}]})
 }
 
-const DIAGNOSES: Words = &[
-    ("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"),
-    ("ICD10", "http://hl7.org/fhir/sid/icd-10"),
-    ("SNOMED", SNOMED),
-    ("CUSTOM", ""),
-];
+const DIAGNOSES: Words =
+    &[("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"), ("ICD10", "http://hl7.org/fhir/sid/icd-10"), ("SNOMED", SNOMED), ("CUSTOM", "")];
 
 fn diagnoses(whole: &Whole, out: &mut Resource) {
     for row in whole.part(1) {
@@ -293,10 +289,13 @@ fn take_code(concept: Option<&Json>, systems: Words, columns: &mut Columns, path
         let system = coding.get("system").and_then(Json::as_str).unwrap_or_default();
         systems.iter().find(|(_, uri)| *uri == system).map(|(word, _)| *word)
     };
-    let found = codings.iter().find_map(|coding| Some((word(coding)?, coding))).or_else(|| codings.first().map(|coding| ("CUSTOM", coding)));
-    columns
-        .set("code_system", found.map(|(word, _)| word), path.to_owned())
-        .set("code", found.and_then(|(_, coding)| coding.get("code")).cloned().unwrap_or(Json::Null), path.to_owned());
+    let found =
+        codings.iter().find_map(|coding| Some((word(coding)?, coding))).or_else(|| codings.first().map(|coding| ("CUSTOM", coding)));
+    columns.set("code_system", found.map(|(word, _)| word), path.to_owned()).set(
+        "code",
+        found.and_then(|(_, coding)| coding.get("code")).cloned().unwrap_or(Json::Null),
+        path.to_owned(),
+    );
 }
 
 fn taken_diagnosis(item: &Node<'_>, patient: &Json) -> Columns {

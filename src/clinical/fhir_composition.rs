@@ -29,8 +29,7 @@ const BINDS: &[Bind] = &[
     Bind::one("custodian", How::Tenant),
 ];
 
-const PARTS: &[(&str, &str)] =
-    &[("subjective", "Subjective"), ("objective", "Objective"), ("assessment", "Assessment"), ("plan", "Plan")];
+const PARTS: &[(&str, &str)] = &[("subjective", "Subjective"), ("objective", "Objective"), ("assessment", "Assessment"), ("plan", "Plan")];
 
 fn sections(whole: &Whole, out: &mut Resource) {
     let note = &whole.root;

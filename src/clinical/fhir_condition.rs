@@ -8,12 +8,8 @@ use crate::fhir::resource::Resource;
 use crate::fhir::systems::SNOMED;
 
 /// How diagnoses are coded; another system's code is CUSTOM, and its system is kept as it was sent.
-pub const SYSTEMS: Words = &[
-    ("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"),
-    ("ICD10", "http://hl7.org/fhir/sid/icd-10"),
-    ("SNOMED", SNOMED),
-    ("CUSTOM", ""),
-];
+pub const SYSTEMS: Words =
+    &[("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"), ("ICD10", "http://hl7.org/fhir/sid/icd-10"), ("SNOMED", SNOMED), ("CUSTOM", "")];
 pub const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/condition-clinical";
 pub const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 

@@ -11,7 +11,10 @@ static TYPE: TypeDef = TypeDef::all("Consent");
 pub static MAPPING: Mapping = Mapping { render: Some(state), ..Mapping::shown(&TYPE, &RECORD_SHARE, PEOPLE, BINDS) };
 
 const BINDS: &[Bind] = &[
-    Bind::one("scope", How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]}"#)),
+    Bind::one(
+        "scope",
+        How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]}"#),
+    ),
     Bind::item("category", How::Always(r#"{"coding":[{"system":"urn:enamel:consent-type","code":"record-share"}]}"#)),
     Bind::one("patient", points("patient_id", "Patient")),
     Bind::item("organization", How::Tenant),
@@ -24,7 +27,10 @@ const PROVISION: &[Bind] = &[
     Bind::item(
         "actor",
         How::Within(&[
-            Bind::one("role", How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]}"#)),
+            Bind::one(
+                "role",
+                How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]}"#),
+            ),
             Bind::one("reference", points("grantee_tenant_id", "Organization")),
         ]),
     ),

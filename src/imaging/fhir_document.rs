@@ -74,7 +74,8 @@ const DOCUMENTS: &[Bind] = &[
     Bind::one("description", text("title")).shown_only(),
     Bind::item("content", How::Within(&[Bind::one("attachment", How::Within(DOCUMENT_FILE))])),
 ];
-const DOCUMENT_FILE: &[Bind] = &[Bind::one("url", How::Path { column: "file_id", to: "Binary" }), Bind::one("title", text("title")).shown_only()];
+const DOCUMENT_FILE: &[Bind] =
+    &[Bind::one("url", How::Path { column: "file_id", to: "Binary" }), Bind::one("title", text("title")).shown_only()];
 
 const UPLOADS: &[Bind] = &[
     Bind::one(
@@ -118,9 +119,11 @@ fn stands_here(columns: &Columns) -> bool {
     columns.get("location_id").is_some_and(Json::is_string)
 }
 
-
 const EQUIPPED: &[Bind] = &[
-    Bind::one("status", code("status", &[("ACTIVE", "active"), ("MAINTENANCE", "inactive"), ("RETIRED", "inactive"), ("RETIRED", "entered-in-error")])),
+    Bind::one(
+        "status",
+        code("status", &[("ACTIVE", "active"), ("MAINTENANCE", "inactive"), ("RETIRED", "inactive"), ("RETIRED", "entered-in-error")]),
+    ),
     Bind::one("manufacturer", text("manufacturer")),
     Bind::one("serialNumber", text("serial_number")),
     Bind::item("deviceName", How::Within(&[Bind::one("name", text("name")), Bind::one("type", How::Always(r#""user-friendly-name""#))])),

@@ -25,7 +25,10 @@ pub static PROXY: Mapping = Mapping::shown(&CONSENT, &PATIENT_PROXY, PEOPLE, PRO
 
 const PROXIES: &[Bind] = &[
     Bind::one("status", code("status", &[("PENDING", "proposed"), ("ACTIVE", "active"), ("REVOKED", "inactive"), ("EXPIRED", "inactive")])),
-    Bind::one("scope", How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]}"#)),
+    Bind::one(
+        "scope",
+        How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]}"#),
+    ),
     Bind::item("category", How::Always(r#"{"coding":[{"system":"urn:enamel:consent-type","code":"proxy"}]}"#)),
     Bind::one("patient", points("patient_id", "Patient")),
     Bind::item("organization", How::Tenant),

@@ -81,7 +81,9 @@ fn leads_somewhere(columns: &Columns) -> bool {
     says("referral_type", "INCOMING") || says("status", "DRAFT") || columns.get("recipient_tenant_id").is_some_and(Json::is_string)
 }
 
-const PRIORITY: Bind = Bind::one("priority", code("urgency", &[("ROUTINE", "routine"), ("URGENT", "urgent"), ("EMERGENCY", "stat"), ("URGENT", "asap")])).otherwise("ROUTINE");
+const PRIORITY: Bind =
+    Bind::one("priority", code("urgency", &[("ROUTINE", "routine"), ("URGENT", "urgent"), ("EMERGENCY", "stat"), ("URGENT", "asap")]))
+        .otherwise("ROUTINE");
 
 const ASKED: &[Bind] = &[
     Bind::one(
@@ -100,10 +102,7 @@ const ASKED: &[Bind] = &[
         ),
     ),
     Bind::one("intent", How::Always(r#""order""#)),
-    Bind::item(
-        "category",
-        How::Is(r#"{"coding":[{"system":"http://snomed.info/sct","code":"3457005","display":"Patient referral"}]}"#),
-    ),
+    Bind::item("category", How::Is(r#"{"coding":[{"system":"http://snomed.info/sct","code":"3457005","display":"Patient referral"}]}"#)),
     PRIORITY,
     // Somebody who is no patient here yet is named.
     Bind::one("subject", named("patient_name")),

@@ -24,10 +24,7 @@ pub static PLAN: Mapping = Mapping {
     parts: &[Part { table: &TREATMENT_PLAN_ITEM, link: Link::Child("plan_id"), planes: PEOPLE, alike: &[] }],
     binds: PLANS,
     render: Some(activities),
-    steps: &[
-        Step { to: "PRESENTED", by: &[&plan::PRESENT], with: &[] },
-        Step { to: "CANCELLED", by: &[&plan::CANCEL], with: ELSEWHERE },
-    ],
+    steps: &[Step { to: "PRESENTED", by: &[&plan::PRESENT], with: &[] }, Step { to: "CANCELLED", by: &[&plan::CANCEL], with: ELSEWHERE }],
     creates: true,
     complete: Some(Complete { query: &CURRENCY, asks: |_| Vec::new(), fill: plan_in }),
     ..Mapping::new(&PLAN_TYPE, &TREATMENT_PLAN, PEOPLE)

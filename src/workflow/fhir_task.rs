@@ -39,8 +39,11 @@ const BINDS: &[Bind] = &[
         ),
     ),
     Bind::one("intent", How::Always(r#""order""#)),
-    Bind::one("priority", code("priority", &[("NORMAL", "routine"), ("LOW", "routine"), ("HIGH", "asap"), ("URGENT", "urgent"), ("URGENT", "stat")]))
-        .otherwise("NORMAL"),
+    Bind::one(
+        "priority",
+        code("priority", &[("NORMAL", "routine"), ("LOW", "routine"), ("HIGH", "asap"), ("URGENT", "urgent"), ("URGENT", "stat")]),
+    )
+    .otherwise("NORMAL"),
     Bind::one(
         "code",
         concept(

@@ -76,7 +76,10 @@ fn a_referral_is_sent_and_answered_over_fhir() {
         let request = fhir.made(sent.clone()).await;
         let row = async |id: &str| read(&staff, &REFERRAL, id.parse().unwrap()).await.unwrap();
         let made = row(&id(&request)).await;
-        assert_eq!((made.text("referral_type"), made.text("status"), made.text("patient_dob")), (Some("OUTGOING"), Some("DRAFT"), Some("1980-12-10")));
+        assert_eq!(
+            (made.text("referral_type"), made.text("status"), made.text("patient_dob")),
+            (Some("OUTGOING"), Some("DRAFT"), Some("1980-12-10"))
+        );
         let active = to_state(&fhir, &request, "active").await;
         assert_eq!(active["extension"][0]["valueString"], "kept");
         let task = fhir.get(&format!("/Task/{}", id(&request))).await.body;
@@ -115,11 +118,13 @@ fn a_consent_is_given_and_revoked_and_nothing_else() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let fhir = clinic.fhir();
         let ada = id(&fhir.made(patient("Lovelace")).await);
-        let consent = fhir.made(json!({"resourceType": "Consent", "status": "active", "patient": to("Patient", &ada),
+        let consent = fhir
+            .made(json!({"resourceType": "Consent", "status": "active", "patient": to("Patient", &ada),
             "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]},
             "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
             "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]},
-            "dateTime": "2026-03-02T09:00:00Z"})).await;
+            "dateTime": "2026-03-02T09:00:00Z"}))
+            .await;
         let row = async || read(&clinic.staff(), &CONSENT, id(&consent).parse().unwrap()).await.unwrap();
         assert_eq!((row().await.text("consent_type"), row().await.text("status")), (Some("RESEARCH"), Some("ACTIVE")));
         let mut other = consent.clone();
@@ -155,7 +160,10 @@ fn a_claim_is_written_checked_and_sent() {
         assert_eq!(claim["item"][0]["net"]["value"], json!(50.00));
         let row = async || read(&office.clinic.staff(), &CLAIM, id(&claim).parse().unwrap()).await.unwrap();
         let made = row().await;
-        assert_eq!((made.text("status"), made.int("total_billed_minor"), made.uuid("payer_id")), (Some("DRAFT"), Some(5_000), Some(office.payer)));
+        assert_eq!(
+            (made.text("status"), made.int("total_billed_minor"), made.uuid("payer_id")),
+            (Some("DRAFT"), Some(5_000), Some(office.payer))
+        );
         let mut dearer = claim.clone();
         dearer["item"][0]["net"]["value"] = json!(60);
         let dearer = fhir.put(&format!("/Claim/{}", id(&claim)), &dearer, &[]).await;
@@ -206,15 +214,21 @@ fn a_document_comes_with_its_bytes() {
         assert_eq!(read(&staff, &DOCUMENT, id(&wrong).parse().unwrap()).await.unwrap().text("status"), Some("ENTERED_IN_ERROR"));
         // Bytes that are something else are refused, and so is what nobody may bring in this way.
         let refused = fhir.post("/DocumentReference", &sent("bm8gcGRm")).await;
-        assert_eq!((refused.status.as_u16(), &refused.body["issue"][0]["expression"][0]), (422, &json!("DocumentReference.content[0].attachment.data")));
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["issue"][0]["expression"][0]),
+            (422, &json!("DocumentReference.content[0].attachment.data"))
+        );
         let large = fhir.post("/DocumentReference", &sent(&"A".repeat(8 << 20))).await;
         assert_eq!(large.status.as_u16() / 100, 4);
-        let binary = json!({"resourceType": "Binary", "contentType": "application/pdf", "securityContext": to("Patient", &ada), "data": pdf});
+        let binary =
+            json!({"resourceType": "Binary", "contentType": "application/pdf", "securityContext": to("Patient", &ada), "data": pdf});
         let binary = fhir.made(binary).await;
         let row = read(&staff, &FILE, id(&binary).parse().unwrap()).await.unwrap();
         assert_eq!((row.text("status"), row.patient), (Some("READY"), ada.parse().ok()));
-        let by_url = fhir.made(json!({"resourceType": "DocumentReference", "status": "current", "type": {"text": "Letter"},
-            "subject": to("Patient", &ada), "content": [{"attachment": {"url": format!("Binary/{}", id(&binary))}}]})).await;
+        let by_url = fhir
+            .made(json!({"resourceType": "DocumentReference", "status": "current", "type": {"text": "Letter"},
+            "subject": to("Patient", &ada), "content": [{"attachment": {"url": format!("Binary/{}", id(&binary))}}]}))
+            .await;
         assert_eq!(read(&staff, &DOCUMENT, id(&by_url).parse().unwrap()).await.unwrap().uuid("file_id"), id(&binary).parse().ok());
     });
 }
@@ -227,11 +241,16 @@ fn plans_prescriptions_exams_and_equipment_are_records_too() {
         let ada = id(&fhir.made(patient("Lovelace")).await);
         let dentist = id(&fhir.made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]})).await);
         let place = id(&fhir.made(json!({"resourceType": "Location", "name": "Main"})).await);
-        let plan = fhir.made(json!({"resourceType": "CarePlan", "status": "draft", "intent": "plan", "title": "Crown on 16",
+        let plan = fhir
+            .made(json!({"resourceType": "CarePlan", "status": "draft", "intent": "plan", "title": "Crown on 16",
             "category": [{"coding": [{"system": "urn:enamel:care-plan", "code": "treatment-plan"}]}],
-            "subject": to("Patient", &ada), "author": to("Practitioner", &dentist)})).await;
+            "subject": to("Patient", &ada), "author": to("Practitioner", &dentist)}))
+            .await;
         let row = read(&staff, &TREATMENT_PLAN, id(&plan).parse().unwrap()).await.unwrap();
-        assert_eq!((row.text("status"), row.text("title"), row.text("created_by_party")), (Some("DRAFT"), Some("Crown on 16"), Some("CLINIC")));
+        assert_eq!(
+            (row.text("status"), row.text("title"), row.text("created_by_party")),
+            (Some("DRAFT"), Some("Crown on 16"), Some("CLINIC"))
+        );
         let refused = moved(&fhir, &plan, "completed").await;
         assert_eq!(refused.status, 409, "{}", refused.body);
         let ended = to_state(&fhir, &plan, "revoked").await;
@@ -255,7 +274,10 @@ fn plans_prescriptions_exams_and_equipment_are_records_too() {
             "serialNumber": "S-1", "location": to("Location", &place)});
         let chair = fhir.made(chair).await;
         to_state(&fhir, &chair, "inactive").await;
-        assert_eq!(read(&staff, &enamel::imaging::device::DEVICE, id(&chair).parse().unwrap()).await.unwrap().text("status"), Some("MAINTENANCE"));
+        assert_eq!(
+            read(&staff, &enamel::imaging::device::DEVICE, id(&chair).parse().unwrap()).await.unwrap().text("status"),
+            Some("MAINTENANCE")
+        );
         let implant = json!({"resourceType": "Device", "patient": to("Patient", &ada), "type": {"text": "Implant"}});
         let implant = fhir.made(implant).await;
         assert_eq!(fhir.ids(&format!("/Device?patient={ada}")).await, [id(&implant)]);

@@ -21,7 +21,11 @@ fn definitions() -> [Json; 3] {
             {"id": "Observation.value[x]", "path": "Observation.value[x]", "min": 1, "type": [{"code": "Quantity"}]}]}});
     let set = json!({"compose": {"include": [{"system": "http://clinic.test/CodeSystem/probes"}]}});
     let system = json!({"content": "complete", "concept": [{"code": "who"}, {"code": "unc-15"}]});
-    [with(head("StructureDefinition", "pocket"), profile), with(head("ValueSet", "probes"), set), with(head("CodeSystem", "probes"), system)]
+    [
+        with(head("StructureDefinition", "pocket"), profile),
+        with(head("ValueSet", "probes"), set),
+        with(head("CodeSystem", "probes"), system),
+    ]
 }
 
 #[test]
@@ -41,7 +45,12 @@ fn a_clinics_own_profile_is_its_own() {
         }
         let made = fhir.made(sent(&ada, "who")).await;
         let refused = fhir.post("/Observation", &sent(&ada, "fork")).await;
-        assert_eq!((refused.status.as_u16(), &refused.body["issue"][0]["expression"][0]), (422, &json!("Observation.method")), "{}", refused.body);
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["issue"][0]["expression"][0]),
+            (422, &json!("Observation.method")),
+            "{}",
+            refused.body
+        );
         let mut without = made.clone();
         without.as_object_mut().unwrap().remove("method");
         let refused = fhir.put(&format!("/Observation/{}", id(&made)), &without, &[]).await;
@@ -51,7 +60,11 @@ fn a_clinics_own_profile_is_its_own() {
         let told = fhir.post(&format!("/Observation/$validate?profile={DEPTH}"), &without).await;
         assert_eq!((told.status.as_u16(), &told.body["issue"][0]["severity"]), (200, &json!("error")), "{}", told.body);
         let told = fhir.get(&format!("/Observation/{}/$validate", id(&before))).await;
-        let told = if told.status == 405 { fhir.post(&format!("/Observation/{}/$validate", id(&before)), &json!({"resourceType": "Parameters"})).await } else { told };
+        let told = if told.status == 405 {
+            fhir.post(&format!("/Observation/{}/$validate", id(&before)), &json!({"resourceType": "Parameters"})).await
+        } else {
+            told
+        };
         assert_eq!(told.body["issue"][0]["severity"], "error", "{}", told.body);
         // Another clinic knows nothing of it.
         let theirs = other.fhir();
@@ -92,7 +105,9 @@ fn an_organisation_that_does_not_pay_is_kept_as_it_is() {
         let fhir = clinic.fhir();
         let of = |code: &str| json!({"resourceType": "Organization", "name": format!("An {code}"), "type": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/organization-type", "code": code}]}]});
         let (payer, lab) = (fhir.made(of("ins")).await, fhir.made(of("prov")).await);
-        let row = async |made: &Json| crate::world::operations::read(&clinic.staff(), &enamel::patients::payer::PAYER, id(made).parse().unwrap()).await;
+        let row = async |made: &Json| {
+            crate::world::operations::read(&clinic.staff(), &enamel::patients::payer::PAYER, id(made).parse().unwrap()).await
+        };
         assert!(row(&payer).await.is_ok());
         assert_eq!(row(&lab).await.unwrap_err().code.status, 404);
         assert_eq!(fhir.ids("/Organization?name=An&_sort=name").await, [id(&payer), id(&lab)]);
@@ -102,7 +117,9 @@ fn an_organisation_that_does_not_pay_is_kept_as_it_is() {
         assert!(nobody.get("name").is_none());
         let staff = clinic.staff();
         let table = &enamel::patients::patient::PATIENT;
-        crate::world::operations::patch(&staff, table, id(&nobody).parse().unwrap(), 1, json!({"phone_mobile": "+491701234567"})).await.unwrap();
+        crate::world::operations::patch(&staff, table, id(&nobody).parse().unwrap(), 1, json!({"phone_mobile": "+491701234567"}))
+            .await
+            .unwrap();
         let changed = fhir.get(&format!("/Patient/{}", id(&nobody))).await.body;
         assert!(changed.get("name").is_none() && changed["telecom"][0]["value"] == "+491701234567", "{changed}");
         // What is kept stays in the chart it is in.

@@ -46,7 +46,10 @@ fn a_change_tells_who_made_it() {
         let dentist = id(&fhir.made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]})).await);
         let truth = world.truth().await;
         truth.batch_execute("set session_replication_role = replica").await.unwrap();
-        truth.execute("update enamel.providers set user_id = $1 where id = $2", &[&actor, &dentist.parse::<uuid::Uuid>().unwrap()]).await.unwrap();
+        truth
+            .execute("update enamel.providers set user_id = $1 where id = $2", &[&actor, &dentist.parse::<uuid::Uuid>().unwrap()])
+            .await
+            .unwrap();
         let again = fhir.get(&format!("/Provenance/{}", id(update))).await.body;
         assert_eq!(again["agent"][0]["who"]["reference"], format!("Practitioner/{dentist}"));
         let query = format!("patient={ada}&agent=Practitioner/{dentist}&recorded=ge2026-01-01&target=AllergyIntolerance/{}", id(&allergy));
@@ -57,7 +60,9 @@ fn a_change_tells_who_made_it() {
         assert_eq!(beside["entry"].as_array().unwrap().len(), 3, "{beside}");
         assert_eq!(fhir.ids(&format!("/AllergyIntolerance?_has:Provenance:target:agent=Practitioner/{dentist}")).await, [id(&allergy)]);
         // What is kept whole has a past as well, and what clients say of it stands beside ours.
-        let goal = fhir.made(json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "No pain"}, "subject": subject})).await;
+        let goal = fhir
+            .made(json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "No pain"}, "subject": subject}))
+            .await;
         assert_eq!(of(&fhir, &format!("target=Goal/{}", id(&goal))).await.len(), 1);
         let own = json!({"resourceType": "Provenance", "recorded": "2026-03-02T09:00:00Z", "target": [{"reference": format!("Goal/{}", id(&goal))}],
             "agent": [{"who": {"display": "A device"}}]});
@@ -75,7 +80,9 @@ fn nobody_learns_of_changes_they_may_not_see() {
         let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
         let fhir = clinic.fhir();
         let ada = id(&fhir.made(patient("Lovelace")).await);
-        let condition = fhir.made(json!({"resourceType": "Condition", "subject": {"reference": format!("Patient/{ada}")}, "code": {"text": "Caries"}})).await;
+        let condition = fhir
+            .made(json!({"resourceType": "Condition", "subject": {"reference": format!("Patient/{ada}")}, "code": {"text": "Caries"}}))
+            .await;
         let told = of(&fhir, &format!("target=Condition/{}", id(&condition))).await;
         let one = id(&told[0]);
         let without = |permission: Permission| {

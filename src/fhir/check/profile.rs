@@ -7,7 +7,8 @@ use crate::fhir::path::{Item, Items, Node};
 use crate::kernel::path::Segment;
 
 /// The guides that are known here, each in one version.
-const GUIDES: &[(&str, &str)] = &[("http://hl7.org/fhir/us/core/", "9.0.0"), ("http://hl7.org/fhir/us/dental-data-exchange/", "2.0.0-ballot")];
+const GUIDES: &[(&str, &str)] =
+    &[("http://hl7.org/fhir/us/core/", "9.0.0"), ("http://hl7.org/fhir/us/dental-data-exchange/", "2.0.0-ballot")];
 
 impl<'a> Check<'a> {
     /// Whether the address means what is known here. A guide's without a version may mean an older one: who asks whether a

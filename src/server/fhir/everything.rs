@@ -93,9 +93,7 @@ fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef,
     }
     let is_meant = |name: &str| if wanted.is_empty() { name != ASKED_FOR } else { wanted.contains(&name) };
     let mut kinds = Vec::new();
-    for def in
-        types::registry().types().iter().filter(|def| !APART.contains(&def.name) && is_meant(def.name))
-    {
+    for def in types::registry().types().iter().filter(|def| !APART.contains(&def.name) && is_meant(def.name)) {
         let within = within(def, "Patient", id, base)?;
         if !within.is_empty() {
             kinds.push((*def, within));

@@ -170,7 +170,7 @@ fn needed(mapping: &Mapping, taken: &Taken) -> Result<()> {
     lacks_nothing(mapping, mapping.table, &taken.root, &linked)?;
     for (part, rows) in mapping.parts.iter().zip(&taken.parts) {
         // What it is not asked for is given with the record.
-        rows.iter().flatten().try_for_each(|row| lacks_nothing(mapping, part.table, row, &|name| row.get(name).is_none()))?;
+        rows.iter().flatten().try_for_each(|row| lacks_nothing(mapping, part.table, row, &|name: &str| row.get(name).is_none()))?;
     }
     let columns = &taken.root;
     match mapping.fits {

@@ -74,7 +74,7 @@ pub async fn reach(scope: &mut Scope, caller: &Caller, mapping: &Mapping, record
     let ways = refusal.detail.clone().unwrap_or_default();
     for fault in &mut refusal.faults {
         path.clone_into(&mut fault.field);
-        fault.text = ways.to_string();
+        fault.text.clone_from(&ways);
     }
     Err(refusal)
 }

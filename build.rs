@@ -105,7 +105,17 @@ impl Tables {
 fn resources(name: &str) -> Result<Vec<Value>, Failure> {
     let path = format!("{FOLDER}/r4/{name}.min.json.gz");
     println!("cargo::rerun-if-changed={path}");
-    let mut bundle: Value = serde_json::from_reader(std::io::BufReader::new(GzDecoder::new(std::fs::File::open(path)?)))?;
+    entries(serde_json::from_reader(std::io::BufReader::new(GzDecoder::new(std::fs::File::open(path)?)))?)
+}
+
+/// What dentistry is searched by and R4 does not define.
+fn own_parameters() -> Result<Vec<Value>, Failure> {
+    let path = format!("{FOLDER}/own/search-parameters.json");
+    println!("cargo::rerun-if-changed={path}");
+    entries(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+}
+
+fn entries(mut bundle: Value) -> Result<Vec<Value>, Failure> {
     let entries = bundle["entry"].as_array_mut().ok_or("the file is no Bundle")?;
     Ok(entries.iter_mut().map(|entry| entry["resource"].take()).collect())
 }
@@ -193,7 +203,7 @@ fn main() -> Result<(), Failure> {
             _ => {}
         }
     }
-    for resource in &resources("search-parameters")? {
+    for resource in resources("search-parameters")?.iter().chain(&own_parameters()?) {
         tables.keep(resource)?;
         match resource["resourceType"].as_str() {
             Some("CompartmentDefinition") => {

@@ -14,7 +14,7 @@ begin
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
         -- What must be known before it is known who asks.
-        if f.nspname = 'sec' and f.proname in ('resolve_token', 'session_in_force', 'homes_of', 'client_of', 'tenant_of', 'member_elsewhere',
+        if f.nspname = 'sec' and f.proname in ('resolve_token', 'resolve_session', 'session_in_force', 'homes_of', 'client_of', 'tenant_of', 'member_elsewhere',
                                                'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;
@@ -54,4 +54,4 @@ grant execute on function sec.viewer(uuid, uuid, text) to enamel_staff, enamel_p
 grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
 grant execute on function sec.history(text, uuid, bigint, int), sec.part_with(text, uuid, uuid, text, uuid, bigint),
     sec.versions(jsonb, uuid, bigint, timestamptz, timestamptz, timestamptz, timestamptz, uuid, int) to enamel_staff, enamel_group;
-grant execute on function sec.one_by_one(text) to enamel_staff;
+grant execute on function sec.one_by_one(text) to enamel_staff, enamel_jobs;

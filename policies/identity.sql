@@ -116,6 +116,18 @@ begin
      where s.token_hash = resolve_token.token_hash;
 end $$;
 
+-- The same of a session that is known by its id: for work that goes on after its request.
+drop function if exists sec.resolve_session(uuid);
+create or replace function sec.resolve_session(session uuid) returns table (
+    session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
+    client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
+    scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
+    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;
+end $$;
+
 -- Whether a session still stands as it did when its stream began: not ended, not expired, in the same tenant.
 create or replace function sec.session_in_force(session uuid, tenant uuid) returns boolean language plpgsql stable
 security definer set search_path = pg_catalog, pg_temp as $$

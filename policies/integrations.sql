@@ -77,6 +77,18 @@ create or replace trigger by_operation before insert or update of params on enam
 create or replace trigger by_operation before insert or update of params on enamel.export_jobs for each row
     execute function kernel.by_operation('dataset_id');
 
+-- Copies of records that wait, and those whose server went away.
+create or replace function sec.record_copies_due() returns table (tenant_id uuid, id uuid) language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select j.tenant_id, j.id from enamel.export_jobs j
+        where j.export_type = 'PATIENT_RECORD' and j.params ? 'order'
+          and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes')
+        order by j.created_at limit 100;
+end $$;
+grant execute on function sec.record_copies_due() to enamel_jobs;
+
 -- Who asked for an export is the caller, whatever they send.
 create or replace function kernel.requested_by_caller() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

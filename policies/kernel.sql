@@ -856,7 +856,8 @@ begin
     homes := case when c.plane = 'staff' then array_remove(array[sec.tenant(may.bit)], null) else sec.tenants(may.bit) end;
     hidden := may.hidden;
 end $$;
--- The versions of one record before that one, newest first: who, when, what.
+-- The versions of one record before that one, newest first: who, when, what. The same id may stand in several tenants of a
+-- group, and so many are given of each.
 create or replace function sec.history(rel text, record uuid, before bigint, most int)
 returns table (tenant_id uuid, record_version bigint, action text, occurred_at timestamptz, user_id uuid, request_id uuid,
                reason text, changed_fields text[], new_values jsonb)
@@ -867,10 +868,13 @@ begin
     return query
         select l.tenant_id, l.record_version, l.action, l.occurred_at, l.user_id, l.request_id, l.reason,
                array(select f from unnest(l.changed_fields) f where f <> all (told.hidden)), l.new_values - told.hidden
-          from enamel.change_log l
-         where l.tenant_id = any (told.homes) and l.table_name = history.rel and l.record_id = record
-           and l.record_version < coalesce(before, 9223372036854775807)
-         order by l.record_version desc limit least(most, 200);
+          from unnest(told.homes) h(home)
+         cross join lateral (
+            select c.* from enamel.change_log c
+             where c.tenant_id = h.home and c.table_name = history.rel and c.record_id = record
+               and c.record_version < coalesce(before, 9223372036854775807)
+             order by c.record_version desc limit least(most, 200)) l
+         order by l.tenant_id, l.record_version desc;
 end $$;
 -- A transaction's changes have one request and one time in their rows.
 create or replace function sec.changed_at(image jsonb) returns text language sql immutable parallel safe as $$

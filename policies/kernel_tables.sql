@@ -10,7 +10,9 @@ select kernel.protect('idempotency_keys', 'staff=own/own patient=own/own auth=al
     patient => 'caller_id', sec => 'rd');
 select kernel.protect('jobs',
     'staff=all/status,run_after,lease_until,attempts,error_details,finished_at jobs=all/all platform=all/all',
-    read => 'view_tenant', write => 'manage_tenant', secret => '{params,cursor}');
+    read => 'view_tenant', write => 'manage_tenant', secret => '{params,cursor}', sec => 'r');
+-- Handed out by the server alone, to who ordered them.
+select kernel.protect('job_files', 'jobs=all/all', sec => 'r');
 select kernel.protect('encryption_keys', 'staff=all/none auth=all/none jobs=all/all platform=all/none',
     patient => 'patient_id', secret => '{wrapped_key}', staff_rows => kernel.about_a_patient('view_patient'));
 select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/none jobs=all/all',
@@ -50,3 +52,33 @@ end $$;
 select kernel.moves('jobs', 'status', '{
     QUEUED>RUNNING,RUNNING>SUCCEEDED,RUNNING>QUEUED,RUNNING>FAILED,QUEUED>CANCELLED,RUNNING>CANCELLED,
     FAILED>QUEUED}');
+
+-- Jobs of these kinds that wait, and those whose server went away.
+create or replace function sec.jobs_due(kinds text[]) returns table (tenant_id uuid, id uuid) language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select j.tenant_id, j.id from enamel.jobs j
+        where j.kind = any (kinds) and j.status in ('QUEUED', 'RUNNING') and j.run_after <= clock_timestamp()
+          and (j.status = 'QUEUED' or j.lease_until is null or j.lease_until < clock_timestamp())
+        order by j.run_after limit 100;
+end $$;
+-- Files of jobs that were called off, taken back by who ordered them, or ended so long ago.
+create or replace function sec.job_files_due(kept interval) returns table (tenant_id uuid, id uuid, storage_key text) language plpgsql
+stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select f.tenant_id, f.id, f.storage_key
+        from enamel.job_files f join enamel.jobs j on j.tenant_id = f.tenant_id and j.id = f.job_id
+        where j.status = 'CANCELLED' or j.params ? 'taken_back' or j.finished_at < clock_timestamp() - kept limit 500;
+end $$;
+-- Transactions that run at this moment: whoever waits for all of them to end sees what they wrote.
+create or replace function sec.open_transactions() returns text[] language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return coalesce((select array_agg(l.virtualtransaction) from pg_catalog.pg_lock_status() l
+                      where l.locktype = 'virtualxid' and l.mode = 'ExclusiveLock' and l.pid <> pg_backend_pid()), '{}');
+end $$;
+grant execute on function pg_catalog.pg_lock_status() to enamel_sec;
+grant execute on function sec.jobs_due(text[]), sec.job_files_due(interval), sec.open_transactions() to enamel_jobs;

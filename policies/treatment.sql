@@ -8,7 +8,7 @@ select kernel.protect('treatment_plan_items',
     read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id', rows => 'visible_to_patient',
     sec => 'rw');
 select kernel.protect('treatment_plan_revisions',
-    'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/create', read => 'view_treatment',
+    'staff=all/none group=all/none patient=own/none audit=all/none jobs=all/document_id', read => 'view_treatment',
     write => 'view_treatment', patient => 'patient_id', rows => 'presented_at is not null', sec => 'rw');
 select kernel.protect('quotes', 'staff=all/all group=all/none patient=own/own audit=all/none jobs=all/all',
     read => 'view_treatment', write => 'edit_treatment', patient => 'patient_id', sec => 'rw', proxy => 'plans/plans');
@@ -328,6 +328,18 @@ select kernel.same_patient('clinical_outcomes', 'encounter_id', 'encounters');
 select kernel.same_patient('payments', 'plan_id', 'treatment_plans');
 select kernel.same_patient('payments', 'booking_id', 'bookings');
 select kernel.same_patient('payments', 'payment_method_id', 'payment_methods');
+
+-- Revisions that were presented lately and are kept as no document yet; a server that was away finds them for a week.
+create or replace function sec.plan_documents_due(most int) returns table (tenant_id uuid, id uuid) language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query
+        select r.tenant_id, r.id from enamel.treatment_plan_revisions r
+         where r.document_id is null and r.presented_at > now() - interval '7 days' order by r.presented_at limit most;
+end $$;
+grant execute on function sec.plan_documents_due(int) to enamel_jobs;
 
 -- ── Answers to a plan ──────────────────────────────────────────────────────────────────────────────────────────
 -- Staff of the tenant with that permission; the patient's own login with it (an application may have less), or a proxy with

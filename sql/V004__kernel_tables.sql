@@ -71,6 +71,32 @@ comment on column jobs.params is 'sensitivity: secret';
 comment on column jobs.cursor is 'sensitivity: secret';
 comment on column jobs.error_details is 'without patient data';
 
+-- What a job has written to the object store, and where in its work each file ends
+create table job_files (
+    tenant_id uuid not null references tenants (id),
+    id uuid not null,
+    job_id uuid not null,
+    slice text not null check (char_length(slice) <= 100),
+    part integer not null,
+    kind text not null check (kind in ('OUTPUT', 'DELETED', 'ERROR')),
+    resource_type text not null check (char_length(resource_type) <= 64),
+    storage_key text check (char_length(storage_key) <= 300),
+    resource_count bigint not null default 0,
+    byte_size bigint not null default 0,
+    reached text check (char_length(reached) <= 300),
+    ready boolean not null default false,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    primary key (tenant_id, id),
+    foreign key (tenant_id, job_id) references jobs (tenant_id, id)
+);
+create unique index job_files_job_id_slice_part_key on job_files (tenant_id, job_id, slice, part);
+comment on table job_files is 'A file that a job has written, in the object store. Sensitivity: business.';
+comment on column job_files.slice is 'the part of the work it is of, which is done in order';
+comment on column job_files.storage_key is 'null: that slice ended with nothing to write';
+comment on column job_files.reached is 'where the slice goes on behind this file; null: it is done';
+comment on column job_files.ready is 'false: its bytes may not be there yet';
+
 -- Wrapped data keys of a tenant, for columns, files and blind indexes
 create table encryption_keys (
     tenant_id uuid not null references tenants (id),

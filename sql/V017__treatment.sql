@@ -166,6 +166,8 @@ create table treatment_plan_revisions (
 create unique index treatment_plan_revisions_plan_id_revision_no_key on treatment_plan_revisions (tenant_id, plan_id, revision_no) nulls not distinct;
 create index treatment_plan_revisions_revision_no_id_idx on treatment_plan_revisions (tenant_id, revision_no, id);
 create index treatment_plan_revisions_patient_id_idx on treatment_plan_revisions (tenant_id, patient_id);
+-- What has no document yet, whosever it is.
+create index treatment_plan_revisions_presented_at_idx on treatment_plan_revisions (presented_at) where document_id is null;
 create index treatment_plan_revisions_document_id_idx on treatment_plan_revisions (tenant_id, document_id);
 comment on table treatment_plan_revisions is 'A frozen revision of a plan as the patient saw it. Sensitivity: phi.';
 select kernel.record('treatment_plan_revisions');

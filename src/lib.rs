@@ -16,6 +16,7 @@ pub mod integrations;
 pub mod kernel;
 pub mod messaging;
 pub mod patients;
+pub mod pdf;
 pub mod reference;
 pub mod referrals;
 pub mod scheduling;

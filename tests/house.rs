@@ -22,7 +22,7 @@ fn rust_files(root: &str) -> Vec<PathBuf> {
 /// Lowest first. A room may use rooms of lower floors, and its own floor only where it stands here before.
 const FLOORS: &[&[&str]] = &[
     &["kernel"],
-    &["fhir", "dicom"],
+    &["fhir", "dicom", "pdf"],
     &["tenancy", "identity", "directory", "patients", "governance", "imaging", "workflow"],
     &["server"],
     &["cli"],

@@ -33,7 +33,7 @@ pub static AI_GROUND_TRUTH: Table = Table {
         Field::text("fdi_tooth").phi(),
         Field::text("surface").phi(),
         Field::choice("finding_type", &["CARIES", "BONE_LOSS", "PATHOLOGY", "RISK_SCORE", "TREATMENT_RECOMMENDATION"])
-            .means(&["caries", "loss of alveolar bone", "another lesion", "a score of risk", "a treatment it proposes"])
+            .means(&["decay of a tooth", "loss of alveolar bone", "another lesion", "a score of risk", "a treatment it proposes"])
             .required(),
         Field::flag("is_present").required(),
         Field::text("code_system").phi(),

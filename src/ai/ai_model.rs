@@ -30,7 +30,14 @@ pub static AI_MODEL: Table = Table {
         Field::text("name").required(),
         Field::text("description").length(4000),
         Field::choice("domain", &["CARIES", "PERIO", "PATHOLOGY", "ORTHO", "IMPLANT", "CDS"])
-            .means(&["caries", "periodontium", "other lesions", "orthodontics", "implants", "clinical decision support"])
+            .means(&[
+                "decay of teeth",
+                "gums and bone",
+                "other lesions",
+                "position of teeth and jaws",
+                "implants",
+                "clinical decision support",
+            ])
             .required(),
         Field::choice("vendor", &["INTERNAL", "EXTERNAL"])
             .means(&["made here", "made by somebody else"])

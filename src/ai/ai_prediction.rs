@@ -35,12 +35,17 @@ pub static AI_PREDICTION: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("imaging_object_id").refers(Refers::Tenant("imaging_objects")),
         Field::choice("prediction_type", &["CARIES", "BONE_LOSS", "PATHOLOGY", "RISK_SCORE", "TREATMENT_RECOMMENDATION"])
-            .means(&["caries", "loss of alveolar bone", "another lesion", "a score of risk", "a treatment it proposes"])
+            .means(&["decay of a tooth", "loss of alveolar bone", "another lesion", "a score of risk", "a treatment it proposes"])
             .required(),
         Field::text("code_system").phi(),
         Field::text("code").phi(),
         Field::double("confidence").required().at_least(0).at_most(1),
-        Field::choice("severity", &["NONE", "MILD", "MODERATE", "SEVERE"]).means(&["no finding", "mild", "moderate", "severe"]),
+        Field::choice("severity", &["NONE", "MILD", "MODERATE", "SEVERE"]).means(&[
+            "no finding",
+            "lowest of three grades",
+            "middle of three grades",
+            "highest of three grades",
+        ]),
         Field::text("fdi_tooth").phi(),
         Field::texts("surfaces").defaulted(),
         Field::double("value"),

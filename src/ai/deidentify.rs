@@ -187,7 +187,15 @@ async fn write(kernel: &Kernel, server: &Context, set: &Record, job: Uuid) -> Re
         let bytes = table(&keys, set, sheet, &rows)?;
         total += i64::try_from(rows.len()).map_err(Error::internal)?;
         let name = format!("{}.csv", sheet.0);
-        let made = made::Made { kind: "OTHER", name: &name, media_type: media::CSV, source: "research", bytes: bytes.into() };
+        let made = made::Made {
+            kind: "OTHER",
+            name: &name,
+            media_type: media::CSV,
+            source: "research",
+            bytes: bytes.into(),
+            patient: None,
+            visible: false,
+        };
         let file = made::keep(kernel, server, made).await?;
         files.push(json!({"name": name, "file_id": file.id, "sha256": file.text("sha256"), "rows": rows.len()}));
         let mut scope = kernel.door.open(server).await?;
@@ -200,7 +208,15 @@ async fn write(kernel: &Kernel, server: &Context, set: &Record, job: Uuid) -> Re
     }
     let manifest = manifest(set, &files);
     let bytes = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
-    let made = made::Made { kind: "OTHER", name: "manifest.json", media_type: media::JSON, source: "research", bytes: bytes.into() };
+    let made = made::Made {
+        kind: "OTHER",
+        name: "manifest.json",
+        media_type: media::JSON,
+        source: "research",
+        bytes: bytes.into(),
+        patient: None,
+        visible: false,
+    };
     let file = made::keep(kernel, server, made).await?;
     files.push(json!({"name": "manifest.json", "file_id": file.id, "sha256": file.text("sha256"), "rows": 1}));
     let mut scope = kernel.door.open(server).await?;

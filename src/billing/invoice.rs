@@ -32,7 +32,7 @@ pub static INVOICE: Table = Table {
         Field::date("period_start").required(),
         Field::date("period_end").required(),
         Field::choice("status", &["DRAFT", "OPEN", "PAID", "OVERDUE", "VOID", "UNCOLLECTIBLE"])
-            .means(&["may change", "to be paid", "paid", "late", "taken back", "given up"])
+            .means(&["may change", "to be paid", "received in full", "late", "taken back", "given up"])
             .defaulted()
             .read_only(),
         Field::text("currency").required().form(Form::Currency),

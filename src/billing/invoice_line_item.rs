@@ -31,14 +31,14 @@ pub static INVOICE_LINE_ITEM: Table = Table {
             &["SUBSCRIPTION", "AI_OVERAGE", "STORAGE_OVERAGE", "SUPPORT", "SEAT_OVERAGE", "API_OVERAGE", "CREDIT", "TAX"],
         )
         .means(&[
-            "subscription",
+            "the plan's price",
             "AI beyond the plan",
             "storage beyond the plan",
-            "support",
+            "help by people",
             "seats beyond the plan",
             "API calls beyond the plan",
-            "credit",
-            "tax",
+            "taken off the sum",
+            "tax on the other lines",
         ])
         .required(),
         Field::text("description").required().length(4000),

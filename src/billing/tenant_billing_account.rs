@@ -30,7 +30,7 @@ pub static TENANT_BILLING_ACCOUNT: Table = Table {
         Field::text("currency").required().form(Form::Currency).pii(),
         Field::text("tax_id").sealed().pii(),
         Field::int("payment_terms_days").defaulted(),
-        Field::choice("status", &["ACTIVE", "ON_HOLD"]).means(&["in use", "on hold"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "ON_HOLD"]).means(&["in use", "nothing is billed"]).defaulted(),
     ],
     machines: &[Machine {
         column: "status",

@@ -22,11 +22,13 @@ pub static USAGE_METER: Table = Table {
     filters: &[Filter { name: "code", how: How::Equal }, Filter { name: "aggregation", how: How::Equal }],
     fields: &[
         Field::choice("code", &["AI_INFERENCES", "STORAGE_GB", "ACTIVE_USERS", "API_CALLS"])
-            .means(&["analyses by AI", "storage, GB", "logins in use", "calls of the API"])
+            .means(&["analyses by AI", "gigabytes kept", "logins that were used", "calls of the API"])
             .required(),
         Field::text("name").required(),
         Field::text("unit").required(),
-        Field::choice("aggregation", &["SUM", "MAX", "LAST"]).means(&["sum", "largest", "last"]).required(),
+        Field::choice("aggregation", &["SUM", "MAX", "LAST"])
+            .means(&["the period added up", "largest of the period", "as it stood at the period's end"])
+            .required(),
         Field::json("overage_prices").defaulted().doc("by currency, for one unit beyond what a plan includes; unit: minor currency unit"),
     ],
     machines: &[],

@@ -34,7 +34,12 @@ pub static PERIO_TOOTH_FINDING: Table = Table {
         Field::text("mobility_suffix").phi(),
         Field::flag("is_implant").defaulted(),
         Field::flag("is_missing").defaulted(),
-        Field::choice("prognosis", &["GOOD", "FAIR", "QUESTIONABLE", "HOPELESS"]).means(&["good", "fair", "questionable", "hopeless"]),
+        Field::choice("prognosis", &["GOOD", "FAIR", "QUESTIONABLE", "HOPELESS"]).means(&[
+            "will stay with usual care",
+            "will probably stay",
+            "may be lost",
+            "cannot be kept",
+        ]),
         Field::text("notes").length(4000).phi(),
     ],
     machines: &[],

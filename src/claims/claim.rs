@@ -61,7 +61,7 @@ pub static CLAIM: Table = Table {
             "turned back unprocessed",
             "the payer asks for more",
             "paid in part",
-            "paid",
+            "paid as far as it is covered",
             "not covered",
             "objected to",
             "taken back",

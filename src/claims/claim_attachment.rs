@@ -32,7 +32,7 @@ pub static CLAIM_ATTACHMENT: Table = Table {
         Field::uuid("file_id").refers(Refers::Tenant("files")),
         Field::uuid("document_id").refers(Refers::Tenant("documents")),
         Field::choice("kind", &["RADIOGRAPH", "PERIO_CHART", "EOB", "PHOTO", "NARRATIVE", "OTHER"])
-            .means(&["radiograph", "periodontal chart", "explanation of benefits", "photograph", "narrative", "another"])
+            .means(&["X-ray image", "periodontal chart", "explanation of benefits", "photograph", "text that explains the need", "another"])
             .required(),
         Field::text("control_number").phi(),
     ],

@@ -31,7 +31,15 @@ pub static CLAIM_STATUS_EVENT: Table = Table {
         Field::text("from_status").phi(),
         Field::text("to_status").required().phi(),
         Field::choice("source", &["STAFF", "X12_999", "X12_277", "X12_835", "FHIR", "PORTAL", "SYSTEM"])
-            .means(&["staff", "acknowledgement 999", "status answer 277", "remittance 835", "FHIR", "portal of the payer", "the system"])
+            .means(&[
+                "told to staff",
+                "acknowledgement 999",
+                "status answer 277",
+                "remittance 835",
+                "a FHIR ClaimResponse",
+                "portal of the payer",
+                "the server by itself",
+            ])
             .required(),
         Field::text("payer_code").phi(),
         Field::text("message").length(4000).phi(),

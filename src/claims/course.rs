@@ -198,12 +198,19 @@ pub static RECORD_STATUS: Operation = step(
     "Write down what the payer said",
     &[
         Field::choice("status", &["ACCEPTED", "REJECTED", "PENDED", "PARTIALLY_PAID", "PAID", "DENIED"])
-            .means(&["taken in by the payer", "turned back unprocessed", "the payer asks for more", "paid in part", "paid", "not covered"])
+            .means(&[
+                "taken in by the payer",
+                "turned back unprocessed",
+                "the payer asks for more",
+                "paid in part",
+                "paid as far as it is covered",
+                "not covered",
+            ])
             .required(),
         Field::text("reference").phi().doc("the payer's number of the claim"),
         Field::text("payer_code").doc("the payer's code for its decision"),
         Field::text("message").length(4_000).phi(),
-        Field::choice("source", &["STAFF", "PORTAL"]).means(&["staff", "portal of the payer"]).doc("STAFF when left out"),
+        Field::choice("source", &["STAFF", "PORTAL"]).means(&["told to staff", "portal of the payer"]).doc("STAFF when left out"),
         Field::big("allowed_minor").at_least(0),
         Field::big("paid_minor").at_least(0),
         Field::big("patient_responsibility_minor").at_least(0),

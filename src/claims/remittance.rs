@@ -31,7 +31,7 @@ pub static REMITTANCE: Table = Table {
         Field::text("trace_number").required().phi(),
         Field::date("payment_date").required().phi(),
         Field::choice("payment_method", &["ACH", "CHECK", "CARD", "NON_PAYMENT"])
-            .means(&["bank transfer, ACH", "check", "card", "nothing is paid"])
+            .means(&["bank transfer, ACH", "written on a bank", "virtual card", "nothing is paid"])
             .required(),
         Field::big("amount_minor").required().doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),

@@ -47,7 +47,7 @@ pub static X12_INTERCHANGE: Table = Table {
         Field::uuid("integration_id").refers(Refers::Tenant("tenant_integrations")),
         Field::uuid("file_id").refers(Refers::Tenant("files")),
         Field::choice("status", &["QUEUED", "SENT", "RECEIVED", "PARSED", "ACKNOWLEDGED", "REJECTED", "FAILED"])
-            .means(&["waits", "sent", "came in", "read", "acknowledged", "turned back", "ended with an error"])
+            .means(&["waits", "handed over", "came in", "read", "the receiver took it in", "turned back", "ended with an error"])
             .defaulted(),
         Field::text("error_details").length(4000).phi(),
         Field::uuid("related_interchange_id").refers(Refers::Tenant("x12_interchanges")),

@@ -95,7 +95,8 @@ async fn load_file(kernel: &Arc<Kernel>, what: &What, target: Target) -> Outcome
     server.actor = what.attested_by;
     let system = system(kernel, &server, what).await?;
     let name = what.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = made::Made { kind: "DOCUMENT", name: &name, media_type, source: "import", bytes: bytes.into() };
+    let file =
+        made::Made { kind: "DOCUMENT", name: &name, media_type, source: "import", bytes: bytes.into(), patient: None, visible: false };
     let file = made::keep(kernel, &server, file).await?;
     let order =
         Order { target, code_system_id: system, version: what.version.clone(), form: form.to_owned(), retire_others: what.retire_others };

@@ -44,7 +44,15 @@ pub static ENCOUNTER: Table = Table {
         Field::instant("check_in_at"),
         Field::instant("check_out_at"),
         Field::choice("encounter_type", &["EXAM", "EMERGENCY", "HYGIENE", "ORTHO", "IMPLANT", "TEACHING", "CONSULTATION"])
-            .means(&["examination", "emergency", "hygiene", "orthodontics", "implants", "teaching", "consultation"])
+            .means(&[
+                "examination",
+                "unplanned, for pain or injury",
+                "cleaning and care of gums",
+                "moving of teeth",
+                "implants",
+                "treatment by students",
+                "advice without treatment",
+            ])
             .required(),
         Field::choice("status", &["SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW"])
             .means(&["planned", "goes on", "done", "called off", "the patient did not come"])

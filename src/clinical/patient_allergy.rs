@@ -32,7 +32,7 @@ pub static PATIENT_ALLERGY: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::choice("category", &["DRUG", "MATERIAL", "OTHER"]).means(&["drug", "dental or other material", "another"]).required(),
+        Field::choice("category", &["DRUG", "MATERIAL", "OTHER"]).means(&["a medicine", "dental or other material", "another"]).required(),
         Field::text("substance").required().phi(),
         Field::text("code_system").phi(),
         Field::text("code").phi(),
@@ -41,11 +41,19 @@ pub static PATIENT_ALLERGY: Table = Table {
         Field::uuid("material_tenant_id").read_only().doc("owner of the shared-or-own row; first half of the composite foreign key"),
         Field::uuid("material_id").refers(Refers::Shared("material_reference", "material_tenant_id")),
         Field::text("reaction").phi(),
-        Field::choice("severity", &["MILD", "MODERATE", "SEVERE"]).means(&["mild", "moderate", "severe"]),
-        Field::choice("criticality", &["LOW", "HIGH", "UNABLE_TO_ASSESS"]).means(&["low", "high, may threaten life", "cannot be judged"]),
+        Field::choice("severity", &["MILD", "MODERATE", "SEVERE"]).means(&[
+            "passes without treatment",
+            "needs treatment",
+            "threatens life or leaves harm",
+        ]),
+        Field::choice("criticality", &["LOW", "HIGH", "UNABLE_TO_ASSESS"]).means(&[
+            "no danger to life expected",
+            "high, may threaten life",
+            "cannot be judged",
+        ]),
         Field::choice("clinical_status", &["ACTIVE", "INACTIVE", "RESOLVED"]).means(&["stands", "not at present", "gone"]).defaulted(),
         Field::choice("verification_status", &["UNCONFIRMED", "CONFIRMED", "REFUTED", "ENTERED_IN_ERROR"])
-            .means(&["not confirmed", "confirmed", "proven wrong", "should never have been"])
+            .means(&["said or suspected", "certain by history or test", "proven wrong", "should never have been"])
             .defaulted(),
         Field::date("onset_date").phi(),
         Field::flag("no_known_allergies").defaulted(),

@@ -39,10 +39,14 @@ pub static PATIENT_CONDITION: Table = Table {
             .means(&["stands", "not at present", "gone", "in remission"])
             .defaulted(),
         Field::choice("verification_status", &["UNCONFIRMED", "PROVISIONAL", "CONFIRMED", "REFUTED", "ENTERED_IN_ERROR"])
-            .means(&["not confirmed", "working diagnosis", "confirmed", "proven wrong", "should never have been"])
+            .means(&["said or suspected", "working diagnosis", "the diagnosis is certain", "proven wrong", "should never have been"])
             .defaulted(),
-        Field::choice("category", &["MEDICAL", "DENTAL"]).means(&["medical", "dental"]).defaulted(),
-        Field::choice("severity", &["MILD", "MODERATE", "SEVERE"]).means(&["mild", "moderate", "severe"]),
+        Field::choice("category", &["MEDICAL", "DENTAL"]).means(&["of the body", "of teeth, mouth or jaws"]).defaulted(),
+        Field::choice("severity", &["MILD", "MODERATE", "SEVERE"]).means(&[
+            "hardly hinders treatment",
+            "is taken into account",
+            "decides what can be done",
+        ]),
         Field::text("fdi_tooth").phi(),
         Field::texts("surfaces"),
         Field::date("onset_date").phi(),

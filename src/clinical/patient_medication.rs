@@ -42,7 +42,7 @@ pub static PATIENT_MEDICATION: Table = Table {
         Field::uuid("prescriber_id").refers(Refers::Tenant("providers")),
         Field::text("prescriber_name").phi(),
         Field::choice("status", &["ACTIVE", "STOPPED", "ON_HOLD", "COMPLETED", "ENTERED_IN_ERROR"])
-            .means(&["taken", "stopped", "paused", "course is over", "should never have been"])
+            .means(&["taken", "ended before its course", "nothing is billed", "course is over", "should never have been"])
             .defaulted(),
         Field::flag("is_prescribed_here").defaulted(),
         Field::uuid("encounter_id").refers(Refers::Tenant("encounters")),

@@ -27,10 +27,18 @@ pub static PATIENT_SOCIAL_HISTORY: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::choice("topic", &["SMOKING", "ALCOHOL", "BRUXISM", "DIET", "ORAL_HYGIENE", "DRUGS", "OTHER"])
-            .means(&["smoking", "alcohol", "grinding of teeth", "diet", "oral hygiene", "drugs", "another"])
+            .means(&[
+                "tobacco of any kind",
+                "drinking",
+                "grinding of teeth",
+                "what is eaten, sugar above all",
+                "care of teeth at home",
+                "other drugs",
+                "another",
+            ])
             .required(),
         Field::choice("status", &["CURRENT", "FORMER", "NEVER", "UNKNOWN"])
-            .means(&["at present", "in the past", "never", "unknown"])
+            .means(&["at present", "in the past", "not at any time", "not asked or not told"])
             .required(),
         Field::text("value_text").length(4000).phi(),
         Field::double("quantity"),

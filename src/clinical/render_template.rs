@@ -34,7 +34,7 @@ sql! {
 
 static RENDERED: &[Field] = &[
     Field::uuid("template_id").required(),
-    Field::choice("content_format", &["HTML", "MARKDOWN"]).means(&["HTML", "Markdown"]).required(),
+    Field::choice("content_format", &["HTML", "MARKDOWN"]).means(&["formatted as HTML", "text with Markdown marks"]).required(),
     Field::text("locale").required(),
     Field::text("content").required().phi(),
     Field::texts("unfilled").required().doc("placeholders nobody knows; they stay in the text"),

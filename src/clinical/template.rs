@@ -31,7 +31,7 @@ pub static TEMPLATE: Table = Table {
         Field::text("template_name").required().length(200),
         Field::text("content").required().length(20000),
         Field::choice("content_format", &["HTML", "MARKDOWN"])
-            .means(&["HTML", "Markdown"])
+            .means(&["formatted as HTML", "text with Markdown marks"])
             .defaulted()
             .doc("HTML is cleaned by an allow-list"),
         Field::text("template_type").required().length(50),

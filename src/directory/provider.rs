@@ -37,7 +37,13 @@ pub static PROVIDER: Table = Table {
         Field::text("last_name"),
         Field::text("title"),
         Field::choice("provider_type", &["DENTIST", "HYGIENIST", "ASSISTANT", "SPECIALIST", "EXTERNAL"])
-            .means(&["dentist", "hygienist", "assistant", "specialist", "of another house"])
+            .means(&[
+                "general dentist",
+                "cleans teeth and treats gums",
+                "helps at the chair",
+                "dentist of one specialty",
+                "works in another house",
+            ])
             .defaulted(),
         Field::text("specialty").required().length(100).doc("for example Acupuncture, Naturopathy, Orthodontics"),
         Field::text("specialty_code").doc("provider taxonomy code"),

@@ -39,11 +39,13 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
         rest.insert("resource".into(), Value::Array(types));
     }
     rest.insert("interaction".into(), json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}]));
+    rest.insert("operation".into(), bulk(None).collect());
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": server.date,
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": {"name": server.name, "version": server.version},
         "implementation": {"description": server.name, "url": server.base},
         "fhirVersion": "4.0.1",
@@ -66,7 +68,7 @@ fn resource(def: &TypeDef) -> Value {
     out.insert("versioning".into(), json!("versioned-update"));
     let offers = |interaction: Interaction| def.interactions.contains(&interaction);
     out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
-    out.insert("updateCreate".into(), json!(false));
+    out.insert("updateCreate".into(), json!(offers(Interaction::Create) && offers(Interaction::Update)));
     // A condition is a search.
     let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
     out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));
@@ -82,11 +84,17 @@ fn resource(def: &TypeDef) -> Value {
         let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
         out.insert("searchParam".into(), Value::Array(params));
     }
-    let operations: Vec<Value> = operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()})).collect();
+    let operations = operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()}));
+    let operations: Vec<Value> = operations.chain(bulk(Some(def.name))).collect();
     if !operations.is_empty() {
         out.insert("operation".into(), Value::Array(operations));
     }
     Value::Object(out)
+}
+
+/// What becomes a job, of a type or of the server itself.
+fn bulk(of: Option<&str>) -> impl Iterator<Item = Value> {
+    operation::BULK.iter().filter(move |known| known.of == of).map(|known| json!({"name": known.name, "definition": known.definition}))
 }
 
 /// What `/metadata?mode=terminology` says: the operations over codes. Systems are found by searching CodeSystem.
@@ -159,7 +167,7 @@ mod tests {
         assert!(rest["resource"][0].get("searchParam").is_none());
         let names: Vec<&str> = rest["resource"][1]["searchParam"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["_id", "_lastUpdated", "name", "identifier", "birthdate", "general-practitioner", "organization", "photo-url"]);
-        assert_eq!(rest["resource"][1]["operation"].as_array().unwrap().len(), 2);
+        assert_eq!(rest["resource"][1]["operation"].as_array().unwrap().len(), 3);
         assert_eq!(faults(&terminology(&server(None))), []);
         assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
         let bare = statement(&Registry::default(), &server(None));

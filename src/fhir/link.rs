@@ -46,14 +46,13 @@ fn narrative(text: &mut String, names: &HashMap<String, String>, named: &mut BTr
     }
 }
 
-/// The conditional references of a resource (`Practitioner?identifier=…`), each once.
-pub fn conditional(resource: &Value) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![resource];
+/// The references of a resource as they stand, in no order.
+pub fn references(resource: &Value) -> Vec<&str> {
+    let (mut found, mut open) = (Vec::new(), vec![resource]);
     while let Some(value) = open.pop() {
         match value {
             Value::Object(map) => {
-                found.extend(map.get("reference").and_then(Value::as_str).filter(|text| is_conditional(text)).map(str::to_owned));
+                found.extend(map.get("reference").and_then(Value::as_str));
                 open.extend(map.values());
             }
             Value::Array(items) => open.extend(items),
@@ -61,6 +60,11 @@ pub fn conditional(resource: &Value) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// The conditional ones (`Practitioner?identifier=…`), each once.
+pub fn conditional(resource: &Value) -> BTreeSet<String> {
+    references(resource).into_iter().filter(|text| is_conditional(text)).map(str::to_owned).collect()
 }
 
 fn is_conditional(text: &str) -> bool {

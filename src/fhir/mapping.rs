@@ -290,11 +290,12 @@ pub enum Find {
     Said(&'static str),
     /// A flag, true or false.
     Flag(&'static str),
-    /// `system|value` of rows whose value is sealed.
+    /// `system|value` of rows whose value is sealed; `kind` is SQL of the code of its type.
     Blind {
         within: &'static str,
         table: &'static str,
         column: &'static str,
+        kind: &'static str,
     },
     /// `system|value` of rows in the clear.
     Plain {
@@ -320,6 +321,21 @@ pub enum Find {
         rows: &'static str,
         column: &'static str,
         to: &'static str,
+    },
+    /// A number, in the one unit of the column (UCUM); without one, a number alone.
+    Amount {
+        column: &'static str,
+        unit: &'static str,
+    },
+    /// A count of the currency's smallest unit, and the currency.
+    Money {
+        column: &'static str,
+        currency: &'static str,
+    },
+    /// A place on the Earth, in degrees.
+    Place {
+        latitude: &'static str,
+        longitude: &'static str,
     },
     /// By the values kept beside the record.
     Indexed(&'static Index),
@@ -348,6 +364,9 @@ impl Find {
             Self::Blind { .. } | Self::Plain { .. } | Self::Constant { .. } | Self::Listed { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
             Self::Points { .. } | Self::Leads { .. } => kind == Kind::Reference,
+            Self::Amount { unit: "", .. } => kind == Kind::Number,
+            Self::Amount { .. } | Self::Money { .. } => kind == Kind::Quantity,
+            Self::Place { .. } => kind == Kind::Special,
             Self::Any(finds) => finds.iter().all(|find| find.answers(kind)),
             Self::Indexed(_) | Self::Never => true,
         }

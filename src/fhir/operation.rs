@@ -46,6 +46,11 @@ pub static OPERATIONS: &[Operation] = &[
     Operation { name: "subsumes", of: Some("CodeSystem"), definition: "CodeSystem-subsumes", levels: &[Type, Instance], by_get: true },
     Operation { name: "translate", of: Some("ConceptMap"), definition: "ConceptMap-translate", levels: &[Type, Instance], by_get: true },
     Operation { name: "everything", of: Some("Patient"), definition: "Patient-everything", levels: &[Instance], by_get: true },
+    Operation { name: "everything", of: Some("Encounter"), definition: "Encounter-everything", levels: &[Instance], by_get: true },
+    Operation { name: "match", of: Some("Patient"), definition: "Patient-match", levels: &[Type], by_get: false },
+    Operation { name: "meta", of: None, definition: "Resource-meta", levels: &[Instance], by_get: true },
+    Operation { name: "meta-add", of: None, definition: "Resource-meta-add", levels: &[Instance], by_get: false },
+    Operation { name: "meta-delete", of: None, definition: "Resource-meta-delete", levels: &[Instance], by_get: false },
 ];
 
 /// What a type offers.
@@ -57,5 +62,44 @@ impl Operation {
     pub fn url(&self) -> String {
         let known = Definitions.original("OperationDefinition", self.definition).and_then(|known| known.text("url"));
         known.unwrap_or_default().to_owned()
+    }
+}
+
+/// An operation that becomes a job (Bulk Data Access 2.0); its definition is another guide's.
+#[derive(Debug)]
+pub struct Bulk {
+    pub name: &'static str,
+    /// None: asked of the server itself.
+    pub of: Option<&'static str>,
+    pub level: Level,
+    pub definition: &'static str,
+    pub by_get: bool,
+}
+
+pub static BULK: &[Bulk] = &[
+    Bulk { name: "export", of: None, level: Type, definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", by_get: true },
+    Bulk {
+        name: "export",
+        of: Some("Patient"),
+        level: Type,
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        by_get: true,
+    },
+    Bulk {
+        name: "export",
+        of: Some("Group"),
+        level: Instance,
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        by_get: true,
+    },
+    // Of SMART's proposal, which has no definition yet.
+    Bulk { name: "import", of: None, level: Type, definition: "urn:enamel:operation:import", by_get: false },
+];
+
+impl Bulk {
+    /// `/$export`, `/Group/:id/$export`.
+    pub fn path(&self) -> String {
+        let id = if self.level == Instance { "/:id" } else { "" };
+        self.of.map_or_else(|| format!("/${}", self.name), |of| format!("/{of}{id}/${}", self.name))
     }
 }

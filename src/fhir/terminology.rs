@@ -109,11 +109,21 @@ impl Known {
         Some(found)
     }
 
-    fn display(&self, system: &str, code: &str) -> Option<String> {
+    pub fn display(&self, system: &str, code: &str) -> Option<String> {
         // Most systems that come without displays are not known here at all, which the index says without unpacking.
         Definitions.code_system(system).or_else(|| self.profiles.code_system(system))?;
         let known = self.resource("CodeSystem", system)?;
         text(find(&known, code)?.0, "display").map(str::to_owned)
+    }
+
+    /// All codes of a value set by their systems, in no order. None: they cannot all be told here.
+    pub fn codes(&self, set: &str) -> Option<HashMap<String, HashSet<String>>> {
+        codes::all(bare(set), &self.profiles).map(|all| all.codes)
+    }
+
+    /// The code and those above or below it. None: it is not known here.
+    pub fn related(&self, system: &str, code: &str, is_above: bool) -> Option<Vec<String>> {
+        codes::related(bare(system), code, is_above, &self.profiles)
     }
 
     /// None: it cannot be told here.

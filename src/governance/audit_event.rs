@@ -56,7 +56,7 @@ pub static AUDIT_EVENT: Table = Table {
         Field::uuid("resource_id"),
         Field::uuid("patient_id").fixed().doc("whose record; an id, no content; not a foreign key so that purges keep the log"),
         Field::choice("action", &["CREATE", "READ", "UPDATE", "DELETE", "EXECUTE", "SEARCH"])
-            .means(&["made", "read", "changed", "retired or erased", "an operation was called", "searched"])
+            .means(&["made", "one record was looked at", "changed", "retired or erased", "an operation was called", "a list was looked at"])
             .required(),
         Field::choice("outcome", &["SUCCESS", "DENIED", "FAILED", "ABORTED"])
             .means(&["done", "refused", "an error of ours", "broken off"])
@@ -66,14 +66,14 @@ pub static AUDIT_EVENT: Table = Table {
             &["TREATMENT", "PAYMENT", "OPERATIONS", "PATIENT_REQUEST", "RESEARCH", "LEGAL", "EMERGENCY", "AUDIT"],
         )
         .means(&[
-            "treatment",
-            "payment",
+            "care of the patient",
+            "claims and payments for the care",
             "running the clinic",
             "the patient asked",
-            "research",
-            "law",
+            "study of data",
+            "demanded by law",
             "emergency access",
-            "audit",
+            "watching over others' access",
         ]),
         Field::instant("occurred_at").required(),
         Field::uuid("request_id").required().staff_only(),

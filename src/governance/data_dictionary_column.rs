@@ -29,7 +29,13 @@ pub static DATA_DICTIONARY_COLUMN: Table = Table {
         Field::text("column_name").required(),
         Field::text("data_type").required(),
         Field::choice("phi_sensitivity_level", &["NONE", "BUSINESS", "PII", "PHI", "SECRET"])
-            .means(&["public or technical", "business", "about a person", "about a patient's health", "secret"])
+            .means(&[
+                "public or technical",
+                "about the clinic's business, not a person",
+                "about a person",
+                "about a patient's health",
+                "keys and hashes, shown to nobody",
+            ])
             .required(),
         Field::flag("is_encrypted").required(),
         Field::text("retention_class"),

@@ -33,7 +33,7 @@ pub static DATA_RETENTION_POLICY: Table = Table {
         .means(&[
             "charts and notes",
             "images",
-            "logs",
+            "who looked and who changed",
             "figures",
             "money",
             "messages",

@@ -35,7 +35,15 @@ pub static DSAR_REQUEST: Table = Table {
             .means(&["see the data", "erase it", "have it in a portable form", "correct it", "restrict its use", "object to its use"])
             .required(),
         Field::choice("status", &["RECEIVED", "VERIFYING", "IN_PROGRESS", "EXTENDED", "COMPLETED", "REFUSED", "WITHDRAWN"])
-            .means(&["came in", "identity is being checked", "worked on", "deadline extended", "done", "refused", "taken back"])
+            .means(&[
+                "came in",
+                "identity is being checked",
+                "worked on",
+                "deadline extended",
+                "done",
+                "not done, on a stated ground",
+                "taken back",
+            ])
             .defaulted()
             .read_only(),
         Field::instant("received_at").defaulted(),

@@ -31,10 +31,10 @@ pub static RETENTION_ITEM: Table = Table {
         Field::uuid("patient_id").fixed(),
         Field::date("retain_until").required().phi(),
         Field::choice("decision", &["DELETE", "ARCHIVE", "RESTRICT", "HELD", "KEEP"])
-            .means(&["erase", "put away", "restrict", "a hold stands against it", "keep"])
+            .means(&["erase", "put away", "keep it, use it no more", "a hold stands against it", "leave it as it is"])
             .required(),
         Field::text("reason").required().length(4000).phi(),
-        Field::choice("outcome", &["DONE", "SKIPPED", "FAILED"]).means(&["done", "left alone", "failed"]),
+        Field::choice("outcome", &["DONE", "SKIPPED", "FAILED"]).means(&["carried out", "left alone", "ended with an error"]),
         Field::text("content_hash").phi(),
     ],
     machines: &[],

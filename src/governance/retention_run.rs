@@ -30,7 +30,7 @@ pub static RETENTION_RUN: Table = Table {
         Field::uuid("policy_id").refers(Refers::Tenant("data_retention_policies")),
         Field::choice("mode", &["PREVIEW", "EXECUTE"]).means(&["shows what would be done", "does it"]).required(),
         Field::choice("status", &["QUEUED", "RUNNING", "REVIEW", "APPROVED", "COMPLETED", "FAILED", "CANCELLED"])
-            .means(&["waits", "is worked on", "waits for approval", "approved", "done", "ended with an error", "called off"])
+            .means(&["waits", "is worked on", "waits for approval", "may be carried out", "done", "ended with an error", "called off"])
             .defaulted()
             .read_only(),
         Field::int("candidates").defaulted().read_only(),

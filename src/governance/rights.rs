@@ -2,15 +2,15 @@
 
 use super::dsar_request::DSAR_REQUEST;
 use crate::integrations::export_job::EXPORT_JOB;
+use crate::integrations::record_order;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Value, store};
+use crate::kernel::table::{Field, Record, Value, store};
 use chrono::{Months, NaiveDate};
-use serde_json::json;
 use tokio_postgres::types::Type;
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
@@ -39,9 +39,9 @@ pub static VERIFY: Operation = step(
 pub static START: Operation = step(
     "startDsarRequest",
     "/dsar-requests/{id}/start",
-    "Begin, now that it is known who asks; access and portability make an export",
+    "Begin, now that it is known who asks; access and portability make an export of all that who begins may read",
     &[Field::choice("identity", &["PORTAL_LOGIN", "ID_DOCUMENT", "KNOWN_IN_PERSON"])
-        .means(&["signed in to the portal", "identity document", "known in person"])
+        .means(&["signed in to the portal", "by an identity document", "staff know the person"])
         .required()
         .doc("how it is known who asks")],
     Run::Inside(|scope, call| Box::pin(start(scope, call))),
@@ -53,11 +53,8 @@ async fn start(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let mut columns = vec![("identity_verified_at", Value::Instant(scope.now()))];
     let exports = matches!(was.text("request_type"), Some("ACCESS" | "PORTABILITY"));
     if let (true, Some(patient), "RECEIVED" | "VERIFYING") = (exports, was.uuid("patient_id"), was.text("status").unwrap_or_default()) {
-        let export = Draft::default()
-            .set(&EXPORT_JOB, "export_type", Value::Text("PATIENT_RECORD".into()))?
-            .set(&EXPORT_JOB, "params", Value::Json(json!({"patient_id": patient, "dsar_request_id": was.id})))?
-            .set(&EXPORT_JOB, "requested_by", call.caller.context.actor.map_or(Value::Null, Value::Uuid))?;
-        columns.push(("export_job_id", Value::Uuid(store::insert(scope, &EXPORT_JOB, &export, keys).await?.id)));
+        let export = record_order::place(scope, &call.caller, patient, ("dsar_request_id", was.id), keys).await?;
+        columns.push(("export_job_id", Value::Uuid(export.id)));
     }
     let answer = transition(scope, call, &DSAR_REQUEST, columns).await?;
     told(scope, call, &was, ("identity", call.text("identity").unwrap_or_default()));

@@ -132,7 +132,7 @@ pub async fn finish(caller: Caller, request: Request) -> Result<Response> {
     let pending: Pending = serde_json::from_slice(&pending).map_err(Error::internal)?;
     let flow = Flow::read(&caller, Some(&return_to), None).await?;
     match prove(&caller, tenant, provider, &pending, &callback).await {
-        Ok(user) => sign_in_pages::enter(&caller, &flow, user, tenant, "OIDC").await,
+        Ok(user) => sign_in_pages::enter(&caller, &flow, user, tenant, "OIDC", "NONE").await,
         Err(failure) => {
             let mut event = audit_store::of(
                 &grant::behind(&caller.context, Some(tenant)),

@@ -21,10 +21,10 @@ const OFFLINE_DAYS: i64 = 30;
 const CLIENT_TOKEN_S: u32 = 300;
 
 sql! {
-    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID) = "
+    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT) = "
         insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
-                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     /// $1 session, $2 token hash, $3 token expiry, $4 now.
     SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ) = "
         update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4 where id = $1";
@@ -61,6 +61,8 @@ pub struct Opening {
     pub client: Option<Uuid>,
     /// A word of `sessions.auth_method`.
     pub method: &'static str,
+    /// A word of `sessions.mfa_level`.
+    pub factor: &'static str,
     pub kind: Kind,
     /// Empty for a person's own session, which may do what the person may.
     pub scopes: Vec<String>,
@@ -128,6 +130,7 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
                 &opening.scopes,
                 &caps.0,
                 &opening.patient,
+                &opening.factor,
             ],
         )
         .await?;

@@ -27,7 +27,16 @@ pub static MEMBER_INVITATION: Table = Table {
             "user_type",
             &["DENTIST", "HYGIENIST", "ASSISTANT", "ADMIN", "FRONT_DESK", "PAYER_ANALYST", "REGULATOR", "DEVELOPER"],
         )
-        .means(&["dentist", "hygienist", "assistant", "administrator", "front desk", "analyst of a payer", "regulator", "developer"])
+        .means(&[
+            "treats patients as a dentist",
+            "cleans teeth and treats gums",
+            "helps at the chair",
+            "runs the clinic",
+            "receives, books and bills",
+            "analyst of a payer",
+            "watches with a mandate",
+            "builds integrations",
+        ])
         .required()
         .fixed(),
         Field::text("title").fixed().pii(),

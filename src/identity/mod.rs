@@ -24,6 +24,7 @@ mod revoke_grant;
 pub mod role;
 pub mod role_permission;
 pub mod scope;
+mod second_factor;
 pub mod service;
 pub mod session;
 mod session_operations;
@@ -41,7 +42,7 @@ pub mod user_tenant;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
-pub use resolve::resolve;
+pub use resolve::{holder, resolve};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -74,6 +75,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::REMOVE_MEMBER,
     &user_operations::RESTORE_MEMBER,
     &user_operations::REVOKE_ROLE,
+    &second_factor::ENROL,
+    &second_factor::CONFIRM,
+    &second_factor::REVOKE,
     &accept_invitation::ACCEPT,
     &revoke_grant::REVOKE_GRANT,
     &test_provider::TEST,

@@ -35,6 +35,20 @@ pub struct SignInPage<'a> {
     pub stylesheet: &'a str,
 }
 
+/// Posts `flow`, `tenant`, `csrf`, `proof` and `code` to `action`.
+#[derive(Template)]
+#[template(path = "second_factor.html")]
+pub struct SecondFactorPage<'a> {
+    pub action: &'a str,
+    pub flow: &'a str,
+    pub tenant: &'a str,
+    pub csrf: &'a str,
+    /// That the password was right, sealed for this browser.
+    pub proof: &'a str,
+    pub notice: Option<&'a str>,
+    pub stylesheet: &'a str,
+}
+
 /// One chart of the person, to be chosen for an application.
 pub struct Chart {
     pub id: String,

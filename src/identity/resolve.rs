@@ -24,6 +24,8 @@ const ACTIVITY_EVERY: TimeDelta = TimeDelta::seconds(60);
 sql! {
     /// $1 hash.
     RESOLVE(BYTEA) = "select * from sec.resolve_token($1)";
+    /// $1 session.
+    RESOLVE_SESSION(UUID) = "select * from sec.resolve_session($1)";
     /// $1 hash.
     VISIT(BYTEA) = "select tenant_id, visit_id, share_id, permissions from sec.resolve_visit($1)";
     /// $1 session, $2 now.
@@ -87,6 +89,16 @@ pub(super) async fn bearer(kernel: &Arc<Kernel>, token: &Token) -> Result<Option
     }
     service.tokens.keep(hash, found.clone());
     Ok(found)
+}
+
+/// Where whoever holds that session stands now, however old its tokens are: for work that was ordered with it and goes on
+/// behind them. Nothing when it was ended, or its user, client or tenant is not in force.
+pub async fn holder(kernel: &Kernel, session: Uuid) -> Result<Option<Context>> {
+    let scope = kernel.door.open(&Context::system(Plane::Auth, None)).await?;
+    let answers = scope.once(&[((&RESOLVE_SESSION).into(), vec![&session])]).await?;
+    let Some(row) = answers.iter().flatten().next() else { return Ok(None) };
+    // Of what stands whatever the time, nothing has expired before time began.
+    Ok(Bearer::read(row, DateTime::UNIX_EPOCH, TimeDelta::zero())?.map(|bearer| bearer.context))
 }
 
 async fn touch(kernel: Arc<Kernel>, session: Uuid, now: DateTime<Utc>) {

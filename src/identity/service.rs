@@ -1,5 +1,6 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
+use super::oauth::Refused;
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::password::{Passwords, PoolSize, Recipe};
@@ -16,10 +17,13 @@ pub struct Service {
     pub openid: RelyingParty,
     pub(super) tokens: KnownTokens,
     pub throttle: Throttle,
+    pub(super) refused: Refused,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.
     pub(super) forms: Hmac<Sha256>,
+    /// Hashes recovery codes.
+    pub(super) recovery: Hmac<Sha256>,
 }
 
 impl Service {
@@ -34,8 +38,10 @@ impl Service {
             openid: RelyingParty::new(Outbound::new(policy)?),
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
+            refused: Refused::default(),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,
+            recovery: derived(config, "enamel recovery codes v1")?,
         }))
     }
 

@@ -36,10 +36,10 @@ pub static SESSION: Table = Table {
         Field::instant("last_activity_at").required(),
         Field::bytes("token_hash").hidden(),
         Field::choice("auth_method", &["PASSWORD", "OIDC", "SAML", "OAUTH", "API_CLIENT"])
-            .means(&["password", "OpenID Connect", "SAML 2.0", "OAuth 2.0", "an application"])
+            .means(&["a password kept here", "OpenID Connect", "SAML 2.0", "OAuth 2.0", "an application by its own key"])
             .required(),
         Field::choice("mfa_level", &["NONE", "TOTP", "WEBAUTHN", "RECOVERY"])
-            .means(&["none", "one-time code", "passkey or security key", "recovery code"])
+            .means(&["one factor only", "one-time code", "passkey or security key", "recovery code"])
             .defaulted(),
         Field::instant("expires_at").required(),
         Field::instant("revoked_at").read_only(),

@@ -2,6 +2,7 @@
 
 use super::accept_invitation::open_invitations;
 use super::grant::{self, Issued, Opening};
+use super::second_factor;
 use super::sign_in::{self, Home};
 use super::token::Kind;
 use crate::kernel::context::{Permission, Plane};
@@ -61,6 +62,7 @@ pub static SIGN_IN: Operation = post(
     &[
         Field::text("email").required().length(254).pii(),
         Field::text("password").required().length(256).write_only(),
+        Field::text("code").length(32).write_only().doc("of the second factor, or a recovery code; auth.second_factor asks for it"),
         Field::text("tenant").length(64).doc("id or slug; without it the tenant used last"),
     ],
     Gives::Object("SignedIn", TOKENS),
@@ -113,19 +115,24 @@ async fn sign_in(call: Call) -> Result<Answer> {
         Some(word) => Some(sign_in::tenant_named(kernel, context, word).await?.unwrap_or_default()),
     };
     let home = known.choose(wanted)?;
+    let factor = match known.second {
+        true => second_factor::prove(kernel, context, known.user, home.tenant, call.text("code")).await?,
+        false => "NONE",
+    };
     let mut scope = kernel.door.open(&grant::proven(context, home.tenant, known.user)).await?;
     let opening = Opening {
         user: known.user,
         tenant: home.tenant,
         client: None,
         method: "PASSWORD",
+        factor,
         kind: Kind::Access,
         scopes: vec![],
         patient: None,
         renewable: true,
     };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
-    sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, "PASSWORD").await?;
+    sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, "PASSWORD", factor).await?;
     scope.commit().await?;
     Ok(tokens(&issued, &known.homes))
 }
@@ -164,7 +171,7 @@ async fn switch_tenant(call: Call) -> Result<Answer> {
     let mut scope = kernel.door.open(&grant::behind(&call.caller.context, wanted)).await?;
     let method = scope.one(&SESSION_OF, &[&session]).await?;
     let homes = sign_in::homes(&mut scope, user).await?;
-    let known = sign_in::Known { user, homes: homes.into_iter().filter(|home| !home.provider_only).collect() };
+    let known = sign_in::Known { user, homes: homes.into_iter().filter(|home| !home.provider_only).collect(), second: false };
     // What one clinic's identity provider says opens no other clinic.
     if method.try_get::<_, &str>("auth_method")? != "PASSWORD" {
         return Err(Error::new(&error::FORBIDDEN).detail("Sign in at the other tenant's own identity provider."));
@@ -174,7 +181,7 @@ async fn switch_tenant(call: Call) -> Result<Answer> {
     let (now, lives) = (scope.now(), i64::from(kernel.config.identity.access_token_s));
     let ends = now + chrono::TimeDelta::seconds(lives);
     scope.exec(&SESSION_MOVE, &[&session, &home.tenant, &access.hash().as_bytes(), &ends, &now]).await?;
-    sign_in::succeeded(&mut scope, user, home.tenant, session, "SWITCH").await?;
+    sign_in::succeeded(&mut scope, user, home.tenant, session, "SWITCH", "NONE").await?;
     scope.commit().await?;
     grant::forget(kernel, |context| context.session == Some(session))?;
     let issued = Issued { session, tenant: home.tenant, access, refresh: None, expires_in_s: lives, scopes: vec![], patient: None };

@@ -18,7 +18,7 @@ use uuid::Uuid;
 sql! {
     /// $1 e-mail.
     LOGIN(TEXT) = "
-        select u.id, u.status, u.locked_until, i.id as identity_id, i.password_hash
+        select u.id, u.status, u.locked_until, u.mfa_enabled, i.id as identity_id, i.password_hash
           from users u
           left join user_auth_identities i on i.user_id = u.id and i.kind = 'PASSWORD' and i.deleted_at is null
          where u.email_key = kernel.fold($1) and u.kind = 'HUMAN'";
@@ -56,6 +56,8 @@ pub struct Home {
 pub struct Known {
     pub user: Uuid,
     pub homes: Vec<Home>,
+    /// A code of their second factor is to be asked for.
+    pub second: bool,
 }
 
 impl Known {
@@ -72,6 +74,7 @@ impl Known {
 struct Login {
     user: Uuid,
     open: bool,
+    second: bool,
     password: Option<(Uuid, String)>,
 }
 
@@ -90,6 +93,7 @@ pub async fn by_password(kernel: &Arc<Kernel>, context: &Context, email: &str, p
             Some(Login {
                 user: row.try_get("id")?,
                 open: row.try_get::<_, &str>("status")? == "ACTIVE" && locked.is_none_or(|until| until <= Utc::now()),
+                second: row.try_get("mfa_enabled")?,
                 password: identity.zip(row.try_get("password_hash")?),
             })
         }
@@ -108,7 +112,7 @@ pub async fn by_password(kernel: &Arc<Kernel>, context: &Context, email: &str, p
     {
         upgrade(kernel, context, *identity, old, password).await?;
     }
-    Ok(Known { user: login.user, homes })
+    Ok(Known { user: login.user, homes, second: login.second })
 }
 
 pub fn home(row: &tokio_postgres::Row) -> Result<Home> {
@@ -136,7 +140,7 @@ pub async fn tenant_named(kernel: &Kernel, context: &Context, word: &str) -> Res
 }
 
 /// The log says that somebody was refused. The count is raised behind the answer, which an unknown account has not.
-async fn failed(kernel: &Arc<Kernel>, context: &Context, user: Option<Uuid>, tenant: Option<Uuid>) -> Result<()> {
+pub(super) async fn failed(kernel: &Arc<Kernel>, context: &Context, user: Option<Uuid>, tenant: Option<Uuid>) -> Result<()> {
     let mut event = audit_store::of(&grant::behind(context, None), "LOGIN_FAILED", Action::Execute, Outcome::Denied, Utc::now());
     event.tenant_id = tenant.unwrap_or(PLATFORM_TENANT);
     event.user_id = user;
@@ -158,9 +162,18 @@ async fn failed(kernel: &Arc<Kernel>, context: &Context, user: Option<Uuid>, ten
 }
 
 /// Remembers a sign-in that succeeded, inside the scope that opens the session.
-pub async fn succeeded(scope: &mut Scope, user: Uuid, tenant: Uuid, session: Uuid, method: &'static str) -> Result<()> {
+pub async fn succeeded(
+    scope: &mut Scope,
+    user: Uuid,
+    tenant: Uuid,
+    session: Uuid,
+    method: &'static str,
+    factor: &'static str,
+) -> Result<()> {
     scope.exec(&SUCCEEDED, &[&user]).await?;
-    remember(scope, user, tenant, session, method);
+    let mut event = succeeding(scope.context(), user, tenant, session, method);
+    event.metadata = Metadata::new().text("method", method).text("factor", factor);
+    scope.audit(event);
     Ok(())
 }
 

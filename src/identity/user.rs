@@ -36,7 +36,7 @@ pub static USER: Table = Table {
         Field::text("email").required().form(Form::Email).folded().pii().doc("unique across the system on email_key"),
         Field::text("full_name").required().folded().pii(),
         Field::choice("kind", &["HUMAN", "SERVICE"])
-            .means(&["a person", "an application's"])
+            .means(&["a person", "an application's own login"])
             .defaulted()
             .doc("SERVICE: the identity of an API client"),
         Field::text("role").computed("sec.role_of(r.id)").doc("the strongest role in the caller's tenant"),

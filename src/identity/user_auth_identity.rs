@@ -28,7 +28,7 @@ pub static USER_AUTH_IDENTITY: Table = Table {
     fields: &[
         Field::uuid("user_id").required().refers(Refers::Installation("users")),
         Field::choice("kind", &["PASSWORD", "OIDC", "SAML", "OAUTH"])
-            .means(&["password", "OpenID Connect", "SAML 2.0", "OAuth 2.0"])
+            .means(&["a password kept here as a hash", "OpenID Connect", "SAML 2.0", "OAuth 2.0"])
             .required(),
         Field::uuid("identity_provider_id").doc("row of identity_providers in some tenant; null for PASSWORD; no foreign key"),
         Field::text("issuer").length(2000),
@@ -37,7 +37,7 @@ pub static USER_AUTH_IDENTITY: Table = Table {
             .hidden()
             .doc("PHC string: argon2id, scrypt or bcrypt; verified hashes of weaker cost are replaced at sign-in"),
         Field::choice("password_algorithm", &["ARGON2ID", "BCRYPT", "SCRYPT"])
-            .means(&["Argon2id", "bcrypt, from elsewhere", "scrypt, from elsewhere"])
+            .means(&["made here", "bcrypt, from elsewhere", "scrypt, from elsewhere"])
             .read_only(),
         Field::instant("password_changed_at").read_only(),
         Field::flag("must_change").defaulted(),

@@ -34,15 +34,15 @@ pub static USER_TENANT: Table = Table {
             &["DENTIST", "HYGIENIST", "ASSISTANT", "ADMIN", "FRONT_DESK", "PATIENT", "PAYER_ANALYST", "REGULATOR", "DEVELOPER"],
         )
         .means(&[
-            "dentist",
-            "hygienist",
-            "assistant",
-            "administrator",
-            "front desk",
-            "patient",
+            "treats patients as a dentist",
+            "cleans teeth and treats gums",
+            "helps at the chair",
+            "runs the clinic",
+            "receives, books and bills",
+            "is treated",
             "analyst of a payer",
-            "regulator",
-            "developer",
+            "watches with a mandate",
+            "builds integrations",
         ])
         .required(),
         Field::choice("status", &["ACTIVE", "INVITED", "DISABLED"])

@@ -43,14 +43,14 @@ pub static DOCUMENT: Table = Table {
         Field::text("storage_uri").length(4_000).computed(MINTED).doc("signed link to the file, when the document is read by itself"),
         Field::text("hash").required().read_only().phi(),
         Field::choice("status", &["DRAFT", "FINAL", "SIGNED", "ENTERED_IN_ERROR"])
-            .means(&["may change", "as it will stay", "signed", "should never have been"])
+            .means(&["may change", "as it will stay", "signed, never changed", "should never have been"])
             .defaulted()
             .read_only(),
         Field::instant("signed_at").read_only(),
         Field::uuid("signer_id").read_only().refers(Refers::Installation("users")),
         Field::text("signer_name").read_only().phi(),
         Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"])
-            .means(&["electronic", "on paper", "qualified electronic"])
+            .means(&["by a person signed in here", "on paper", "qualified electronic"])
             .read_only(),
         Field::choice("visibility", &["PATIENT", "STAFF"]).means(&["the patient sees it too", "staff only"]).defaulted(),
         Field::date("retain_until").read_only().phi(),

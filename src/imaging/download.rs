@@ -11,6 +11,9 @@ use crate::kernel::storage::{GET_VALID_S_MAX, Presigned};
 use crate::kernel::table::{Field, Record};
 use uuid::Uuid;
 
+/// Where files come from that hold a whole record, more than their readers may see of it.
+pub const RECORD_COPY: &str = "patient-record";
+
 /// A signed URL and how to use it.
 pub const SIGNED: &[Field] = &[
     Field::text("url").required().length(4_000),
@@ -47,6 +50,9 @@ pub async fn signed(caller: &Caller, id: Uuid) -> Result<Presigned> {
 pub async fn handed_out(caller: &Caller, file: &Record) -> Result<Presigned> {
     if file.text("status") != Some("READY") {
         return Err(Error::new(&error::FILE_NOT_READY));
+    }
+    if file.text("source") == Some(RECORD_COPY) {
+        caller.needs_throughout(Permission::ManageGovernance)?;
     }
     let key = access::object_key(caller, file.tenant, file.id).await?;
     upload::minted(caller, file, Action::Read, "GET", GET_VALID_S_MAX).await?;

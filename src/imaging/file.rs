@@ -7,15 +7,15 @@ use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort
 pub const KIND: Field =
     Field::choice("kind", &["XRAY", "CT_SCAN", "PHOTO", "MEDICAL_RECORD", "DOCUMENT", "NOTE", "DICOM", "MODEL_3D", "VIDEO", "OTHER"])
         .means(&[
-            "X-ray",
+            "single radiograph",
             "CT or CBCT volume",
             "photograph",
             "narrative record",
-            "document",
-            "note",
+            "letter, form or report",
+            "written note",
             "DICOM of any kind",
-            "3D model",
-            "video",
+            "mesh of a scan",
+            "moving pictures",
             "another",
         ])
         .required();
@@ -72,7 +72,7 @@ pub static FILE: Table = Table {
         Field::text("scan_result").read_only().phi(),
         Field::instant("uploaded_at").read_only(),
         Field::choice("uploaded_by_party", &["STAFF", "PATIENT", "PUBLIC", "SYSTEM"])
-            .means(&["staff", "the patient", "the public form", "the system"])
+            .means(&["people of the clinic", "the patient", "somebody by the public form", "the server by itself"])
             .defaulted()
             .read_only(),
         Field::text("source").phi(),

@@ -33,11 +33,11 @@ pub static IMAGE_ANNOTATION: Table = Table {
     fields: &[
         Field::uuid("imaging_object_id").required().refers(Refers::Tenant("imaging_objects")),
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::choice("source_type", &["AI", "USER"]).means(&["AI", "a person"]).required(),
+        Field::choice("source_type", &["AI", "USER"]).means(&["a program", "a person"]).required(),
         Field::uuid("author_user_id").refers(Refers::Installation("users")),
         Field::uuid("model_version_id").refers(Refers::Installation("ai_model_versions")),
         Field::choice("annotation_type", &["BOUNDING_BOX", "MASK", "MEASUREMENT", "LABEL", "POLYLINE", "POINTS"])
-            .means(&["box", "mask", "measurement", "label", "line of points", "points"])
+            .means(&["upright rectangle", "polygons around an area", "distance between points", "words at a point", "line of points", "single points"])
             .required(),
         Field::json("geometry").required().phi().example(r#"{"x": 4, "y": 4, "width": 8, "height": 6}"#).doc(
             "pixels of the picture from its upper left corner; BOUNDING_BOX: x, y, width, height; MASK: polygons, lists of points; all others: points, pairs of x and y",

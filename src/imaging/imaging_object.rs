@@ -40,7 +40,7 @@ pub static IMAGING_OBJECT: Table = Table {
         Field::text("sop_class_uid").phi(),
         Field::text("transfer_syntax_uid").phi(),
         Field::choice("object_type", &["DICOM", "JPEG", "PNG", "STL", "MP4", "PDF", "OBJ"])
-            .means(&["DICOM", "JPEG", "PNG", "STL mesh", "MP4 video", "PDF", "OBJ mesh"])
+            .means(&["DICOM instance", "picture, lossy", "picture, lossless", "STL mesh", "MP4 video", "pages of a document", "OBJ mesh"])
             .required(),
         Field::text("hash")
             .example(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#)

@@ -32,7 +32,7 @@ pub static IMAGING_SERIES: Table = Table {
         Field::int("series_number"),
         Field::text("description").length(4000).phi(),
         Field::text("body_part").phi(),
-        Field::choice("laterality", &["LEFT", "RIGHT", "BOTH"]).means(&["left", "right", "both"]),
+        Field::choice("laterality", &["LEFT", "RIGHT", "BOTH"]).means(&["the patient's left", "the patient's right", "both sides"]),
         Field::int("object_count").defaulted().read_only(),
     ],
     machines: &[],

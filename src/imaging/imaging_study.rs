@@ -39,11 +39,11 @@ pub static IMAGING_STUDY: Table = Table {
                 "intraoral radiograph",
                 "panoramic radiograph",
                 "cone beam CT",
-                "CT",
+                "CT with a fan beam",
                 "photograph",
-                "video",
+                "moving pictures",
                 "cephalometric radiograph",
-                "surface scan",
+                "scan of the surfaces of teeth",
                 "another",
             ])
             .required()

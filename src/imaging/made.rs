@@ -10,6 +10,7 @@ use crate::kernel::storage::object_key;
 use crate::kernel::table::{Draft, Record, Value, store};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 pub struct Made<'a> {
     pub kind: &'static str,
@@ -17,13 +18,15 @@ pub struct Made<'a> {
     pub media_type: &'static str,
     pub source: &'static str,
     pub bytes: Bytes,
+    pub patient: Option<Uuid>,
+    /// To the patient too.
+    pub visible: bool,
 }
 
-/// Of no patient, and for staff only.
 pub async fn keep(kernel: &Kernel, server: &Context, made: Made<'_>) -> Result<Record> {
     let mut scope = kernel.door.open(server).await?;
     let (id, tenant, keys) = (scope.new_id(), scope.tenant()?, &kernel.keys);
-    let key = object_key(tenant, None, None, id);
+    let key = object_key(tenant, None, made.patient, id);
     let text = |text: &str| Value::Text(text.to_owned());
     let draft = Draft { id: Some(id), values: Vec::new() }
         .set(&FILE, "kind", text(made.kind))?
@@ -35,7 +38,8 @@ pub async fn keep(kernel: &Kernel, server: &Context, made: Made<'_>) -> Result<R
         .set(&FILE, "storage_region", text(&kernel.config.storage.region))?
         .set(&FILE, "uploaded_by_party", text("SYSTEM"))?
         .set(&FILE, "source", text(made.source))?
-        .set(&FILE, "is_patient_visible", Value::Bool(false))?;
+        .set(&FILE, "patient_id", made.patient.map_or(Value::Null, Value::Uuid))?
+        .set(&FILE, "is_patient_visible", Value::Bool(made.visible))?;
     let file = store::insert(&mut scope, &FILE, &draft, keys).await?;
     scope.commit().await?;
     kernel.storage.put(&key, made.media_type, made.bytes).await?;

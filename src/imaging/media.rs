@@ -13,10 +13,13 @@ pub const TYPES: &[&str] = &[
     "video/mp4",
     "text/csv",
     "application/json",
+    NDJSON,
 ];
 pub const DICOM: &str = "application/dicom";
 pub const CSV: &str = "text/csv";
 pub const JSON: &str = "application/json";
+/// FHIR resources, one a line.
+pub const NDJSON: &str = "application/fhir+ndjson";
 /// One PUT of S3 carries no more.
 pub const SIZE_MAX: i64 = 5 * 1024 * 1024 * 1024;
 
@@ -34,7 +37,7 @@ pub fn is(media_type: &str, first: &[u8], size: u64) -> bool {
         "model/stl" => is_stl(first, size),
         "model/obj" => is_obj(first),
         CSV => is_csv(first),
-        JSON => is_json(first),
+        JSON | NDJSON => is_json(first),
         _ => false,
     }
 }

@@ -45,7 +45,7 @@ pub static SIGN: Operation = step(
     "/documents/{id}/sign",
     "Sign as the login that calls; name, moment and the file's hash are kept and nothing changes any more",
     &[Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"])
-        .means(&["electronic", "on paper", "qualified electronic"])
+        .means(&["by a person signed in here", "on paper", "qualified electronic"])
         .doc("ELECTRONIC when left out; patients sign so")],
     &[Plane::Staff, Plane::Patient],
     Permission::SignClinical,

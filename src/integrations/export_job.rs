@@ -28,7 +28,7 @@ pub static EXPORT_JOB: Table = Table {
     ],
     fields: &[
         Field::choice("export_type", &["TENANT_FULL", "FHIR_BULK", "AUDIT_PACKAGE", "PATIENT_RECORD", "REPORT"])
-            .means(&["all of a tenant", "FHIR bulk data", "audit package", "one patient's record", "a report"])
+            .means(&["all of a tenant", "FHIR bulk data", "audit log with its proofs", "one patient's record", "tables made from data"])
             .required(),
         Field::json("params").defaulted(),
         Field::choice("status", &["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])

@@ -24,7 +24,14 @@ pub static EXTERNAL_SYSTEM: Table = Table {
         Field::text("code").required(),
         Field::text("name").required(),
         Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
-            .means(&["practice management", "health record", "image archive", "laboratory", "payment gateway", "clearinghouse"])
+            .means(&[
+                "runs the practice",
+                "keeps health records",
+                "keeps images",
+                "runs a laboratory",
+                "takes payments",
+                "passes claims to payers",
+            ])
             .required(),
         Field::text("vendor"),
         Field::texts("protocols").defaulted(),

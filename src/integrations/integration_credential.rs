@@ -28,7 +28,13 @@ pub static INTEGRATION_CREDENTIAL: Table = Table {
     fields: &[
         Field::uuid("integration_id").required().refers(Refers::Tenant("tenant_integrations")),
         Field::choice("kind", &["API_KEY", "OAUTH_TOKEN", "BASIC", "CERTIFICATE", "SFTP_KEY"])
-            .means(&["API key", "OAuth token", "name and password", "certificate", "SFTP key"])
+            .means(&[
+                "one secret word",
+                "token of their OAuth server",
+                "name and password",
+                "client certificate and its key",
+                "SSH key for file transfer",
+            ])
             .required(),
         Field::text("endpoint"),
         Field::text("secret").required().length(10_000).write_only().sealed(),

@@ -10,6 +10,7 @@ pub mod fhir_endpoint;
 pub mod integration_credential;
 mod jobs;
 pub mod kept_resource;
+pub mod record_order;
 pub mod sealed;
 pub mod sync_job;
 pub mod sync_job_log;

@@ -26,7 +26,7 @@ pub const JOB_TYPE: Field = Field::choice(
     "patients out",
     "images in",
     "remittances in",
-    "eligibility",
+    "questions about cover",
     "a file in",
     "FHIR resources in",
     "everything in",

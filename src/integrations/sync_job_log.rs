@@ -26,7 +26,7 @@ pub static SYNC_JOB_LOG: Table = Table {
         Field::text("resource_type").phi(),
         Field::uuid("resource_id"),
         Field::choice("outcome", &["CREATED", "UPDATED", "UNCHANGED", "FAILED"])
-            .means(&["made", "changed", "as it was", "failed"])
+            .means(&["made", "changed", "as it was", "not taken, the error says why"])
             .required(),
         Field::text("error_message").phi(),
         Field::instant("occurred_at").required(),

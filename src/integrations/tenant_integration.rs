@@ -30,7 +30,14 @@ pub static TENANT_INTEGRATION: Table = Table {
     fields: &[
         Field::uuid("external_system_id").required().refers(Refers::Installation("external_systems")),
         Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
-            .means(&["practice management", "health record", "image archive", "laboratory", "payment gateway", "clearinghouse"])
+            .means(&[
+                "runs the practice",
+                "keeps health records",
+                "keeps images",
+                "runs a laboratory",
+                "takes payments",
+                "passes claims to payers",
+            ])
             .required(),
         Field::text("display_name").required(),
         Field::choice("status", &["PENDING", "ACTIVE", "PAUSED", "ERROR", "DISABLED"])

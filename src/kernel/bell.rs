@@ -5,13 +5,19 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 #[derive(Clone, Default)]
-pub struct Bell(pub Arc<Notify>);
+pub struct Bell {
+    /// Imports of codes and research data.
+    pub ordered: Arc<Notify>,
+    /// What may take hours.
+    pub bulk: Arc<Notify>,
+}
 
 impl Bell {
     pub fn of(kernel: &Kernel) -> Bell {
         kernel.services.get::<Bell>().cloned().unwrap_or_default()
     }
     pub fn ring(&self) {
-        self.0.notify_one();
+        self.ordered.notify_one();
+        self.bulk.notify_one();
     }
 }

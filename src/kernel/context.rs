@@ -191,7 +191,7 @@ pub struct Context {
 }
 
 /// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Origin {
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,

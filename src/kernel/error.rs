@@ -31,6 +31,8 @@ errors! {
     UNAUTHENTICATED        "auth.required"           401 "A valid access token is needed." "login";
     FORBIDDEN              "auth.forbidden"          403 "The caller may not do this." "forbidden";
     CREDENTIALS_WRONG      "auth.credentials"        401 "The credentials are not right." "login";
+    SECOND_FACTOR_NEEDED   "auth.second_factor"      401 "A code of the second factor is needed too." "login";
+    STEP_UP_NEEDED         "auth.step_up"            403 "Sign in again to do this; the last time is too long ago." "forbidden";
     SIGN_IN_BUSY           "auth.busy"               429 "Too many sign-ins at this moment." "throttled";
     RATE_LIMITED           "rate.limited"            429 "Too many requests." "throttled";
     QUOTA_EXCEEDED         "quota.exceeded"          403 "A limit of the tenant's plan is reached." "too-costly";
@@ -60,6 +62,7 @@ errors! {
     FILE_NOT_READY         "file.not_ready"          409 "The file cannot be opened in its state." "business-rule";
     DICOM_UNREADABLE       "dicom.unreadable"        422 "The DICOM header cannot be read." "structure";
     NOT_SUPPORTED          "not_supported"           422 "This is not supported here." "not-supported";
+    JOB_FAILED             "job.failed"              500 "The job ended before it was done." "exception";
     UNAVAILABLE            "unavailable"             503 "A part the server needs is not reachable." "transient";
     DEADLINE               "deadline"                503 "The request took longer than it may." "timeout";
     INTERNAL               "internal"                500 "Something failed on our side." "exception";

@@ -2,11 +2,16 @@
 
 use serde_json::{Number, Value as Json};
 
+/// Currencies without a smaller unit, and those with one of a thousandth.
+pub const WHOLE: &[&str] =
+    &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+pub const THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
 /// Digits behind the point.
 pub fn digits(currency: &str) -> u32 {
     match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        currency if WHOLE.contains(&currency) => 0,
+        currency if THOUSANDTHS.contains(&currency) => 3,
         _ => 2,
     }
 }

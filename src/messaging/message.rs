@@ -40,7 +40,7 @@ pub static MESSAGE: Table = Table {
         Field::text("content").example(r#""The X-ray is in.""#).length(20000).phi(),
         Field::instant("sent_at").required().read_only(),
         Field::choice("delivery_state", &["QUEUED", "SENT", "DELIVERED", "READ", "FAILED"])
-            .means(&["waits", "sent", "arrived", "read", "could not be sent"])
+            .means(&["waits", "on its way", "arrived", "opened by its receiver", "could not be sent"])
             .defaulted()
             .read_only(),
         Field::uuid("reply_to_id").refers(Refers::Tenant("messages")),

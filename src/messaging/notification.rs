@@ -84,7 +84,7 @@ pub static NOTIFICATION: Table = Table {
         Field::text("title").required().length(200).pii(),
         Field::text("message").required().length(4000).pii(),
         Field::flag("is_read").computed("sec.is_read(r.tenant_id, r.id)").doc("by the caller"),
-        Field::choice("priority", &["NORMAL", "HIGH"]).means(&["normal", "to be seen soon"]).defaulted(),
+        Field::choice("priority", &["NORMAL", "HIGH"]).means(&["in its turn", "to be seen soon"]).defaulted(),
         Field::instant("expires_at"),
     ],
     machines: &[],

@@ -29,10 +29,10 @@ pub static NOTIFICATION_DELIVERY: Table = Table {
         Field::uuid("notification_id").required().fixed().refers(Refers::Tenant("notifications")),
         Field::uuid("user_id").refers(Refers::Installation("users")),
         Field::choice("channel", &["IN_APP", "EMAIL", "SMS", "PUSH"])
-            .means(&["in the application", "e-mail", "text message", "push"])
+            .means(&["in the application", "to the e-mail address", "as a text message", "to a device"])
             .required(),
         Field::choice("state", &["QUEUED", "SENT", "DELIVERED", "FAILED", "BOUNCED", "SUPPRESSED"])
-            .means(&["waits", "sent", "arrived", "could not be sent", "came back", "not wanted by its receiver"])
+            .means(&["waits", "handed to the carrier", "arrived", "could not be sent", "came back", "not wanted by its receiver"])
             .defaulted(),
         Field::text("destination").sealed().pii(),
         Field::text("provider_message_id").pii(),

@@ -28,7 +28,7 @@ pub static NOTIFICATION_PREFERENCE: Table = Table {
         Field::uuid("user_id").required().refers(Refers::Installation("users")),
         Field::text("type").required().pii().doc("a notification type or *"),
         Field::choice("channel", &["IN_APP", "EMAIL", "SMS", "PUSH"])
-            .means(&["in the application", "e-mail", "text message", "push"])
+            .means(&["in the application", "to the e-mail address", "as a text message", "to a device"])
             .required(),
         Field::flag("is_enabled").defaulted(),
         Field::instant("opted_out_at"),

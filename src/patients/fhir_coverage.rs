@@ -35,7 +35,7 @@ pub static MAPPING: Mapping = Mapping {
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
         ("beneficiary", Find::Points { column: "r.patient_id", to: "Patient" }),
         ("payor", Find::Points { column: "r.payer_id", to: "Organization" }),
-        ("identifier", Find::Blind { within: NUMBERED, table: "patient_insurance_policies", column: "policy_number" }),
+        ("identifier", Find::Blind { within: NUMBERED, table: "patient_insurance_policies", column: "policy_number", kind: "'MB'" }),
         (
             "class-value",
             Find::Text {

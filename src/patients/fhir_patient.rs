@@ -24,6 +24,10 @@ const BORN_FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1870, 1, 1);
 
 const IDENTIFIED: &str =
     "exists (select from patient_identifiers i where i.tenant_id = r.tenant_id and i.patient_id = r.id and i.deleted_at is null and {})";
+/// As `parts::code` has it.
+const KIND: &str =
+    "case when i.system = 'MRN' then 'MR' when i.system = 'INSURANCE_MEMBER' then 'MB' when i.system <> 'NATIONAL_ID' then null
+    when i.system_uri = 'http://hl7.org/fhir/sid/us-ssn' then 'SS' else 'NI' end";
 
 const POINTS: &str = "exists (select from (values (r.phone_mobile), (r.phone_home), (r.contact_email)) p(value)
     cross join lateral (select null::text as system_uri, p.value) i where {})";
@@ -70,7 +74,7 @@ pub static MAPPING: Mapping = Mapping {
                 exact: &["r.first_name", "r.middle_name"],
             },
         ),
-        ("identifier", Find::Blind { within: IDENTIFIED, table: "patient_identifiers", column: "value" }),
+        ("identifier", Find::Blind { within: IDENTIFIED, table: "patient_identifiers", column: "value", kind: KIND }),
         ("birthdate", Find::Day("r.dob")),
         ("death-date", Find::Moment("r.deceased_at")),
         ("gender", Find::Code { expr: "r.administrative_gender", system: GENDERS, stored: str::to_uppercase }),

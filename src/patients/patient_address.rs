@@ -27,8 +27,10 @@ pub static PATIENT_ADDRESS: Table = Table {
     ],
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
-        Field::choice("kind", &["PHYSICAL", "MAILING", "BOTH"]).means(&["to visit", "for letters", "both"]).defaulted(),
-        Field::choice("use", &["HOME", "WORK", "TEMP", "OLD"]).means(&["home", "work", "for a time", "no longer"]).defaulted(),
+        Field::choice("kind", &["PHYSICAL", "MAILING", "BOTH"]).means(&["to visit", "for letters", "to visit and for letters"]).defaulted(),
+        Field::choice("use", &["HOME", "WORK", "TEMP", "OLD"])
+            .means(&["where they live", "where they work", "for a time", "no longer"])
+            .defaulted(),
         Field::text("line1").required().phi(),
         Field::text("line2").phi(),
         Field::text("city").phi(),

@@ -28,7 +28,13 @@ pub static PATIENT_IDENTIFIER: Table = Table {
     fields: &[
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::choice("system", &["INTERNAL", "MRN", "INSURANCE_MEMBER", "NATIONAL_ID", "DSO_GLOBAL_ID"])
-            .means(&["ours", "medical record number", "member of an insurance", "national", "number throughout the DSO"])
+            .means(&[
+                "number of this clinic",
+                "medical record number",
+                "member number of an insurance",
+                "national identity number",
+                "number throughout the DSO",
+            ])
             .required(),
         Field::text("system_uri").length(2000).phi().doc("FHIR identifier system"),
         Field::text("value").required().blind().phi().doc("NATIONAL_ID always encrypted; looked up by blind index"),

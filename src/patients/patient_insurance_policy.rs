@@ -46,7 +46,7 @@ pub static PATIENT_INSURANCE_POLICY: Table = Table {
             .defaulted()
             .doc("primary or secondary flag"),
         Field::choice("subscriber_relationship", &["SELF", "SPOUSE", "CHILD", "OTHER"])
-            .means(&["the patient", "husband, wife or partner", "child", "another"])
+            .means(&["the patient", "husband, wife or partner", "son or daughter", "another"])
             .defaulted(),
         Field::text("subscriber_name").phi(),
         Field::date("subscriber_dob").phi(),

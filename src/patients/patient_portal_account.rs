@@ -28,7 +28,7 @@ pub static PATIENT_PORTAL_ACCOUNT: Table = Table {
         Field::uuid("patient_id").required().fixed().refers(Refers::Tenant("patients")),
         Field::uuid("user_id").required().fixed().refers(Refers::Installation("users")),
         Field::choice("status", &["INVITED", "ACTIVE", "SUSPENDED", "CLOSED"])
-            .means(&["invited, never signed in", "in use", "on hold", "closed"])
+            .means(&["invited, never signed in", "in use", "on hold", "opens no more"])
             .defaulted()
             .read_only(),
         Field::text("email_key").read_only().pii().doc("folded e-mail at activation, unique per tenant"),

@@ -33,14 +33,14 @@ pub static PAYER: Table = Table {
         Field::uuid("payer_tenant_id").refers(Refers::Installation("tenants")).doc("when the payer is itself a tenant of type PAYER"),
         Field::text("payer_identifier").doc("electronic payer id"),
         Field::choice("kind", &["COMMERCIAL", "PUBLIC", "DISCOUNT_PLAN", "SELF_PAY", "OTHER"])
-            .means(&["private insurance", "public insurance", "discount plan", "the patient pays", "another"])
+            .means(&["private insurance", "public insurance", "lower fees agreed, nothing is paid", "the patient pays", "another"])
             .defaulted(),
         Field::text("country"),
         Field::text("claims_address").length(4000),
         Field::text("phone"),
         Field::flag("eligibility_supported").defaulted(),
         Field::choice("claim_format", &["X12_837D", "FHIR", "PAPER", "PORTAL"])
-            .means(&["X12 837D", "FHIR", "paper", "portal of the payer"])
+            .means(&["X12 005010X224A2", "FHIR Claim", "printed form", "portal of the payer"])
             .defaulted(),
         Field::choice("status", &["ACTIVE", "INACTIVE"]).means(&["in use", "out of use"]).defaulted(),
         Field::flag("is_active").read_only(),

@@ -242,8 +242,8 @@ async fn settle(scope: &mut Scope, call: &Call, submission: Record) -> Result<()
 const STATE: &[Field] = &[
     Field::choice("status", &["RECEIVED", "ACCEPTED", "REFUSED"]).means(&["came in", "became a referral", "not taken"]).required(),
     Field::choice("referral_status", &["SENT", "ACCEPTED", "REJECTED", "IN_PROGRESS", "COMPLETED", "CANCELLED"]).means(&[
-        "came in",
-        "accepted",
+        "waits for an answer",
+        "the receiver will see the patient",
         "turned down",
         "treatment goes on",
         "done",

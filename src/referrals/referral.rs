@@ -65,7 +65,15 @@ pub static REFERRAL: Table = Table {
         Field::text("specialty").phi(),
         Field::choice("urgency", &["ROUTINE", "URGENT", "EMERGENCY"]).means(&["in its turn", "soon", "at once"]).defaulted(),
         Field::choice("status", &["DRAFT", "SENT", "ACCEPTED", "REJECTED", "IN_PROGRESS", "COMPLETED", "CANCELLED"])
-            .means(&["being written", "sent", "accepted", "turned down", "treatment goes on", "done", "called off"])
+            .means(&[
+                "being written",
+                "waits for an answer",
+                "the receiver will see the patient",
+                "turned down",
+                "treatment goes on",
+                "done",
+                "called off",
+            ])
             .defaulted()
             .read_only(),
         Field::choice("status_s2", &["DRAFT", "SENT", "ACCEPTED", "COMPLETED", "CANCELLED"])
@@ -75,7 +83,7 @@ pub static REFERRAL: Table = Table {
         Field::text("notes").length(4000).phi(),
         Field::uuid("exchange_id").read_only().refers(Refers::Installation("referral_exchanges")),
         Field::choice("source", &["STAFF", "PUBLIC_FORM", "PLATFORM", "IMPORT"])
-            .means(&["staff", "the public form", "another clinic here", "another system"])
+            .means(&["people of the clinic", "the public form", "another clinic here", "another system"])
             .defaulted()
             .read_only(),
         Field::uuid("referral_link_id").refers(Refers::Tenant("referral_links")),

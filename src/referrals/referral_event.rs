@@ -47,17 +47,17 @@ pub static REFERRAL_EVENT: Table = Table {
         )
         .means(&[
             "made",
-            "sent",
+            "left the sender",
             "arrived",
-            "opened",
-            "accepted",
+            "the receiver looked at it",
+            "the receiver will see the patient",
             "turned down",
             "treatment began",
             "done",
             "called off",
             "the patient was recognised",
             "somebody was reminded",
-            "message",
+            "somebody wrote about it",
         ])
         .required(),
         Field::text("from_status").phi(),

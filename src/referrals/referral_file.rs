@@ -37,8 +37,8 @@ pub static REFERRAL_FILE: Table = Table {
         Field::instant("uploaded_at").required(),
         Field::choice("category", &["XRAY", "NOTE", "DOCUMENT", "PHOTO", "OTHER"]).means(&[
             "radiograph",
-            "note",
-            "document",
+            "written note",
+            "letter, form or report",
             "photograph",
             "another",
         ]),

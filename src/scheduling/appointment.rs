@@ -88,7 +88,7 @@ pub static APPOINTMENT: Table = Table {
         .means(&[
             "time kept while the patient decides",
             "asked for, not yet agreed",
-            "agreed",
+            "agreed, not yet confirmed by the patient",
             "the patient said they will come",
             "the patient is there",
             "treatment goes on",
@@ -121,13 +121,19 @@ pub static APPOINTMENT: Table = Table {
         Field::instant("held_until").fixed().doc("makes it HELD: a time that is kept free for nobody yet"),
         Field::instant("confirmed_at").read_only(),
         Field::choice("confirmed_via", &["PORTAL", "SMS", "EMAIL", "PHONE", "STAFF"])
-            .means(&["portal", "text message", "e-mail", "telephone", "staff in person"])
+            .means(&[
+                "by the patient in the portal",
+                "by answering a text message",
+                "by answering an e-mail",
+                "by telephone",
+                "to staff, in person",
+            ])
             .read_only(),
         Field::instant("arrived_at").read_only(),
         Field::instant("completed_at").read_only(),
         Field::instant("cancelled_at").read_only(),
         Field::choice("cancelled_by_party", &["PATIENT", "CLINIC", "SYSTEM"])
-            .means(&["the patient", "the clinic", "the system"])
+            .means(&["the patient", "the clinic", "the server by itself"])
             .read_only(),
         Field::text("cancel_reason").length(4000).phi(),
         Field::flag("is_late_cancel").defaulted().read_only(),

@@ -29,14 +29,24 @@ pub static APPOINTMENT_EVENT: Table = Table {
         Field::uuid("appointment_id").required().refers(Refers::Tenant("appointments")),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::choice("event_type", &["CREATED", "RESCHEDULED", "STATUS_CHANGED", "CONFIRMED", "REMINDER_SENT", "CANCELLED", "NOTE"])
-            .means(&["made", "moved to another time", "state changed", "confirmed", "reminder went out", "cancelled", "remark"])
+            .means(&[
+                "made",
+                "moved to another time",
+                "state changed",
+                "the patient said they will come",
+                "reminder went out",
+                "called off",
+                "remark",
+            ])
             .required(),
         Field::text("from_status").phi(),
         Field::text("to_status").phi(),
         Field::instant("old_start_at"),
         Field::instant("new_start_at"),
         Field::text("reason").length(4000).phi(),
-        Field::choice("actor_party", &["STAFF", "PATIENT", "SYSTEM"]).means(&["staff", "patient", "the system"]).required(),
+        Field::choice("actor_party", &["STAFF", "PATIENT", "SYSTEM"])
+            .means(&["people of the clinic", "the patient or who acts for them", "the server by itself"])
+            .required(),
     ],
     machines: &[],
 };

@@ -31,7 +31,7 @@ pub static APPOINTMENT_PROVIDER: Table = Table {
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("provider_id").required().refers(Refers::Tenant("providers")),
         Field::choice("role", &["LEAD", "HYGIENIST", "ASSISTANT", "OBSERVER"])
-            .means(&["leads the treatment", "hygienist", "assistant", "looks on"])
+            .means(&["leads the treatment", "cleans teeth and treats gums", "helps at the chair", "looks on"])
             .defaulted(),
         Field::instant("busy_start_at").required(),
         Field::instant("busy_end_at").required(),

@@ -51,7 +51,7 @@ pub static CONFIRM: Operation = step(
     "/appointments/{id}/confirm",
     "The patient will come; a booking whose deposit is settled is confirmed with it",
     &[Field::choice("via", &["SMS", "EMAIL", "PHONE", "STAFF"])
-        .means(&["text message", "e-mail", "telephone", "staff in person"])
+        .means(&["by answering a text message", "by answering an e-mail", "by telephone", "to staff, in person"])
         .doc("how staff heard of it; STAFF when left out")],
     BOTH,
     Permission::EditSchedule,

@@ -54,6 +54,8 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         integrations::OPERATIONS,
         workflow::OPERATIONS,
         analytics::OPERATIONS,
+        // Over all rooms.
+        super::patient_export::OPERATIONS,
     ];
     rooms.into_iter().flatten().copied()
 }

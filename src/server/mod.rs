@@ -8,6 +8,7 @@ pub mod fhir;
 pub mod idempotency;
 pub mod listener;
 pub mod middleware;
+pub mod patient_export;
 pub mod problem;
 pub mod reference;
 pub mod rest;

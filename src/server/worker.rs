@@ -1,5 +1,5 @@
 //! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed, exports
-//! whose server died are ended, audit anchors are copied out of the database, retention runs are carried on, and once a day
+//! whose server died are ended, plans that were presented are kept as documents, audit anchors are copied out of the database, retention runs are carried on, and once a day
 //! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
 use crate::ai::deidentify;
@@ -11,12 +11,15 @@ use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
+use crate::server::fhir::jobs;
+use crate::server::patient_export;
 use crate::sql;
+use crate::treatment::plan_document;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
@@ -25,6 +28,8 @@ const LOOKS_EVERY: Duration = Duration::from_secs(10);
 const KEPT_DAYS: f64 = 7.0;
 /// How long an announced upload may take to be completed; its links can be renewed as often as needed until then.
 const UPLOAD_OPEN_FOR: TimeDelta = TimeDelta::hours(24);
+/// Jobs of hours that one server works on at once.
+const BULK_JOBS_MAX: usize = 2;
 /// Tenants whose uploads one round looks at.
 const TENANTS_MAX: i64 = 200;
 
@@ -37,13 +42,14 @@ sql! {
 
 pub struct Worker {
     stop: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
         let ordered = tokio::spawn(ordered(kernel.clone(), stopped.clone()));
+        let bulk = tokio::spawn(bulk(kernel.clone(), stopped.clone()));
         let rounds = tokio::spawn(async move {
             let mut billed = None;
             loop {
@@ -69,7 +75,7 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, tasks: [ordered, rounds] }
+        Worker { stop, tasks: [ordered, bulk, rounds] }
     }
 
     pub async fn stop(self) {
@@ -82,23 +88,54 @@ impl Worker {
     }
 }
 
-/// Imports and research data begin when they are ordered; what was taken up again or left behind is found soon after.
+/// Imports, research data and copies of records begin when they are ordered; what was taken up again or left behind is found soon after.
 async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
     let bell = Bell::of(&kernel);
     loop {
         let round = async {
             // Nobody rang for so long: look.
-            let _ = tokio::time::timeout(LOOKS_EVERY, bell.0.notified()).await;
+            let _ = tokio::time::timeout(LOOKS_EVERY, bell.ordered.notified()).await;
             if let Err(failure) = load::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for imports of codes");
             }
             if let Err(failure) = deidentify::carry_on(&kernel).await {
                 tracing::warn!(error = %failure, "Could not look for research data that waits");
             }
+            if let Err(failure) = patient_export::job::carry_on(&kernel).await {
+                tracing::warn!(error = %failure, "Could not look for copies of records that wait");
+            }
         };
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             () = round => {}
+        }
+    }
+}
+
+/// Jobs that may take hours, several at once. What a stopped server had begun, the next takes up where its last file ends.
+async fn bulk(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
+    let bell = Bell::of(&kernel);
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = tokio::time::timeout(LOOKS_EVERY, bell.bulk.notified()) => {}
+            Some(ended) = running.join_next() => match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => tracing::warn!(error = %failure, "A job could not be ended"),
+                Err(failure) => tracing::error!(error = %failure, "A job panicked"),
+            },
+        }
+        match jobs::due(&kernel).await {
+            Ok(due) => {
+                for (tenant, id) in due.into_iter().take(BULK_JOBS_MAX.saturating_sub(running.len())) {
+                    running.spawn(jobs::run(kernel.clone(), tenant, id));
+                }
+            }
+            Err(failure) => tracing::warn!(error = %failure, "Could not look for jobs"),
+        }
+        if let Err(failure) = jobs::sweep(&kernel).await {
+            tracing::warn!(error = %failure, "Could not sweep the files of jobs");
         }
     }
 }
@@ -116,6 +153,10 @@ pub async fn round(kernel: &Kernel, now: DateTime<Utc>) {
         Ok(0) => {}
         Ok(exports) => tracing::info!(exports, "Told the end of audit exports whose server died"),
         Err(failure) => tracing::warn!(error = %failure, "Could not look for audit exports whose server died"),
+    }
+    match plan_document::keep_presented(kernel).await {
+        Ok(kept) => tracing::debug!(kept, "Kept documents of plans"),
+        Err(failure) => tracing::warn!(error = %failure, "Could not keep the document of a plan"),
     }
     match anchor_copies::keep(kernel).await {
         Ok(0) => {}

@@ -39,6 +39,7 @@ pub static MAPPING: Mapping = Mapping {
         ("identifier", Find::Plain { within: NUMBERED }),
         ("status", Find::Words { column: "r.status", system: STATUSES, words: STATES }),
         ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
+        ("near", Find::Place { latitude: "r.latitude", longitude: "r.longitude" }),
     ],
     sorts: &[],
     ..Mapping::new(&TYPE, &LOCATION, PEOPLE)

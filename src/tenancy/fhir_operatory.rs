@@ -15,6 +15,7 @@ pub static MAPPING: Mapping = Mapping {
         ("address-city", Find::Never),
         ("address-state", Find::Never),
         ("address-postalcode", Find::Never),
+        ("near", Find::Never),
         (
             "status",
             Find::Words {

@@ -30,7 +30,7 @@ pub static LOCATION: Table = Table {
     fields: &[
         Field::text("name").required().folded(),
         Field::choice("kind", &["CLINIC", "TEACHING_CLINIC", "RESEARCH_UNIT", "MOBILE", "VIRTUAL"])
-            .means(&["clinic", "teaching clinic", "research unit", "mobile", "virtual"])
+            .means(&["patients are treated here", "students treat here", "studies are run here", "goes to its patients", "by video only"])
             .defaulted()
             .doc("physical or virtual sites: clinics, teaching clinics, research units"),
         Field::text("address_line1").staff_only(),
@@ -46,7 +46,7 @@ pub static LOCATION: Table = Table {
         Field::double("latitude"),
         Field::double("longitude"),
         Field::text("npi").form(Form::Npi),
-        Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).means(&["works", "on hold", "closed"]).defaulted(),
+        Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).means(&["works", "on hold", "ended for good"]).defaulted(),
         Field::flag("is_active").read_only(),
     ],
     machines: &[Machine {

@@ -33,7 +33,15 @@ pub static OPERATORY: Table = Table {
         Field::text("name").required(),
         Field::text("short_code"),
         Field::choice("kind", &["GENERAL", "HYGIENE", "SURGERY", "ORTHO", "IMAGING", "CONSULT", "VIRTUAL"])
-            .means(&["general", "hygiene", "surgery", "orthodontics", "imaging", "consultation", "virtual"])
+            .means(&[
+                "any treatment",
+                "cleaning and care of gums",
+                "operations",
+                "moving of teeth",
+                "X-rays and scans",
+                "consultation",
+                "no chair, video only",
+            ])
             .defaulted(),
         Field::int("sort_order").defaulted(),
         Field::choice("status", &["ACTIVE", "OUT_OF_SERVICE", "RETIRED"]).means(&["in use", "being serviced", "out of use"]).defaulted(),

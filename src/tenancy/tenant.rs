@@ -42,8 +42,8 @@ pub static TENANT: Table = Table {
                 "practice of several",
                 "group of clinics",
                 "university or teaching clinic",
-                "payer",
-                "regulator",
+                "insurer",
+                "authority with mandates",
                 "maker of AI models",
                 "another",
             ])
@@ -60,7 +60,7 @@ pub static TENANT: Table = Table {
             .means(&["rows beside others", "a schema of its own", "a database of its own"])
             .defaulted()
             .read_only(),
-        Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).means(&["works", "on hold", "closed"]).defaulted().read_only(),
+        Field::choice("status", &["ACTIVE", "SUSPENDED", "CLOSED"]).means(&["works", "on hold", "ended for good"]).defaulted().read_only(),
         Field::flag("is_active").read_only(),
         Field::text("jurisdiction").required().form(Form::Jurisdiction).doc("law that decides retention when a location names none"),
         Field::text("default_currency").required().form(Form::Currency),

@@ -22,7 +22,7 @@ pub static TENANT_EMAIL_TEMPLATE: Table = Table {
     filters: &[Filter { name: "channel", how: How::Equal }, Filter { name: "is_active", how: How::Equal }],
     fields: &[
         Field::text("template_key").required().doc("event the text belongs to, for example REFERRAL_ACCEPTED"),
-        Field::choice("channel", &["EMAIL", "SMS", "IN_APP"]).means(&["e-mail", "text message", "in the application"]).defaulted(),
+        Field::choice("channel", &["EMAIL", "SMS", "IN_APP"]).means(&["an e-mail", "a text message", "in the application"]).defaulted(),
         Field::text("locale").defaulted().form(Form::Language),
         Field::text("subject"),
         Field::text("body").required().length(20000),

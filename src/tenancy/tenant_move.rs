@@ -37,7 +37,7 @@ pub static TENANT_MOVE: Table = Table {
         Field::text("target_schema"),
         Field::choice("status", &["PLANNED", "COPYING", "VERIFYING", "CUT_OVER", "COMPLETED", "FAILED", "ROLLED_BACK"])
             .means(&[
-                "planned",
+                "not begun",
                 "rows are copied",
                 "rows are compared",
                 "the new place is in force",

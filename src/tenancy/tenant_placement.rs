@@ -33,7 +33,7 @@ pub static TENANT_PLACEMENT: Table = Table {
         Field::text("database_name").required(),
         Field::text("schema_name").defaulted(),
         Field::choice("status", &["ACTIVE", "MOVING", "READ_ONLY"])
-            .means(&["in force", "being moved", "read only"])
+            .means(&["in force", "being moved", "is read and not changed"])
             .defaulted()
             .read_only(),
         Field::int("schema_version").required().read_only(),

@@ -45,7 +45,7 @@ pub static TENANT_SETTINGS: Table = Table {
             .means(&["shown to everybody", "shown after a confirmed booking"])
             .defaulted(),
         Field::choice("deposit_rule", &["NONE", "FIXED", "PERCENT", "FULL"])
-            .means(&["none", "a fixed sum", "a share of the total", "the total"])
+            .means(&["nothing is asked ahead", "a fixed sum", "a share of the patient's part", "all of the patient's part"])
             .defaulted(),
         Field::big("deposit_amount_minor").at_least(0).doc("unit: minor currency unit"),
         Field::int("deposit_percent").at_least(0).at_most(100),

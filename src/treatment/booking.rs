@@ -34,13 +34,13 @@ pub static BOOKING: Table = Table {
         Field::uuid("operator_tenant_id").read_only().doc("marketplace operator, when the quote came from one"),
         Field::uuid("source_quote_id"),
         Field::choice("deposit_status", &["NOT_REQUIRED", "PENDING", "PAID", "REFUNDED", "FAILED"])
-            .means(&["none is asked", "asked, not paid", "paid", "paid back", "payment failed"])
+            .means(&["none is asked", "asked, not paid", "the deposit was received", "paid back", "payment failed"])
             .defaulted()
             .read_only(),
         Field::big("deposit_amount_minor").doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),
         Field::choice("status", &["PENDING", "CONFIRMED", "CANCELLED", "COMPLETED"])
-            .means(&["waits for confirmation or deposit", "confirmed", "called off", "took place"])
+            .means(&["waits for confirmation or deposit", "the clinic keeps the time", "called off", "took place"])
             .defaulted()
             .read_only(),
         Field::instant("confirmed_at").read_only(),

@@ -16,7 +16,9 @@ pub mod payment;
 pub mod payment_event;
 pub mod payment_method;
 mod plan;
+pub mod plan_document;
 pub mod plan_item_procedure;
+mod plan_sheet;
 pub mod procedure;
 pub mod procedure_material;
 mod projections;
@@ -61,6 +63,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &estimate::ESTIMATE,
     &past::HISTORY,
     &past::REVISIONS,
+    &plan_document::DOCUMENT_OF_REVISION,
     &plan::CANCEL_ITEM,
     &quoting::SUBMIT,
     &quoting::WITHDRAW,

@@ -26,11 +26,25 @@ pub static RECORD_MANUAL: Operation = Operation {
         Field::uuid("patient_id").required(),
         Field::big("amount_minor").required().at_least(1).doc("unit: minor currency unit"),
         Field::choice("method", &["BANK_TRANSFER", "CASH", "CHECK", "WALLET", "INSURANCE", "OTHER"])
-            .means(&["bank transfer", "cash", "check", "wallet", "insurance", "another"])
+            .means(&[
+                "from account to account",
+                "notes and coins",
+                "written on a bank",
+                "payment application",
+                "paid by the insurer",
+                "another",
+            ])
             .required(),
         Field::text("currency").form(Form::Currency).doc("the tenant's when left out"),
         Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"])
-            .means(&["deposit", "a treatment plan", "an instalment", "an open balance", "the patient's share", "another"])
+            .means(&[
+                "paid before treatment begins",
+                "a treatment plan",
+                "an instalment",
+                "an open balance",
+                "the patient's share",
+                "another",
+            ])
             .doc("OTHER when left out"),
         Field::uuid("plan_id"),
         Field::uuid("booking_id"),

@@ -41,7 +41,14 @@ pub static PAYMENT: Table = Table {
         Field::uuid("booking_id").refers(Refers::Tenant("bookings")),
         Field::uuid("claim_id").refers(Refers::Tenant("claims")),
         Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"])
-            .means(&["deposit", "a treatment plan", "an instalment", "an open balance", "the patient's share", "another"])
+            .means(&[
+                "paid before treatment begins",
+                "a treatment plan",
+                "an instalment",
+                "an open balance",
+                "the patient's share",
+                "another",
+            ])
             .required(),
         Field::big("amount_minor").required().doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),
@@ -49,11 +56,28 @@ pub static PAYMENT: Table = Table {
             "status",
             &["PENDING", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELLED", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED"],
         )
-        .means(&["begun", "the payer has to act", "received", "failed", "called off", "paid back in part", "paid back", "disputed"])
+        .means(&[
+            "begun",
+            "the payer has to act",
+            "received",
+            "was not received",
+            "called off",
+            "paid back in part",
+            "paid back",
+            "the payer objects at their bank",
+        ])
         .defaulted()
         .read_only(),
         Field::choice("method", &["CARD", "BANK_TRANSFER", "CASH", "CHECK", "WALLET", "INSURANCE", "OTHER"])
-            .means(&["card", "bank transfer", "cash", "check", "wallet", "insurance", "another"])
+            .means(&[
+                "credit or debit card",
+                "from account to account",
+                "notes and coins",
+                "written on a bank",
+                "payment application",
+                "paid by the insurer",
+                "another",
+            ])
             .defaulted(),
         Field::uuid("payment_method_id").refers(Refers::Tenant("payment_methods")),
         Field::text("gateway").phi(),

@@ -31,7 +31,7 @@ pub static PAYMENT_EVENT: Table = Table {
             "made",
             "the payer has to act",
             "received",
-            "failed",
+            "was not received",
             "called off",
             "paid back",
             "disputed",

@@ -51,7 +51,7 @@ pub static PROCEDURE: Table = Table {
         Field::instant("start_at"),
         Field::instant("end_at"),
         Field::choice("status", &["PLANNED", "SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "ENTERED_IN_ERROR"])
-            .means(&["planned", "has an appointment", "goes on", "done", "called off", "should never have been"])
+            .means(&["to be done, no appointment yet", "has an appointment", "goes on", "done", "called off", "should never have been"])
             .defaulted()
             .read_only(),
         Field::int("quantity").defaulted(),

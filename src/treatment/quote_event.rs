@@ -48,7 +48,7 @@ pub static QUOTE_EVENT: Table = Table {
             "plan was presented",
             "plan was accepted",
             "plan was declined",
-            "payment",
+            "a payment changed",
             "booking was confirmed",
             "treatment began",
             "treatment is done",

@@ -73,7 +73,15 @@ pub static TREATMENT_PLAN_ITEM: Table = Table {
         Field::uuid("fee_schedule_id").refers(Refers::Tenant("fee_schedules")),
         Field::uuid("provider_id").refers(Refers::Tenant("providers")),
         Field::choice("status", &["PROPOSED", "ACCEPTED", "DECLINED", "SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED"])
-            .means(&["proposed", "accepted", "declined", "has an appointment", "goes on", "done", "called off"])
+            .means(&[
+                "offered, not answered",
+                "the patient agreed",
+                "the patient does not want it",
+                "has an appointment",
+                "goes on",
+                "done",
+                "called off",
+            ])
             .defaulted()
             .read_only(),
         Field::instant("accepted_at").read_only(),

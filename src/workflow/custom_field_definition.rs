@@ -38,7 +38,7 @@ pub static CUSTOM_FIELD_DEFINITION: Table = Table {
         Field::text("field_key").example(r#""shoe_size""#).required().fixed(),
         Field::text("label").required(),
         Field::choice("data_type", &["TEXT", "NUMBER", "BOOLEAN", "DATE", "CHOICE", "JSON"])
-            .means(&["text", "number", "true or false", "date", "one of the choices", "JSON"])
+            .means(&["letters and digits", "decimal number", "true or false", "a day", "one of the choices", "any JSON value"])
             .required()
             .fixed(),
         Field::json("validation_rules").defaulted().doc("min and max of a NUMBER, max_length of a TEXT, choices of a CHOICE"),

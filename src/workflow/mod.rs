@@ -5,6 +5,7 @@ pub mod custom_field_value;
 mod doing;
 pub mod fhir_task;
 pub mod job;
+pub mod long_work;
 mod running;
 pub mod states;
 pub mod task;

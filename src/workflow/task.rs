@@ -50,10 +50,12 @@ pub static TASK: Table = Table {
         ])
         .defaulted(),
         Field::choice("status", &["OPEN", "IN_PROGRESS", "DONE", "CANCELLED"])
-            .means(&["to do", "being done", "done", "called off"])
+            .means(&["to do", "being done", "finished", "called off"])
             .defaulted()
             .read_only(),
-        Field::choice("priority", &["LOW", "NORMAL", "HIGH", "URGENT"]).means(&["low", "normal", "high", "at once"]).defaulted(),
+        Field::choice("priority", &["LOW", "NORMAL", "HIGH", "URGENT"])
+            .means(&["when there is time", "in its turn", "before the others", "at once"])
+            .defaulted(),
         Field::uuid("patient_id").fixed().refers(Refers::Tenant("patients")),
         Field::uuid("assigned_user_id").refers(Refers::Installation("users")),
         Field::uuid("assigned_team_id").refers(Refers::Tenant("teams")),

@@ -5,12 +5,13 @@
 //! BENCH_SECONDS    length of one measurement (default 5)
 //! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
 //! BENCH_QUICK      20 000 patients, 2 seconds, 1 round, where nothing else is said
-//! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, cost, with commas between (default: all)
+//! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, cost, bulk, with commas between (default: all)
 //! ```
 //! With its defaults it takes less than a quarter of an hour on two cores; with the million patients of the limits, half
 //! an hour. A limit that is missed is said, not hidden: the run ends with the list of all and with success, for a busy machine
 //! is no broken build.
 mod baseline;
+mod bulk;
 mod cost;
 mod house;
 mod load;
@@ -108,6 +109,9 @@ async fn run(size: Size) -> Stand {
             "one connection, one request at a time: {:.0} µs under policies, {:.0} µs without",
             cost.sealed_us, cost.open_us
         ));
+    }
+    if wanted("bulk") {
+        bulk::measure(&mut stand, &house, size.patients).await;
     }
     if wanted("up") {
         let (first, second) = up::starts(&house).await;

@@ -137,13 +137,20 @@ fn versions_headers_and_preferences() {
         let mut other = body.clone();
         other["id"] = json!(unknown);
         assert_eq!(fhir.put(&format!("/Patient/{own}"), &other, &[]).await.status, 400);
-        let refused = fhir.put(&format!("/Patient/{unknown}"), &other, &[]).await;
-        assert_eq!((refused.status.as_u16(), &refused.body["issue"][0]["code"]), (405, &json!("not-supported")), "{}", refused.body);
+        let path = format!("/Patient/{unknown}");
+        assert_eq!(fhir.put(&path, &other, &[("if-match", "W/\"1\"")]).await.status, 412, "there is no version to match");
+        let made = fhir.put(&path, &other, &[]).await;
+        assert_eq!((made.status.as_u16(), id(&made.body)), (201, unknown.clone()), "{}", made.body);
+        assert!(made.headers["location"].to_str().unwrap().ends_with(&format!("{path}/_history/1")));
+        assert_eq!(fhir.put(&path, &other, &[]).await.status, 200);
         other["id"] = json!("no-uuid");
-        assert_eq!(fhir.put("/Patient/no-uuid", &other, &[]).await.body, refused.body);
+        let refused = fhir.put("/Patient/no-uuid", &other, &[]).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["issue"][0]["code"]), (405, &json!("not-supported")), "{}", refused.body);
         let statement = fhir.get("/metadata").await.body;
         for served in statement["rest"][0]["resource"].as_array().unwrap() {
-            assert_eq!(served["updateCreate"], false, "{}", served["type"]);
+            let codes: Vec<&str> = served["interaction"].as_array().into_iter().flatten().map(|it| it["code"].as_str().unwrap()).collect();
+            let makes = codes.contains(&"create") && codes.contains(&"update");
+            assert_eq!(served["updateCreate"], makes, "{}", served["type"]);
         }
     });
 }

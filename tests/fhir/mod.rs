@@ -1,17 +1,22 @@
 //! FHIR as its clients see it: the contract without the sign-in before it, called with callers made by hand.
 
 mod batch;
+mod bulk;
+mod bulk_jobs;
 mod change;
 mod clients;
 mod condition;
+mod differential;
 mod everything;
 mod examples;
 mod forms;
 mod hostile;
+mod import;
 mod indexed;
 mod kept;
 mod linked;
 mod mapped;
+mod meaning;
 mod moves;
 mod operations;
 mod past;
@@ -21,6 +26,7 @@ mod profiles;
 mod provenance;
 mod scopes;
 mod search;
+mod seek;
 mod transaction;
 
 use crate::world::World;
@@ -65,7 +71,8 @@ impl World {
 }
 
 impl Client {
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    /// The bytes of an answer, whatever they are.
+    pub async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (StatusCode, HeaderMap, Vec<u8>) {
         let server = &self.world.kernel.config.server;
         let routes = Route::new().nest(fhir::PATH, fhir::routes(&self.world.kernel));
         let app = guard(routes, app::describe(Contract::new(server)), server);
@@ -77,14 +84,17 @@ impl Client {
         request.extensions_mut().insert(self.caller.clone());
         let response = app.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.into_vec().await.unwrap();
-        let is_xml = parts.headers.get("content-type").is_some_and(|kind| kind.to_str().unwrap().contains("xml"));
+        (parts.status, parts.headers, body.into_vec().await.unwrap())
+    }
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let (status, headers, bytes) = self.raw(method, path, headers, body).await;
+        let is_xml = headers.get("content-type").is_some_and(|kind| kind.to_str().unwrap().contains("xml"));
         let body = match (bytes.is_empty(), is_xml) {
             (true, _) => Value::Null,
             (false, true) => xml::read(&bytes, DOCUMENT).unwrap(),
             (false, false) => serde_json::from_slice(&bytes).unwrap(),
         };
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer { status, headers, body }
     }
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], Vec::new()).await

@@ -127,12 +127,13 @@ fn one_bad_entry_and_nothing_is_stored() {
             (entry("POST", "Patient", "", json!({"resourceType": "Patient", "birthDate": "x"})), 422, "Bundle.entry[1].resource.birthDate"),
             (entry("POST", "Condition", "", condition(&format!("Patient/{}", id(&foreign)))), 422, "Bundle.entry[1].resource.subject"),
             (entry("POST", "Condition", "", condition(&format!("Patient/{random}"))), 422, "Bundle.entry[1].resource.subject"),
-            (entry("PUT", &format!("Patient/{random}"), "", json!({"resourceType": "Patient", "id": random})), 404, "Bundle.entry[1]"),
+            (entry("PUT", "Patient/no-uuid", "", json!({"resourceType": "Patient", "id": "no-uuid"})), 404, "Bundle.entry[1]"),
             (entry("DELETE", &format!("Patient/{}", id(&foreign)), "", Value::Null), 404, "Bundle.entry[1]"),
             (entry("POST", "Nothing", "", json!({"resourceType": "Nothing"})), 404, "Bundle.entry[1]"),
             (entry("POST", "Condition", "", condition("Practitioner?identifier=http://e.test|1")), 422, "reference"),
             (entry("POST", "Patient", "urn:uuid:00000000-0000-4000-8000-00000000000a", patient("Twice")), 422, "Bundle.entry[1]"),
-            (entry("GET", "Patient?name=a", "", Value::Null), 422, "Bundle.entry[1]"),
+            (entry("GET", "Patient?name:above=a", "", Value::Null), 400, ""),
+            (entry("GET", "Patient/_history", "", Value::Null), 422, "Bundle.entry[1]"),
         ] {
             let answer = fhir.post("/", &transaction(&[good.clone(), bad.clone()])).await;
             assert_eq!(answer.status.as_u16(), status, "{bad}: {}", answer.body);
@@ -142,6 +143,41 @@ fn one_bad_entry_and_nothing_is_stored() {
             assert_eq!(fhir.ids("/Patient").await.len(), 0);
         }
         assert_eq!(told[1], told[2], "a foreign id is like a random one");
+    });
+}
+
+#[test]
+fn a_transaction_makes_what_it_puts_and_finds_what_it_made() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let fhir = clinic.fhir();
+        let before = fhir.made(patient("Before")).await;
+        let foreign = id(&other.fhir().made(patient("Foreign")).await);
+        let (new, flag) = (foreign, uuid::Uuid::now_v7().to_string());
+        let mut ada = patient("Lovelace");
+        ada["id"] = json!(new);
+        let about = json!({"resourceType": "Flag", "id": flag, "status": "active", "code": {"text": "careful"}, "subject": {"reference": format!("Patient/{new}")}});
+        let bundle = transaction(&[
+            entry("GET", "Patient?family=lovelace&_revinclude=Flag:subject", "", Value::Null),
+            entry("PUT", &format!("Flag/{flag}"), "", about),
+            entry("PUT", &format!("Patient/{new}"), "", ada),
+            entry("GET", "Patient?_sort=family,birthdate&_summary=count", "", Value::Null),
+        ]);
+        let answer = fhir.post("/", &bundle).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let got = &answer.body["entry"];
+        let found: Vec<&Value> = got[0]["resource"]["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]["id"]).collect();
+        assert_eq!(found, [&json!(new), &json!(flag)]);
+        assert_eq!((&got[1]["response"]["status"], &got[2]["response"]["status"]), (&json!("201 Created"), &json!("201 Created")));
+        assert_eq!(got[3]["resource"]["total"], 2);
+        let again = fhir.post("/", &bundle).await.body;
+        assert_eq!(
+            (&again["entry"][1]["response"]["status"], &again["entry"][2]["response"]["status"]),
+            (&json!("200 OK"), &json!("200 OK"))
+        );
+        assert_eq!(fhir.ids("/Patient?_sort=family").await, [id(&before), new.clone()]);
+        // What the other clinic has under that id is as it was.
+        assert_eq!(other.fhir().get(&format!("/Patient/{new}")).await.body["name"][0]["family"], "Foreign");
     });
 }
 

@@ -10,6 +10,7 @@ use enamel::governance::legal_hold_item::LEGAL_HOLD_ITEM;
 use enamel::integrations::export_job::EXPORT_JOB;
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
+use enamel::kernel::operation::Answer;
 use enamel::patients::patient::PATIENT;
 use serde_json::json;
 use uuid::Uuid;
@@ -22,6 +23,25 @@ async fn officer(clinic: &Clinic) -> Caller {
 async fn request(caller: &Caller, kind: &str, patient: Uuid) -> enamel::kernel::table::Record {
     let body = json!({"patient_id": patient, "requester_name": "Pat Person", "request_type": kind, "received_at": "2026-01-31T09:00:00Z"});
     create(caller, &DSAR_REQUEST, body).await.unwrap()
+}
+
+/// The worker makes it, or we do.
+async fn until_copied(officer: &Caller, job: Uuid) {
+    for _ in 0..300 {
+        enamel::server::patient_export::job::carry_on(&officer.kernel).await.unwrap();
+        match read(officer, &EXPORT_JOB, job).await.unwrap().text("status").unwrap() {
+            "COMPLETED" => return,
+            "FAILED" => panic!("the copy failed"),
+            _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
+    }
+    panic!("nobody made the copy");
+}
+
+/// The bytes behind a file's link.
+async fn fetched(caller: &Caller, file: Uuid) -> enamel::kernel::error::Result<String> {
+    let Answer::Object(link) = run(caller, "createFileDownloadLink", Some(file), json!({})).await? else { panic!("no link") };
+    Ok(reqwest::get(link["url"].as_str().unwrap()).await.unwrap().text().await.unwrap())
 }
 
 #[test]
@@ -39,14 +59,28 @@ fn an_access_request_is_due_in_a_month_and_needs_its_export() {
         assert!(begun.text("identity_verified_at").is_some());
         let export = begun.uuid("export_job_id").unwrap();
         assert_eq!(read(&officer, &EXPORT_JOB, export).await.unwrap().text("export_type"), Some("PATIENT_RECORD"));
+        let truth = world.truth().await;
+        truth.batch_execute("set session_replication_role = replica").await.unwrap();
+        let put = async |status: &str| {
+            truth.execute("update enamel.export_jobs set status = $2 where id = $1", &[&export, &status]).await.unwrap();
+        };
+        // The worker may be quicker than we are: for now there is no copy.
+        put("FAILED").await;
         let longer = record(run(&officer, "extendDsarRequest", Some(asked.id), json!({"reason": "many images"})).await.unwrap());
         assert_eq!((longer.text("status"), longer.text("due_on")), (Some("EXTENDED"), Some("2026-04-28")));
         assert_eq!(rule(&officer, "extendDsarRequest", asked.id, json!({"reason": "more"})).await, (409, "state"));
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "FULFILLED"})).await, (409, "result_attached"));
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "PARTLY_FULFILLED"})).await, (422, "required"));
-        let truth = world.truth().await;
-        truth.batch_execute("set session_replication_role = replica").await.unwrap();
-        truth.execute("update enamel.export_jobs set status = 'COMPLETED' where id = $1", &[&export]).await.unwrap();
+        put("QUEUED").await;
+        until_copied(&officer, export).await;
+        let job = read(&officer, &EXPORT_JOB, export).await.unwrap();
+        let file = job.uuid("file_id").unwrap();
+        let bytes = fetched(&officer, file).await.unwrap();
+        assert_eq!(job.int("record_count"), Some(i64::try_from(bytes.lines().count()).unwrap() - 2));
+        assert!(bytes.lines().any(|line| line.starts_with(r#"{"type":"Patient","#) && line.contains("Asker")));
+        // Whoever sees images and patients sees that there is a copy, and may not open it.
+        let viewer = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewImaging, Permission::ViewPatient]);
+        assert_eq!(fetched(&viewer, file).await.unwrap_err().code.status, 403);
         let done = record(run(&officer, "completeDsarRequest", Some(asked.id), json!({"decision": "FULFILLED"})).await.unwrap());
         assert_eq!((done.text("status"), done.uuid("decided_by")), (Some("COMPLETED"), officer.context.actor));
         let late = patch(&officer, &DSAR_REQUEST, asked.id, done.version, json!({"details": "later"})).await.unwrap_err();

@@ -82,7 +82,7 @@ impl Page {
         links.filter_map(|(link, _)| Some(unescape(attribute(&format!(" {link}"), "href")?))).find(|href| href.starts_with(start))
     }
 
-    fn hidden_fields(&self) -> Vec<(String, String)> {
+    pub fn hidden_fields(&self) -> Vec<(String, String)> {
         let inputs = self.body.split("<input").skip(1).filter_map(|rest| rest.split_once('>')).map(|(input, _)| input);
         inputs
             .filter(|input| attribute(input, "type") == Some("hidden"))

@@ -7,6 +7,7 @@ mod hostile;
 mod hostile_provider;
 mod invitations;
 mod oauth;
+mod second_factor;
 mod sign_in;
 mod tokens;
 

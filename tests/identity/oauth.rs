@@ -399,3 +399,19 @@ fn a_person_takes_back_what_they_allowed_an_app() {
         assert_eq!(status(world, &own, "/patients").await, 200, "the person's own session stays");
     });
 }
+
+#[test]
+fn wrong_secrets_are_on_record_and_do_not_fill_it() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (id, _) = clinic.client("system/Patient.rs").await;
+        for _ in 0..20 {
+            let (code, refusal) = world.exchange(Some((&id, "wrong")), &[("grant_type", "client_credentials")]).await;
+            assert_eq!((code, &refusal["error"]), (401, &json!("invalid_client")));
+        }
+        let told = "select count(*) from enamel.audit_events where tenant_id = $1 and event_type = 'LOGIN_FAILED' and outcome = 'DENIED'";
+        let told: i64 = world.truth().await.query_one(told, &[&clinic.id]).await.unwrap().get(0);
+        // A slow machine may begin a second minute.
+        assert!((1..=4).contains(&told), "{told}");
+    });
+}

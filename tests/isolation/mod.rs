@@ -2,6 +2,7 @@
 //! route added later is inside by construction.
 pub mod arena;
 mod attacks;
+mod copies;
 mod http;
 mod invent;
 mod lint;

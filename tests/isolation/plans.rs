@@ -78,6 +78,8 @@ async fn value(truth: &Client, table: &'static Table, filter: &Filter, tenant: &
         How::Folded(column) => (column, ""),
         How::Words(columns) | How::AnyOf(columns) => (columns[0], ""),
         How::Blind(_) | How::Elsewhere { blind: true, .. } => return Some(Value::Bytes(vec![7; 32])),
+        // The word that few have.
+        How::Each(words) => return Some(Value::Text(words.last()?.0.to_owned())),
         How::Elsewhere { .. } => {
             let word = table.field(filter.name).and_then(|field| if let Ty::Enum(words) = field.ty { words.first() } else { None });
             return Some(Value::Text((*word.unwrap_or(&"nowhere")).to_owned()));
@@ -132,7 +134,7 @@ fn unindexed(table: &Table, catalogue: &Catalogue) -> Vec<String> {
             How::Equal => &[filter.name],
             How::From(column) | How::Before(column) | How::Folded(column) => &[*column],
             How::Words(columns) | How::AnyOf(columns) => columns,
-            How::Blind(_) | How::Elsewhere { .. } => &[],
+            How::Blind(_) | How::Elsewhere { .. } | How::Each(_) => &[],
         };
         columns.extend(of.iter().map(|column| (filter.name.to_owned(), *column)));
     }

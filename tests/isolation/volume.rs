@@ -188,7 +188,7 @@ fn asked_for(table: &Table, column: &str) -> bool {
         How::Words(of) | How::AnyOf(of) => of.iter().any(|of| of.trim_end_matches("_key") == column),
         How::Folded(of) => of.trim_end_matches("_key") == column,
         How::Blind(of) => format!("{of}_bidx") == column,
-        How::Elsewhere { .. } => false,
+        How::Elsewhere { .. } | How::Each(_) => false,
     };
     table.filters.iter().any(|filter| by_filter(&filter.how, filter.name))
         || table.sorts.iter().any(|sort| sort.column.trim_end_matches("_key") == column)

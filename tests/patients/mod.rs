@@ -1,5 +1,6 @@
 mod access_report;
 mod contract;
+mod export;
 mod identifiers;
 mod merge;
 mod pages;

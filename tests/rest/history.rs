@@ -69,3 +69,37 @@ fn sealed_values_are_opened_and_strangers_learn_nothing() {
         );
     });
 }
+
+#[test]
+fn a_group_reads_one_clinics_history_to_its_end_where_another_has_the_same_id() {
+    world::with(async |world| {
+        let dso = world.tenant("DSO", None).await;
+        let clinics = [world.tenant("SOLO_PRACTICE", Some(dso.id)).await, world.tenant("SOLO_PRACTICE", Some(dso.id)).await];
+        let director = dso.token("TENANT_ADMIN").await;
+        // Whichever of the two is shown, once it has few versions and once it has many.
+        for versions in [[3, 7], [7, 3]] {
+            let path = format!("/patients/{}", Uuid::now_v7());
+            for (clinic, last) in clinics.iter().zip(versions) {
+                let token = clinic.token("TENANT_ADMIN").await;
+                let body = json!({"id": path.trim_start_matches("/patients/"), "last_name": "Version 1"});
+                assert_eq!(world.post(Some(&token), "/patients", body).await.0, 201);
+                for version in 1..last {
+                    let name = json!({"last_name": format!("Version {}", version + 1)});
+                    assert_eq!(world.patch(&token, &path, version, name).await.0, 200);
+                }
+            }
+            let (_, shown) = world.get(Some(&director), &path).await;
+            let (mut told, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let (code, page) = world.get(Some(&director), &format!("{path}/history?limit=2{cursor}")).await;
+                assert_eq!(code, 200, "{page}");
+                told.extend(page["items"].as_array().unwrap().iter().map(|entry| entry["version"].as_i64().unwrap()));
+                match page["next"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(told, (1..=shown["version"].as_i64().unwrap()).rev().collect::<Vec<_>>());
+        }
+    });
+}

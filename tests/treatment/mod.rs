@@ -1,5 +1,6 @@
 //! Treatment: plans and their answers, quotes across tenants, procedures, payments.
 mod answers;
+mod documents;
 mod money;
 mod plans;
 mod procedures;

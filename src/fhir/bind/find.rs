@@ -15,6 +15,7 @@ fn within(binds: &[Bind], element: &str, given: Option<&'static str>) -> Vec<Fin
     let of_bind = |bind: &Bind| match (bind.how, rest) {
         (How::Within(inner), Some(rest)) => within(inner, rest, there(inner)),
         (How::Always(text) | How::Is(text), None) => constant(text, given).into_iter().collect(),
+        (How::Plain { column }, None) => vec![Find::Flag(r(column)), Find::Amount { column: r(column), unit: "" }],
         (how, None) => of(how).into_iter().collect(),
         _ => Vec::new(),
     };
@@ -67,8 +68,11 @@ pub fn selected<'e>(expression: &'e str, type_name: &str) -> Vec<&'e str> {
     alternatives.filter_map(of).map(plain).filter(|path| path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')).collect()
 }
 
+fn r(column: &str) -> &'static str {
+    forever(format!("r.{column}"))
+}
+
 fn of(how: How) -> Option<Find> {
-    let r = |column: &str| forever(format!("r.{column}"));
     Some(match how {
         How::Code { column, words } => Find::Words { column: r(column), system: "", words },
         How::Concept { column, system, words } => Find::Words { column: r(column), system, words },
@@ -76,7 +80,8 @@ fn of(how: How) -> Option<Find> {
         How::Coded(coded) => Find::Coded(coded),
         How::Day { column } => Find::Day(r(column)),
         How::Moment { column } => Find::Moment(r(column)),
-        How::Plain { column } => Find::Flag(r(column)),
+        How::Quantity { column, unit } => Find::Amount { column: r(column), unit },
+        How::Money { column, currency } => Find::Money { column: r(column), currency: r(currency) },
         How::Each { column, system } => Find::Listed { column: r(column), system },
         How::Identifier { column, system } => {
             let system = if system.is_empty() { "null::text".to_owned() } else { format!("'{system}'") };
@@ -86,7 +91,9 @@ fn of(how: How) -> Option<Find> {
                 )),
             }
         }
-        How::When { from, until } | How::Span { from, until } => Find::Moments { from: r(from), until: r(until) },
+        // Without an end it is a moment, and no time that goes on.
+        How::When { from, until } => Find::Moments { from: r(from), until: forever(format!("coalesce(r.{until}, r.{from})")) },
+        How::Span { from, until } => Find::Moments { from: r(from), until: r(until) },
         How::Days { from, until } => Find::Days { from: r(from), until: r(until) },
         How::Itself { to } => Find::Points { column: "r.id", to },
         How::Spelled { column, system } => Find::Code { expr: r(column), system, stored: str::to_owned },

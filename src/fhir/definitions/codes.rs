@@ -46,6 +46,15 @@ pub fn subsumes(system: &str, above: &str, below: &str, profiles: &Profiles) -> 
     Some(is_below(&known.concepts, below, above))
 }
 
+/// The code, and all above or all below it. None: the code or the system is not known here.
+pub fn related(system: &str, code: &str, is_above: bool, profiles: &Profiles) -> Option<Vec<String>> {
+    let known = system_of(system, profiles)?;
+    let own = known.concepts.iter().position(|concept| concept.code == code)?;
+    let is_it =
+        |other: usize| other == own || if is_above { is_below(&known.concepts, own, other) } else { is_below(&known.concepts, other, own) };
+    Some((0..known.concepts.len()).filter(|other| is_it(*other)).filter_map(|at| Some(known.concepts.get(at)?.code.clone())).collect())
+}
+
 fn system_of<'p>(url: &str, profiles: &'p Profiles) -> Option<&'p CodeSystem> {
     profiles.code_system(url).or_else(|| Definitions.code_system(url))
 }

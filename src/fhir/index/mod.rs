@@ -12,12 +12,16 @@ use serde_json::Value;
 use std::sync::OnceLock;
 use uuid::Uuid;
 
-pub use value::cut;
+pub use value::{cut, typed_value};
 
 /// Rows of one resource; a longer list of values is searched by its beginning.
 const ROWS_MAX: usize = 5_000;
 /// Behind a reference's parameter: the identifier the reference names its target by.
 pub const BY_IDENTIFIER: &str = ":identifier";
+/// Behind an identifier's parameter: each coding of its type, with the identifier's value.
+pub const OF_TYPE: &str = ":of-type";
+/// Behind a quantity's parameter: the same in base units, where its unit converts.
+pub const CANONICAL: &str = ":canonical";
 
 /// One value of one parameter; which fields are set follows from the kind.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,7 +72,7 @@ impl Index {
     /// None: R4 says in words alone what the parameter means.
     pub fn of(type_name: &'static str, parameter: &'static SearchParameter) -> Option<Self> {
         let kind = Kind::named(&parameter.kind)?;
-        if parameter.expression.is_empty() {
+        if parameter.expression.is_empty() || kind == Kind::Special {
             return None;
         }
         let known = |url: &str| Definitions::r4().parameters(type_name).find(|known| known.url == url);
@@ -110,7 +114,12 @@ impl Index {
         for path in &paths.whole {
             for item in path.expression.evaluate(Item::Node(resource), &context).unwrap_or_default() {
                 if paths.parts.is_empty() {
+                    let before = rows.len();
                     value::read(self.kind, &item, path.to.as_deref(), base, &row, rows);
+                    // The element is there, whatever it does not say.
+                    if rows.len() == before && path.to.is_none() {
+                        rows.push(Row { system: Some(String::new()), ..row() });
+                    }
                     continue;
                 }
                 element += 1;

@@ -1,12 +1,14 @@
 //! One item that an expression selected, as rows of its parameter's kind.
 
-use super::{BY_IDENTIFIER, Row};
+use super::{BY_IDENTIFIER, CANONICAL, OF_TYPE, Row};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::path::{Item, Node};
+use crate::fhir::path::{self, Item, Node, ucum};
 use crate::fhir::reference::Literal;
 use crate::fhir::search::Kind;
+use crate::fhir::search::amount::UCUM;
 use crate::fhir::temporal;
 use chrono::{DateTime, Utc};
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value};
 
 /// Characters of a text that are searched; what an index of PostgreSQL takes is 2,700 bytes.
@@ -31,7 +33,7 @@ pub fn read(kind: Kind, item: &Item<'_>, to: Option<&str>, base: &str, row: &dyn
         (Kind::Reference, Item::Node(node)) => references(node, to, base, row, rows),
         (Kind::Uri, item) => rows.extend(item.written().map(|text| Row { code: Some(cut(&text).to_owned()), ..row() })),
         (Kind::Date, Item::Node(node)) => rows.extend(span(node).map(|span| Row { span: Some(span), ..row() })),
-        (Kind::Number | Kind::Quantity, Item::Node(node)) => rows.extend(amount(node, row)),
+        (Kind::Number | Kind::Quantity, Item::Node(node)) => amount(node, row, rows),
         _ => {}
     }
 }
@@ -62,7 +64,10 @@ fn token(item: &Item<'_>, row: &dyn Fn() -> Row, rows: &mut Vec<Row>) {
             rows.extend(text(concept, "text").map(|words| Row { system: Some(String::new()), words: Some(words), ..row() }));
         }
         ("Coding", Some(object)) => rows.push(coding(object, row)),
-        ("Identifier", Some(object)) => rows.push(identifier(object, row)),
+        ("Identifier", Some(object)) => {
+            rows.push(identifier(object, row));
+            rows.extend(typed_identifiers(object, row));
+        }
         ("ContactPoint", Some(object)) => rows.extend(text(object, "value").map(|code| Row { code: Some(code), ..row() })),
         _ => {}
     }
@@ -77,6 +82,28 @@ fn identifier(object: &Object, row: &dyn Fn() -> Row) -> Row {
     let kind = object.get("type").and_then(Value::as_object);
     let system = Some(text(object, "system").unwrap_or_default());
     Row { system, code: text(object, "value"), words: kind.and_then(|kind| text(kind, "text")), is_identifier: true, ..row() }
+}
+
+/// What `:of-type` asks for: the type's code and the value as one.
+fn typed_identifiers(object: &Object, row: &dyn Fn() -> Row) -> Vec<Row> {
+    let kind = object.get("type").and_then(Value::as_object);
+    let codings = kind.into_iter().flat_map(|kind| all(kind, "coding")).filter_map(Value::as_object);
+    let made = codings.filter_map(|coding| {
+        let code = typed_value(coding.get("code")?.as_str()?, object.get("value")?.as_str()?);
+        let row = row();
+        Some(Row {
+            param: format!("{}{OF_TYPE}", row.param),
+            system: Some(text(coding, "system").unwrap_or_default()),
+            code: Some(code),
+            is_identifier: true,
+            ..row
+        })
+    });
+    made.collect()
+}
+
+pub fn typed_value(code: &str, value: &str) -> String {
+    format!("{}|{}", cut(code), cut(value))
 }
 
 fn strings(node: &Node<'_>, row: &dyn Fn() -> Row, rows: &mut Vec<Row>) {
@@ -169,33 +196,42 @@ fn period(object: &Object) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     Some((start, end.map(|it| it.end).or_else(|| DateTime::from_timestamp(END, 0))?))
 }
 
-fn number(value: Option<&Value>) -> Option<f64> {
-    value?.as_number()?.as_str().parse().ok()
+fn number(value: Option<&Value>) -> Option<&str> {
+    Some(value?.as_number()?.as_str())
 }
 
-fn amount(node: &Node<'_>, row: &dyn Fn() -> Row) -> Option<Row> {
-    if node.shape.primitive.is_some() {
-        return number(node.value).map(|value| Row { range: Some((value, value)), ..row() });
-    }
-    let object = node.object()?;
-    let united = |object: &Object, range| Row {
-        system: Some(text(object, "system").unwrap_or_default()),
-        code: text(object, "code"),
-        words: text(object, "unit"),
-        range: Some(range),
-        ..row()
+fn amount(node: &Node<'_>, row: &dyn Fn() -> Row, rows: &mut Vec<Row>) {
+    let Some(object) = node.object() else {
+        let value = node.value.filter(|_| node.shape.primitive.is_some()).and_then(|value| number(Some(value))?.parse().ok());
+        rows.extend(value.map(|value: f64| Row { range: Some((value, value)), ..row() }));
+        return;
     };
-    match node.shape.name {
-        "Range" => {
-            let end = |key: &str| object.get(key).and_then(Value::as_object);
-            let value = |key: &str| number(end(key).and_then(|end| end.get("value")));
-            let range = (value("low").unwrap_or(f64::NEG_INFINITY), value("high").unwrap_or(f64::INFINITY));
-            Some(united(end("low").or(end("high"))?, range))
-        }
-        "Money" => {
-            let value = number(object.get("value"))?;
-            Some(Row { system: Some(CURRENCIES.into()), code: text(object, "currency"), range: Some((value, value)), ..row() })
-        }
-        _ => number(object.get("value")).map(|value| united(object, (value, value))),
+    let end = |key: &str| object.get(key).and_then(Value::as_object);
+    let (unit, low, high) = match node.shape.name {
+        "Range" => (end("low").or(end("high")), end("low"), end("high")),
+        _ => (Some(object), Some(object), Some(object)),
+    };
+    let (low, high) = (low.and_then(|it| number(it.get("value"))), high.and_then(|it| number(it.get("value"))));
+    let Some(unit) = unit.filter(|_| low.is_some() || high.is_some()) else { return };
+    let (system, code) = match node.shape.name {
+        "Money" => (Some(CURRENCIES.to_owned()), text(unit, "currency")),
+        _ => (text(unit, "system"), text(unit, "code")),
+    };
+    rows.extend(canonical(system.as_deref(), code.as_deref(), low, high, row));
+    let at = |value: Option<&str>, open: f64| value.map_or(Some(open), |value| value.parse().ok());
+    if let Some(range) = at(low, f64::NEG_INFINITY).zip(at(high, f64::INFINITY)) {
+        let system = Some(system.unwrap_or_default());
+        rows.push(Row { system, code, words: text(unit, "unit"), range: Some(range), ..row() });
     }
+}
+
+/// The same in base units, counted exactly, so that it meets what is asked for in any of them.
+fn canonical(system: Option<&str>, code: Option<&str>, low: Option<&str>, high: Option<&str>, row: &dyn Fn() -> Row) -> Option<Row> {
+    let unit = code.filter(|_| system == Some(UCUM))?;
+    let exact = |value: &str| ucum::canonical(path::decimal(value)?, unit)?.0.to_f64();
+    let at = |value: Option<&str>, open: f64| value.map_or(Some(open), exact);
+    let range = (at(low, f64::NEG_INFINITY)?, at(high, f64::INFINITY)?);
+    let (_, name) = ucum::canonical(rust_decimal::Decimal::ONE, unit)?;
+    let row = row();
+    Some(Row { param: format!("{}{CANONICAL}", row.param), system: Some(UCUM.into()), code: Some(name), range: Some(range), ..row })
 }

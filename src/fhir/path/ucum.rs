@@ -181,6 +181,22 @@ pub fn unit(code: &str) -> Option<Unit> {
     reader.text.is_empty().then_some(made)
 }
 
+/// So many of a unit in base units, and those by name: of temperatures on a scale too. None: the unit does not convert,
+/// or the number is too large to be counted exactly.
+pub fn canonical(value: Decimal, code: &str) -> Option<(Decimal, String)> {
+    let kelvin = match code {
+        "Cel" => value.checked_add(Decimal::new(27_315, 2)),
+        "[degF]" => {
+            value.checked_add(Decimal::new(45_967, 2)).and_then(|it| it.checked_mul(Decimal::from(5))?.checked_div(Decimal::from(9)))
+        }
+        _ => {
+            let unit = unit(code)?;
+            return Some((value.checked_mul(unit.factor)?, unit.canonical()));
+        }
+    };
+    Some((kelvin?, "K".into()))
+}
+
 impl Unit {
     const PURE: Unit = Unit { factor: Decimal::ONE, powers: ONE };
 

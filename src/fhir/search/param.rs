@@ -12,25 +12,26 @@ pub enum Kind {
     Quantity,
     /// Several values of one element, each asked for by a parameter of its own.
     Composite,
+    /// What R4 says in words, for one parameter each.
+    Special,
 }
 
 impl Kind {
     /// None: a kind that is not served.
     pub fn named(code: &str) -> Option<Self> {
-        const ALL: [Kind; 8] =
-            [Kind::String, Kind::Token, Kind::Date, Kind::Reference, Kind::Uri, Kind::Number, Kind::Quantity, Kind::Composite];
-        ALL.into_iter().find(|kind| kind.code() == code)
+        use Kind::{Composite, Date, Number, Quantity, Reference, Special, String, Token, Uri};
+        [String, Token, Date, Reference, Uri, Number, Quantity, Composite, Special].into_iter().find(|kind| kind.code() == code)
     }
-    /// What a parameter of the kind takes where an index answers it (R4 §3.1.1.4.5).
+    /// What a parameter of the kind takes (R4 §3.1.1.4.5).
     pub const fn modifiers(self) -> &'static [Modifier] {
-        use Modifier::{Above, Below, Contains, Exact, Identifier, Missing, Not, Text};
+        use Modifier::{Above, Below, Contains, Exact, Identifier, In, Missing, Not, NotIn, Text};
         match self {
             Self::String => &[Exact, Contains, Missing],
-            Self::Token => &[Not, Text, Missing],
+            Self::Token => &[Not, Text, In, NotIn, Above, Below, Missing],
             Self::Reference => &[Identifier, Missing],
             Self::Uri => &[Above, Below, Missing],
-            Self::Date | Self::Number | Self::Quantity => &[Missing],
-            Self::Composite => &[],
+            Self::Date | Self::Number | Self::Quantity | Self::Composite => &[Missing],
+            Self::Special => &[],
         }
     }
     /// As `search-param-type` has it.
@@ -44,6 +45,7 @@ impl Kind {
             Self::Number => "number",
             Self::Quantity => "quantity",
             Self::Composite => "composite",
+            Self::Special => "special",
         }
     }
 }
@@ -61,21 +63,33 @@ pub enum Modifier {
     Below,
     /// The identifier a reference names its target by.
     Identifier,
+    /// Codes of a value set.
+    In,
+    NotIn,
+    /// An identifier of that type.
+    OfType,
 }
 
+/// Of identifiers.
+pub const OF_IDENTIFIERS: &[Modifier] = &[Modifier::Not, Modifier::Text, Modifier::OfType, Modifier::Missing];
+
 impl Modifier {
+    const ALL: [(&str, Self); 11] = [
+        ("exact", Self::Exact),
+        ("contains", Self::Contains),
+        ("not", Self::Not),
+        ("missing", Self::Missing),
+        ("text", Self::Text),
+        ("above", Self::Above),
+        ("below", Self::Below),
+        ("identifier", Self::Identifier),
+        ("in", Self::In),
+        ("not-in", Self::NotIn),
+        ("of-type", Self::OfType),
+    ];
+
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "exact" => Self::Exact,
-            "contains" => Self::Contains,
-            "not" => Self::Not,
-            "missing" => Self::Missing,
-            "text" => Self::Text,
-            "above" => Self::Above,
-            "below" => Self::Below,
-            "identifier" => Self::Identifier,
-            _ => return None,
-        })
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, modifier)| *modifier)
     }
 }
 
@@ -95,35 +109,24 @@ pub struct SearchParam {
 }
 
 impl SearchParam {
-    const fn new(name: &'static str, kind: Kind, modifiers: &'static [Modifier]) -> Self {
-        Self { name, kind, definition: "", modifiers, targets: &[], components: &[], is_sortable: false }
-    }
     /// One that R4 defines.
-    pub fn of(name: &'static str, kind: Kind, definition: &'static str, targets: &'static [&'static str]) -> Self {
-        let plain = match kind {
-            Kind::String => Self::string(name),
-            Kind::Token => Self::token(name),
-            Kind::Date => Self::date(name),
-            Kind::Reference => Self::reference(name, targets),
-            Kind::Uri => Self::uri(name),
-            Kind::Number | Kind::Quantity | Kind::Composite => Self::new(name, kind, &[]),
-        };
-        Self { definition, ..plain }
+    pub const fn of(name: &'static str, kind: Kind, definition: &'static str, targets: &'static [&'static str]) -> Self {
+        Self { name, kind, definition, modifiers: kind.modifiers(), targets, components: &[], is_sortable: false }
     }
     pub const fn string(name: &'static str) -> Self {
-        Self::new(name, Kind::String, &[Modifier::Exact, Modifier::Contains])
+        Self::of(name, Kind::String, "", &[])
     }
     pub const fn token(name: &'static str) -> Self {
-        Self::new(name, Kind::Token, &[Modifier::Not])
+        Self::of(name, Kind::Token, "", &[])
     }
     pub const fn date(name: &'static str) -> Self {
-        Self::new(name, Kind::Date, &[])
+        Self::of(name, Kind::Date, "", &[])
     }
     pub const fn uri(name: &'static str) -> Self {
-        Self::new(name, Kind::Uri, &[])
+        Self::of(name, Kind::Uri, "", &[])
     }
     pub const fn reference(name: &'static str, targets: &'static [&'static str]) -> Self {
-        Self { targets, ..Self::new(name, Kind::Reference, &[]) }
+        Self::of(name, Kind::Reference, "", targets)
     }
     pub const fn sortable(mut self) -> Self {
         self.is_sortable = true;
@@ -144,4 +147,4 @@ impl SearchParam {
 pub static ID: SearchParam =
     SearchParam::token("_id").modified_by(&[]).sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-id");
 pub static LAST_UPDATED: SearchParam =
-    SearchParam::date("_lastUpdated").sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-lastUpdated");
+    SearchParam::date("_lastUpdated").modified_by(&[]).sortable().defined_by("http://hl7.org/fhir/SearchParameter/Resource-lastUpdated");

@@ -1,12 +1,14 @@
 //! One value of a search parameter, read by its kind.
 
 use super::amount::{self, NumberValue, QuantityValue};
+use super::near::{self, Near};
 use super::param::{Kind, Modifier, SearchParam};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -21,6 +23,29 @@ pub enum Value {
     Composite(Vec<Value>),
     /// `:missing=true` asks for the records without the element.
     Missing(bool),
+    /// Codes by their systems, in place of a value set or of a place in a hierarchy.
+    Codes(Codes),
+    OfType(OfType),
+    Near(Near),
+    Between(Between),
+}
+
+/// Codes from one to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Between {
+    pub system: Option<String>,
+    pub from: String,
+    pub to: String,
+}
+
+pub type Codes = BTreeMap<String, Vec<String>>;
+
+/// `system|code|value`: the type's coding and the identifier's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfType {
+    pub system: String,
+    pub code: String,
+    pub value: String,
 }
 
 /// A text and how it is compared. Who compares folds it as the column is folded, except where it is exact.
@@ -29,6 +54,17 @@ pub enum Text {
     StartsWith(String),
     Contains(String),
     Exact(String),
+    /// All of it, folded (`_filter`).
+    Is(String),
+    EndsWith(String),
+}
+
+impl Text {
+    pub fn words(&self) -> &str {
+        match self {
+            Self::StartsWith(text) | Self::Contains(text) | Self::Exact(text) | Self::Is(text) | Self::EndsWith(text) => text,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +109,7 @@ pub struct DateValue {
     pub prefix: Prefix,
     /// Of the value as it was given; for `ap` widened.
     pub interval: Interval,
+    pub given: Interval,
 }
 
 /// One comparison of an edge of what is stored, an interval too (an open end lies at infinity), with an instant.
@@ -153,8 +190,7 @@ pub fn read(
     }
     match param.kind {
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
-        Kind::Token if modifier == Some(Modifier::Text) => Ok(Value::Text(Text::Contains(unescape(raw)))),
-        Kind::Token => token(raw).map(Value::Token),
+        Kind::Token => coded(modifier, raw),
         Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),
         Kind::Reference if modifier == Some(Modifier::Identifier) => token(raw).map(Value::Token),
         Kind::Reference => reference(param, of_type, &unescape(raw), reading.base).map(Value::Reference),
@@ -162,6 +198,37 @@ pub fn read(
         Kind::Number => amount::number(raw).map(Value::Number).ok_or("The value must be a number, after a prefix or none."),
         Kind::Quantity => amount::quantity(raw).map(Value::Quantity).ok_or("The value is a number, or number|system|code."),
         Kind::Composite => composite(param, raw, reading),
+        Kind::Special if param.name == "near" => near::read(raw).map(Value::Near),
+        Kind::Special => between(raw).map(Value::Between).ok_or("The value is from..to or system|from..to."),
+    }
+}
+
+fn between(raw: &str) -> Option<Between> {
+    let parts = split(raw, '|');
+    let (system, codes) = match parts.as_slice() {
+        [codes] => (None, codes),
+        [system, codes] => (Some(unescape(system)), codes),
+        _ => return None,
+    };
+    let (from, to) = codes.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty())?;
+    Some(Between { system, from: unescape(from), to: unescape(to) })
+}
+
+fn coded(modifier: Option<Modifier>, raw: &str) -> Result<Value, &'static str> {
+    match modifier {
+        Some(Modifier::Text) => Ok(Value::Text(Text::Contains(unescape(raw)))),
+        Some(Modifier::In | Modifier::NotIn) => Ok(Value::Uri(unescape(raw))),
+        Some(Modifier::OfType) => match split(raw, '|').as_slice() {
+            [system, code, value] if !code.is_empty() && !value.is_empty() => {
+                Ok(Value::OfType(OfType { system: unescape(system), code: unescape(code), value: unescape(value) }))
+            }
+            _ => Err("The value is system|code|value: the type of the identifier, and its value."),
+        },
+        Some(Modifier::Above | Modifier::Below) => match token(raw)? {
+            token @ Token { system: System::Is(_), code: Some(_) } => Ok(Value::Token(token)),
+            _ => Err("The value is system|code."),
+        },
+        _ => token(raw).map(Value::Token),
     }
 }
 
@@ -212,13 +279,14 @@ pub(super) fn prefixed(raw: &str) -> (Prefix, &str) {
 
 fn date(raw: &str, now: DateTime<Utc>) -> Option<DateValue> {
     let (prefix, text) = prefixed(raw);
-    let mut interval = temporal::search(text)?;
+    let given = temporal::search(text)?;
+    let mut interval = given;
     if prefix == Prefix::Ap {
         let near = (now - interval.start).abs() / 10;
         interval.start = interval.start.checked_sub_signed(near)?;
         interval.end = interval.end.checked_add_signed(near)?;
     }
-    Some(DateValue { prefix, interval })
+    Some(DateValue { prefix, interval, given })
 }
 
 fn reference(param: &SearchParam, of_type: Option<&'static str>, text: &str, base: &str) -> Result<ReferenceValue, &'static str> {
@@ -276,115 +344,5 @@ pub(super) fn unescape(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const READING: Reading<'_> = Reading { base: "https://enamel.test/fhir/r4", now: DateTime::UNIX_EPOCH };
-
-    fn one(param: &SearchParam, raw: &str) -> Result<Value, &'static str> {
-        read(param, None, None, raw, &READING)
-    }
-
-    #[test]
-    fn a_token_has_four_forms_and_escapes() {
-        let param = SearchParam::token("identifier");
-        let shown = |raw: &str| match one(&param, raw) {
-            Ok(Value::Token(token)) => format!("{:?} {:?}", token.system, token.code),
-            other => format!("{other:?}"),
-        };
-        assert_eq!(shown("a"), "Any Some(\"a\")");
-        assert_eq!(shown("s|a"), "Is(\"s\") Some(\"a\")");
-        assert_eq!(shown("|a"), "None Some(\"a\")");
-        assert_eq!(shown("s|"), "Is(\"s\") None");
-        assert_eq!(shown(r"s\|t|a\,b\$c\\d\e"), r#"Is("s|t") Some("a,b$c\\d\\e")"#);
-        for bad in ["", "|", "a|b|c"] {
-            assert!(one(&param, bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_reference_has_three_forms() {
-        let one_target = SearchParam::reference("organization", &["Organization"]);
-        let two = SearchParam::reference("general-practitioner", &["Practitioner", "Organization"]);
-        let local = |type_name, id: &str| Ok(Value::Reference(ReferenceValue::Local { type_name, id: id.into() }));
-        assert_eq!(one(&one_target, "1"), local(Some("Organization"), "1"));
-        assert_eq!(one(&two, "1"), local(None, "1"));
-        assert_eq!(one(&two, "Practitioner/1"), local(Some("Practitioner"), "1"));
-        assert_eq!(one(&two, "https://enamel.test/fhir/r4/Practitioner/1"), local(Some("Practitioner"), "1"));
-        assert_eq!(read(&two, None, Some("Practitioner"), "1", &READING), local(Some("Practitioner"), "1"));
-        assert_eq!(
-            one(&two, "https://x.test/Practitioner/1"),
-            Ok(Value::Reference(ReferenceValue::Foreign("https://x.test/Practitioner/1".into())))
-        );
-        for bad in ["Patient/1", "#a", "a b", "Practitioner/1/_history/2"] {
-            assert!(one(&two, bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_string_is_compared_as_its_modifier_says() {
-        let param = SearchParam::string("name");
-        assert_eq!(one(&param, r"Mül\,"), Ok(Value::Text(Text::StartsWith("Mül,".into()))));
-        let modified = |modifier| read(&param, Some(modifier), None, "Mül", &READING);
-        assert_eq!(modified(Modifier::Exact), Ok(Value::Text(Text::Exact("Mül".into()))));
-        assert_eq!(modified(Modifier::Contains), Ok(Value::Text(Text::Contains("Mül".into()))));
-        assert_eq!(modified(Modifier::Missing), Err("The value must be true or false."));
-    }
-
-    fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(seconds, 0).unwrap()
-    }
-
-    fn holds(test: &DateTest, target: (i64, i64)) -> bool {
-        let edge = |edge: &Edge| {
-            let own = at(match edge.edge {
-                Side::Start => target.0,
-                Side::End => target.1,
-            });
-            match edge.compare {
-                Compare::Lt => own < edge.at,
-                Compare::Le => own <= edge.at,
-                Compare::Gt => own > edge.at,
-                Compare::Ge => own >= edge.at,
-            }
-        };
-        match test {
-            DateTest::All(edges) => edges.iter().all(edge),
-            DateTest::Any(edges) => edges.iter().any(edge),
-        }
-    }
-
-    /// The definitions of R4 §3.1.1.4.7 over whole seconds, word by word.
-    fn meant(prefix: Prefix, s: (i64, i64), t: (i64, i64)) -> bool {
-        let contains = s.0 <= t.0 && t.1 <= s.1;
-        let above_intersects = (t.0..t.1).any(|x| x >= s.1);
-        let below_intersects = (t.0..t.1).any(|x| x < s.0);
-        match prefix {
-            Prefix::Eq => contains,
-            Prefix::Ne => !contains,
-            Prefix::Gt => above_intersects,
-            Prefix::Lt => below_intersects,
-            Prefix::Ge => above_intersects || contains,
-            Prefix::Le => below_intersects || contains,
-            Prefix::Sa => (t.0..t.1).all(|x| x >= s.1),
-            Prefix::Eb => (t.0..t.1).all(|x| x < s.0),
-            Prefix::Ap => (t.0..t.1).any(|x| (s.0..s.1).contains(&x)),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_prefix_means_what_r4_says(s in (0i64..12, 1i64..6), t in (0i64..12, 1i64..6)) {
-            let (s, t) = ((s.0, s.0 + s.1), (t.0, t.0 + t.1));
-            for prefix in [Prefix::Eq, Prefix::Ne, Prefix::Gt, Prefix::Lt, Prefix::Ge, Prefix::Le, Prefix::Sa, Prefix::Eb, Prefix::Ap] {
-                let value = DateValue { prefix, interval: Interval { start: at(s.0), end: at(s.1) } };
-                prop_assert_eq!(holds(&value.test(), t), meant(prefix, s, t), "{:?} {:?} {:?}", prefix, s, t);
-            }
-        }
-        #[test]
-        fn splitting_loses_nothing(text in r"[a,\\|]{0,12}") {
-            prop_assert_eq!(split(&text, ',').join(","), text);
-        }
-    }
-}
+#[path = "value_tests.rs"]
+mod tests;

@@ -1,14 +1,12 @@
 //! Which program asks, and whether it is who it says (RFC 6749 §2.3). An unknown client and a wrong secret are one answer.
 
-use super::Form;
 use super::refusal::Refusal;
+use super::{Form, refused};
 use crate::identity::grant;
 use crate::identity::token::TokenHash;
-use crate::kernel::audit::{Action, Outcome};
+use crate::kernel::Caller;
 use crate::kernel::config::Network;
-use crate::kernel::context::PLATFORM_TENANT;
 use crate::kernel::error::Result;
-use crate::kernel::{Caller, audit_store};
 use crate::sql;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -95,11 +93,7 @@ pub async fn authenticated(caller: &Caller, request: &Request, form: &Form) -> R
     match client {
         Some(client) if client.admits(caller) && client.proves(secret.as_deref()) => Ok(client),
         other => {
-            let mut event =
-                audit_store::of(&grant::behind(&caller.context, None), "LOGIN_FAILED", Action::Execute, Outcome::Denied, Utc::now());
-            event.tenant_id = other.as_ref().map_or(PLATFORM_TENANT, |client| client.tenant);
-            event.api_client_id = other.as_ref().map(|client| client.id);
-            caller.kernel.audit.record(event).await?;
+            refused::remember(caller, other.map(|client| (client.tenant, client.id))).await?;
             Err(Refusal::client())
         }
     }

@@ -5,6 +5,7 @@ mod client;
 mod form;
 mod inspect;
 mod refusal;
+mod refused;
 mod token;
 
 use crate::kernel::Caller;
@@ -17,6 +18,7 @@ use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, post};
 use refusal::Refusal;
 pub use refusal::render;
+pub(super) use refused::Refused;
 
 /// Below the server's root.
 pub const ROOT: &str = "/oauth2";

@@ -4,17 +4,15 @@
 //! `tenant_id = any(…)` would lose the index order and read everything. First one row of each tenant is read. A page of
 //! n rows can only hold rows of the n tenants whose first rows lead, so only those are walked on.
 
+use super::cursor::{Cursor, from_text};
 use super::field::{Filter, Home, How, Sort, Table, Ty};
+use super::ordered::Order;
 use super::record::{self, Record, Width};
 use super::value::Value;
 use crate::kernel::Caller;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::crypto::Cipher;
 use crate::kernel::db::{Param, Query};
 use crate::kernel::error::{self, Error, Result};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::{Value as Json, json};
 use std::borrow::Cow;
 use std::fmt::Write;
 use tokio_postgres::types::Type;
@@ -24,14 +22,6 @@ pub const PAGE_SIZE: usize = 20;
 pub const PAGE_SIZE_MAX: usize = 200;
 /// Words of a `q` filter that count.
 const WORDS_MAX: usize = 5;
-
-/// Where the last page ended. Travels sealed: a sort value may be a name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cursor {
-    pub value: Option<String>,
-    pub id: Uuid,
-    pub tenant: Uuid,
-}
 
 /// SQL of our own column names with `$value` for each value, and the values.
 pub type Extra = (Cow<'static, str>, Vec<(Value, Type)>);
@@ -44,6 +34,10 @@ pub struct List {
     pub extra: Vec<Extra>,
     pub sort: Sort,
     pub descending: bool,
+    /// In place of the sort, where no index has the order.
+    pub orders: Vec<Order>,
+    /// Whose list it is and what it asks for: a cursor opens for the same again.
+    pub question: String,
     pub limit: usize,
     pub after: Option<Cursor>,
     pub include_deleted: bool,
@@ -70,19 +64,20 @@ impl Built {
 }
 
 /// Collects values as the text that names them grows.
-struct Text {
-    sql: String,
+#[derive(Default)]
+pub(super) struct Text {
+    pub sql: String,
     types: Vec<Type>,
     values: Vec<Value>,
 }
 
 impl Text {
-    fn bind(&mut self, value: Value, ty: Type) -> String {
+    pub fn bind(&mut self, value: Value, ty: Type) -> String {
         self.values.push(value);
         self.types.push(ty);
         format!("${}", self.values.len())
     }
-    fn built(self) -> Built {
+    pub fn built(self) -> Built {
         Built { query: Query { text: Cow::Owned(self.sql), types: Cow::Owned(self.types) }, values: self.values }
     }
 }
@@ -118,6 +113,8 @@ impl List {
             extra: Vec::new(),
             sort: BY_ID,
             descending: false,
+            orders: Vec::new(),
+            question: String::new(),
             limit: PAGE_SIZE,
             after: None,
             include_deleted: false,
@@ -127,7 +124,10 @@ impl List {
 
     /// The page's statement: `limit + 1` rows, so that a next page is known without counting.
     pub fn page(&self, plane: Plane, tenant: Option<Uuid>) -> Result<Built> {
-        let mut text = Text { sql: String::new(), types: Vec::new(), values: Vec::new() };
+        if !self.orders.is_empty() {
+            return self.ordered(plane, tenant);
+        }
+        let mut text = Text::default();
         let direction = if self.descending { "desc" } else { "asc" };
         // What the page is ordered by travels with its rows: folded columns are not shown, and the next page starts there.
         let (key, merged) = if self.sort.column == "id" {
@@ -200,25 +200,28 @@ impl List {
 
     /// How many rows the whole list has; asked for by name only, for it costs a scan.
     pub fn count(&self, plane: Plane, tenant: Option<Uuid>) -> Result<Built> {
-        let mut text = Text { sql: String::new(), types: Vec::new(), values: Vec::new() };
-        let mut wheres = String::from("true");
-        if self.table.has_tenant() {
-            wheres = match tenant.filter(|_| plane.single_tenant() && self.table.home == Home::Tenant) {
-                Some(tenant) => format!("r.tenant_id = {}", text.bind(Value::Uuid(tenant), Type::UUID)),
-                None => format!(
-                    "r.tenant_id = any ((select sec.{}({}))::uuid[])",
-                    if self.table.home == Home::Shared { "shared" } else { "tenants" },
-                    read_bit(self.table, plane)
-                ),
-            };
-        }
+        let mut text = Text::default();
+        let mut wheres = self.of_tenants(&mut text, plane, tenant);
         self.conditions(&mut text, &mut wheres)?;
-        let sql = format!("select count(*) from {} r where {wheres}", self.table.name);
-        text.sql = sql;
+        text.sql = format!("select count(*) from {} r where {wheres}", self.table.name);
         Ok(text.built())
     }
 
-    fn conditions(&self, text: &mut Text, wheres: &mut String) -> Result<()> {
+    /// Which tenants' rows, in one condition.
+    pub(super) fn of_tenants(&self, text: &mut Text, plane: Plane, tenant: Option<Uuid>) -> String {
+        if !self.table.has_tenant() {
+            return "true".into();
+        }
+        match tenant.filter(|_| plane.single_tenant() && self.table.home == Home::Tenant) {
+            Some(tenant) => format!("r.tenant_id = {}", text.bind(Value::Uuid(tenant), Type::UUID)),
+            None => {
+                let of = if self.table.home == Home::Shared { "shared" } else { "tenants" };
+                format!("r.tenant_id = any ((select sec.{of}({}))::uuid[])", read_bit(self.table, plane))
+            }
+        }
+    }
+
+    pub(super) fn conditions(&self, text: &mut Text, wheres: &mut String) -> Result<()> {
         if self.table.soft_delete && !self.include_deleted {
             wheres.push_str(" and r.deleted_at is null");
         }
@@ -346,6 +349,10 @@ fn condition(table: &Table, filter: &Filter, value: &Value, text: &mut Text, whe
             let bound = text.bind(value.clone(), if blind { Type::BYTEA } else { Type::TEXT });
             sql.replace("$value", &bound)
         }
+        How::Each(words) => {
+            let Value::Text(word) = value else { return Ok(()) };
+            words.iter().find(|(known, _)| known == word).map_or("false", |(_, sql)| *sql).to_owned()
+        }
         How::Words(columns) => {
             let Value::Text(words) = value else { return Ok(()) };
             let mut all = Vec::new();
@@ -363,35 +370,4 @@ fn condition(table: &Table, filter: &Filter, value: &Value, text: &mut Text, whe
 /// `column` starts with the folded text: a range, which the index knows under row-level security (LIKE it does not).
 pub fn prefix(column: &str, bound: &str) -> String {
     format!("r.{column} >= kernel.fold({bound}) and r.{column} < kernel.fold({bound}) || chr(1114109)")
-}
-
-fn from_text(ty: Ty, text: &str) -> Result<Value> {
-    let wrong = || Error::new(&error::PARAMETER_INVALID).fault("cursor", "format", "The cursor is not one of ours.");
-    let field = super::Field::text("cursor").length(4_000);
-    let field = super::Field { ty, ..field };
-    let json = match ty {
-        Ty::Int | Ty::BigInt => Json::Number(text.parse::<i64>().map_err(|_| wrong())?.into()),
-        Ty::Bool => Json::Bool(text == "true"),
-        _ => Json::String(text.to_owned()),
-    };
-    super::value::parse(&field, &json).map_err(|_| wrong())
-}
-
-impl Cursor {
-    /// Sealed for this list: a cursor of another list, sort or direction does not open.
-    pub fn seal(&self, list: &List, cipher: &Cipher) -> Result<String> {
-        let plain = json!([self.value, self.id.to_string(), self.tenant.to_string()]).to_string();
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(cipher.seal(&place(list), plain.as_bytes())?))
-    }
-    pub fn open(text: &str, list: &List, cipher: &Cipher) -> Result<Cursor> {
-        let wrong = || Error::new(&error::PARAMETER_INVALID).fault("cursor", "format", "The cursor is not one of this list's.");
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-        let plain = cipher.open(&place(list), &sealed).map_err(|_| wrong())?;
-        let (value, id, tenant): (Option<String>, Uuid, Uuid) = serde_json::from_slice(&plain).map_err(|_| wrong())?;
-        Ok(Cursor { value, id, tenant })
-    }
-}
-
-fn place(list: &List) -> Vec<u8> {
-    format!("cursor {} {} {}", list.table.name, list.sort.name, list.descending).into_bytes()
 }

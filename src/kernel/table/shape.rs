@@ -72,6 +72,8 @@ pub enum How {
         sql: &'static str,
         blind: bool,
     },
+    /// A condition for each word of the field of the same name.
+    Each(&'static [(&'static str, &'static str)]),
 }
 
 /// One record: its table, its contract and who may touch it.

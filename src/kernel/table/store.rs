@@ -1,10 +1,11 @@
 //! Reading and writing any record through a scope. Both contracts come here; nothing else knows a table's SQL shape.
 
 use super::create::taken;
+use super::cursor::Cursor;
 use super::draft::Draft;
 use super::field::{Field, Home, Table, Ty};
 use super::form::Broken;
-use super::list::{Built, Cursor, List};
+use super::list::{Built, List};
 use super::record::{self, Record, Width};
 use super::references::References;
 use super::value::{self, Value};
@@ -83,6 +84,9 @@ pub async fn keyed(list: &List, plane: Plane, rows: &[Row], keys: &Keyring) -> R
 
 /// The value the page was ordered by, as PostgreSQL has it: the last column of [`List::page`].
 fn sort_value(list: &List, row: &Row) -> Result<Option<String>> {
+    if !list.orders.is_empty() {
+        return Ok(Some(row.try_get(row.len().saturating_sub(1))?));
+    }
     if list.sort.column == "id" {
         return Ok(None);
     }
@@ -240,7 +244,7 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
 pub fn filter_value(table: &Table, filter: &super::field::Filter, text: &str) -> Result<Value> {
     use super::field::How;
     let name = match filter.how {
-        How::Equal => filter.name,
+        How::Equal | How::Each(_) => filter.name,
         How::From(name) | How::Before(name) => name,
         How::Elsewhere { .. } if table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Enum(_))) => filter.name,
         _ => return plain(filter.name, text),

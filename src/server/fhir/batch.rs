@@ -2,6 +2,7 @@
 
 use super::effect::{Aim, Done, Effect, What};
 use super::history::{self, Of};
+use super::way::Way;
 use super::write::{self, Change};
 use super::{library, read, search, transaction, types};
 use crate::fhir::bundle::{self, Entry, Posted, Reply};
@@ -57,8 +58,7 @@ impl Batch<'_> {
         let interaction = Interaction::of(&entry.method, &entry.target)?;
         let id = entry.target.id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
         let done = self.done(def, interaction, entry, key).await;
-        let reply = super::told(self.caller, def, id, super::action(interaction), done).await;
-        if interaction == Interaction::Update { reply.map_err(super::no_creation) } else { reply }
+        super::told(self.caller, def, id, super::action(interaction), done).await
     }
 
     async fn done(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
@@ -70,7 +70,7 @@ impl Batch<'_> {
         match interaction {
             Interaction::SearchType => {
                 let query = search::parse(def.name, def.search, &target.query, self.prefer, base)?;
-                page(super::found_in(caller, def.name, &query, base).await?)
+                page(super::found_in(caller, &mut Way::Apart, def.name, &query, base).await?)
             }
             Interaction::HistoryType => page(past(Of::Type(def)).await?.0),
             Interaction::HistoryInstance => page(past(Of::One(def, id()?)).await?.0),

@@ -108,19 +108,18 @@ impl Effect {
             (What::Create(resource), Aim::New(id)) => Done::Made(write::create(scope, caller, sources, id, resource, base).await?),
             (What::Create(_), Aim::There(id)) => Done::There(read::within(scope, caller, sources, id).await?),
             (What::Update(resource), Aim::New(id)) => {
-                if resource.id().is_some() {
-                    return Err(no_creation(Error::new(&error::NOT_FOUND)));
-                }
-                allowed(caller, def, Interaction::Create)?;
-                write::permitted(caller, sources, Change::Create)?;
-                Done::Made(write::create(scope, caller, sources, id, resource, base).await?)
+                let id = resource.id().map_or(Ok(id), |own| own.parse().map_err(|_| no_creation()))?;
+                made(scope, caller, def, (id, version), resource, base).await?
             }
             (What::Update(resource), Aim::There(id)) => {
                 if resource.id().is_some_and(|own| own != id.to_string()) {
                     let text = "The resource that meets the condition has another id.";
                     return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", def.name), "invariant", text));
                 }
-                Done::Changed(write::update(scope, caller, sources, id, version, resource, base).await?)
+                match write::update(scope, caller, sources, id, version, resource.clone(), base).await {
+                    Err(refusal) if refusal.code == &error::NOT_FOUND => made(scope, caller, def, (id, version), resource, base).await?,
+                    changed => Done::Changed(changed?),
+                }
             }
             (What::Patch(patch), Aim::There(id)) => Done::Changed(write::patch(scope, caller, def, id, version, &patch, base).await?),
             (What::Delete, Aim::There(id)) => {
@@ -130,6 +129,25 @@ impl Effect {
             (What::Patch(_) | What::Delete, _) | (_, Aim::Condition(_)) => return Err(Error::new(&error::NOT_FOUND)),
         })
     }
+}
+
+/// What is put where nothing is becomes a new resource under that id. Keys carry the tenant, so an id that another clinic
+/// uses is as good as any.
+async fn made(
+    scope: &mut Scope,
+    caller: &Caller,
+    def: &'static TypeDef,
+    (id, version): (Uuid, Option<i64>),
+    resource: Resource,
+    base: &str,
+) -> Result<Done> {
+    let sources = types::sources(def.name)?;
+    allowed(caller, def, Interaction::Create)?;
+    write::permitted(caller, sources, Change::Create)?;
+    if version.is_some() {
+        return Err(Error::new(&error::STALE));
+    }
+    Ok(Done::Made(write::create(scope, caller, sources, id, resource, base).await?))
 }
 
 impl What {

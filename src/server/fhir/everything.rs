@@ -1,14 +1,15 @@
 //! Compartments: the resources that belong to a patient (an encounter, a practitioner …), of one type or of all.
 
 use super::operations::Call;
+use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::{Handling, Prefer, Return};
 use crate::fhir::outcome::note;
 use crate::fhir::registry::{Interaction, TypeDef};
-use crate::fhir::search::{Condition, Query, form};
-use crate::fhir::temporal::instant;
+use crate::fhir::search::{Condition, Kind, Query, form};
+use crate::fhir::temporal::{self, instant};
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX};
@@ -38,63 +39,88 @@ pub async fn search(caller: &Caller, of: &'static TypeDef, id: Uuid, def: &'stat
         return Err(none());
     }
     read::one(caller, types::sources(of.name)?, id).await?;
-    search::run(caller, def.name, &Query { within, ..query }, base).await
+    search::run(caller, &mut Way::Apart, def.name, &Query { within, ..query }, base).await
 }
 
-/// The patient and all that is in their compartment, a page at a time, type after type. A page's events are durable before
+/// The patient (or encounter) and all that is in their compartment, a page at a time, type after type. A page's events are durable before
 /// it leaves; what the caller may not read is left out, and the first page says so.
 pub async fn run(call: &Call<'_>) -> Result<Json> {
     let id = super::record_id(call.id)?;
-    let patient = read::one(call.caller, types::sources(call.def.name)?, id).await?;
+    let own = read::one(call.caller, types::sources(call.def.name)?, id).await?;
     let wanted: Vec<&str> = call.inputs.texts("_type").flat_map(|names| names.split(',')).collect();
     let since = since(call)?;
     let limit = call.inputs.whole("_count")?.unwrap_or(PAGE_SIZE).clamp(1, PAGE_SIZE_MAX);
-    let kinds: Vec<(&'static TypeDef, Vec<Condition>)> = kinds(&id.to_string(), &wanted, call.base)?;
+    let kinds: Vec<(&'static TypeDef, Vec<Condition>)> = kinds(call.def.name, &id.to_string(), &wanted, call.base)?;
     let (from, mut cursor) = place(call.inputs.text("_cursor"))?;
     let mut page = Page::default();
-    if from == 0 && cursor.is_none() && (wanted.is_empty() || wanted.contains(&"Patient")) && since <= patient.modified() {
-        page.matches.push((id.to_string(), patient.resource.into_value()));
+    if from == 0 && cursor.is_none() && (wanted.is_empty() || wanted.contains(&call.def.name)) && since <= own.modified() {
+        page.matches.push((id.to_string(), own.resource.into_value()));
     }
-    let mut held_back = Vec::new();
+    let (mut open, mut held_back) = (Vec::new(), Vec::new());
     for (at, (def, within)) in kinds.iter().enumerate().skip(from) {
+        match one_type(call, def, within, limit, cursor.take(), since).await? {
+            Some(prepared) => open.push((at, prepared)),
+            None => held_back.push(def.name),
+        }
+    }
+    let mut open = open.into_iter().peekable();
+    while let Some((at, first)) = open.next() {
         if page.matches.len() >= limit {
             page.next = Some(format!("{at}."));
             break;
         }
-        let Some(found) = one_type(call, def, within, limit - page.matches.len(), cursor.take(), since).await? else {
-            held_back.push(def.name);
-            continue;
-        };
-        let of = |key: &str| found[key].as_array().into_iter().flatten();
-        page.matches.extend(of("entry").filter(|entry| entry["search"]["mode"] == "match").map(|entry| {
-            let resource = entry["resource"].clone();
-            (resource["id"].as_str().unwrap_or_default().to_owned(), resource)
-        }));
-        let next = of("link").find(|link| link["relation"] == "next").and_then(|link| link["url"].as_str());
-        if let Some((_, cursor)) = next.and_then(|url| url.rsplit_once("_cursor=")) {
-            page.next = Some(format!("{at}.{cursor}"));
+        // Many types at once, as far as one plane reads them.
+        let (mut places, mut some) = (vec![at], vec![first]);
+        while let Some((at, next)) =
+            open.next_if(|(_, next)| some.len() < TYPES_AT_ONCE && some.iter().all(|one| one.context.plane == next.context.plane))
+        {
+            places.push(at);
+            some.push(next);
+        }
+        if take(call, &mut page, &places, &some, limit).await? {
             break;
         }
     }
     Ok(bundle(call, page, &held_back, limit))
 }
 
-/// The patient comes first; who looked at the chart is no part of it, and would grow by being read.
-const APART: &[&str] = &["Patient", "AuditEvent"];
+/// Adds the pages of these types; true, where the page ends among them.
+async fn take(call: &Call<'_>, page: &mut Page, places: &[usize], some: &[search::Prepared], limit: usize) -> Result<bool> {
+    let found = search::pages(call.caller, &mut Way::Apart, some, limit - page.matches.len()).await?;
+    for (at, matches) in places.iter().zip(found) {
+        if page.matches.len() >= limit {
+            page.next = Some(format!("{at}."));
+            return Ok(true);
+        }
+        page.matches.extend(matches.shown.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())));
+        if let Some(cursor) = matches.next {
+            page.next = Some(format!("{at}.{cursor}"));
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Types of which one round trip asks.
+const TYPES_AT_ONCE: usize = 32;
+/// Who looked at the chart is no part of it, and would grow by being read.
+const APART: &str = "AuditEvent";
 /// Of every change in the chart there is one: they come when they are asked for by their type.
 const ASKED_FOR: &str = "Provenance";
+/// What care is dated by, in the order in which a type's own parameters are believed.
+const DATES: [&str; 8] = ["date", "occurrence", "period", "onset-date", "authored", "authoredon", "effective", "created"];
 
 /// The types of the compartment that are served, in the order of their names.
-fn kinds(id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef, Vec<Condition>)>> {
-    let known = Definitions.compartment("Patient").ok_or_else(|| Error::internal("R4 has a Patient compartment"))?;
-    let is_known = |name: &str| name == "Patient" || known.members.iter().any(|(member, _)| member == name);
+fn kinds(of: &str, id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'static TypeDef, Vec<Condition>)>> {
+    let known = Definitions.compartment(of).ok_or_else(|| Error::internal("R4 has such a compartment"))?;
+    let is_known = |name: &str| name == of || known.members.iter().any(|(member, _)| member == name);
     if !wanted.iter().all(|name| is_known(name)) {
-        return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "code", "A type is none of the patient's compartment."));
+        return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "code", "A type is none of the compartment."));
     }
     let is_meant = |name: &str| if wanted.is_empty() { name != ASKED_FOR } else { wanted.contains(&name) };
     let mut kinds = Vec::new();
-    for def in types::registry().types().iter().filter(|def| !APART.contains(&def.name) && is_meant(def.name)) {
-        let within = within(def, "Patient", id, base)?;
+    for def in types::registry().types().iter().filter(|def| ![APART, of].contains(&def.name) && is_meant(def.name)) {
+        let within = within(def, of, id, base)?;
         if !within.is_empty() {
             kinds.push((*def, within));
         }
@@ -115,7 +141,20 @@ fn since(call: &Call<'_>) -> Result<Option<DateTime<Utc>>> {
     call.inputs.text("_since").map(|text| instant(text).ok_or_else(wrong)).transpose()
 }
 
-/// One page of one type. None: the caller may not read such resources.
+/// From the day `start` to the day `end`, as a search asks for them.
+fn bounds(call: &Call<'_>) -> Result<Vec<String>> {
+    let mut bounds = Vec::new();
+    for (name, prefix) in [("start", "ge"), ("end", "le")] {
+        if let Some(text) = call.inputs.text(name) {
+            let wrong = || Error::new(&error::PARAMETER_INVALID).fault(name, "format", "The value must be a date.");
+            temporal::search(text).ok_or_else(wrong)?;
+            bounds.push(format!("{prefix}{text}"));
+        }
+    }
+    Ok(bounds)
+}
+
+/// The search of one type. None: the caller may not read such resources.
 async fn one_type(
     call: &Call<'_>,
     def: &'static TypeDef,
@@ -123,22 +162,28 @@ async fn one_type(
     count: usize,
     cursor: Option<String>,
     since: Option<DateTime<Utc>>,
-) -> Result<Option<Json>> {
+) -> Result<Option<search::Prepared>> {
     let is_open = super::allowed(call.caller, def, Interaction::SearchType).is_ok();
     if !is_open || read::readable(call.caller, types::sources(def.name)?).is_err() {
         return Ok(None);
     }
     let since = since.map(|since| format!("ge{}", since.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
-    let text = form::encode(since.as_deref().map(|since| ("_lastUpdated", since)));
+    let mut asked: Vec<(&str, &str)> = since.as_deref().map(|since| ("_lastUpdated", since)).into_iter().collect();
+    let bounds: Vec<String> = bounds(call)?;
+    // What is not dated is always of the time that is asked for.
+    if let Some(date) = DATES.iter().find(|date| def.search.iter().any(|param| param.name == **date && param.kind == Kind::Date)) {
+        asked.extend(bounds.iter().map(|bound| (*date, bound.as_str())));
+    }
+    let text = form::encode(asked);
     let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
-    search::run(call.caller, def.name, &query, call.base).await.map(Some)
+    search::prepared(call.caller, &mut Way::Apart, def.name, &query).await.map(Some)
 }
 
 fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json {
-    let path = format!("Patient/{}/$everything", call.id.unwrap_or_default());
+    let path = format!("{}/{}/$everything", call.def.name, call.id.unwrap_or_default());
     let mut applied: Vec<(String, String)> = Vec::new();
-    for name in ["_since", "_type", "_cursor"] {
+    for name in ["_since", "_type", "start", "end", "_cursor"] {
         applied.extend(call.inputs.texts(name).map(|value| (name.to_owned(), value.to_owned())));
     }
     applied.push(("_count".into(), limit.to_string()));

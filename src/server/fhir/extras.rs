@@ -12,7 +12,7 @@ use crate::kernel::table::{Record, Value};
 use crate::sql;
 use serde_json::{Value as Json, json};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -40,7 +40,10 @@ pub struct Of {
 
 impl Of {
     pub fn record(mapping: &Mapping, record: &Record) -> Self {
-        Self { type_name: mapping.of.name, tenant: owner(record), id: record.id, version: record.version }
+        Self::named(mapping.of.name, record)
+    }
+    pub fn named(type_name: &'static str, record: &Record) -> Self {
+        Self { type_name, tenant: owner(record), id: record.id, version: record.version }
     }
 }
 
@@ -82,25 +85,42 @@ pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
 }
 
 sql! {
-    /// $1 tenant, $2 record, $3 type.
-    EXTRAS_KNOWN(UUID, UUID, TEXT) = "select from fhir_extras where tenant_id = $1 and record_id = $2 and resource_type = $3 limit 1";
-    /// $1 tenant, $2 id, $3 type, $4 record, $5 version, $6 patient, $7 sealed body, $8 author.
-    EXTRAS_ADD(UUID, UUID, TEXT, UUID, INT8, UUID, BYTEA, UUID) = "
-        insert into fhir_extras (tenant_id, id, resource_type, record_id, record_version, patient_id, body_enc, created_by)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    /// $1 tenants, $2 records, $3 type: which of them have any.
+    EXTRAS_KNOWN(UUID_ARRAY, UUID_ARRAY, TEXT) = "
+        select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2) and resource_type = $3";
+    /// $1 type, $2 author, then a list for each column: tenant, id, record, version, patient, sealed body.
+    EXTRAS_ADD(TEXT, UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, INT8_ARRAY, UUID_ARRAY, BYTEA_ARRAY) = "
+        insert into fhir_extras (resource_type, created_by, tenant_id, id, record_id, record_version, patient_id, body_enc)
+        select $1, $2, * from unnest($3, $4, $5, $6, $7, $8)";
 }
 
 /// Kept when the columns do not say all of it, and when an older one would speak in its place.
-pub async fn keep(scope: &mut Scope, type_name: &str, record: &Record, extras: &Extras, keys: &Keyring) -> Result<()> {
-    let tenant = owner(record);
-    if extras.sent == extras.shown && scope.optional(&EXTRAS_KNOWN, &[&tenant, &record.id, &type_name]).await?.is_none() {
-        return Ok(());
+pub async fn keep(scope: &mut Scope, type_name: &str, records: &[&Record], extras: &[Extras], keys: &Keyring) -> Result<()> {
+    let of = |all: bool| records.iter().copied().zip(extras).filter(move |(_, extras)| all || extras.sent == extras.shown);
+    let said: Vec<&Record> = of(false).map(|(record, _)| record).collect();
+    let mut known: HashSet<Uuid> = HashSet::new();
+    if !said.is_empty() {
+        let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) = said.iter().map(|record| (owner(record), record.id)).unzip();
+        for row in scope.rows(&EXTRAS_KNOWN, &[&tenants, &ids, &type_name]).await? {
+            known.insert(row.try_get(0)?);
+        }
     }
-    let id = scope.new_id();
-    let body = json!([extras.sent, extras.shown]).to_string();
-    let sealed = keys.of(tenant).await?.seal("fhir_extras", "body", id, body.as_bytes())?;
-    let actor = scope.context().actor;
-    scope.exec(&EXTRAS_ADD, &[&tenant, &id, &type_name, &record.id, &record.version, &record.patient, &sealed, &actor]).await?;
+    let (mut tenants, mut ids, mut of_records, mut versions, mut patients, mut bodies) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (record, extras) in of(true).filter(|(record, extras)| extras.sent != extras.shown || known.contains(&record.id)) {
+        let (tenant, id) = (owner(record), scope.new_id());
+        let body = json!([extras.sent, extras.shown]).to_string();
+        bodies.push(keys.of(tenant).await?.seal("fhir_extras", "body", id, body.as_bytes())?);
+        tenants.push(tenant);
+        ids.push(id);
+        of_records.push(record.id);
+        versions.push(record.version);
+        patients.push(record.patient);
+    }
+    if !ids.is_empty() {
+        let actor = scope.context().actor;
+        scope.exec(&EXTRAS_ADD, &[&type_name, &actor, &tenants, &ids, &of_records, &versions, &patients, &bodies]).await?;
+    }
     Ok(())
 }
 

@@ -1,12 +1,11 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
 use super::indexed::{self, Search};
-use super::{chain, search};
-use crate::fhir::bind::Coded;
-use crate::fhir::index::Index;
+use super::{amount, chain, dental, held, search, token};
+use crate::fhir::index::{Index, typed_value};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, ReferenceValue, Side, System, Text, Token};
-use crate::fhir::search::{Condition, Modifier, Value as Asked};
+use crate::fhir::search::{Condition, Filter, Modifier, Value as Asked};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::crypto::TenantKeys;
@@ -21,6 +20,7 @@ use uuid::Uuid;
 
 pub type Sql = (Cow<'static, str>, Vec<(Value, Type)>);
 
+const IDENTIFIER_TYPES: &str = "http://terminology.hl7.org/CodeSystem/v2-0203";
 /// Tenants whose keyed hashes one search may need.
 const TENANTS_MAX: usize = 1_000;
 
@@ -43,12 +43,20 @@ impl Writing {
         self.value(Value::Text(text.to_owned()), Type::TEXT);
         "$value"
     }
-    fn any_of(&mut self, column: &str, words: Vec<String>) -> String {
-        if words.is_empty() {
-            return "false".into();
+    pub fn texts(&mut self, texts: Vec<String>) -> &'static str {
+        self.value(Value::Texts(texts), Type::TEXT_ARRAY);
+        "$value"
+    }
+    pub fn double(&mut self, value: f64) -> &'static str {
+        self.value(Value::Double(value), Type::FLOAT8);
+        "$value"
+    }
+    pub fn is_one_of(&mut self, column: &str, words: Vec<String>) -> String {
+        match words.as_slice() {
+            [] => "false".into(),
+            [word] => format!("{column} = {}", self.text(word)),
+            _ => format!("{column} = any ({})", self.texts(words)),
         }
-        let any: Vec<String> = words.iter().map(|word| format!("{column} = {}", self.text(word))).collect();
-        format!("({})", any.join(" or "))
     }
 }
 
@@ -75,16 +83,40 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
             name => {
                 let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
                 // Of a type's several tables some have nothing that the parameter asks for.
-                one(&asking, &mut writing, find.unwrap_or(&Find::Never), asked).await?
+                let find = find.unwrap_or(&Find::Never);
+                match &*dental::normalised(condition.param, asked)? {
+                    Asked::Missing(is_missing) => missing(&asking, &mut writing, find, *is_missing).await?,
+                    asked => one(&asking, &mut writing, find, asked).await?,
+                }
             }
         });
     }
     let any = any.into_iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" or ");
     let text = match condition.modifier {
-        Some(Modifier::Not) => format!("not coalesce({any}, false)"),
+        Some(Modifier::Not | Modifier::NotIn) => format!("not coalesce({any}, false)"),
         _ => any,
     };
     Ok((Cow::Owned(text), writing.values))
+}
+
+/// A filter's comparisons, joined as it joins them.
+pub async fn filter(caller: &Caller, context: &Context, mapping: &'static Mapping, filter: &Filter) -> Result<Sql> {
+    let (parts, joint) = match filter {
+        Filter::Is(one) => return condition(caller, context, mapping, one).await,
+        Filter::Not(inner) => {
+            let (text, values) = Box::pin(self::filter(caller, context, mapping, inner)).await?;
+            return Ok((Cow::Owned(format!("not coalesce(({text}), false)")), values));
+        }
+        Filter::All(parts) => (parts, " and "),
+        Filter::Any(parts) => (parts, " or "),
+    };
+    let (mut texts, mut values) = (Vec::with_capacity(parts.len()), Vec::new());
+    for part in parts {
+        let (text, more) = Box::pin(self::filter(caller, context, mapping, part)).await?;
+        texts.push(format!("({text})"));
+        values.extend(more);
+    }
+    Ok((Cow::Owned(texts.join(joint)), values))
 }
 
 /// At least one of these.
@@ -113,13 +145,12 @@ fn by_id(writing: &mut Writing, asked: &Asked) -> String {
 }
 
 async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &Asked) -> Result<String> {
+    if let Some(told) = token::condition(writing, find, asked) {
+        return Ok(told);
+    }
     Ok(match (find, asked) {
         (Find::Never, _) => "false".into(),
         (Find::Indexed(index), asked) => indexed(asking, writing, index, asked).await?,
-        (Find::Any(_), Asked::Missing(_)) => match indexed::of(find) {
-            Some(index) => indexed(asking, writing, index, asked).await?,
-            None => "false".into(),
-        },
         (Find::Any(finds), asked) => {
             let mut any = Vec::with_capacity(finds.len());
             for find in *finds {
@@ -131,54 +162,16 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
             let any = texts(writing, starts, words, exact, text);
             within.replace("{}", &format!("({any})"))
         }
-        (Find::Code { expr, system, stored }, Asked::Token(token)) => match (&token.system, &token.code) {
-            (System::Any, Some(code)) => format!("{expr} = {}", writing.text(&stored(code))),
-            (System::Is(given), Some(code)) if given == system => format!("{expr} = {}", writing.text(&stored(code))),
-            (System::Is(given), None) if given == system => format!("{expr} is not null"),
-            _ => "false".into(),
-        },
-        (Find::Words { column, system, words }, Asked::Token(token)) => {
-            let is_of = match &token.system {
-                System::Any => true,
-                System::None => system.is_empty(),
-                System::Is(given) => system.is_empty() || given == system,
-            };
-            let stored = |code: &String| words.iter().filter(|(_, known)| known == code).map(|(word, _)| (*word).to_owned()).collect();
-            match &token.code {
-                _ if !is_of => "false".into(),
-                Some(code) => writing.any_of(column, stored(code)),
-                None => format!("{column} is not null"),
-            }
-        }
-        (Find::Constant { codes, given }, Asked::Token(token)) => {
-            let is = |(system, code): &(&str, &str)| {
-                let of = match &token.system {
-                    System::Any => true,
-                    System::None => system.is_empty(),
-                    System::Is(asked) => system.is_empty() || asked == system,
-                };
-                of && token.code.as_deref().is_none_or(|asked| asked == *code)
-            };
-            if codes.iter().any(is) { given.unwrap_or("true").to_owned() } else { "false".into() }
-        }
-        (Find::Listed { column, system }, Asked::Token(token)) => match (&token.system, &token.code) {
-            (System::Is(asked), _) if asked != system => "false".into(),
-            (System::None, _) => "false".into(),
-            (_, Some(code)) => format!("{} = any ({column})", writing.text(code)),
-            (_, None) => format!("cardinality({column}) > 0"),
-        },
-        (Find::Coded(coded), Asked::Token(token)) => coded_as(writing, coded, token),
         (Find::Said(column), Asked::Text(text)) => texts(writing, &[], &[&format!("kernel.fold({column})")], &[column], text),
-        (Find::Flag(column), Asked::Token(token)) => match token.code.as_deref() {
-            Some("true") => (*column).to_owned(),
-            Some("false") => format!("not {column}"),
-            _ => "false".into(),
-        },
         (Find::Plain { within }, Asked::Token(token)) => {
             let value = token.code.as_ref().map(|code| format!("i.value = {}", writing.text(code)));
             identified(writing, within, token, value)
         }
-        (Find::Blind { within, table, column }, Asked::Token(token)) => {
+        (Find::Blind { within, table, column, kind }, Asked::OfType(asked)) if asked.system == IDENTIFIER_TYPES => {
+            let value = blind(asking, writing, table, column, &asked.value).await?;
+            within.replace("{}", &format!("{value} and {kind} = {}", writing.text(&asked.code)))
+        }
+        (Find::Blind { within, table, column, .. }, Asked::Token(token)) => {
             let value = match &token.code {
                 Some(code) => Some(blind(asking, writing, table, column, code).await?),
                 None => None,
@@ -191,6 +184,7 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Moments { from, until }, asked) => span(writing, asked, from, until, false),
         (Find::Points { column, to }, Asked::Reference(asked)) => pointing(writing, &format!("{column} = $value"), to, asked),
         (Find::Leads { rows, to, .. }, Asked::Reference(asked)) => pointing(writing, rows, to, asked),
+        (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
         _ => "false".into(),
     })
 }
@@ -209,25 +203,14 @@ fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &ReferenceValue)
     }
 }
 
-/// `$value` twice at most: the code, and the word of its system.
-fn coded_as(writing: &mut Writing, coded: &Coded, token: &Token) -> String {
-    let words: Vec<String> = match &token.system {
-        System::Any => Vec::new(),
-        System::None => coded.systems.iter().filter(|(_, uri)| uri.is_empty()).map(|(word, _)| (*word).to_owned()).collect(),
-        System::Is(given) => coded.systems.iter().filter(|(_, uri)| uri == given).map(|(word, _)| (*word).to_owned()).collect(),
-    };
-    let mut all = Vec::new();
-    if let Some(code) = &token.code {
-        all.push(format!("r.{} = {}", coded.code, writing.text(code)));
+/// Whether the record has a value at all, or has none.
+async fn missing(asking: &Asking<'_>, writing: &mut Writing, find: &Find, is_missing: bool) -> Result<String> {
+    let mut present = format!("({})", held::present(find));
+    if let Some(index) = indexed::of(find) {
+        let told = indexed(asking, writing, index, &Asked::Missing(false)).await?;
+        present = format!("({present} or {told})");
     }
-    if token.system != System::Any {
-        all.push(match coded.system {
-            Some(column) => writing.any_of(&format!("r.{column}"), words),
-            None if words.is_empty() => "false".into(),
-            None => "true".into(),
-        });
-    }
-    if all.is_empty() { "false".into() } else { all.join(" and ") }
+    Ok(if is_missing { format!("not coalesce({present}, false)") } else { present })
 }
 
 /// The value's condition comes first in the text, as its parameter does.
@@ -271,9 +254,14 @@ async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {
 
 async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, asked: &Asked) -> Result<String> {
     let mut hashes = Vec::new();
-    if let Asked::Token(Token { code: Some(code), .. }) = asked {
+    let code = match asked {
+        Asked::Token(Token { code: Some(code), .. }) => Some(code.clone()),
+        Asked::OfType(asked) => Some(typed_value(&asked.code, &asked.value)),
+        _ => None,
+    };
+    if let Some(code) = code {
         for keys in keys(asking).await? {
-            hashes.push(indexed::hashed(&keys, code)?);
+            hashes.push(indexed::hashed(&keys, &code)?);
         }
     }
     let tenant = asking.context.tenant.filter(|_| asking.context.plane.single_tenant());
@@ -281,7 +269,7 @@ async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, aske
     Ok(search.condition(index, writing, asked))
 }
 
-fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str], text: &Text) -> String {
+pub(super) fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str], text: &Text) -> String {
     let mut any = Vec::new();
     match text {
         Text::StartsWith(text) => {
@@ -304,6 +292,17 @@ fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str],
                 any.push(format!("{expr} = {}", writing.text(text)));
             }
         }
+        Text::Is(text) => {
+            for expr in starts.iter().chain(words) {
+                any.push(format!("{expr} = kernel.fold({})", writing.text(text)));
+            }
+        }
+        Text::EndsWith(text) => {
+            for expr in starts.iter().chain(words) {
+                let (text, same) = (writing.text(text), writing.text(text));
+                any.push(format!("right({expr}, length(kernel.fold({text}))) = kernel.fold({same})"));
+            }
+        }
     }
     any.iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" or ")
 }
@@ -318,7 +317,7 @@ fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String
     edges.collect::<Vec<_>>().join(joint)
 }
 
-/// A row lasts from one column's start to the other's end; an end without a value is open, a row without a start is never.
+/// A row lasts from one column's start to the other's end; one of them without a value is open, a row without both is never.
 fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: bool) -> String {
     let Asked::Date(value) = asked else { return "false".into() };
     let (edges, joint) = match DateValue::test(value) {
@@ -328,12 +327,15 @@ fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: bool
     let one = |writing: &mut Writing, edge: Edge| {
         let column = if edge.edge == Side::Start { from } else { until };
         let told = if day { on_day(writing, column, edge) } else { at_moment(writing, column, edge) };
-        // Until further notice is later than any date.
-        let open = edge.edge == Side::End && matches!(edge.compare, Compare::Gt | Compare::Ge);
-        if open { format!("({told} or {until} is null)") } else { told }
+        // Since ever is before any date, until further notice after it.
+        let open = match edge.edge {
+            Side::Start => matches!(edge.compare, Compare::Lt | Compare::Le),
+            Side::End => matches!(edge.compare, Compare::Gt | Compare::Ge),
+        };
+        if open { format!("({told} or {column} is null)") } else { told }
     };
     let tests: Vec<String> = edges.into_iter().map(|edge| one(writing, edge)).collect();
-    format!("{from} is not null and ({})", tests.join(joint))
+    format!("({from} is not null or {until} is not null) and ({})", tests.join(joint))
 }
 
 /// A day is the interval from its midnight to the next; the comparison is turned into one of days, for the index.

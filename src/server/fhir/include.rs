@@ -1,6 +1,7 @@
 //! `_include` and `_revinclude`: what the matches refer to and what refers to them, each resource once.
 
 use super::read::Shown;
+use super::way::Way;
 use super::{search, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::index::{self, Index};
@@ -22,7 +23,7 @@ const ROUNDS_MAX: usize = 4;
 type Names = BTreeMap<&'static str, BTreeSet<Uuid>>;
 
 /// In the order in which they were come upon.
-pub async fn beside(caller: &Caller, query: &Query, matches: &[Shown], base: &str) -> Result<Vec<Shown>> {
+pub async fn beside(caller: &Caller, way: &mut Way<'_>, query: &Query, matches: &[Shown], base: &str) -> Result<Vec<Shown>> {
     let mut seen: BTreeSet<Uuid> = matches.iter().map(|shown| shown.record.id).collect();
     let mut found: Vec<Shown> = Vec::new();
     let mut from = 0;
@@ -37,9 +38,9 @@ pub async fn beside(caller: &Caller, query: &Query, matches: &[Shown], base: &st
         from = found.len();
         for include in asked {
             let new = if include.is_reverse {
-                referring(caller, include, &resources).await?
+                referring(caller, way, include, &resources).await?
             } else {
-                referred(caller, include, &resources, &seen, base).await?
+                referred(caller, way, (include, base), &resources, &seen).await?
             };
             found.extend(new.into_iter().filter(|shown| seen.insert(shown.record.id)));
             if found.len() > INCLUDED_MAX {
@@ -51,7 +52,13 @@ pub async fn beside(caller: &Caller, query: &Query, matches: &[Shown], base: &st
 }
 
 /// What the reference parameters of the include lead to.
-async fn referred(caller: &Caller, include: &Include, of: &[(Uuid, Json)], seen: &BTreeSet<Uuid>, base: &str) -> Result<Vec<Shown>> {
+async fn referred(
+    caller: &Caller,
+    way: &mut Way<'_>,
+    (include, base): (&Include, &str),
+    of: &[(Uuid, Json)],
+    seen: &BTreeSet<Uuid>,
+) -> Result<Vec<Shown>> {
     let known = Definitions::r4().parameters(include.from);
     let indexes: Vec<Index> = known
         .filter(|known| known.kind == "reference" && include.param.is_none_or(|param| param.name == known.code))
@@ -70,13 +77,13 @@ async fn referred(caller: &Caller, include: &Include, of: &[(Uuid, Json)], seen:
     let mut found = Vec::new();
     for (name, ids) in names {
         let ids = ids.into_iter().map(|id| Asked::Token(Token { system: System::Any, code: Some(id.to_string()) }));
-        found.extend(records(caller, name, &ID, ids.collect()).await?);
+        found.extend(records(caller, way, name, &ID, ids.collect()).await?);
     }
     Ok(found)
 }
 
 /// What refers to them by the include's parameter.
-async fn referring(caller: &Caller, include: &Include, of: &[(Uuid, Json)]) -> Result<Vec<Shown>> {
+async fn referring(caller: &Caller, way: &mut Way<'_>, include: &Include, of: &[(Uuid, Json)]) -> Result<Vec<Shown>> {
     let def = types::registry().find(include.from)?;
     let mut found = Vec::new();
     for param in def.search.iter().filter(|param| param.kind == Kind::Reference && include.param.is_none_or(|asked| asked == *param)) {
@@ -88,21 +95,27 @@ async fn referring(caller: &Caller, include: &Include, of: &[(Uuid, Json)]) -> R
         });
         let ids: Vec<Asked> = ids.collect();
         if !ids.is_empty() {
-            found.extend(records(caller, def.name, param, ids).await?);
+            found.extend(records(caller, way, def.name, param, ids).await?);
         }
     }
     Ok(found)
 }
 
 /// Nothing of a type that the caller may not search.
-async fn records(caller: &Caller, name: &'static str, param: &'static SearchParam, any_of: Vec<Asked>) -> Result<Vec<Shown>> {
+async fn records(
+    caller: &Caller,
+    way: &mut Way<'_>,
+    name: &'static str,
+    param: &'static SearchParam,
+    any_of: Vec<Asked>,
+) -> Result<Vec<Shown>> {
     let def = types::registry().find(name)?;
     if super::allowed(caller, def, Interaction::SearchType).is_err() {
         return Ok(Vec::new());
     }
     let condition = Condition { param, modifier: None, any_of, chains: Vec::new() };
     let query = Query { conditions: vec![condition], count: INCLUDED_MAX, ..Query::default() };
-    match search::page(caller, name, &query).await {
+    match search::page(caller, way, name, &query).await {
         Err(refusal) if refusal.code == &error::FORBIDDEN => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
         Ok(page) if page.next.is_some() => {

@@ -3,11 +3,12 @@
 
 use super::find::Writing;
 use super::read::{Shown, owner};
-use crate::fhir::index::{self, BY_IDENTIFIER, Index, Row, cut};
+use super::token::between;
+use super::{amount, dental};
+use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::{Find, Mapping};
-use crate::fhir::search::amount::{NumberValue, QuantityValue};
-use crate::fhir::search::value::{Compare, DateTest, DateValue, Prefix, ReferenceValue, Side, System, Text, Token};
-use crate::fhir::search::{Modifier, Value as Asked};
+use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
+use crate::fhir::search::{Kind, Modifier, Value as Asked};
 use crate::kernel::context::Permission;
 use crate::kernel::crypto::{Keyring, TenantKeys};
 use crate::kernel::db::{Scope, Sql};
@@ -22,15 +23,15 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant, $2 record, $3 patient, then a list for each column.
-    VALUES_REPLACE(UUID, UUID, UUID, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
-        with gone as (delete from search_values where tenant_id = $1 and record_id = $2)
+    /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient and what it is.
+    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2))
         insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, $2, $3, * from unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    CLINICAL_REPLACE(UUID, UUID, UUID, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
-        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = $2)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2))
         insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, $2, $3, * from unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     /// $1 tenant, $2 record.
     VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
     CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
@@ -67,33 +68,39 @@ pub fn of(find: &Find) -> Option<&'static Index> {
     }
 }
 
-/// The values of a resource as it was just written, in place of those it had. What the columns say (`own`) is theirs to
-/// answer: they change without us.
-pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &Shown, own: &Json, keys: &Keyring, base: &str) -> Result<()> {
+/// The values of resources as they were just written, in place of those they had. What the columns say (beside each) is
+/// theirs to answer: they change without us. All are of one tenant.
+pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)], keys: &Keyring, base: &str) -> Result<()> {
     let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
-    if indexes.is_empty() {
-        return Ok(());
+    let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| !indexes.is_empty()) else { return Ok(()) };
+    let tenant_keys = keys.of(tenant).await?;
+    // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
+    let answered =
+        |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
+    let mut all: Vec<(&Record, Row)> = Vec::new();
+    for (shown, own) in shown {
+        let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
+        let mut rows = dental::rows(index::rows(indexes.iter().copied(), &Json::Object(shown.resource.as_map().clone()), base));
+        rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
+        all.extend(rows.into_iter().map(|row| (&shown.record, row)));
     }
-    let tenant = owner(&shown.record);
-    let said = index::rows(indexes.iter().copied(), own, base);
-    let mut rows = index::rows(indexes, &Json::Object(shown.resource.as_map().clone()), base);
-    // The parts of a composite belong together, whoever says one of them.
-    rows.retain(|row| row.part > 0 || !said.contains(row));
-    let keys = keys.of(tenant).await?;
-    let codes = rows.iter().map(|row| code(row, &keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let words: Vec<Option<String>> = rows.iter().map(|row| row.words.as_deref().map(fold)).collect();
-    let params: Vec<&str> = rows.iter().map(|row| row.param.as_str()).collect();
-    let elements: Vec<i32> = rows.iter().map(|row| row.element).collect();
-    let parts: Vec<i32> = rows.iter().map(|row| row.part).collect();
-    let systems: Vec<Option<&str>> = rows.iter().map(|row| row.system.as_deref()).collect();
-    let targets: Vec<Option<Uuid>> = rows.iter().map(|row| row.target).collect();
-    let starts: Vec<_> = rows.iter().map(|row| row.span.map(|span| span.0)).collect();
-    let ends: Vec<_> = rows.iter().map(|row| row.span.map(|span| span.1)).collect();
-    let lows: Vec<_> = rows.iter().map(|row| row.range.map(|range| range.0)).collect();
-    let highs: Vec<_> = rows.iter().map(|row| row.range.map(|range| range.1)).collect();
-    let (record, patient) = (shown.record.id, shown.record.patient);
-    let values: [crate::kernel::db::Param<'_>; 14] =
-        [&tenant, &record, &patient, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
+    let ids: Vec<Uuid> = shown.iter().map(|(shown, _)| shown.record.id).collect();
+    let records: Vec<Uuid> = all.iter().map(|(record, _)| record.id).collect();
+    let patients: Vec<Option<Uuid>> = all.iter().map(|(record, _)| record.patient).collect();
+    let rows = || all.iter().map(|(_, row)| row);
+    let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
+    let words: Vec<Option<String>> = rows().map(|row| row.words.as_deref().map(fold)).collect();
+    let params: Vec<&str> = rows().map(|row| row.param.as_str()).collect();
+    let elements: Vec<i32> = rows().map(|row| row.element).collect();
+    let parts: Vec<i32> = rows().map(|row| row.part).collect();
+    let systems: Vec<Option<&str>> = rows().map(|row| row.system.as_deref()).collect();
+    let targets: Vec<Option<Uuid>> = rows().map(|row| row.target).collect();
+    let starts: Vec<_> = rows().map(|row| row.span.map(|span| span.0)).collect();
+    let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
+    let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
+    let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
+    let values: [crate::kernel::db::Param<'_>; 15] =
+        [&tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
     scope.exec(place(mapping).replace, &values).await?;
     Ok(())
 }
@@ -104,6 +111,10 @@ pub async fn forget(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Re
         scope.exec(place(mapping).forget, &[&owner(record), &record.id]).await?;
     }
     Ok(())
+}
+
+fn is_of(row: &Row, index: &Index) -> bool {
+    row.param.strip_prefix(&index.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 fn code(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
@@ -127,22 +138,35 @@ pub struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// As a condition on the record `r`.
+    /// As a condition on the record `r`; of what is missing, that it is there.
     pub fn condition(&self, index: &Index, writing: &mut Writing, asked: &Asked) -> String {
-        let by = if self.modifier == Some(Modifier::Identifier) { BY_IDENTIFIER } else { "" };
-        let name = format!("{}{by}", index.name);
         let held = match asked {
-            Asked::Missing(_) => self.rows(writing, &name, None, "true"),
+            Asked::Missing(_) => self.any(writing, index),
             Asked::Composite(values) => return self.composite(index, writing, values),
             asked => {
                 let test = self.test(writing, asked);
-                self.rows(writing, &name, None, &test)
+                self.rows(writing, &format!("{}{}", index.name, self.form(asked)), None, &test)
             }
         };
+        format!("{} in ({held})", self.key())
+    }
+
+    /// Under what the values of a parameter are kept that are asked for so.
+    fn form(&self, asked: &Asked) -> &'static str {
         match asked {
-            Asked::Missing(true) => format!("{} not in ({held})", self.key()),
-            _ => format!("{} in ({held})", self.key()),
+            Asked::OfType(_) => OF_TYPE,
+            Asked::Quantity(quantity) if quantity.canonical().is_some() => CANONICAL,
+            _ if self.modifier == Some(Modifier::Identifier) => BY_IDENTIFIER,
+            _ => "",
         }
+    }
+
+    /// The records that have any value of it.
+    fn any(&self, writing: &mut Writing, index: &Index) -> String {
+        let tenant = if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" };
+        self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
+        let (table, name) = (place(self.mapping).table, &index.name);
+        format!("select x.tenant_id, x.record_id from {table} x where x.param in ('{name}', '{name}{BY_IDENTIFIER}'){tenant}")
     }
 
     /// What the values of a record are kept under.
@@ -166,7 +190,7 @@ impl Search<'_> {
         let mut parts = Vec::with_capacity(values.len());
         for (place, value) in (1..).zip(values) {
             let test = self.test(writing, value);
-            parts.push(self.rows(writing, &index.name, Some(place), &test));
+            parts.push(self.rows(writing, &format!("{}{}", index.name, self.form(value)), Some(place), &test));
         }
         format!("{} in (select k.tenant_id, k.record_id from ({}) k)", self.key(), parts.join(" intersect "))
     }
@@ -186,9 +210,18 @@ impl Search<'_> {
             Asked::Reference(ReferenceValue::Foreign(url)) => format!("x.code = {}", writing.text(cut(url))),
             Asked::Uri(url) => self.uri(writing, cut(url)),
             Asked::Date(date) => span(writing, date),
-            Asked::Number(number) => range(writing, number),
-            Asked::Quantity(quantity) => amount(writing, quantity),
-            Asked::Missing(_) | Asked::Composite(_) => "false".into(),
+            Asked::Number(number) => amount::range(writing, ("x.low", "x.high"), number),
+            Asked::Quantity(quantity) => match quantity.canonical() {
+                Some((number, unit)) => amount::in_base(writing, &number, &unit),
+                None => amount::as_written(writing, quantity),
+            },
+            Asked::Codes(codes) => of_codes(writing, codes),
+            Asked::OfType(asked) => {
+                let hash = format!("x.code = any ({})", writing.texts(self.hashes.to_vec()));
+                format!("{hash} and x.system = {}", writing.text(cut(&asked.system)))
+            }
+            Asked::Between(asked) => between(writing, "x.code", asked, "x.system"),
+            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) => "false".into(),
         }
     }
 
@@ -196,8 +229,7 @@ impl Search<'_> {
         let mut all = Vec::new();
         if let Some(code) = &token.code {
             let codes = [cut(code).to_owned()].into_iter().chain(self.hashes.iter().cloned()).collect();
-            writing.value(Value::Texts(codes), Type::TEXT_ARRAY);
-            all.push("x.code = any ($value)".to_owned());
+            all.push(format!("x.code = any ({})", writing.texts(codes)));
         }
         match &token.system {
             System::Any => {}
@@ -216,8 +248,8 @@ impl Search<'_> {
             }
             Some(Modifier::Above) => {
                 let cuts = url.match_indices('/').map(|(at, _)| url[..at].to_owned());
-                writing.value(Value::Texts(cuts.chain([url.to_owned()]).filter(|above| !above.is_empty()).collect()), Type::TEXT_ARRAY);
-                "x.code = any ($value)".into()
+                let all = cuts.chain([url.to_owned()]).filter(|above| !above.is_empty()).collect();
+                format!("x.code = any ({})", writing.texts(all))
             }
             _ => format!("x.code = {}", writing.text(url)),
         }
@@ -234,7 +266,39 @@ fn words(writing: &mut Writing, text: &Text) -> String {
         }
         Text::Contains(text) => format!("strpos(x.words, {}) > 0", writing.text(&fold(cut(text)))),
         Text::Exact(text) => format!("x.code = {}", writing.text(cut(text))),
+        Text::Is(text) => format!("x.words = {}", writing.text(&fold(cut(text)))),
+        Text::EndsWith(text) => {
+            let text = fold(cut(text));
+            format!("right(x.words, {}) = {}", text.chars().count(), writing.text(&text))
+        }
     }
+}
+
+/// Those of each system; a row without one is of the only system its element has.
+fn of_codes(writing: &mut Writing, codes: &Codes) -> String {
+    let mut any = vec!["false".to_owned()];
+    for (system, codes) in codes {
+        let among = format!("x.code = any ({})", writing.texts(codes.clone()));
+        any.push(format!("{among} and coalesce(x.system, '*') in ({}, '*')", writing.text(cut(system))));
+    }
+    any.join(" or ")
+}
+
+/// What a record `r` is ordered by: of its values the least or the greatest.
+pub fn key(mapping: &Mapping, index: &Index, kind: Kind, of_rows: &str) -> Option<String> {
+    let value = match kind {
+        Kind::Date => "extract(epoch from x.starts_at)",
+        Kind::Number | Kind::Quantity => "x.low",
+        Kind::String => "x.words",
+        Kind::Token => "coalesce(x.code, x.words)",
+        Kind::Reference | Kind::Uri => "x.code",
+        Kind::Composite | Kind::Special => return None,
+    };
+    let (table, name) = (place(mapping).table, &index.name);
+    let tenant = if mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
+    Some(format!(
+        "(select {of_rows}({value}) from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{name}' and x.part = 0)"
+    ))
 }
 
 fn span(writing: &mut Writing, date: &DateValue) -> String {
@@ -254,37 +318,4 @@ fn span(writing: &mut Writing, date: &DateValue) -> String {
         format!("{column} {sign} $value")
     });
     told.collect::<Vec<_>>().join(joint)
-}
-
-/// R4 §3.1.1.4.8: digits count for equality, and what is compared is compared exactly.
-fn range(writing: &mut Writing, number: &NumberValue) -> String {
-    let mut at = |text: &str, value: f64| {
-        writing.value(Value::Double(value), Type::FLOAT8);
-        format!("{text} $value")
-    };
-    let NumberValue { prefix, value, low, high } = *number;
-    match prefix {
-        Prefix::Eq => format!("{} and {}", at("x.low >=", low), at("x.high <=", high)),
-        Prefix::Ne => format!("{} or {}", at("x.low <", low), at("x.high >", high)),
-        Prefix::Ap => format!("{} and {}", at("x.low <=", high), at("x.high >=", low)),
-        Prefix::Gt => at("x.high >", value),
-        Prefix::Ge => at("x.high >=", value),
-        Prefix::Lt => at("x.low <", value),
-        Prefix::Le => at("x.low <=", value),
-        Prefix::Sa => at("x.low >", value),
-        Prefix::Eb => at("x.high <", value),
-    }
-}
-
-fn amount(writing: &mut Writing, quantity: &QuantityValue) -> String {
-    let mut all = vec![format!("({})", range(writing, &quantity.number))];
-    if let Some(system) = &quantity.system {
-        all.push(format!("x.system = {}", writing.text(cut(system))));
-    }
-    match &quantity.unit {
-        Some(unit) if quantity.system.is_some() => all.push(format!("x.code = {}", writing.text(cut(unit)))),
-        Some(unit) => all.push(format!("(x.code = {} or x.words = {})", writing.text(cut(unit)), writing.text(&fold(cut(unit))))),
-        None => {}
-    }
-    all.join(" and ")
 }

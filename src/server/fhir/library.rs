@@ -1,6 +1,7 @@
 //! HL7's own definitions and vocabularies, the same for everybody, beside what clients keep of the same types.
 
 use super::answer::{self, Shape};
+use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::originals::Original;
@@ -97,7 +98,7 @@ pub fn answer(value: Json, shape: &Shape) -> Result<Response> {
 }
 
 /// The searchset of a type: HL7's by their ids, then what clients keep.
-pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
     let found: Vec<&Original> = originals(type_name).filter(|known| fits(type_name, known, query)).collect();
     let limit = if query.is_count_only() { 0 } else { query.count };
     let (from, kept_from) = match query.cursor.as_deref().map(|cursor| (cursor, cursor.strip_prefix(CURSOR))) {
@@ -119,7 +120,7 @@ pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) ->
     let sources = types::sources(type_name)?;
     let keeps = !sources.is_empty() && read::readable(caller, sources).is_ok();
     if keeps && (left > 0 || with_total) {
-        let kept = search::run(caller, type_name, &Query { count: left, cursor: kept_from, ..query.clone() }, base).await?;
+        let kept = search::run(caller, way, type_name, &Query { count: left, cursor: kept_from, ..query.clone() }, base).await?;
         take(&mut page, &kept);
     }
     if left == 0 && limit > 0 && (end < found.len() || keeps) {

@@ -1,34 +1,46 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
+mod amount;
 mod answer;
 mod attach;
 mod batch;
+mod bulk;
 mod chain;
+mod dental;
 mod effect;
 mod everything;
-mod extras;
+pub(super) mod extras;
 mod find;
+mod held;
 mod history;
 mod include;
 mod indexed;
 mod library;
 #[cfg(test)]
 mod mapped_tests;
+mod matching;
+mod meta;
 mod operations;
 mod other;
 mod parts;
 mod profiles;
 mod provenance;
 mod read;
+mod run;
 mod search;
 mod states;
 mod terminology;
+mod token;
 mod transaction;
-mod types;
+pub mod types;
 mod versions;
+mod vocabulary;
+mod way;
 mod write;
 
 use self::answer::Asked;
+pub use self::bulk::jobs;
 use self::effect::{Aim, Effect, What};
+use self::way::Way;
 use self::write::Change;
 use crate::fhir::bundle::Target;
 use crate::fhir::negotiate::{self, Return};
@@ -73,27 +85,29 @@ pub fn base(kernel: &Kernel) -> String {
     format!("{}{PATH}", kernel.config.server.public_url.trim_end_matches('/'))
 }
 
+fn at<F>(fhir: &Fhir, handler: Handler<F>) -> BoxEndpoint<'static, Response>
+where
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
+    let fhir = fhir.clone();
+    make(move |request| {
+        let running = handler(fhir.clone(), request);
+        async move { running.await.map_err(poem::Error::from) }
+    })
+    .boxed()
+}
+
 pub fn routes(kernel: &Kernel) -> Route {
     let fhir = Fhir { base: base(kernel).into() };
-    fn at<F>(fhir: &Fhir, handler: Handler<F>) -> BoxEndpoint<'static, Response>
-    where
-        F: Future<Output = Result<Response>> + Send + 'static,
-    {
-        let fhir = fhir.clone();
-        make(move |request| {
-            let running = handler(fhir.clone(), request);
-            async move { running.await.map_err(poem::Error::from) }
-        })
-        .boxed()
-    }
     let change = || at(&fhir, change);
     let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.sort_unstable();
     names.dedup();
     let routes = names.into_iter().fold(Route::new(), |routes, name| {
         let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
         routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run())
     });
-    routes
+    bulk::routes(routes, &fhir)
         .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
         .at("/", RouteMethod::new().post(at(&fhir, batch)))
         .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
@@ -125,6 +139,7 @@ const ASKED: &[(Interaction, Method, &str)] = &[
 
 /// What each path takes; a type's own paths take what the type offers.
 pub fn allow(table: AllowTable) -> AllowTable {
+    let table = bulk::allow(table);
     let path = |name: &str, rest: &str| format!("{PATH}/{name}{rest}");
     let table =
         table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);
@@ -230,15 +245,13 @@ fn same_id(id: Option<&str>, resource: &Resource) -> Result<Uuid> {
         let text = "The resource has the id of the URL.";
         return Err(Error::new(&error::MALFORMED).fault(format!("{}.id", resource.type_name()), "invariant", text));
     }
-    record_id(id).map_err(no_creation)
+    record_id(id).map_err(|_| no_creation())
 }
 
-/// A PUT makes nothing here (updateCreate is false), so an id that is not there takes no PUT; somebody else's is such an id.
-fn no_creation(refusal: Error) -> Error {
-    if refusal.code != &error::NOT_FOUND {
-        return refusal;
-    }
-    Error::new(&error::METHOD_NOT_ALLOWED).detail("There is no such resource, and the server gives the ids: create it with POST.")
+/// A PUT makes what is not there, under an id that a record can have.
+fn no_creation() -> Error {
+    Error::new(&error::METHOD_NOT_ALLOWED)
+        .detail("There is no such resource. A PUT makes one under an id that is a UUID; under any other, use POST.")
 }
 
 /// `W/"3"`; a tag that is none of ours matches nothing that is current.
@@ -297,8 +310,7 @@ async fn change(fhir: Fhir, mut request: Request) -> Result<Response> {
     let def = typed(&caller, &request, interaction).await?;
     let id = target.id.as_deref().and_then(|id| id.parse().ok());
     let done = changed(&fhir, &caller, def, (interaction, &target), &mut request).await;
-    let answer = told(&caller, def, id, action(interaction), done).await;
-    if interaction == Interaction::Update { answer.map_err(no_creation) } else { answer }
+    told(&caller, def, id, action(interaction), done).await
 }
 
 async fn changed(
@@ -352,16 +364,16 @@ async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
 async fn found(fhir: &Fhir, caller: &Caller, def: &'static TypeDef, asked: Asked, text: &str) -> Result<Response> {
     let query = search::parse(def.name, def.search, text, asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;
-    let bundle = told(caller, def, None, Action::Search, found_in(caller, def.name, &query, &fhir.base).await).await?;
+    let bundle = told(caller, def, None, Action::Search, found_in(caller, &mut Way::Apart, def.name, &query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
 }
 
 /// The searchset of any type that is served.
-async fn found_in(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+async fn found_in(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
     if library::is_of(type_name) {
-        return library::run(caller, type_name, query, base).await;
+        return library::run(caller, way, type_name, query, base).await;
     }
-    search::run(caller, type_name, query, base).await
+    search::run(caller, way, type_name, query, base).await
 }
 
 async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {

@@ -1,7 +1,7 @@
 //! Named operations: what they are given, and which function answers.
 
 use super::answer::{self, Asked, Shape};
-use super::{everything, library, profiles, read, terminology, types};
+use super::{everything, library, matching, meta, profiles, read, terminology, types};
 use crate::fhir::check::judge_as;
 use crate::fhir::definitions::profiles::Profiles;
 use crate::fhir::negotiate::{self, Format};
@@ -27,12 +27,12 @@ use uuid::Uuid;
 pub struct Inputs(Vec<(String, Json)>);
 
 impl Inputs {
-    fn of_query(text: &str) -> Result<Inputs> {
+    pub fn of_query(text: &str) -> Result<Inputs> {
         Ok(Inputs(form::decode(text)?.into_iter().map(|(name, value)| (name, Json::from(value))).collect()))
     }
 
     /// Those of the body come before those of the query.
-    fn of_body(body: Json, query: &str) -> Result<Inputs> {
+    pub fn of_body(body: Json, query: &str) -> Result<Inputs> {
         let mut inputs = Vec::new();
         match body.get("resourceType").and_then(Json::as_str) {
             Some("Parameters") => {
@@ -49,6 +49,12 @@ impl Inputs {
         Ok(Inputs(inputs))
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &Json> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+    }
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
@@ -125,6 +131,10 @@ async fn answered(known: &Operation, call: &Call<'_>) -> Result<Json> {
     match (known.name, call.def.name) {
         ("validate", _) => validate(call).await,
         ("everything", _) => everything::run(call).await,
+        ("match", _) => matching::run(call).await,
+        ("meta", _) => meta::shown(call).await,
+        ("meta-add", _) => meta::changed(call, meta::add).await,
+        ("meta-delete", _) => meta::changed(call, meta::remove).await,
         ("expand", _) => terminology::expand(call).await,
         ("validate-code", "ValueSet") => terminology::in_set(call).await,
         ("validate-code", _) => terminology::in_system(call).await,

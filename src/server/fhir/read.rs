@@ -3,6 +3,7 @@
 
 use super::extras::{self, Extras, Of};
 use super::search;
+use super::way::Way;
 use crate::fhir::Resource;
 use crate::fhir::keep;
 use crate::fhir::mapping::{Link, Mapping, Part, Whole};
@@ -16,6 +17,7 @@ use crate::kernel::table::{Record, Table, Value, Width, record, store};
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -177,7 +179,7 @@ pub fn owner(record: &Record) -> Uuid {
 }
 
 /// Parts and extras for records that were read already, in one more round trip.
-pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Mapping, Record)>) -> Result<Vec<Shown>> {
+pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records: Vec<(&'static Mapping, Record)>) -> Result<Vec<Shown>> {
     let mut by_mapping: Vec<(&'static Mapping, Vec<usize>)> = Vec::new();
     for (place, (mapping, _)) in records.iter().enumerate() {
         match by_mapping.iter_mut().find(|(known, _)| std::ptr::eq(*known, *mapping)) {
@@ -198,30 +200,57 @@ pub async fn many(caller: &Caller, context: &Context, records: Vec<(&'static Map
         }
     }
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
-    let answers = caller.kernel.door.open(context).await?.once(&flat).await?;
+    let answers = way.once(caller, context, &flat).await?;
     let mut answers = answers.into_iter();
     let keys = &caller.kernel.keys;
     let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;
-    let mut found: Vec<Vec<(&'static Part, usize, Vec<Record>)>> = Vec::new();
+    let mut found: Vec<Vec<(&'static Part, usize, Keyed)>> = Vec::new();
     for (mapping, _) in &by_mapping {
         let mut of = Vec::new();
         for (place, part) in parts(mapping, context.plane) {
-            of.push((part, place, decode(part.table, context.plane, answers.next().unwrap_or_default(), keys).await?));
+            let rows = decode(part.table, context.plane, answers.next().unwrap_or_default(), keys).await?;
+            of.push((part, place, keyed(part, rows)));
         }
         found.push(of);
     }
     let mut out = Vec::with_capacity(records.len());
     for (at, (mapping, root)) in records.into_iter().enumerate() {
-        let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
-        let owner = owner(&whole.root);
         let of = by_mapping.iter().position(|(known, _)| std::ptr::eq(*known, mapping)).and_then(|place| found.get(place));
-        for (part, place, rows) in of.into_iter().flatten() {
-            let ours = rows.iter().filter(|row| row.tenant == owner && belongs(part, &whole.root, row));
-            whole.parts[*place] = ours.cloned().collect();
-        }
-        out.push(shown(mapping, whole, kept.remove(&at))?);
+        out.push(shown(mapping, joined(mapping, root, of.map(Vec::as_slice).unwrap_or_default()), kept.remove(&at))?);
     }
     Ok(out)
+}
+
+/// Rows of a part by whose they are: the tenant, and the record or the row that the record names.
+type Keyed = HashMap<(Uuid, Uuid), Vec<Record>>;
+
+fn keyed(part: &Part, rows: Vec<Record>) -> Keyed {
+    let mut keyed = Keyed::new();
+    for row in rows {
+        let key = match part.link {
+            Link::Child(column) => row.uuid(column),
+            Link::Parent(_) => Some(row.id),
+        };
+        if let Some(key) = key {
+            keyed.entry((row.tenant, key)).or_default().push(row);
+        }
+    }
+    keyed
+}
+
+fn joined(mapping: &Mapping, root: Record, found: &[(&'static Part, usize, Keyed)]) -> Whole {
+    let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+    let owner = owner(&whole.root);
+    for (part, place, rows) in found {
+        let key = match part.link {
+            Link::Child(_) => Some(whole.root.id),
+            Link::Parent(column) => whole.root.uuid(column),
+        };
+        if let (Some(ours), Some(slot)) = (key.and_then(|key| rows.get(&(owner, key))), whole.parts.get_mut(*place)) {
+            slot.clone_from(ours);
+        }
+    }
+    whole
 }
 
 async fn decode(table: &'static Table, plane: Plane, rows: Vec<Row>, keys: &Keyring) -> Result<Vec<Record>> {
@@ -230,13 +259,6 @@ async fn decode(table: &'static Table, plane: Plane, rows: Vec<Row>, keys: &Keyr
         records.push(record::decode_of(table, plane, Width::Lean, row, keys).await?);
     }
     Ok(records)
-}
-
-fn belongs(part: &Part, root: &Record, row: &Record) -> bool {
-    match part.link {
-        Link::Child(column) => row.uuid(column) == Some(root.id),
-        Link::Parent(column) => root.uuid(column) == Some(row.id),
-    }
 }
 
 fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
@@ -279,14 +301,20 @@ pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
 
 /// A record's parts inside a transaction of the caller.
 pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, keys: &Keyring) -> Result<Whole> {
+    let whole = wholes(scope, mapping, vec![root], keys).await?.pop();
+    whole.ok_or_else(|| Error::internal("a record became nothing"))
+}
+
+/// The same of many records of a mapping.
+pub async fn wholes(scope: &mut Scope, mapping: &'static Mapping, roots: Vec<Record>, keys: &Keyring) -> Result<Vec<Whole>> {
     let plane = scope.context().plane;
-    let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+    let mut found = Vec::new();
     for (place, part) in parts(mapping, plane) {
-        let query = part_query(part, plane, &[&whole.root]);
+        let query = part_query(part, plane, &roots.iter().collect::<Vec<_>>());
         let rows = scope.rows(query.query.clone(), &query.params()).await?;
-        whole.parts[place] = decode(part.table, plane, rows, keys).await?;
+        found.push((part, place, keyed(part, decode(part.table, plane, rows, keys).await?)));
     }
-    Ok(whole)
+    Ok(roots.into_iter().map(|root| joined(mapping, root, &found)).collect())
 }
 
 /// The columns of today, and around them what the client sent and no column holds.

@@ -1,7 +1,8 @@
 //! Searches: the conditions of every table of a type, their pages merged by one order, and the parts of the page.
 
 use super::read::{self, Shown};
-use super::{find, include, types};
+use super::way::Way;
+use super::{find, held, include, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
@@ -11,13 +12,15 @@ use crate::fhir::search::{Query, Rules, Total};
 use crate::fhir::{search, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
+use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::list::{PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
-use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, store};
+use crate::kernel::table::list::{Built, PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
+use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, ordered, store};
 use chrono::Utc;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty: Ty::Instant, nullable: false };
@@ -55,9 +58,10 @@ pub fn strict(def: &TypeDef, text: &str, base: &str) -> Result<Query> {
 /// Which resources of the caller's own tenant meet it; of many, two. Asked in the transaction that acts on the answer.
 pub async fn matches(scope: &mut Scope, caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
     let own = Caller { reads_subtree: false, ..caller.clone() };
+    let condition = &*vocabulary::settled(&own, &mut Way::Within(&mut *scope), condition).await?;
     let mut found = Vec::new();
     for (mapping, context) in read::readable(&own, types::sources(def.name)?)? {
-        let list = list(&own, &context, mapping, condition).await?;
+        let list = list(&own, &context, mapping, condition, false).await?;
         let page = list.page(context.plane, context.tenant)?;
         let rows = scope.rows(page.query.clone(), &page.params()).await?;
         let records = store::keyed(&list, context.plane, &rows, &caller.kernel.keys).await?;
@@ -75,7 +79,7 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
     let (name, text) = reference.split_once('?').ok_or_else(|| refused("A conditional reference is a type and a query."))?;
     let def = types::registry().find(name)?;
     let own = Caller { reads_subtree: false, ..caller.clone() };
-    match page(&own, def.name, &condition(caller, def, text, base)?).await?.shown.as_slice() {
+    match page(&own, &mut Way::Apart, def.name, &condition(caller, def, text, base)?).await?.shown.as_slice() {
         [one] => Ok(format!("{name}/{}", one.record.id)),
         [] => Err(refused("The condition is met by no resource the caller can see.")),
         _ => Err(refused("The condition is met by several resources.")),
@@ -83,9 +87,9 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
 }
 
 /// The searchset for a query string.
-pub async fn run(caller: &Caller, type_name: &str, query: &Query, base: &str) -> Result<Json> {
-    let Matches { shown, total, next } = page(caller, type_name, query).await?;
-    let included = include::beside(caller, query, &shown, base).await?;
+pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
+    let Matches { shown, total, next } = page(caller, way, type_name, query).await?;
+    let included = include::beside(caller, way, query, &shown, base).await?;
     let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
     let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
     Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
@@ -98,32 +102,70 @@ pub struct Matches {
     pub next: Option<String>,
 }
 
-pub async fn page(caller: &Caller, type_name: &str, query: &Query) -> Result<Matches> {
+/// A search of one type, ready to be asked.
+pub struct Prepared {
+    open: Vec<(&'static Mapping, Context)>,
+    lists: Vec<(&'static Mapping, List)>,
+    pub context: Context,
+    query: Query,
+}
+
+pub async fn prepared(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query) -> Result<Prepared> {
     let sources = types::sources(type_name)?;
     let open = read::readable(caller, sources)?;
+    let query = Box::pin(vocabulary::settled(caller, way, query)).await?.into_owned();
     let mut lists = Vec::with_capacity(open.len());
+    let is_walked = is_walked(sources, &query.sort);
     for (mapping, context) in &open {
-        lists.push((*mapping, list(caller, context, mapping, query).await?));
+        lists.push((*mapping, list(caller, context, mapping, &query, is_walked).await?));
     }
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let (page, total) = fetch(caller, &context, &mut lists, query).await?;
-    let limit = if query.is_count_only() { 0 } else { query.count };
-    let next = match (page.get(limit), limit.checked_sub(1).and_then(|last| page.get(last)), lists.first()) {
-        (Some(_), Some(last), Some((_, list))) => {
-            let cursor = Cursor { value: last.key.clone(), id: last.record.id, tenant: last.record.tenant };
-            Some(cursor.seal(list, caller.kernel.keys.own())?)
-        }
-        _ => None,
-    };
-    let records: Vec<(&'static Mapping, Record)> = page.into_iter().take(limit).map(|found| (found.mapping, found.record)).collect();
-    for (place, (mapping, context)) in open.iter().enumerate() {
+    if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
+        let cursor = Cursor::open(text, first, caller.kernel.keys.own())?;
+        lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
+    }
+    Ok(Prepared { open, lists, context, query })
+}
+
+pub async fn page(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query) -> Result<Matches> {
+    let one = prepared(caller, way, type_name, query).await?;
+    let mut pages = pages(caller, way, &[one], usize::MAX).await?;
+    pages.pop().ok_or_else(|| Error::internal("a search has a page"))
+}
+
+/// A page of each, in one round trip for all of them and one for what belongs to their records; `left` in all, the first
+/// ones first.
+pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut left: usize) -> Result<Vec<Matches>> {
+    let (mut places, mut records) = (Vec::with_capacity(all.len()), Vec::new());
+    let Some(context) = all.first().map(|first| &first.context) else { return Ok(Vec::new()) };
+    for (one, (found, total)) in all.iter().zip(fetch(caller, way, context, all).await?) {
+        let limit = if one.query.is_count_only() { 0 } else { one.query.count.min(left) };
+        let next = match (found.get(limit), limit.checked_sub(1).and_then(|last| found.get(last)), one.lists.first()) {
+            (Some(_), Some(last), Some((_, list))) => {
+                let cursor = Cursor { value: last.key.clone(), id: last.record.id, tenant: last.record.tenant };
+                Some(cursor.seal(list, caller.kernel.keys.own())?)
+            }
+            _ => None,
+        };
+        let own: Vec<(&'static Mapping, Record)> = found.into_iter().take(limit).map(|found| (found.mapping, found.record)).collect();
+        seen(caller, one, &own).await?;
+        left -= own.len();
+        places.push((own.len(), total, next));
+        records.extend(own);
+    }
+    let mut shown = read::many(caller, way, context, records).await?.into_iter();
+    Ok(places.into_iter().map(|(count, total, next)| Matches { shown: shown.by_ref().take(count).collect(), total, next }).collect())
+}
+
+/// One event for each table; an empty page is told of the first.
+async fn seen(caller: &Caller, one: &Prepared, records: &[(&'static Mapping, Record)]) -> Result<()> {
+    for (place, (mapping, context)) in one.open.iter().enumerate() {
         let of: Vec<Record> = records.iter().filter(|(of, _)| std::ptr::eq(*of, *mapping)).map(|(_, record)| record.clone()).collect();
         if !of.is_empty() || (place == 0 && records.is_empty()) {
             caller.searched(context, mapping.table, &of).await?;
         }
     }
-    let shown = read::many(caller, &context, records).await?;
-    Ok(Matches { shown, total, next })
+    Ok(())
 }
 
 /// When a row was last another: rows that never change have no such column of their own.
@@ -141,25 +183,43 @@ fn cut(shown: Shown, query: &Query) -> (String, Json) {
     (record.id.to_string(), resource.into_value())
 }
 
-async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, query: &Query) -> Result<List> {
-    let mut list = List { width: Width::Lean, ..List::new(mapping.table) };
-    list.limit = query.count;
-    match query.sort.as_slice() {
-        [] => {}
-        [sort] => {
-            list.sort = match sort.param.name {
-                "_id" => sort_of(mapping.table, "id"),
-                "_lastUpdated" => Some(Sort { column: changed(mapping.table), ..LAST_UPDATED }),
-                name => mapping.sorts.iter().copied().find(|known| known.name == name),
-            }
-            .ok_or_else(|| Error::internal(format!("{} is not sorted by {}", mapping.table.name, sort.param.name)))?;
+/// An index of every table has the order, or there is none.
+fn is_walked(sources: &[&'static Mapping], sorts: &[search::Sort]) -> bool {
+    match sorts {
+        [] => true,
+        [sort] => sources.iter().all(|mapping| walk(mapping, sort).is_some()),
+        _ => false,
+    }
+}
+
+/// The order of an index.
+fn walk(mapping: &Mapping, sort: &search::Sort) -> Option<Sort> {
+    match sort.param.name {
+        "_id" => sort_of(mapping.table, "id"),
+        "_lastUpdated" => Some(Sort { column: changed(mapping.table), ..LAST_UPDATED }),
+        name => mapping.sorts.iter().copied().find(|known| known.name == name),
+    }
+}
+
+async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, query: &Query, is_walked: bool) -> Result<List> {
+    let mut list = List { width: Width::Lean, limit: query.count, ..List::new(mapping.table) };
+    list.question = question(caller, query);
+    match query.sort.first().filter(|_| is_walked) {
+        Some(sort) => {
+            list.sort = walk(mapping, sort).unwrap_or(list.sort);
             list.descending = sort.is_descending;
         }
-        _ => return Err(Error::new(&error::PARAMETER_INVALID).fault("_sort", "not-supported", "One sort key can be given.")),
+        None => {
+            let orders: Option<_> = query.sort.iter().map(|sort| held::order(mapping, sort)).collect();
+            list.orders = orders.ok_or_else(|| Error::internal(format!("{} has no such order", mapping.table.name)))?;
+        }
     }
     list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
     for condition in &query.conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
+    }
+    for filter in &query.filters {
+        list.extra.push(find::filter(caller, context, mapping, filter).await?);
     }
     if !query.within.is_empty() {
         list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
@@ -167,50 +227,71 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     Ok(list)
 }
 
-/// The rows of all tables after the cursor, merged; one more than the page, when there are more.
-async fn fetch(
-    caller: &Caller,
-    context: &Context,
-    lists: &mut [(&'static Mapping, List)],
-    query: &Query,
-) -> Result<(Vec<Found>, Option<u64>)> {
-    let own = caller.kernel.keys.own();
-    if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
-        let cursor = Cursor::open(text, first, own)?;
-        lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
+/// Who asks for what: a page's cursor is of no use to others, nor to another question. How many a page has may change.
+fn question(caller: &Caller, query: &Query) -> String {
+    let context = &caller.context;
+    let who = format!("{:?} {:?} {:?} {:?}", context.plane, context.tenant, context.actor, context.subject);
+    let asked = query.applied.iter().filter(|(name, _)| !matches!(name.as_str(), "_cursor" | "_count" | "_total" | "_pretty" | "_format"));
+    let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{who} {}", asked.join("&"))
+}
+
+impl Prepared {
+    fn has_total(&self) -> bool {
+        self.query.is_count_only() || self.query.total != Total::None
     }
-    let (count_only, with_total) = (query.is_count_only(), query.is_count_only() || query.total != Total::None);
-    let (mut pages, mut counts) = (Vec::new(), Vec::new());
-    for (_, list) in lists.iter() {
-        if !count_only {
-            pages.push(list.page(context.plane, context.tenant)?);
+    /// Its pages, then its counts.
+    fn statements(&self) -> Result<Vec<Built>> {
+        let mut built = Vec::new();
+        for (_, list) in self.lists.iter().filter(|_| !self.query.is_count_only()) {
+            built.push(list.page(self.context.plane, self.context.tenant)?);
         }
-        if with_total {
-            counts.push(list.count(context.plane, context.tenant)?);
+        for (_, list) in self.lists.iter().filter(|_| self.has_total()) {
+            built.push(list.count(self.context.plane, self.context.tenant)?);
         }
+        Ok(built)
     }
-    let queries: Vec<(_, Vec<Param<'_>>)> = pages.iter().chain(&counts).map(|built| (built.query.clone(), built.params())).collect();
-    let answers = caller.kernel.door.open(context).await?.once(&queries).await?;
-    let mut found = Vec::new();
-    for ((mapping, list), rows) in lists.iter().zip(answers.iter().take(pages.len())) {
-        // The row that proves a next page stays in until the tables are merged.
-        let records = store::keyed(list, context.plane, rows, &caller.kernel.keys).await?;
-        found.extend(records.into_iter().map(|(record, key)| Found { mapping, key, record }));
+
+    /// The rows of all tables after the cursor, merged; one more than the page, when there are more.
+    async fn merged(&self, answers: &[Vec<Row>], keys: &Keyring) -> Result<(Vec<Found>, Option<u64>)> {
+        let pages = if self.query.is_count_only() { 0 } else { self.lists.len() };
+        let mut found = Vec::new();
+        for ((mapping, list), rows) in self.lists.iter().zip(answers.iter().take(pages)) {
+            // The row that proves a next page stays in until the tables are merged.
+            let records = store::keyed(list, self.context.plane, rows, keys).await?;
+            found.extend(records.into_iter().map(|(record, key)| Found { mapping, key, record }));
+        }
+        if let Some((_, list)) = self.lists.first().filter(|_| self.lists.len() > 1) {
+            found.sort_by(|one, other| order(list, one, other));
+        }
+        let mut total = 0;
+        for rows in answers.iter().skip(pages) {
+            let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+            total += u64::try_from(count).unwrap_or(0);
+        }
+        Ok((found, self.has_total().then_some(total)))
     }
-    if let Some((_, list)) = lists.first().filter(|_| lists.len() > 1) {
-        found.sort_by(|one, other| order(list, one, other));
+}
+
+async fn fetch(caller: &Caller, way: &mut Way<'_>, context: &Context, all: &[Prepared]) -> Result<Vec<(Vec<Found>, Option<u64>)>> {
+    let built = all.iter().map(Prepared::statements).collect::<Result<Vec<_>>>()?;
+    let queries: Vec<(_, Vec<Param<'_>>)> = built.iter().flatten().map(|built| (built.query.clone(), built.params())).collect();
+    let answers = way.once(caller, context, &queries).await?;
+    let (mut rest, mut merged) = (answers.as_slice(), Vec::with_capacity(all.len()));
+    for (one, built) in all.iter().zip(&built) {
+        let (own, others) = rest.split_at_checked(built.len()).ok_or_else(|| Error::internal("an answer for each statement"))?;
+        merged.push(one.merged(own, &caller.kernel.keys).await?);
+        rest = others;
     }
-    let mut total = 0;
-    for rows in answers.iter().skip(pages.len()) {
-        let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
-        total += u64::try_from(count).unwrap_or(0);
-    }
-    Ok((found, with_total.then_some(total)))
+    Ok(merged)
 }
 
 /// As PostgreSQL orders a page: the key, those without one last, then id and tenant.
 fn order(list: &List, one: &Found, other: &Found) -> Ordering {
     let ids = (one.record.id, one.record.tenant).cmp(&(other.record.id, other.record.tenant));
+    if !list.orders.is_empty() {
+        return ordered::compare(&list.orders, one.key.as_deref(), other.key.as_deref()).then(ids);
+    }
     let keyed = match (&one.key, &other.key) {
         (Some(a), Some(b)) => a.cmp(b),
         (Some(_), None) => return Ordering::Less,

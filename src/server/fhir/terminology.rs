@@ -1,11 +1,13 @@
 //! The terminology operations, over what HL7 and the caller's tenant say.
 
 use super::operations::{self, Call};
+use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::{Handling, Prefer};
 use crate::fhir::search::{Query, form};
 use crate::fhir::terminology::{self, Coding, Known, Verdict, bare, parameters, part};
+use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
@@ -30,25 +32,25 @@ fn required(name: &'static str) -> Error {
 }
 
 /// What the caller's tenant keeps under that address; nothing, where the caller may not see such resources.
-async fn kept(call: &Call<'_>, type_name: &str, url: &str) -> Result<Option<Json>> {
+async fn kept(caller: &Caller, way: &mut Way<'_>, base: &str, type_name: &str, url: &str) -> Result<Option<Json>> {
     let def = types::registry().find(type_name)?;
-    if super::allowed(call.caller, def, crate::fhir::registry::Interaction::SearchType).is_err()
-        || read::readable(call.caller, types::sources(def.name)?).is_err()
+    if super::allowed(caller, def, crate::fhir::registry::Interaction::SearchType).is_err()
+        || read::readable(caller, types::sources(def.name)?).is_err()
     {
         return Ok(None);
     }
     let text = form::encode([("url", bare(url))]);
     let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
-    let query = match search::parse(def.name, def.search, &text, prefer, call.base) {
+    let query = match search::parse(def.name, def.search, &text, prefer, base) {
         Ok(query) => query,
         Err(_) => return Ok(None),
     };
-    let found = search::run(call.caller, def.name, &Query { count: 1, ..query }, call.base).await?;
+    let found = search::run(caller, way, def.name, &Query { count: 1, ..query }, base).await?;
     Ok(found["entry"].as_array().into_iter().flatten().map(|entry| entry["resource"].clone()).find(|it| it["resourceType"] == type_name))
 }
 
 /// What has to be known beside HL7's to judge by these resources: they and what they lead to.
-async fn gathered(call: &Call<'_>, mut open: Vec<Json>) -> Result<Known> {
+pub async fn gathered(caller: &Caller, way: &mut Way<'_>, base: &str, mut open: Vec<Json>) -> Result<Known> {
     let mut known: Vec<Json> = Vec::new();
     let mut lookups = 0;
     while let Some(resource) = open.pop() {
@@ -58,12 +60,20 @@ async fn gathered(call: &Call<'_>, mut open: Vec<Json>) -> Result<Known> {
                 || Definitions.value_set(&url).is_some();
             if !is_known && lookups < LOOKUPS_MAX {
                 lookups += 1;
-                open.extend(kept(call, kind, &url).await?);
+                open.extend(kept(caller, way, base, kind, &url).await?);
             }
         }
         known.push(resource);
     }
     Ok(Known::of(known))
+}
+
+/// HL7's or the tenant's resource of that address.
+pub async fn addressed(caller: &Caller, way: &mut Way<'_>, base: &str, type_name: &str, url: &str) -> Result<Option<Json>> {
+    match Known::default().resource(type_name, url) {
+        Some(known) => Ok(Some(known)),
+        None => kept(caller, way, base, type_name, url).await,
+    }
 }
 
 /// The resource an operation is about: of the path, handed in, or named by its address.
@@ -75,10 +85,8 @@ async fn subject(call: &Call<'_>, handed_in: &str, named: &'static str) -> Resul
         return Ok(Some(resource.clone()));
     }
     let Some(url) = call.inputs.text(named) else { return Ok(None) };
-    match Known::default().resource(call.def.name, url) {
-        Some(known) => Ok(Some(known)),
-        None => kept(call, call.def.name, url).await?.map(Some).ok_or_else(|| unknown("resource of that address")),
-    }
+    let found = addressed(call.caller, &mut Way::Apart, call.base, call.def.name, url).await?;
+    found.map(Some).ok_or_else(|| unknown("resource of that address"))
 }
 
 pub async fn expand(call: &Call<'_>) -> Result<Json> {
@@ -86,7 +94,7 @@ pub async fn expand(call: &Call<'_>) -> Result<Json> {
     if set["url"].as_str().is_none() {
         set["url"] = json!(format!("urn:uuid:{}", Uuid::new_v4()));
     }
-    let known = gathered(call, vec![set.clone()]).await?;
+    let known = gathered(call.caller, &mut Way::Apart, call.base, vec![set.clone()]).await?;
     let mut codes = known.expanded(&set).ok_or_else(untold)?;
     if let Some(filter) = call.inputs.text("filter") {
         let filter = filter.to_lowercase();
@@ -149,7 +157,7 @@ pub async fn in_set(call: &Call<'_>) -> Result<Json> {
     if set["url"].as_str().is_none() {
         set["url"] = json!(format!("urn:uuid:{}", Uuid::new_v4()));
     }
-    let known = gathered(call, vec![set.clone()]).await?;
+    let known = gathered(call.caller, &mut Way::Apart, call.base, vec![set.clone()]).await?;
     let url = set["url"].as_str().unwrap_or_default();
     judged(&asked(call)?, |coding| known.in_set(url, coding))
 }
@@ -161,10 +169,7 @@ async fn system(call: &Call<'_>) -> Result<Json> {
     }
     let of = |key: &str| call.inputs.get(key).and_then(|coding| coding["system"].as_str());
     let url = call.inputs.text("system").or_else(|| of("coding")).or_else(|| of("codingA")).ok_or_else(|| required("system"))?;
-    match Known::default().resource("CodeSystem", url) {
-        Some(known) => Ok(known),
-        None => kept(call, "CodeSystem", url).await?.ok_or_else(|| unknown("code system")),
-    }
+    addressed(call.caller, &mut Way::Apart, call.base, "CodeSystem", url).await?.ok_or_else(|| unknown("code system"))
 }
 
 pub async fn in_system(call: &Call<'_>) -> Result<Json> {

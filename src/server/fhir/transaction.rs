@@ -5,6 +5,7 @@
 
 use super::batch::{done, read_reply};
 use super::effect::{self, Aim, Effect, What};
+use super::way::Way;
 use super::write::{self, Change};
 use super::{read, search, types};
 use crate::fhir::bundle::{self, Entry, Reply};
@@ -31,6 +32,7 @@ struct Step {
     aim: Aim,
     /// The id stands in its URL.
     is_named: bool,
+    query: String,
     version: Option<i64>,
     known: (Option<String>, Option<String>),
     resource: Option<Json>,
@@ -40,17 +42,18 @@ struct Step {
 impl Step {
     fn id(&self) -> Option<Uuid> {
         match self.aim {
+            _ if self.interaction == Interaction::SearchType => None,
             Aim::New(id) | Aim::There(id) => Some(id),
             Aim::Condition(_) => None,
         }
     }
     /// Makes a resource.
     fn is_new(&self) -> bool {
-        matches!(self.aim, Aim::New(_))
+        matches!(self.aim, Aim::New(_)) && self.interaction != Interaction::SearchType
     }
     /// Leaves everything as it is.
     fn is_idle(&self) -> bool {
-        self.interaction == Interaction::Read || self.interaction == Interaction::Create && !self.is_new()
+        matches!(self.interaction, Interaction::Read | Interaction::SearchType) || self.interaction == Interaction::Create && !self.is_new()
     }
 }
 
@@ -114,7 +117,13 @@ async fn settle(scope: &mut Scope, caller: &Caller, steps: &mut [Step], turns: B
     }
     for (place, step) in steps.iter_mut().enumerate() {
         let aim = std::mem::replace(&mut step.aim, Aim::New(Uuid::nil()));
-        step.aim = aim.settled(scope, caller, step.def).await.map_err(|refusal| placed(refusal, place))?;
+        let aim = aim.settled(scope, caller, step.def).await;
+        let aim = match aim.map_err(|refusal| placed(refusal, place))? {
+            // What is not there yet is made under the id it is sent to.
+            Aim::There(id) if step.interaction == Interaction::Update && !write::stands(scope, caller, step.def, id).await? => Aim::New(id),
+            aim => aim,
+        };
+        step.aim = aim;
     }
     Ok(())
 }
@@ -142,8 +151,8 @@ async fn step(caller: &Caller, entry: Entry, base: &str) -> Result<Step> {
     let target = &entry.target;
     let interaction = Interaction::of(&entry.method, target)?;
     let change = Change::of(interaction);
-    if change.is_none() && interaction != Interaction::Read {
-        return Err(Error::new(&error::NOT_SUPPORTED).detail("Searches and versions are not served inside a transaction."));
+    if change.is_none() && !matches!(interaction, Interaction::Read | Interaction::SearchType) {
+        return Err(Error::new(&error::NOT_SUPPORTED).detail("Versions and histories are not served inside a transaction."));
     }
     super::allowed(caller, def, interaction)?;
     if let Some(change) = change {
@@ -152,7 +161,12 @@ async fn step(caller: &Caller, entry: Entry, base: &str) -> Result<Step> {
     Ok(Step {
         def,
         interaction,
-        aim: Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?,
+        aim: match interaction {
+            // It is no condition of anything.
+            Interaction::SearchType => Aim::New(Uuid::nil()),
+            _ => Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?,
+        },
+        query: target.query.clone(),
         is_named: target.id.is_some(),
         version: super::version(entry.if_match.as_deref())?,
         known: (entry.if_none_match, entry.if_modified_since),
@@ -197,6 +211,10 @@ fn linked(steps: &mut [Step], mut names: HashMap<String, String>) -> Vec<usize> 
         let Some(id) = step.id() else { continue };
         let reference = format!("{}/{id}", step.def.name);
         names.extend(step.full_url.clone().map(|name| (name, reference.clone())));
+        if step.is_new() {
+            // One that brought its id is named by it.
+            names.insert(reference.clone(), reference.clone());
+        }
         places.insert(reference, place);
     }
     let mut needs = Vec::with_capacity(steps.len());
@@ -217,6 +235,12 @@ fn linked(steps: &mut [Step], mut names: HashMap<String, String>) -> Vec<usize> 
 
 async fn carry_out(scope: &mut Scope, caller: &Caller, step: &mut Step, prefer: Prefer, base: &str) -> Result<Reply> {
     let (def, interaction) = (step.def, step.interaction);
+    if interaction == Interaction::SearchType {
+        let own = Caller { reads_subtree: false, ..caller.clone() };
+        let query = search::parse(def.name, def.search, &step.query, prefer, base)?;
+        let bundle = super::found_in(&own, &mut Way::Within(scope), def.name, &query, base).await?;
+        return Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() });
+    }
     if interaction == Interaction::Read {
         let id = step.id().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
         let shown = read::within(scope, caller, types::sources(def.name)?, id).await?;

@@ -1,14 +1,15 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{indexed, library, other, provenance, versions};
+use super::{dental, held, indexed, library, other, provenance, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
 use crate::fhir::index::Index;
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::registry::{Interaction, Registry, TypeDef};
-use crate::fhir::search::{Kind, SearchParam};
+use crate::fhir::search::param::OF_IDENTIFIERS;
+use crate::fhir::search::{Kind, SearchParam, Sort};
 use crate::kernel::error::Result;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -59,6 +60,8 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
             search.extend(found(mapping, parameter).map(|find| (parameter.code.as_str(), find)));
         }
     }
+    let own = Definitions.parameters(mapping.of.name).filter_map(|known| Some((known.code.as_str(), dental::find(mapping, &known.url)?)));
+    search.extend(own.collect::<Vec<_>>());
     for parameter in defined(mapping.of.name).filter(|_| mapping.writes) {
         let index = || Index::of(mapping.of.name, parameter).map(|index| Find::Indexed(forever(index)));
         match search.iter_mut().find(|(name, _)| *name == parameter.code) {
@@ -67,6 +70,10 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
             Some((_, find)) => *find = index().map_or(*find, |index| Find::Any(forever([*find, index]))),
         }
     }
+    // What asks of a code what is between two.
+    let code = search.iter().find(|(name, _)| *name == "code").map(|(_, find)| *find);
+    let is_asked = Definitions.parameter(mapping.of.name, "code-range").is_some();
+    search.extend(code.filter(|_| is_asked).map(|find| ("code-range", find)));
     forever(Mapping { search: forever(search), ..*mapping })
 }
 
@@ -97,17 +104,11 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
     for parameter in defined(def.name) {
         let finds: Vec<&Find> = mappings.iter().filter_map(|mapping| answer(mapping, &parameter.code)).collect();
         let Some(kind) = Kind::named(&parameter.kind).filter(|_| !finds.is_empty()) else { continue };
-        let sorted = |mapping: &&Mapping| mapping.sorts.iter().any(|sort| sort.name == parameter.code);
         let plain = told(parameter, kind);
-        let is_indexed = mappings.iter().all(|mapping| match answer(mapping, &parameter.code) {
-            Some(Find::Indexed(_)) => true,
-            // A kept resource has no column but the patient it is about, which is in the index too.
-            Some(find) => mapping.only.is_some() && indexed::of(find).is_some(),
-            None => false,
-        });
+        let is_of_identifiers = kind == Kind::Token && parameter.code.ends_with("identifier");
         search.push(SearchParam {
-            is_sortable: mappings.iter().copied().all(|mapping| sorted(&mapping)),
-            modifiers: if is_indexed { kind.modifiers() } else { plain.modifiers },
+            is_sortable: !is_of_identifiers && is_sorted(mappings, forever(plain.clone())),
+            modifiers: if is_of_identifiers { OF_IDENTIFIERS } else { plain.modifiers },
             components: forever(
                 finds
                     .iter()
@@ -128,6 +129,11 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
     let is_past = |asked: &Interaction| matches!(asked, Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType);
     let interactions = def.interactions.iter().copied().filter(|asked| has_past || !is_past(asked)).collect::<Vec<_>>();
     Some(forever(TypeDef { search: forever(search), interactions: forever(interactions), ..*def }))
+}
+
+/// Every table of the type has values that an order can go by. An identifier's are sealed or hashed.
+fn is_sorted(mappings: &[&'static Mapping], param: &'static SearchParam) -> bool {
+    mappings.iter().all(|mapping| held::order(mapping, &Sort { param, is_descending: false }).is_some())
 }
 
 fn answer<'m>(mapping: &'m Mapping, code: &str) -> Option<&'m Find> {

@@ -72,7 +72,22 @@ pub fn permitted(caller: &Caller, sources: &[&'static Mapping], change: Change) 
     if first.is_ok() || offered.any(|other| other.is_ok()) { Ok(()) } else { first }
 }
 
-/// A new record, with an id of ours whatever the resource says. It becomes a record of the first table of the type that
+/// Whether the caller's tenant has, or had, such a resource, as far as the caller sees.
+pub async fn stands(scope: &mut Scope, caller: &Caller, def: &TypeDef, id: Uuid) -> Result<bool> {
+    for mapping in types::sources(def.name)? {
+        if caller.reading(mapping.table).is_err() {
+            continue;
+        }
+        match store::seen(scope, mapping.table, id, &caller.kernel.keys).await {
+            Ok(record) if mapping.is_of(&record) => return Ok(true),
+            Err(why) if why.code != &error::NOT_FOUND => return Err(why),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
+/// A new record, with the id given here whatever the resource says. It becomes a record of the first table of the type that
 /// has what it needs from it.
 pub async fn create(
     scope: &mut Scope,
@@ -82,30 +97,55 @@ pub async fn create(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
+    let chosen = chosen(scope, caller, sources, id, resource, base).await?;
+    make(scope, caller, id, chosen, base).await
+}
+
+/// What a new resource becomes.
+pub struct Chosen {
+    pub mapping: &'static Mapping,
+    pub taken: Taken,
+    /// As it is kept: without the bytes it brought.
+    pub said: Resource,
+    goal: Option<Goal>,
+    /// Bytes, and the file they become.
+    found: Option<(attach::Found, Uuid)>,
+}
+
+impl Chosen {
+    /// Nothing but what is said of its columns and parts.
+    pub fn is_settled(&self) -> bool {
+        self.goal.is_none() && self.found.is_none()
+    }
+}
+
+/// The table whose record it becomes, and what it says of its columns.
+pub async fn chosen(
+    scope: &mut Scope,
+    caller: &Caller,
+    sources: &[&'static Mapping],
+    id: Uuid,
+    resource: Resource,
+    base: &str,
+) -> Result<Chosen> {
     profiles::judge(scope, caller, &resource, base).await?;
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
     for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
-        let is_file = mapping.of.name == "Binary";
-        let file = if is_file { id } else { Uuid::now_v7() };
-        let (said, mut found) = match attach::split(mapping, &resource, file) {
-            Some((said, found)) => (said, Some(found)),
+        let file = if is_file(mapping) { id } else { Uuid::now_v7() };
+        let (said, found) = match attach::split(mapping, &resource, file) {
+            Some((said, found)) => (said, Some((found, file))),
             None => (resource.clone(), None),
         };
         let mut taken = mapping.taken(&said, base)?;
-        if let Some(found) = found.take_if(|_| is_file) {
-            return upload(scope, caller, mapping, id, (taken, found), said, base).await;
+        if found.is_some() && is_file(mapping) {
+            return Ok(Chosen { mapping, taken, said, goal: None, found });
         }
         complete(scope, mapping, &mut taken).await?;
         let goal = states::goal(mapping, &mut taken.root, &said);
         // What the columns cannot hold is as little ours as what they lack.
         let holds = needed(mapping, &taken).and_then(|()| taken.root.draft(mapping.table).map(drop));
         match holds.and_then(|()| goal.as_ref().map_or(Ok(()), |goal| states::begins(mapping, goal))) {
-            Ok(()) => {
-                if let Some(found) = found {
-                    attach::keep(scope, caller, &taken.root, found, file).await?;
-                }
-                return make(scope, caller, mapping, id, (taken, goal), said, base).await;
-            }
+            Ok(()) => return Ok(Chosen { mapping, taken, said, goal, found }),
             Err(refusal) => lacking = refusal,
         }
     }
@@ -113,31 +153,21 @@ pub async fn create(
 }
 
 /// A file by its bytes: what else it is, the registry says.
-async fn upload(
-    scope: &mut Scope,
-    caller: &Caller,
-    mapping: &'static Mapping,
-    id: Uuid,
-    (taken, found): (Taken, attach::Found),
-    said: Resource,
-    base: &str,
-) -> Result<Shown> {
-    attach::keep(scope, caller, &taken.root, found, id).await.map_err(|refusal| taken.root.told(refusal))?;
-    let root = store::seen(scope, mapping.table, id, &caller.kernel.keys).await?;
-    finish(scope, mapping, &root, said, base, &caller.kernel.keys).await
+fn is_file(mapping: &Mapping) -> bool {
+    mapping.of.name == "Binary"
 }
 
-async fn make(
-    scope: &mut Scope,
-    caller: &Caller,
-    mapping: &'static Mapping,
-    id: Uuid,
-    (mut taken, goal): (Taken, Option<Goal>),
-    resource: Resource,
-    base: &str,
-) -> Result<Shown> {
-    caller.needs(mapping.table.write)?;
+pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, base: &str) -> Result<Shown> {
+    let Chosen { mapping, mut taken, said, goal, found } = chosen;
     let keys = &caller.kernel.keys;
+    if let Some((found, file)) = found {
+        attach::keep(scope, caller, &taken.root, found, file).await.map_err(|refusal| taken.root.told(refusal))?;
+        if is_file(mapping) {
+            let root = store::seen(scope, mapping.table, id, keys).await?;
+            return finish(scope, mapping, &root, said, base, keys).await;
+        }
+    }
+    caller.needs(mapping.table.write)?;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let arrivals = arrivals(mapping, &mut taken.root)?;
@@ -148,7 +178,7 @@ async fn make(
     }
     children(scope, mapping, &root, &parts, keys).await?;
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    finish(scope, mapping, &root, resource, base, keys).await
+    finish(scope, mapping, &root, said, base, keys).await
 }
 
 /// What a new record needs and FHIR does not say.
@@ -385,11 +415,32 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
 async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
     let root = store::seen(scope, mapping.table, root.id, keys).await?;
-    let whole: Whole = read::whole(scope, mapping, root, keys).await?;
-    let extras = Extras { sent: extras::bare(sent), shown: mapping.rendered(&whole).into_value() };
-    extras::keep(scope, mapping.of.name, &whole.root, &extras, keys).await?;
-    let own = extras.shown.clone();
-    let shown = read::shown(mapping, whole, Some(extras))?;
-    indexed::keep(scope, mapping, &shown, &own, keys, base).await?;
-    Ok(shown)
+    let shown = finished(scope, mapping, vec![(root, sent)], base, keys).await?.pop();
+    shown.ok_or_else(|| Error::internal("a record became nothing"))
+}
+
+/// The same of many records that were just written.
+pub async fn finished(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    roots: Vec<(Record, Resource)>,
+    base: &str,
+    keys: &Keyring,
+) -> Result<Vec<Shown>> {
+    let (roots, sent): (Vec<Record>, Vec<Resource>) = roots.into_iter().unzip();
+    let wholes: Vec<Whole> = read::wholes(scope, mapping, roots, keys).await?;
+    let told: Vec<Extras> = wholes
+        .iter()
+        .zip(sent)
+        .map(|(whole, sent)| Extras { sent: extras::bare(sent), shown: mapping.rendered(whole).into_value() })
+        .collect();
+    let records: Vec<&Record> = wholes.iter().map(|whole| &whole.root).collect();
+    extras::keep(scope, mapping.of.name, &records, &told, keys).await?;
+    let mut shown = Vec::with_capacity(wholes.len());
+    for (whole, extras) in wholes.into_iter().zip(told) {
+        let own = extras.shown.clone();
+        shown.push((read::shown(mapping, whole, Some(extras))?, own));
+    }
+    indexed::keep(scope, mapping, &shown, keys, base).await?;
+    Ok(shown.into_iter().map(|(shown, _)| shown).collect())
 }

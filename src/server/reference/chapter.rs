@@ -191,7 +191,7 @@ fn of_machine(machine: &'static Machine) -> States {
 
 fn of_filter(how: How) -> String {
     match how {
-        How::Equal => "equals".into(),
+        How::Equal | How::Each(_) => "equals".into(),
         How::From(name) => format!("{name} at or after"),
         How::Before(name) => format!("{name} before"),
         How::Words(_) => "words, each the beginning of a name".into(),

@@ -56,7 +56,7 @@ pub async fn history(caller: Caller, table: &'static Table, request: Request) ->
             items.push(entry(&record, row, &caller.kernel.keys).await?);
         }
     }
-    let full = usize::try_from(most).is_ok_and(|most| versions.len() == most);
+    let full = usize::try_from(most).is_ok_and(|most| items.len() == most);
     let next = items.last().filter(|_| full).map(|last| last["version"].to_string());
     answer::json(StatusCode::OK, &json!({"items": items, "next": next}))
 }

@@ -65,7 +65,7 @@ pub fn page_parameters(sorts: impl Iterator<Item = &'static str>, soft_delete: b
 
 pub fn of_filter(table: &'static Table, filter: &Filter) -> MetaSchema {
     let name = match filter.how {
-        How::Equal => filter.name,
+        How::Equal | How::Each(_) => filter.name,
         How::From(name) | How::Before(name) => name,
         How::Elsewhere { .. } if table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Enum(_))) => filter.name,
         _ => return base(Ty::Text),

@@ -1,0 +1,121 @@
+//! What a record holds of a parameter, whatever is asked for: whether it has a value at all (`:missing`), and the one it is
+//! ordered by (`_sort`).
+
+use super::indexed;
+use crate::fhir::mapping::{Find, HERE, Mapping};
+use crate::fhir::search::{Kind, Sort};
+use crate::kernel::table::Order;
+
+/// A condition on the record `r`; of what is kept beside it nothing is said here.
+pub fn present(find: &Find) -> String {
+    match find {
+        Find::Text { within, exact, .. } => within.replace("{}", &format!("num_nonnulls({}) > 0", exact.join(", "))),
+        Find::Words { column, words, .. } => format!("{column} in ({})", listed(words.iter().map(|(word, _)| *word))),
+        Find::Code { expr: column, .. } | Find::Said(column) | Find::Flag(column) | Find::Day(column) | Find::Moment(column) => {
+            format!("({column}) is not null")
+        }
+        Find::Points { column, .. } | Find::Leads { column, .. } | Find::Amount { column, .. } | Find::Money { column, .. } => {
+            format!("({column}) is not null")
+        }
+        Find::Coded(coded) => format!("r.{} is not null", coded.code),
+        Find::Plain { within } => within.replace("{}", "i.value is not null"),
+        Find::Blind { within, column, .. } => within.replace("{}", &format!("i.{column}_bidx is not null")),
+        Find::Days { from, until } | Find::Moments { from, until } => format!("({from} is not null or {until} is not null)"),
+        Find::Place { latitude, .. } => format!("{latitude} is not null"),
+        Find::Constant { given, .. } => given.unwrap_or("true").to_owned(),
+        Find::Listed { column, .. } => format!("cardinality({column}) > 0"),
+        Find::Any(finds) => finds.iter().map(|find| format!("({})", present(find))).collect::<Vec<_>>().join(" or "),
+        Find::Indexed(_) | Find::Never => "false".into(),
+    }
+}
+
+fn listed<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
+}
+
+/// A sort key of records of the mapping. None: they have no value that an order could go by.
+pub fn order(mapping: &Mapping, sort: &Sort) -> Option<Order> {
+    let (name, kind, descending) = (sort.param.name, sort.param.kind, sort.is_descending);
+    let is_number = is_number(kind)?;
+    let key = match name {
+        "_id" => "r.id::text".to_owned(),
+        "_lastUpdated" => format!("extract(epoch from r.{})", super::search::changed(mapping.table)),
+        name => match mapping.search.iter().find(|(known, _)| *known == name) {
+            Some((_, find)) => keys(find, mapping, kind, descending)?,
+            // Of a type's several tables this one has no such element.
+            None => empty(is_number),
+        },
+    };
+    Some(Order { name, key, is_number, descending })
+}
+
+fn is_number(kind: Kind) -> Option<bool> {
+    match kind {
+        Kind::Date | Kind::Number | Kind::Quantity => Some(true),
+        Kind::String | Kind::Token | Kind::Reference | Kind::Uri => Some(false),
+        Kind::Composite | Kind::Special => None,
+    }
+}
+
+fn empty(is_number: bool) -> String {
+    if is_number { "null::float8".into() } else { "null::text".into() }
+}
+
+/// Of several values the least; where the order descends, the greatest.
+fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<String> {
+    let (of_row, of_rows) = if descending { ("greatest", "max") } else { ("least", "min") };
+    let among = |within: &str, value: &str| {
+        if within == HERE {
+            return Some(value.to_owned());
+        }
+        let rows = within.strip_prefix("exists (select from ")?.replace("{}", "true");
+        Some(format!("(select {of_rows}({value}) from {rows}"))
+    };
+    let is_number = is_number(kind)?;
+    Some(match find {
+        Find::Text { within, starts, words, .. } => {
+            let all: Vec<&str> = starts.iter().chain(*words).copied().collect();
+            // A name goes by its first part, as a shelf does.
+            among(within, &format!("coalesce({})", all.join(", ")))?
+        }
+        Find::Words { column, words, .. } => {
+            let cases: Vec<String> = words.iter().map(|(word, code)| format!("when '{word}' then '{code}'")).collect();
+            format!("case {column} {} end", cases.join(" "))
+        }
+        Find::Coded(coded) => format!("r.{}", coded.code),
+        Find::Code { expr, .. } => (*expr).to_owned(),
+        Find::Said(column) => format!("kernel.fold({column})"),
+        Find::Flag(column) => format!("({column})::text"),
+        Find::Points { column, .. } | Find::Leads { column, .. } => format!("({column})::text"),
+        Find::Plain { within } => among(within, "i.value")?,
+        // The value is sealed, and its hash has no order.
+        Find::Blind { .. } | Find::Place { .. } => return None,
+        Find::Day(column) | Find::Days { from: column, .. } => format!("extract(epoch from ({column})::timestamp)"),
+        Find::Moment(column) | Find::Moments { from: column, .. } => format!("extract(epoch from {column})"),
+        Find::Amount { column, .. } => format!("{column}::float8"),
+        Find::Money { column, currency } => money(column, currency),
+        Find::Constant { codes, given } => {
+            let code = codes.first().map(|(_, code)| *code)?;
+            format!("case when {} then '{code}' end", given.unwrap_or("true"))
+        }
+        Find::Listed { column, .. } => format!("(select {of_rows}(u) from unnest({column}) u)"),
+        Find::Indexed(index) => indexed::key(mapping, index, kind, of_rows)?,
+        Find::Any(finds) => {
+            let all: Option<Vec<String>> =
+                finds.iter().map(|find| keys(find, mapping, kind, descending).map(|key| typed(&key, is_number))).collect();
+            format!("{of_row}({})", all?.join(", "))
+        }
+        Find::Never => empty(is_number),
+    })
+}
+
+fn typed(key: &str, is_number: bool) -> String {
+    format!("({key}){}", if is_number { "::float8" } else { "::text collate \"C\"" })
+}
+
+/// Of a count of smallest units the amount.
+pub fn money(column: &str, currency: &str) -> String {
+    use crate::kernel::money::{THOUSANDTHS, WHOLE};
+    let (whole, thousandths) = (listed(WHOLE.iter().copied()), listed(THOUSANDTHS.iter().copied()));
+    format!("{column}::float8 / case when {currency} in ({whole}) then 1 when {currency} in ({thousandths}) then 1000 else 100 end")
+}

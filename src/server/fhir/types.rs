@@ -87,8 +87,20 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
         Find::Points { to, .. } | Find::Leads { to, .. } => parameter.targets.iter().any(|target| target == to),
         _ => true,
     };
-    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();
+    let finds = finds.filter(|find| find.answers(kind) && targets(find)).map(|find| stored(mapping, find));
+    let mut finds: Vec<Find> = finds.collect();
     if finds.len() > 1 { Some(Find::Any(forever(finds))) } else { finds.pop() }
+}
+
+/// A measure that no column holds is asked of the expression that makes it.
+fn stored(mapping: &Mapping, find: Find) -> Find {
+    let made = |column: &str| mapping.table.field(column.strip_prefix("r.")?)?.computed;
+    match find {
+        Find::Amount { column, unit } => {
+            Find::Amount { column: made(column).map_or(column, |sql| forever(format!("({sql})")).as_str()), unit }
+        }
+        find => find,
+    }
 }
 
 /// What R4 defines for a type and for all of them, and no column of every record answers.

@@ -167,7 +167,7 @@ mod tests {
         assert!(rest["resource"][0].get("searchParam").is_none());
         let names: Vec<&str> = rest["resource"][1]["searchParam"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["_id", "_lastUpdated", "name", "identifier", "birthdate", "general-practitioner", "organization", "photo-url"]);
-        assert_eq!(rest["resource"][1]["operation"].as_array().unwrap().len(), 3);
+        assert_eq!(rest["resource"][1]["operation"].as_array().unwrap().len(), 7);
         assert_eq!(faults(&terminology(&server(None))), []);
         assert_eq!(rest["security"]["extension"][0]["extension"].as_array().unwrap().len(), 3);
         let bare = statement(&Registry::default(), &server(None));

@@ -102,7 +102,9 @@ mod tests {
         ];
         for (of, bytes) in samples {
             for media_type in TYPES {
-                assert_eq!(is(media_type, bytes, bytes.len() as u64), of == media_type, "{of} as {media_type}");
+                // A JSON text is a line of JSON too.
+                let fits = of == media_type || *of == JSON && *media_type == NDJSON;
+                assert_eq!(is(media_type, bytes, bytes.len() as u64), fits, "{of} as {media_type}");
             }
         }
         assert!(TYPES.iter().all(|media_type| !is(media_type, b"", 0)));

@@ -60,7 +60,7 @@ fn a_job_goes_on_behind_what_a_dead_server_wrote() {
         let truth = world.truth().await;
         // The worker has it and waits; its attempt is taken from it.
         loop {
-            let taken = "update enamel.jobs set attempts = attempts + 1, lease_until = clock_timestamp() - interval '1 second'
+            let taken = "update enamel.jobs set attempts = attempts + 1, lease_until = clock_timestamp() + interval '1 hour'
                           where id = $1 and status = 'RUNNING'";
             if truth.execute(taken, &[&job]).await.unwrap() == 1 {
                 break;
@@ -80,6 +80,9 @@ fn a_job_goes_on_behind_what_a_dead_server_wrote() {
             truth.execute(row, &[&clinic.id, &id, &job, &slice, &type_name, &key, &size, &ready]).await.unwrap();
             keys.push(key);
         }
+        // Now the server is dead: its lease has run out.
+        let dead = "update enamel.jobs set lease_until = clock_timestamp() - interval '1 second' where id = $1";
+        truth.execute(dead, &[&job]).await.unwrap();
         open.batch_execute("commit").await.unwrap();
         let ended = loop {
             // The world's own worker looks every ten seconds; whoever comes first has it.

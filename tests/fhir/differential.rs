@@ -64,11 +64,12 @@ fn person(dice: &mut Dice, place: usize) -> Value {
     set(&mut one, dice, "gender", json!(gender));
     set(&mut one, dice, "birthDate", json!(born));
     let is_active = dice.is();
-    set(&mut one, dice, "active", json!(is_active));
+    // What our columns presume where nothing is said is said: a search goes by the columns.
+    one["active"] = json!(is_active);
     set(&mut one, dice, "identifier", json!([{"system": "urn:a", "value": format!("N-{place}")}]));
     let (phone, city) = (
         json!([{"system": "phone", "value": format!("555-010{}", place % 3), "use": "home"}]),
-        json!([{"city": dice.of(&["Amherst", "Boston"]), "line": ["1 Main"]}]),
+        json!([{"city": dice.of(&["Amherst", "Boston"]), "line": ["1 Main"], "use": dice.of(&["home", "work"])}]),
     );
     set(&mut one, dice, "telecom", phone);
     set(&mut one, dice, "address", city);
@@ -76,6 +77,7 @@ fn person(dice: &mut Dice, place: usize) -> Value {
     set(&mut one, dice, "maritalStatus", marital);
     if dice.roll(4) == 0 {
         one["deceasedDateTime"] = json!(died);
+        one["active"] = json!(false);
     }
     one
 }
@@ -104,13 +106,17 @@ fn event(dice: &mut Dice, name: &str, subject: &str) -> Value {
         "Condition" => {
             let is_span = dice.is();
             if is_span {
-                one["onsetPeriod"] = span
+                one["onsetPeriod"] = json!({"start": "2020-02-01", "end": "2020-08-01T12:00:00Z"})
             } else {
-                set(&mut one, dice, "onsetDateTime", json!(date))
+                let day = json!(dice.of(&DATES[2..4]));
+                set(&mut one, dice, "onsetDateTime", day)
             }
             let severity = concept(dice);
             set(&mut one, dice, "severity", severity);
             let recorded = json!(dice.of(&DATES[2..4]));
+            let coded = |system: &str, code: &str| json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]});
+            one["verificationStatus"] = coded("condition-ver-status", dice.of(&["confirmed", "provisional"]));
+            one["category"] = json!([coded("condition-category", "problem-list-item")]);
             set(&mut one, dice, "recordedDate", recorded);
             one["clinicalStatus"] = json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": dice.of(&["active", "resolved"])}]});
         }
@@ -291,7 +297,9 @@ impl Asked {
 
 async fn stored(fhir: &Client, dice: &mut Dice) -> Vec<Value> {
     let mut all = Vec::new();
-    let subject = id(&fhir.made(patient("Subject")).await);
+    let mut subject = patient("Subject");
+    subject["active"] = json!(true);
+    let subject = id(&fhir.made(subject).await);
     for place in 0..24 {
         all.push(person(dice, place));
         for name in ["Observation", "Condition", "Flag", "ServiceRequest"] {

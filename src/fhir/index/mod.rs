@@ -209,7 +209,8 @@ mod tests {
             }
         }
         unread.retain(|name| !name.ends_with("._content") && !name.ends_with("._query"));
-        assert_eq!(unread, ["Location.near"]);
+        // A place is asked of columns, a range of codes of what says the code.
+        assert_eq!(unread, ["Location.near", "Procedure.code-range", "ServiceRequest.code-range"]);
     }
 
     #[test]
@@ -225,11 +226,18 @@ mod tests {
         assert_eq!(of("patient"), of("subject"));
         assert_eq!(of("subject"), ["Patient|00000000-0000-4000-8000-000000000003|-", "urn:mrn|7|- by identifier"]);
         assert_eq!(of("date"), ["-|-|- 2024-02-01..2024-03-01"]);
-        assert_eq!(of("value-quantity"), ["http://unitsofmeasure.org|mm|mm 4.5..4.5"]);
+        // As it is written, and in the base unit, in which units of one kind are compared.
+        let both = ["http://unitsofmeasure.org|m|- 0.0045..0.0045", "http://unitsofmeasure.org|mm|mm 4.5..4.5"];
+        assert_eq!(of("value-quantity"), both);
         assert_eq!(of("_tag"), ["urn:t|x|-"]);
         assert_eq!(
             of("code-value-quantity"),
-            ["1/1 http://loinc.org|1-8|Depth", "1/1 |-|Pocket depth", "1/2 http://unitsofmeasure.org|mm|mm 4.5..4.5"]
+            [
+                "1/1 http://loinc.org|1-8|Depth",
+                "1/1 |-|Pocket depth",
+                "1/2 http://unitsofmeasure.org|m|- 0.0045..0.0045",
+                "1/2 http://unitsofmeasure.org|mm|mm 4.5..4.5"
+            ]
         );
     }
 

@@ -99,6 +99,11 @@ fn stored(mapping: &Mapping, find: Find) -> Find {
         Find::Amount { column, unit } => {
             Find::Amount { column: made(column).map_or(column, |sql| forever(format!("({sql})")).as_str()), unit }
         }
+        Find::Constant { codes, given: Some(given) } => {
+            let computed = mapping.table.fields.iter().filter_map(|field| Some((field.name, field.computed?)));
+            let told = computed.fold(given.to_owned(), |told, (name, sql)| told.replace(&format!("r.{name} "), &format!("({sql}) ")));
+            Find::Constant { codes, given: Some(forever(told).as_str()) }
+        }
         find => find,
     }
 }

@@ -257,6 +257,24 @@ fn aggregate<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outco
     Ok(total)
 }
 
+/// Sorted and stable. Dates of differing precision have no order between them, and the library's sort may panic on such.
+fn merged<T>(mut items: Vec<T>, is_behind: &mut impl FnMut(&T, &T) -> bool) -> Vec<T> {
+    if items.len() < 2 {
+        return items;
+    }
+    let right = items.split_off(items.len() / 2);
+    let mut left = merged(items, is_behind).into_iter().peekable();
+    let mut right = merged(right, is_behind).into_iter().peekable();
+    let mut all = Vec::with_capacity(left.len() + right.len());
+    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
+        let next = if is_behind(one, other) { right.next() } else { left.next() };
+        all.extend(next);
+    }
+    all.extend(left);
+    all.extend(right);
+    all
+}
+
 /// By one key after the other; a minus before a key turns it around, of texts too. What has no key stands first either way.
 fn sort<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a> {
     let mut keyed: Vec<(Vec<Option<Item<'a>>>, Item<'a>)> = Vec::with_capacity(call.input.len());
@@ -273,7 +291,7 @@ fn sort<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a
     }
     evaluator.step(keyed.len().saturating_mul(16))?;
     let mut trouble = None;
-    keyed.sort_by(|(left, _), (right, _)| {
+    let keyed = merged(keyed, &mut |(left, _), (right, _)| {
         for (at, (left, right)) in left.iter().zip(right).enumerate() {
             let order = match (left, right) {
                 (Some(left), Some(right)) => {
@@ -287,10 +305,10 @@ fn sort<'a>(evaluator: &mut Evaluator<'a, '_>, call: Call<'a, '_>) -> Outcome<'a
                 (left, right) => left.is_some().cmp(&right.is_some()),
             };
             if order.is_ne() {
-                return order;
+                return order.is_gt();
             }
         }
-        Ordering::Equal
+        false
     });
     match trouble {
         Some(wrong) => Err(wrong),

@@ -108,9 +108,9 @@ fn resources(name: &str) -> Result<Vec<Value>, Failure> {
     entries(serde_json::from_reader(std::io::BufReader::new(GzDecoder::new(std::fs::File::open(path)?)))?)
 }
 
-/// What dentistry is searched by and R4 does not define.
-fn own_parameters() -> Result<Vec<Value>, Failure> {
-    let path = format!("{FOLDER}/own/search-parameters.json");
+/// What R4 does not define: what dentistry is searched by, and operations.
+fn own(name: &str) -> Result<Vec<Value>, Failure> {
+    let path = format!("{FOLDER}/own/{name}.json");
     println!("cargo::rerun-if-changed={path}");
     entries(serde_json::from_str(&std::fs::read_to_string(path)?)?)
 }
@@ -203,7 +203,7 @@ fn main() -> Result<(), Failure> {
             _ => {}
         }
     }
-    for resource in resources("search-parameters")?.iter().chain(&own_parameters()?) {
+    for resource in resources("search-parameters")?.iter().chain(&own("search-parameters")?) {
         tables.keep(resource)?;
         match resource["resourceType"].as_str() {
             Some("CompartmentDefinition") => {
@@ -218,6 +218,7 @@ fn main() -> Result<(), Failure> {
             }
         }
     }
+    own("operations")?.iter().try_for_each(|operation| tables.keep(operation))?;
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("r4.tables"), &tables.flat)?;
     std::fs::write(Path::new(&out).join("r4.originals"), &tables.originals)?;

@@ -251,7 +251,9 @@ impl Columns {
 
     /// A refusal of the store, with the elements' names in place of the columns'.
     pub fn told(&self, mut refusal: Error) -> Error {
-        for fault in &mut refusal.faults {
+        // What names an element already stays.
+        let columns = refusal.faults.iter_mut().filter(|fault| !fault.field.starts_with(|first: char| first.is_ascii_uppercase()));
+        for fault in columns {
             let of = self.0.iter().find(|(name, ..)| *name == fault.field);
             // A key of several columns is named by all of them; its last one is the one a caller chose.
             let of = of.or_else(|| self.0.iter().rfind(|(name, ..)| fault.field.contains(name)));

@@ -58,7 +58,11 @@ pub async fn keep(scope: &mut Scope, caller: &Caller, attached: Attached, path: 
         .set(&FILE, "uploaded_by_party", text("STAFF"))?
         .set(&FILE, "source", text("FHIR"))?;
     let keys = &caller.kernel.keys;
-    let file = store::insert(scope, &FILE, &draft, keys).await?;
+    let file = store::insert(scope, &FILE, &draft, keys).await.map_err(|mut refusal| {
+        // Whose it is has an element of its own.
+        refusal.faults.iter_mut().filter(|fault| fault.field != "patient_id").for_each(|fault| path.clone_into(&mut fault.field));
+        refusal
+    })?;
     caller.kernel.storage.put(&key, &media_type, bytes).await?;
     ready(scope, file, keys).await
 }

@@ -118,15 +118,22 @@ fn a_consent_is_given_and_revoked_and_nothing_else() {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let fhir = clinic.fhir();
         let ada = id(&fhir.made(patient("Lovelace")).await);
-        let consent = fhir
-            .made(json!({"resourceType": "Consent", "status": "active", "patient": to("Patient", &ada),
+        let sent = json!({"resourceType": "Consent", "status": "active", "patient": to("Patient", &ada), "language": "en",
+            "text": {"status": "additional", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>We may <b>look</b> at your pictures.</p><p>R&amp;D</p></div>"},
             "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]},
             "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
             "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]},
-            "dateTime": "2026-03-02T09:00:00Z"}))
-            .await;
+            "dateTime": "2026-03-02T09:00:00Z"});
+        let consent = fhir.made(sent.clone()).await;
+        assert_eq!(super::bare(&consent)["text"], sent["text"]);
         let row = async || read(&clinic.staff(), &CONSENT, id(&consent).parse().unwrap()).await.unwrap();
         assert_eq!((row().await.text("consent_type"), row().await.text("status")), (Some("RESEARCH"), Some("ACTIVE")));
+        assert_eq!((row().await.text("text_snapshot"), row().await.text("text_locale")), (Some("We may look at your pictures.\nR&D"), Some("en")));
+        // One that does not say to what is none of ours, and kept whole.
+        let mut bare = sent;
+        bare.as_object_mut().unwrap().remove("text");
+        let bare = fhir.made(bare).await;
+        assert_eq!(read(&clinic.staff(), &CONSENT, id(&bare).parse().unwrap()).await.unwrap_err().code.status, 404);
         let mut other = consent.clone();
         other["dateTime"] = json!("2026-03-03T09:00:00Z");
         let refused = fhir.put(&format!("/Consent/{}", id(&consent)), &other, &[]).await;

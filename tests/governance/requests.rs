@@ -25,13 +25,13 @@ async fn request(caller: &Caller, kind: &str, patient: Uuid) -> enamel::kernel::
     create(caller, &DSAR_REQUEST, body).await.unwrap()
 }
 
-/// The worker makes it, or we do.
-async fn until_copied(officer: &Caller, job: Uuid) {
+/// The worker makes it, or we do: its end.
+async fn ended(officer: &Caller, job: Uuid) -> enamel::kernel::table::Record {
     for _ in 0..300 {
         enamel::server::patient_export::job::carry_on(&officer.kernel).await.unwrap();
-        match read(officer, &EXPORT_JOB, job).await.unwrap().text("status").unwrap() {
-            "COMPLETED" => return,
-            "FAILED" => panic!("the copy failed"),
+        let record = read(officer, &EXPORT_JOB, job).await.unwrap();
+        match record.text("status").unwrap() {
+            "COMPLETED" | "FAILED" => return record,
             _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
     }
@@ -72,8 +72,8 @@ fn an_access_request_is_due_in_a_month_and_needs_its_export() {
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "FULFILLED"})).await, (409, "result_attached"));
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "PARTLY_FULFILLED"})).await, (422, "required"));
         put("QUEUED").await;
-        until_copied(&officer, export).await;
-        let job = read(&officer, &EXPORT_JOB, export).await.unwrap();
+        let job = ended(&officer, export).await;
+        assert_eq!(job.text("status"), Some("COMPLETED"));
         let file = job.uuid("file_id").unwrap();
         let bytes = fetched(&officer, file).await.unwrap();
         assert_eq!(job.int("record_count"), Some(i64::try_from(bytes.lines().count()).unwrap() - 2));
@@ -85,6 +85,21 @@ fn an_access_request_is_due_in_a_month_and_needs_its_export() {
         assert_eq!((done.text("status"), done.uuid("decided_by")), (Some("COMPLETED"), officer.context.actor));
         let late = patch(&officer, &DSAR_REQUEST, asked.id, done.version, json!({"details": "later"})).await.unwrap_err();
         assert_eq!(late.code.code, "record.append_only");
+    });
+}
+
+#[test]
+fn a_copy_is_made_while_whoever_ordered_it_may_have_it() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (mut gone, patient) = (officer(&clinic).await, clinic.patient("Asker").await.unwrap().id);
+        let asked = request(&gone, "ACCESS", patient).await;
+        // Their session is none any more.
+        gone.context.session = Some(Uuid::now_v7());
+        let begun = record(run(&gone, "startDsarRequest", Some(asked.id), json!({"identity": "ID_DOCUMENT"})).await.unwrap());
+        let job = ended(&officer(&clinic).await, begun.uuid("export_job_id").unwrap()).await;
+        assert_eq!((job.text("status"), job.uuid("file_id")), (Some("FAILED"), None));
+        assert_eq!(job.text("error_details"), Some("Whoever ordered the job may no longer do what it needs."));
     });
 }
 

@@ -5,7 +5,7 @@ use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::negotiate::{Handling, Prefer, Return};
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::outcome::note;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::{Condition, Kind, Query, form};
@@ -17,7 +17,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-const STRICT: Prefer = Prefer { return_: Return::Representation, handling: Handling::Strict, respond_async: false };
 
 /// What puts a resource of the type into the compartment of that record; nothing, where nothing that is searched by here does.
 fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<Condition>> {
@@ -26,7 +25,7 @@ fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<C
     let mut conditions = Vec::new();
     for param in def.search.iter().filter(|param| codes.iter().any(|code| code == param.name)) {
         let text = form::encode([(param.name, format!("{of}/{id}").as_str())]);
-        conditions.extend(search::parse(def.name, def.search, &text, STRICT, base)?.conditions);
+        conditions.extend(search::parse(def.name, def.search, &text, Prefer::STRICT, base)?.conditions);
     }
     Ok(conditions)
 }
@@ -175,7 +174,7 @@ async fn one_type(
         asked.extend(bounds.iter().map(|bound| (*date, bound.as_str())));
     }
     let text = form::encode(asked);
-    let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
+    let query = search::parse(def.name, def.search, &text, Prefer::STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
     search::prepared(call.caller, &mut Way::Apart, def.name, &query).await.map(Some)
 }

@@ -5,7 +5,7 @@ use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::originals::Original;
-use crate::fhir::operation::OPERATIONS;
+use crate::fhir::operation::{BULK, OPERATIONS};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::split;
 use crate::fhir::search::{Kind, Query, SearchParam, Total};
@@ -76,8 +76,8 @@ pub fn types() -> impl Iterator<Item = &'static TypeDef> {
 }
 
 fn originals(type_name: &str) -> impl Iterator<Item = &'static Original> {
-    let is_offered =
-        |known: &&Original| known.text("kind") != Some("operation") || OPERATIONS.iter().any(|operation| operation.definition == known.id);
+    let is_served = |id: &str| OPERATIONS.iter().any(|known| known.definition == id) || BULK.iter().any(|known| known.own == id);
+    let is_offered = move |known: &&Original| known.text("kind") != Some("operation") || is_served(&known.id);
     Definitions.originals(type_name).filter(is_offered)
 }
 

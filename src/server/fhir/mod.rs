@@ -6,6 +6,7 @@ mod batch;
 mod bulk;
 mod chain;
 mod dental;
+mod document;
 mod effect;
 mod everything;
 pub(super) mod extras;

@@ -1,7 +1,7 @@
 //! Named operations: what they are given, and which function answers.
 
 use super::answer::{self, Asked, Shape};
-use super::{everything, library, matching, meta, profiles, read, terminology, types};
+use super::{document, everything, library, matching, meta, profiles, read, terminology, types};
 use crate::fhir::check::judge_as;
 use crate::fhir::definitions::profiles::Profiles;
 use crate::fhir::negotiate::{self, Format};
@@ -131,6 +131,7 @@ async fn answered(known: &Operation, call: &Call<'_>) -> Result<Json> {
     match (known.name, call.def.name) {
         ("validate", _) => validate(call).await,
         ("everything", _) => everything::run(call).await,
+        ("document", _) => document::run(call).await,
         ("match", _) => matching::run(call).await,
         ("meta", _) => meta::shown(call).await,
         ("meta-add", _) => meta::changed(call, meta::add).await,

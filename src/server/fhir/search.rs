@@ -5,7 +5,7 @@ use super::way::Way;
 use super::{find, held, include, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
-use crate::fhir::negotiate::{Handling, Prefer};
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::Reading;
 use crate::fhir::search::{Query, Rules, Total};
@@ -47,8 +47,7 @@ pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Resu
 
 /// The same, asked by the server for itself.
 pub fn strict(def: &TypeDef, text: &str, base: &str) -> Result<Query> {
-    let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
-    let query = parse(def.name, def.search, text, prefer, base)?;
+    let query = parse(def.name, def.search, text, Prefer::STRICT, base)?;
     if query.conditions.is_empty() {
         return Err(Error::new(&error::PARAMETER_INVALID).detail("A condition names at least one search parameter."));
     }

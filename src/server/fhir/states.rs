@@ -19,6 +19,11 @@ pub struct Goal {
     reason: Option<String>,
 }
 
+/// Whether the column is a state that operations lead to.
+pub fn is_reached(mapping: &Mapping, column: &str) -> bool {
+    !mapping.steps.is_empty() && mapping.table.machines.first().is_some_and(|machine| machine.column == column)
+}
+
 /// The state that the resource asks for, taken out of the columns: it is reached by operations after the rest is written.
 pub fn goal(mapping: &Mapping, columns: &mut Columns, resource: &Resource) -> Option<Goal> {
     let machine = mapping.table.machines.first().filter(|_| !mapping.steps.is_empty())?;

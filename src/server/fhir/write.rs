@@ -340,7 +340,8 @@ async fn unsaid(
     let says = |told: &Columns, name: &str| told.get(name) == columns.get(name);
     let mut same: Vec<&'static str> = columns.names().filter(|name| says(&own, name) || says(&shown, name)).collect();
     // One that says what is stored is written all the same, so that there is a version of what was sent.
-    let is_settable = |name: &str| mapping.table.field(name).is_some_and(|field| field.access != Access::Fixed);
+    let is_moved = |name: &str| states::is_reached(mapping, name);
+    let is_settable = |name: &str| !is_moved(name) && mapping.table.field(name).is_some_and(|field| field.access != Access::Fixed);
     if same.len() == columns.names().count()
         && let Some(place) = same.iter().position(|name| is_settable(name) && columns.agree(was, &[name]))
     {

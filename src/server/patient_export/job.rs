@@ -61,7 +61,8 @@ async fn copy(kernel: &Arc<Kernel>, tenant: Uuid, job: Uuid) -> Result<()> {
     if let Err(failure) = made_whole(kernel, &server, job, &row.try_get(0)?).await {
         tracing::warn!(job.id = %job, error = %failure, "A copy of a record failed");
         let mut scope = kernel.door.open(&server).await?;
-        scope.exec(&FAILED, &[&tenant, &job, &failure.code.title]).await?;
+        let why = failure.detail.as_deref().unwrap_or(failure.code.title);
+        scope.exec(&FAILED, &[&tenant, &job, &why]).await?;
         scope.commit().await?;
     }
     Ok(())
@@ -70,7 +71,8 @@ async fn copy(kernel: &Arc<Kernel>, tenant: Uuid, job: Uuid) -> Result<()> {
 async fn made_whole(kernel: &Arc<Kernel>, server: &Context, job: Uuid, params: &Json) -> Result<()> {
     let tenant = server.tenant.unwrap_or_default();
     let order = RecordOrder::open(&*kernel.keys.of(tenant).await?, job, params)?;
-    let caller = order.caller(kernel, tenant);
+    order.by.stands(kernel).await?;
+    let caller = order.by.caller(kernel);
     let patient = caller.glance(&caller.context, &PATIENT, order.patient).await?;
     let (sink, mut pages) = mpsc::channel(PAGES_MAX);
     let copying = tokio::spawn(Copying::begin(caller, patient, sink).await?.run());
@@ -98,7 +100,9 @@ async fn made_whole(kernel: &Arc<Kernel>, server: &Context, job: Uuid, params: &
     scope.commit().await
 }
 
+/// As long as whoever ordered it may have it.
 async fn kept(kernel: &Kernel, server: &Context, order: &RecordOrder, place: usize, part: Vec<u8>) -> Result<Record> {
+    order.by.stands(kernel).await?;
     let name = format!("record-{}.ndjson", place + 1);
     let bytes = Bytes::from(part);
     let made = made::Made {

@@ -9,6 +9,7 @@ pub mod job;
 
 use super::fhir::extras::{self, Of};
 use super::{domains, fhir, scopes};
+use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome, PurposeOfUse};
 use crate::kernel::audit_store;
@@ -256,7 +257,7 @@ impl Copying {
 
 /// The record as each type it is: one row may have been sent as several resources.
 fn forms(record: &Record) -> impl Iterator<Item = Of> {
-    let kept = record.text("resource_type").filter(|_| record.table.name == "kept_resources");
+    let kept = Some(record).filter(|record| record.table.name == KEPT_RESOURCE.name).and_then(|record| record.text("resource_type"));
     let names: BTreeSet<&'static str> = match kept {
         Some(kept) => fhir::types::registry().types().iter().map(|def| def.name).filter(|name| *name == kept).collect(),
         None => domains::resources().filter(|mapping| mapping.table.name == record.table.name).map(|mapping| mapping.of.name).collect(),

@@ -41,22 +41,29 @@ do $$ begin
     end if;
 end $$;
 
+-- The fields of the sealed context (src/kernel/context.rs, Sealer::seal, counts them) once PostgreSQL believes them; null
+-- without a context, so that every policy sees NULL and no rows.
 -- Security INVOKER on purpose: reachable only from the SECURITY DEFINER functions below, planes have no EXECUTE.
--- No EXCEPTION block (no subtransaction in parallel mode), no cast before the MAC is checked.
-create or replace function sec.claims() returns sec.claims language plpgsql stable parallel restricted as $$
-declare raw text := current_setting('app.ctx', true); p text; f text[]; ip bytea; op bytea; c sec.claims;
+-- No EXCEPTION block (no subtransaction in parallel mode), no cast before the MAC is checked. As few expressions as can be:
+-- PL/pgSQL prepares each anew in every transaction, and that is most of what a policy costs.
+create or replace function sec.sealed() returns text[] language plpgsql stable parallel restricted as $$
+declare raw text := current_setting('app.ctx', true); f text[] := string_to_array(raw, '|');
 begin
-    if raw is null or raw = '' then return null; end if;             -- no context: every policy sees NULL, no rows
-    p := substr(raw, 66); f := string_to_array(p, '|');
-    select k.ipad, k.opad into ip, op from sec_priv.ctx_key k where k.kid = f[2] and k.not_after > now();
-    if op is null or encode(sha256(op || sha256(ip || convert_to(p, 'UTF8'))), 'hex') is distinct from left(raw, 64)
-       or f[1] <> '1' or f[3]::bigint < extract(epoch from clock_timestamp()) or f[4]::int <> pg_backend_pid()
-       or 'enamel_' || f[5] <> session_user
+    if raw is null or raw = '' then return null; end if;
+    if (select encode(sha256(k.opad || sha256(k.ipad || convert_to(substr(raw, 66), 'UTF8'))), 'hex') = left(raw, 64)
+          from sec_priv.ctx_key k where k.kid = f[2] and k.not_after > now()) is not true
+       or split_part(f[1], '.', 2) <> '1' or f[3]::bigint < extract(epoch from clock_timestamp())
+       or f[4]::int <> pg_backend_pid() or 'enamel_' || f[5] <> session_user
     then raise exception 'invalid security context' using errcode = '42501'; end if;
-    c.plane := f[5]; c.actor := nullif(f[6], '')::uuid; c.tenant := nullif(f[7], '')::uuid; c.scope := f[8];
-    c.caps := f[9]::bigint; c.subject := nullif(f[10], '')::uuid; c.request := nullif(f[11], '')::uuid;
-    c.client := nullif(f[12], '')::uuid; c.session := nullif(f[13], '')::uuid; c.part := f[14]::bigint;
-    return c;
+    return f;
+end $$;
+-- The same by name, for who needs several of them.
+create or replace function sec.claims() returns sec.claims language plpgsql stable parallel restricted as $$
+declare f text[] := sec.sealed();
+begin
+    if f is null then return null; end if;
+    return row(f[5], nullif(f[6], '')::uuid, nullif(f[7], '')::uuid, f[8], f[9]::bigint, nullif(f[10], '')::uuid,
+        nullif(f[11], '')::uuid, nullif(f[12], '')::uuid, nullif(f[13], '')::uuid, f[14]::bigint)::sec.claims;
 end $$;
 
 -- Permissions by bit, in the order of the catalogue's list. src/kernel/context.rs holds the same list (a test compares).
@@ -90,11 +97,8 @@ create or replace function sec.proxy_caps(scopes text[]) returns bigint language
 -- The one tenant of staff, jobs, platform and auth contexts.
 create or replace function sec.tenant(cap bigint) returns uuid language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin
-    if c.caps & cap = cap and c.scope = 'tenant' then return c.tenant; end if;
-    return null;
-end $$;
+declare f text[] := sec.sealed();
+begin return case when f[8] = 'tenant' and f[9]::bigint & cap = cap then nullif(f[7], '')::uuid end; end $$;
 
 -- ── Roles for a part of a tenant ──
 -- A role may be given for a location, for the patients of a team, or for one's own. What asks for caps knows nothing of that and
@@ -102,18 +106,16 @@ end $$;
 -- The tenant, to whoever has the permission throughout or in part.
 create or replace function sec.home(cap bigint) returns uuid language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin
-    if (c.caps | c.part) & cap = cap and c.scope = 'tenant' then return c.tenant; end if;
-    return null;
-end $$;
+declare f text[] := sec.sealed();
+begin return case when f[8] = 'tenant' and (f[9]::bigint | f[14]::bigint) & cap = cap then nullif(f[7], '')::uuid end; end $$;
 create or replace function sec.whole(cap bigint) returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin return coalesce(c.caps & cap = cap, false); end $$;
+declare f text[] := sec.sealed();
+begin return coalesce(f[9]::bigint & cap = cap, false); end $$;
 create or replace function sec.me() returns uuid language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-begin return (sec.claims()).actor; end $$;
+declare f text[] := sec.sealed();
+begin return nullif(f[6], '')::uuid; end $$;
 
 -- What a role allows somebody of that user type.
 create or replace function sec.caps_of(home uuid, given uuid, kind text) returns bigint language plpgsql stable parallel restricted as $$

@@ -228,7 +228,7 @@ const FORGETFUL: &[(&str, &str, &str)] = &[
     ("sec.tenants(bigint)", "ancestor_id = c.tenant", "true"),
     ("sec.tenants(bigint)", "c.caps & cap is distinct from cap", "c is null"),
     ("sec.tenants(bigint)", "cap & kernel.clinical() = 0", "true"),
-    ("sec.home(bigint)", "(c.caps | c.part) & cap = cap", "true"),
+    ("sec.home(bigint)", "(f[9]::bigint | f[14]::bigint) & cap = cap", "true"),
     ("sec.members(bigint)", "t.deleted_at is null", "true"),
     ("sec.members(bigint)", "and sees_patients", ""),
 ];

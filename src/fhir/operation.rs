@@ -105,14 +105,7 @@ pub static BULK: &[Bulk] = &[
         by_get: true,
     },
     // Of SMART's proposal, which has no definition yet.
-    Bulk {
-        name: "import",
-        of: None,
-        level: Type,
-        definition: "urn:enamel:operation:import",
-        own: "enamel-import",
-        by_get: false,
-    },
+    Bulk { name: "import", of: None, level: Type, definition: "urn:enamel:operation:import", own: "enamel-import", by_get: false },
 ];
 
 impl Bulk {

@@ -140,7 +140,8 @@ pub fn paragraphs(text: &str) -> String {
 }
 
 /// Elements that stand in a line with others; all others begin a line of their own.
-const INLINE: &[&str] = &["a", "abbr", "acronym", "b", "big", "code", "em", "i", "q", "s", "small", "span", "strong", "sub", "sup", "tt", "u"];
+const INLINE: &[&str] =
+    &["a", "abbr", "acronym", "b", "big", "code", "em", "i", "q", "s", "small", "span", "strong", "sub", "sup", "tt", "u"];
 
 /// What a narrative says, a line for each of its blocks.
 pub fn words(text: &str) -> String {
@@ -154,7 +155,9 @@ pub fn words(text: &str) -> String {
                 let name = format!("&{};", name.decode().unwrap_or_default());
                 said.push_str(&quick_xml::escape::unescape(&name).unwrap_or_default());
             }
-            Ok(Event::Start(tag) | Event::Empty(tag)) if !INLINE.iter().any(|name| tag.local_name().as_ref() == name.as_bytes()) => said.push('\n'),
+            Ok(Event::Start(tag) | Event::Empty(tag)) if !INLINE.iter().any(|name| tag.local_name().as_ref() == name.as_bytes()) => {
+                said.push('\n')
+            }
             Ok(Event::Eof) | Err(_) => break,
             Ok(_) => {}
         }

@@ -43,7 +43,8 @@ fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let end = period.and_then(|period| temporal::date_time(&period.end?)).map(|end| value::instant_text(end.end));
     taken.root.set("expires_at", end, resource.root().at("provision"));
     // The narrative is what somebody reads before they agree.
-    let shown = resource.as_map().get("text").and_then(|text| text.get("div")?.as_str()).map(xhtml::words).filter(|words| !words.is_empty());
+    let shown =
+        resource.as_map().get("text").and_then(|text| text.get("div")?.as_str()).map(xhtml::words).filter(|words| !words.is_empty());
     let language = resource.root().code("language")?.unwrap_or("und");
     let (version, locale) = (shown.is_some().then_some(1), shown.is_some().then_some(language));
     let at = resource.root().at("text");

@@ -56,7 +56,9 @@ fn refer(example: &mut Value, known: &BTreeMap<String, String>) {
         _ => &[],
     };
     for (path, name) in paths {
-        if let Some(reference) = example.pointer_mut(path).filter(|it| it.as_str().is_some_and(|text| text.starts_with(&format!("{name}/")))) {
+        if let Some(reference) =
+            example.pointer_mut(path).filter(|it| it.as_str().is_some_and(|text| text.starts_with(&format!("{name}/"))))
+        {
             *reference = json!(format!("{name}/{}", known[*name]));
         }
     }

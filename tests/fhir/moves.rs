@@ -128,7 +128,10 @@ fn a_consent_is_given_and_revoked_and_nothing_else() {
         assert_eq!(super::bare(&consent)["text"], sent["text"]);
         let row = async || read(&clinic.staff(), &CONSENT, id(&consent).parse().unwrap()).await.unwrap();
         assert_eq!((row().await.text("consent_type"), row().await.text("status")), (Some("RESEARCH"), Some("ACTIVE")));
-        assert_eq!((row().await.text("text_snapshot"), row().await.text("text_locale")), (Some("We may look at your pictures.\nR&D"), Some("en")));
+        assert_eq!(
+            (row().await.text("text_snapshot"), row().await.text("text_locale")),
+            (Some("We may look at your pictures.\nR&D"), Some("en"))
+        );
         // One that does not say to what is none of ours, and kept whole.
         let mut bare = sent;
         bare.as_object_mut().unwrap().remove("text");

@@ -19,7 +19,11 @@ const NAMED_MAX: usize = 500;
 pub async fn run(call: &Call<'_>) -> Result<Json> {
     for name in ["persist", "graph"] {
         if call.inputs.get(name).is_some_and(|value| value != &Json::Bool(false) && value != "false") {
-            return Err(Error::new(&error::PARAMETER_INVALID).fault(name, "not-supported", "A document is made, and kept by a create of it."));
+            return Err(Error::new(&error::PARAMETER_INVALID).fault(
+                name,
+                "not-supported",
+                "A document is made, and kept by a create of it.",
+            ));
         }
     }
     let id = record_id(call.id)?;

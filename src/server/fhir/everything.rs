@@ -17,7 +17,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-
 /// What puts a resource of the type into the compartment of that record; nothing, where nothing that is searched by here does.
 fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<Condition>> {
     let members = Definitions.compartment(of).map(|known| known.members.as_slice()).unwrap_or_default();

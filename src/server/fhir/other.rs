@@ -99,7 +99,8 @@ fn subject(name: &str, resource: &Map<String, Json>, base: &str) -> Option<(Uuid
 fn inside(bundle: &Map<String, Json>, base: &str) -> Option<Uuid> {
     let of_entry = |entry: &Json| {
         let resource = entry.get("resource")?.as_object()?;
-        let is_ours = entry.get("fullUrl").and_then(Json::as_str).is_some_and(|url| url.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')));
+        let is_ours =
+            entry.get("fullUrl").and_then(Json::as_str).is_some_and(|url| url.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')));
         // A relative reference is relative to the entry's own address.
         let named = |node: &Json| is_ours || node.get("reference").and_then(Json::as_str).is_some_and(|text| text.starts_with(base));
         let name = resource.get("resourceType")?.as_str()?;

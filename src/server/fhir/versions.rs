@@ -160,12 +160,7 @@ fn kinds(open: &[(&'static Mapping, Context)]) -> Json {
 /// A mapping with its images, by their places in the page.
 type Share<'i> = (&'static Mapping, Vec<(usize, &'i Image)>);
 
-async fn revived(
-    caller: &Caller,
-    way: &mut Way<'_>,
-    open: &[(&'static Mapping, Context)],
-    images: &[Image],
-) -> Result<Vec<Version>> {
+async fn revived(caller: &Caller, way: &mut Way<'_>, open: &[(&'static Mapping, Context)], images: &[Image]) -> Result<Vec<Version>> {
     let (_, context) = open.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let share = |mapping: &'static Mapping| images.iter().enumerate().filter(|(_, image)| image.is_of(mapping)).collect::<Vec<_>>();
     let shares: Vec<Share<'_>> = open.iter().map(|(mapping, _)| (*mapping, share(mapping))).filter(|(_, of)| !of.is_empty()).collect();

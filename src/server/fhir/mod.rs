@@ -33,6 +33,7 @@ mod terminology;
 mod token;
 mod transaction;
 pub mod types;
+mod unsaid;
 mod versions;
 mod vocabulary;
 mod way;

@@ -46,10 +46,12 @@ fn a_composition_leaves_with_all_that_it_names() {
         let stranger = other.get(&path).await;
         assert_eq!((stranger.status, &stranger.body), (random.status, &random.body));
         assert_eq!(stranger.status, 404);
-        // It goes in elsewhere as it came out, and is in the chart of its patient here.
-        let kept = other.post("/Bundle", &made.body).await;
-        assert_eq!((kept.status.as_u16(), bare(&kept.body)), (201, bare(&made.body)));
-        let kept = id(&fhir.made(made.body.clone()).await);
+        // It is kept as it came, in the chart of its patient; who does not know the patient has no chart for it.
+        let refused = other.post("/Bundle", &made.body).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["issue"][0]["expression"][0]), (422, &json!("Bundle.entry")));
+        let kept = fhir.made(made.body.clone()).await;
+        assert_eq!(bare(&kept), bare(&made.body));
+        let kept = id(&kept);
         assert_eq!(fhir.ids(&format!("/Bundle?composition=Composition/{}", id(&letter))).await, [""; 0], "it is inside, and no reference");
         assert_eq!(fhir.ids("/Bundle?type=document").await, [kept.clone()]);
         let whose = "select patient_id from enamel.kept_resources where tenant_id = $1 and id = $2";

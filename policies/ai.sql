@@ -151,6 +151,8 @@ end $$;
 grant execute on function sec.deployment_health(uuid) to enamel_staff, enamel_platform;
 
 -- ── Review ────────────────────────────────────────────────────────────────────────────────────────────────────────
+-- So is what an examiner says is true of a picture.
+select kernel.speaks_for('ai_ground_truth', 'evaluator_id');
 -- A verdict is its writer's, about the prediction's patient; teaching with it needs the tenant's word and the patient's.
 create or replace function sec.verdict() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$

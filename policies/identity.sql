@@ -14,7 +14,7 @@ select kernel.protect('user_recovery_codes', 'auth=all/all jobs=all/all', home =
 select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
-    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc}', sec => 'r');
+    read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc,scim_token_hash}', sec => 'rw');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('member_invitations', 'staff=all/all audit=all/none jobs=all/all',
@@ -37,6 +37,11 @@ select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
     secret => '{code_hash,code_challenge,code_expires_at}');
+select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
+    secret => '{shown_hash}', sec => 'rd');
+select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',
+    secret => '{private_key_enc}', sec => 'rd');
+select kernel.protect('oauth_requests', 'auth=all/all jobs=all/all', secret => '{handle_hash,pushed}', sec => 'rd');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
     secret => '{state_hash,pending_enc}', sec => 'rd');
 
@@ -84,21 +89,23 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
-    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid)
+    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
+    encounter_id uuid, dpop_thumbprint text)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
     select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
-           k.status, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
-           s.scopes, s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
+           case when k.expires_at <= now() then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
+           coalesce(s.token_scopes, s.scopes), s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
            s.last_activity_at, r.codes, r.caps, r.part,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
            sec.template_caps('PATIENT') | kernel.bit('edit_patient') | kernel.bit('edit_schedule') | kernel.bit('edit_treatment')
                | kernel.bit('edit_imaging') | kernel.bit('edit_payments'),
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
-               and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1)
+               and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1),
+           s.encounter_id, s.dpop_thumbprint
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
@@ -122,7 +129,8 @@ create or replace function sec.resolve_session(session uuid) returns table (
     session_id uuid, user_id uuid, client_id uuid, tenant_id uuid, tenant_type text, tenant_status text, user_status text,
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
-    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid)
+    last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
+    encounter_id uuid, dpop_thumbprint text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;
@@ -161,8 +169,9 @@ security definer set search_path = pg_catalog, pg_temp as $$
      where o.tenant_id = '00000000-0000-7000-8000-000000000001' and o.code = role_code and o.deleted_at is null $$;
 
 -- Where somebody who has proved who they are may go.
+drop function if exists sec.homes_of(uuid);
 create or replace function sec.homes_of(login uuid) returns table (
-    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz)
+    tenant_id uuid, name text, slug text, provider_only boolean, last_used timestamptz, second_required boolean)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -172,7 +181,10 @@ begin
            exists (select from enamel.identity_providers p join enamel.users u on u.id = login
                     where p.tenant_id = t.id and p.is_enforced and p.status = 'ACTIVE' and p.deleted_at is null
                       and split_part(u.email_key, '@', 2) = any (p.allowed_domains)),
-           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id)
+           (select max(s.created_at) from enamel.sessions s where s.user_id = login and s.active_tenant_id = t.id),
+           -- Whoever works there needs a second factor; patients may have one.
+           m.id is not null and m.user_type <> 'PATIENT'
+               and coalesce((select s.require_mfa from enamel.tenant_settings s where s.tenant_id = t.id), false)
       from enamel.tenants t
       left join enamel.user_tenants m on m.tenant_id = t.id and m.user_id = login and m.status = 'ACTIVE' and m.deleted_at is null
      where t.status = 'ACTIVE'
@@ -217,19 +229,39 @@ begin
 end $$;
 
 -- The client of a public id. Ids are 128 random bits, so the first one is the only one.
+drop function if exists sec.client_of(text);
 create or replace function sec.client_of(public_id text) returns table (
-    tenant_id uuid, id uuid, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
-    previous_secret_expires_at timestamptz, redirect_uris text[], scopes text[], grant_types text[],
-    allowed_ip_ranges text[], service_user_id uuid, status text)
+    tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
+    previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, redirect_uris text[], logout_uris text[], scopes text[],
+    grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
-    select k.tenant_id, k.id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
-           k.previous_secret_expires_at, k.redirect_uris, k.scopes, k.grant_types, k.allowed_ip_ranges, k.service_user_id,
-           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' then k.status else 'DISABLED' end
+    select k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
+           k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.redirect_uris, k.logout_uris, k.scopes, k.grant_types,
+           k.allowed_ip_ranges, k.service_user_id,
+           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now())
+                then k.status else 'DISABLED' end, k.last_used_at
       from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
      where k.client_id = public_id order by k.created_at limit 1;
+end $$;
+-- Whether pages of that origin are an application that people use here.
+create or replace function sec.is_app_origin(origin text) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return exists (select from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id and t.status = 'ACTIVE'
+                    where k.origins @> array[lower(origin)] and k.client_type = 'PUBLIC' and k.status = 'ACTIVE'
+                      and (k.expires_at is null or k.expires_at > now()));
+end $$;
+-- That a client has come again: to the minute, and no change of the record that anybody made.
+create or replace function sec.client_came(tenant uuid, client uuid) returns void language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    update enamel.api_clients k set last_used_at = now()
+     where k.tenant_id = tenant and k.id = client and (k.last_used_at is null or k.last_used_at < now() - interval '1 minute');
 end $$;
 
 -- The tenant a person names when they sign in, by its id or its slug.
@@ -238,6 +270,66 @@ security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return (select t.id from enamel.tenants t where (t.slug = word or t.id::text = word) and t.status = 'ACTIVE' limit 1);
+end $$;
+
+-- What a tenant shows of itself to whoever is to sign in there.
+create or replace function sec.face_of(tenant uuid) returns table (name text, colour text, language text)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select coalesce(b.display_name, t.name), b.primary_color, coalesce(s.default_language, t.default_locale)
+      from enamel.tenants t
+      left join enamel.tenant_branding b on b.tenant_id = t.id
+      left join enamel.tenant_settings s on s.tenant_id = t.id
+     where t.id = tenant and t.status = 'ACTIVE' limit 1;
+end $$;
+
+-- The tenant has found its own words in the domain's records. False where another tenant has proved it before.
+create or replace function sec.prove_domain(provider uuid, domain text) returns boolean language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    perform pg_advisory_xact_lock(hashtextextended('domain ' || domain, 0));
+    if exists (select from enamel.identity_providers p
+                where p.proven_domains @> array[domain] and p.tenant_id <> c.tenant and p.deleted_at is null) then
+        return false;
+    end if;
+    update enamel.identity_providers p set proven_domains = p.proven_domains || domain
+     where p.tenant_id = c.tenant and p.id = provider and p.deleted_at is null and not p.proven_domains @> array[domain];
+    return true;
+end $$;
+
+-- The provider whose directory comes with that key.
+create or replace function sec.scim_provider(token_hash bytea) returns table (
+    tenant_id uuid, id uuid, issuer text, domains text[], role_mapping jsonb)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select p.tenant_id, p.id, p.issuer, array(select d from unnest(p.allowed_domains) d where d = any (p.proven_domains)), p.role_mapping
+      from enamel.identity_providers p join enamel.tenants t on t.id = p.tenant_id and t.status = 'ACTIVE'
+     where p.scim_token_hash = scim_provider.token_hash and p.status = 'ACTIVE' and p.deleted_at is null;
+end $$;
+
+-- Nobody writes a proof by hand.
+create or replace function sec.guard_proven() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin raise exception 'a domain is proved by its record' using errcode = '42501'; end $$;
+create or replace trigger guard_proven before insert on enamel.identity_providers for each row
+    when (new.proven_domains <> '{}' and current_user = 'enamel_staff') execute function sec.guard_proven();
+create or replace trigger guard_proven_again before update on enamel.identity_providers for each row
+    when (not new.proven_domains <@ old.proven_domains and current_user = 'enamel_staff') execute function sec.guard_proven();
+
+-- The provider that answers for a proven domain: where people with such an address sign in.
+create or replace function sec.provider_of(domain text) returns table (tenant_id uuid, id uuid)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select p.tenant_id, p.id from enamel.identity_providers p join enamel.tenants t on t.id = p.tenant_id and t.status = 'ACTIVE'
+     where p.proven_domains @> array[domain] and domain = any (p.allowed_domains) and p.kind = 'OIDC' and p.status = 'ACTIVE'
+       and p.deleted_at is null order by p.created_at, p.id limit 1;
 end $$;
 
 -- A login that works in several tenants is none's alone to switch off.

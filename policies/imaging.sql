@@ -155,21 +155,86 @@ create or replace trigger revoke_received after update on enamel.document_grants
 -- One file of a patient, granted to another tenant and entered in its own space. Called by the functions that confirm a
 -- booking and send a referral. The bytes stay where they are: the entry is not READY there, so it opens by way of its grant,
 -- until that tenant takes a copy.
-create or replace function sec.share_file(f enamel.files, clinic uuid, patient uuid, booking uuid, referral uuid, consent uuid, why text)
-returns void language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+drop function if exists sec.share_file(enamel.files, uuid, uuid, uuid, uuid, uuid, text);
+create or replace function sec.share_file(f enamel.files, clinic uuid, patient uuid, booking uuid, referral uuid, consent uuid, why text,
+    until timestamptz default null) returns uuid language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare grant_id uuid := gen_random_uuid(); entry uuid := gen_random_uuid();
 begin
-    insert into enamel.document_grants (tenant_id, id, patient_id, file_id, grantee_tenant_id, booking_id, consent_id, reason, granted_at)
-    values (f.tenant_id, grant_id, f.patient_id, f.id, clinic, booking, consent, why, now())
+    insert into enamel.document_grants (tenant_id, id, patient_id, file_id, grantee_tenant_id, booking_id, consent_id, reason, granted_at, expires_at)
+    values (f.tenant_id, grant_id, f.patient_id, f.id, clinic, booking, consent, why, now(), until)
     on conflict do nothing;
-    if not found then return; end if;
+    if not found then return null; end if;
     insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, sha256, storage_key, storage_region,
         status, uploaded_at, uploaded_by_party, source, is_patient_visible)
     values (clinic, entry, patient, f.kind, f.file_name, f.file_type, f.file_size, f.sha256, clinic || '/shared/' || entry,
         f.storage_region, 'SCANNING', f.uploaded_at, 'PATIENT', 'DOCUMENT_GRANT', false);
     insert into enamel.received_documents (tenant_id, id, patient_id, source_tenant_id, grant_id, booking_id, referral_id, file_id, received_at)
     values (clinic, gen_random_uuid(), patient, f.tenant_id, grant_id, booking, referral, entry, now());
+    return grant_id;
 end $$;
+
+-- A file given to a clinic that knows the patient, because the patient wants it to: by a quote that stands there, else by the
+-- patient's own login at both.
+create or replace function sec.grant_file(file uuid, clinic uuid, until timestamptz) returns setof enamel.document_grants
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); f enamel.files; agreed uuid; there uuid; made uuid;
+begin
+    select x.* into f from enamel.files x
+     where x.tenant_id = any (sec.tenants(0)) and x.id = file and x.deleted_at is null
+       and sec.may(x.tenant_id, x.patient_id, 'edit_clinical', 'documents')
+       and (c.plane <> 'patient' or x.is_patient_visible and x.status = 'READY');
+    if not found then
+        perform kernel.refuse(422, 'reference', 'file_id', 'It points to nothing the caller can see.');
+    elsif f.status <> 'READY' then
+        perform kernel.refuse(409, 'state', 'file_id', 'The file cannot be opened.');
+    elsif f.tenant_id = clinic then
+        perform kernel.refuse(422, 'value', 'grantee_tenant_id', 'The file is its own.');
+    end if;
+    select k.id into agreed from enamel.consents k
+     where k.tenant_id = f.tenant_id and k.patient_id = f.patient_id and k.consent_type = 'DATA_SHARING' and k.status = 'ACTIVE'
+       and k.recipient_tenant_id = clinic and coalesce(k.expires_at > now(), true) order by k.granted_at desc limit 1;
+    if not found then
+        perform kernel.refuse(409, 'consent', 'grantee_tenant_id', 'The patient has not agreed to sharing with it.');
+    end if;
+    select coalesce(
+        (select q.clinic_patient_id from enamel.quotes q
+          where q.tenant_id = f.tenant_id and q.patient_id = f.patient_id and q.clinic_tenant_id = clinic and q.status <> 'WITHDRAWN'
+            and q.clinic_patient_id is not null order by q.submitted_at desc limit 1),
+        (select t.patient_id from enamel.patient_portal_accounts h
+           join enamel.patient_portal_accounts t on t.tenant_id = clinic and t.user_id = h.user_id and t.status = 'ACTIVE'
+          where h.tenant_id = f.tenant_id and h.patient_id = f.patient_id and h.status = 'ACTIVE' limit 1)) into there;
+    if there is null then
+        perform kernel.refuse(409, 'recipient', 'grantee_tenant_id', 'It has no record of the patient.');
+    end if;
+    made := sec.share_file(f, clinic, there, null, null, agreed, 'PATIENT_SHARED', until);
+    if made is null then
+        perform kernel.refuse(409, 'exists', 'file_id', 'It is shared with that clinic already.');
+    end if;
+    return query select g.* from enamel.document_grants g where g.tenant_id = f.tenant_id and g.id = made;
+end $$;
+grant execute on function sec.grant_file(uuid, uuid, timestamptz) to enamel_staff, enamel_patient;
+
+-- What comes to the patient's files after a booking was confirmed opens at its clinic too.
+create or replace function sec.share_later() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare found record;
+begin
+    for found in select b.tenant_id, b.patient_id, b.id, q.consent_id from enamel.quotes q
+                   join enamel.bookings b on b.tenant_id = q.clinic_tenant_id and b.patient_id = q.clinic_patient_id
+                    and b.source_quote_id = q.id and b.status = 'CONFIRMED'
+                   join enamel.consents k on k.tenant_id = q.tenant_id and k.patient_id = q.patient_id and k.related_id = q.id
+                    and k.consent_type = 'DATA_SHARING' and k.recipient_tenant_id = b.tenant_id and k.status = 'ACTIVE'
+                  where q.tenant_id = new.tenant_id and q.patient_id = new.patient_id and q.clinic_tenant_id <> q.tenant_id loop
+        perform sec.share_file(new, found.tenant_id, found.patient_id, found.id, null, found.consent_id, 'BOOKING_CONFIRMED');
+    end loop;
+    return null;
+end $$;
+create or replace trigger share_later after update on enamel.files for each row
+    when (new.patient_id is not null and new.status = 'READY' and new.is_patient_visible
+          and (old.status <> 'READY' or not old.is_patient_visible)) execute function sec.share_later();
+
+-- Who draws is its author; what was drawn elsewhere comes in with its own by those who connect systems.
+select kernel.speaks_for('image_annotations', 'author_user_id', $$new.source_type = 'USER'$$);
 
 -- An edited annotation is a new version; the one before it stays and is current no more.
 create or replace function kernel.next_annotation() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$

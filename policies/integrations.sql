@@ -12,7 +12,7 @@ select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none 
 select kernel.protect('sync_job_logs', 'staff=all/none audit=all/none jobs=all/create',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('export_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/none',
-    read => 'manage_governance', write => 'manage_governance', sec => 'r');
+    read => 'manage_governance', write => 'manage_governance', sec => 'rw');
 select kernel.protect('fhir_resources',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', read => 'view_clinical',
     write => 'edit_clinical', patient => 'patient_id');
@@ -83,7 +83,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
     return query select j.tenant_id, j.id from enamel.export_jobs j
-        where j.export_type = 'PATIENT_RECORD' and j.params ? 'order'
+        where j.export_type in ('PATIENT_RECORD', 'TENANT_FULL') and j.params ? 'order'
           and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes')
         order by j.created_at limit 100;
 end $$;
@@ -98,16 +98,31 @@ end $$;
 create or replace trigger requested_by_caller before insert on enamel.export_jobs for each row
     execute function kernel.requested_by_caller();
 
--- What a cancelled export has written is removed by the sweep of files.
+-- What an export wrote that was cancelled, failed, is begun again or can be fetched no longer is removed by the sweep of files.
 create or replace function sec.drop_export() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 begin
-    update enamel.files set status = 'DELETED', scan_result = 'EXPORT_CANCELLED', purge_after = current_date
-     where tenant_id = new.tenant_id and id = new.file_id and status in ('PENDING', 'READY', 'QUARANTINED');
+    update enamel.files set status = 'DELETED', scan_result = 'EXPORT_' || case new.status when 'RUNNING' then 'RESTARTED' else new.status end,
+           purge_after = current_date
+     where tenant_id = new.tenant_id and status in ('PENDING', 'READY', 'QUARANTINED')
+       and (id = old.file_id or id in (select (f ->> 'file_id')::uuid from jsonb_array_elements(coalesce(old.params -> 'files', '[]')) f));
     return null;
 end $$;
 create or replace trigger drop_export after update on enamel.export_jobs for each row
-    when (old.status <> 'CANCELLED' and new.status = 'CANCELLED' and new.file_id is not null) execute function sec.drop_export();
+    when (old.file_id is not null and (new.file_id is null or old.status <> new.status and new.status in ('CANCELLED', 'FAILED', 'EXPIRED')))
+    execute function sec.drop_export();
+
+-- Exports whose time is over. A request of a person keeps its copy until it is answered. Called by `sec.sweep`.
+create or replace function sec.expire_exports() returns void language sql volatile
+set search_path = pg_catalog, pg_temp as $$
+    update enamel.export_jobs j set status = 'EXPIRED'
+      from (select x.tenant_id, x.id from enamel.export_jobs x
+             where x.status = 'COMPLETED' and x.expires_at < now()
+               and not exists (select from enamel.dsar_requests d where d.tenant_id = x.tenant_id and d.export_job_id = x.id
+                                  and d.status not in ('COMPLETED', 'REFUSED', 'WITHDRAWN'))
+             limit 100 for no key update skip locked) due
+     where j.tenant_id = due.tenant_id and j.id = due.id
+$$;
 
 -- Events go to public addresses only: no name of this machine or network, no address of a private one, no credentials.
 create or replace function kernel.webhook_address() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -115,7 +115,8 @@ begin return coalesce(f[9]::bigint & cap = cap, false); end $$;
 create or replace function sec.me() returns uuid language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare f text[] := sec.sealed();
-begin return nullif(f[6], '')::uuid; end $$;
+-- Whoever is narrowed to one patient has nothing else of their own.
+begin return case when f[5] <> 'staff' or f[10] = '' then nullif(f[6], '')::uuid end; end $$;
 
 -- What a role allows somebody of that user type.
 create or replace function sec.caps_of(home uuid, given uuid, kind text) returns bigint language plpgsql stable parallel restricted as $$
@@ -138,16 +139,10 @@ begin
            and sec.caps_of(g.role_tenant_id, g.role_id, m.user_type) & cap = cap;
     end if;
 end $$;
-create or replace function sec.my_places(cap bigint) returns uuid[] language plpgsql stable parallel restricted
-security definer set search_path = pg_catalog, pg_temp as $$
-begin return (select array_agg(p.location_id) from sec.parts(cap, sec.claims()) p where p.kind = 'LOCATION'); end $$;
-create or replace function sec.my_teams(cap bigint) returns uuid[] language plpgsql stable parallel restricted
-security definer set search_path = pg_catalog, pg_temp as $$
-begin return (select array_agg(p.team_id) from sec.parts(cap, sec.claims()) p where p.kind = 'TEAM'); end $$;
+create or replace function sec.places_of(cap bigint, c sec.claims) returns uuid[] language plpgsql stable parallel restricted as $$
+begin return (select array_agg(p.location_id) from sec.parts(cap, c) p where p.kind = 'LOCATION'); end $$;
 -- The caller as a provider, and the providers of their teams.
-create or replace function sec.my_providers(cap bigint) returns uuid[] language plpgsql stable parallel restricted
-security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
+create or replace function sec.providers_of(cap bigint, c sec.claims) returns uuid[] language plpgsql stable parallel restricted as $$
 begin
     return (select array_agg(distinct d.id) from enamel.providers d
              where d.tenant_id = c.tenant and d.deleted_at is null and d.user_id in (
@@ -155,15 +150,49 @@ begin
                    union select m.user_id from sec.parts(cap, c) p join enamel.team_members m
                       on m.tenant_id = c.tenant and m.team_id = p.team_id and m.deleted_at is null where p.kind = 'TEAM'));
 end $$;
+-- An application's launch may narrow somebody of the staff to one patient. Then that patient alone is their part: no place,
+-- no team and no provider shows more.
+create or replace function sec.my_places(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin return case when c.subject is null then sec.places_of(cap, c) end; end $$;
+create or replace function sec.my_teams(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin
+    if c.subject is not null then return null; end if;
+    return (select array_agg(p.team_id) from sec.parts(cap, c) p where p.kind = 'TEAM');
+end $$;
+create or replace function sec.my_providers(cap bigint) returns uuid[] language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
+begin return case when c.subject is null then sec.providers_of(cap, c) end; end $$;
+-- Whether the caller's roles give that permission throughout, as they stand at this moment.
+create or replace function sec.throughout(cap bigint, c sec.claims) returns boolean language plpgsql stable parallel restricted as $$
+begin
+    return exists (
+        select from enamel.user_roles g
+          join enamel.user_tenants m on m.tenant_id = g.tenant_id and m.user_id = g.user_id and m.deleted_at is null
+         where g.user_id = c.actor and g.tenant_id = c.tenant and g.deleted_at is null and g.resource_scope = 'ALL_LOCATIONS'
+           and (g.valid_from is null or g.valid_from <= now()) and (g.valid_until is null or g.valid_until > now())
+           and sec.caps_of(g.role_tenant_id, g.role_id, m.user_type) & cap = cap);
+end $$;
 -- The patients of those places ('place'), of those providers ('people'), or of both ('any'): by the patient's own row, by an
--- appointment or by a visit.
+-- appointment or by a visit. Of a launch that one patient, whatever was asked ('none': of nothing else), if it is theirs.
 create or replace function sec.my_patients(cap bigint, whose text) returns uuid[] language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
+    c sec.claims := sec.claims();
     clinic uuid := sec.home(cap);
-    places uuid[] := case when whose <> 'people' then sec.my_places(cap) end;
-    providers uuid[] := case when whose <> 'place' then sec.my_providers(cap) end;
+    places uuid[]; providers uuid[];
 begin
+    if c.subject is not null then
+        if c.plane <> 'staff' or c.part & cap <> cap then return null; end if;
+        if sec.throughout(cap, c) then return array[c.subject]; end if;
+        whose := 'any';
+    end if;
+    places := case when whose in ('place', 'any') then sec.places_of(cap, c) end;
+    providers := case when whose in ('people', 'any') then sec.providers_of(cap, c) end;
     return (select array_agg(mine.patient_id) from (
         select p.id as patient_id from enamel.patients p where p.tenant_id = clinic and p.primary_location_id = any (places)
         union select p.id from enamel.patients p where p.tenant_id = clinic and p.primary_provider_id = any (providers)
@@ -172,7 +201,7 @@ begin
         union select a.patient_id from enamel.appointment_providers a where a.tenant_id = clinic and a.provider_id = any (providers)
         union select e.patient_id from enamel.encounters e where e.tenant_id = clinic and e.location_id = any (places)
         union select e.patient_id from enamel.encounters e where e.tenant_id = clinic and e.provider_id = any (providers)) mine
-     where mine.patient_id is not null);
+     where mine.patient_id is not null and (c.subject is null or mine.patient_id = c.subject));
 end $$;
 
 -- The (tenant, patient) pairs of a login: own charts by portal account, others' by a proxy that has the scope asked for, or
@@ -527,6 +556,26 @@ begin
         constraint = tg_table_name || '_' || tg_argv[0] || '_fkey';
 end $$;
 
+-- What somebody says is theirs: left out, it is the caller's; another's word is taken of those who connect systems, because they
+-- bring records in from elsewhere. tg_argv: the column.
+create or replace function sec.speaks_for() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims(); who uuid := (to_jsonb(new) ->> tg_argv[0])::uuid;
+begin
+    if c.plane is distinct from 'staff' or c.tenant is distinct from new.tenant_id then return new; end if;
+    if who is null then return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], c.actor)); end if;
+    if who is distinct from c.actor and c.caps & kernel.bit('manage_integrations') = 0
+       and (tg_op = 'INSERT' or who is distinct from (to_jsonb(old) ->> tg_argv[0])::uuid) then
+        perform kernel.refuse(422, 'rule', tg_argv[0], 'It is the caller; only who connects systems brings in the words of others.');
+    end if;
+    return new;
+end $$;
+create or replace function kernel.speaks_for(rel text, col text, rows text default 'true') returns void language plpgsql as $$
+begin
+    execute format('create or replace trigger %I before insert or update of %I on enamel.%I for each row when (%s)
+                    execute function sec.speaks_for(%L)', 'speaks_for_' || col, col, rel, rows, col);
+end $$;
+
 -- A client acts as its service user; staff may name a service of their own tenant only, never a person.
 create or replace function sec.guard_client() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
@@ -789,9 +838,9 @@ begin
             else null;
         end case;
     end loop;
-    if chart is not null and not (placed and provided) then
+    if chart is not null then
         ways := ways || format('%I = any ((select sec.my_patients(%s, %L))::uuid[])', chart, cap,
-                               case when placed then 'people' when provided then 'place' else 'any' end);
+                               case when placed and provided then 'none' when placed then 'people' when provided then 'place' else 'any' end);
     end if;
     phi := coalesce(obj_description(('enamel.' || rel)::regclass, 'pg_class') like '%Sensitivity: phi%', false);
     return case

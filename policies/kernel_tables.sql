@@ -38,6 +38,9 @@ declare swept bigint := 0; n bigint; c sec.claims := sec.claims();
 begin
     if c.plane is distinct from 'jobs' then raise exception 'only jobs sweep' using errcode = '42501'; end if;
     delete from enamel.idempotency_keys where expires_at < now(); get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.shown_assertions where expires_at < now(); get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.signing_keys where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.oauth_requests where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.sign_in_attempts where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.refresh_tokens r where r.expires_at < now() - kept
        and not exists (select from enamel.refresh_tokens o where o.replaced_by_id = r.id);
@@ -45,6 +48,7 @@ begin
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.share_visits where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     perform sec.lapse();
+    perform sec.expire_exports();
     return swept;
 end $$;
 

@@ -74,6 +74,7 @@ create table user_auth_identities (
     identity_provider_id uuid,
     issuer text check (char_length(issuer) <= 2000),
     subject text check (char_length(subject) <= 300),
+    external_id text check (char_length(external_id) <= 300),
     password_hash text check (char_length(password_hash) <= 300),
     password_algorithm text check (password_algorithm in ('ARGON2ID', 'BCRYPT', 'SCRYPT')),
     password_changed_at timestamptz,
@@ -89,10 +90,12 @@ create table user_auth_identities (
 );
 create unique index user_auth_identities_user_id_key on user_auth_identities (user_id) nulls not distinct where kind = 'PASSWORD' and deleted_at is null;
 create unique index user_auth_identities_issuer_subject_key on user_auth_identities (issuer, subject) nulls not distinct where deleted_at is null and issuer is not null;
+create index user_auth_identities_identity_provider_id_idx on user_auth_identities (identity_provider_id, user_id);
 create index user_auth_identities_user_id_idx on user_auth_identities (user_id);
 comment on table user_auth_identities is 'A way to prove who a user is: password, OIDC, SAML or OAuth. Sensitivity: secret.';
 comment on column user_auth_identities.identity_provider_id is 'row of identity_providers in some tenant; null for PASSWORD; no foreign key';
 comment on column user_auth_identities.subject is 'subject at the issuer; sensitivity: pii';
+comment on column user_auth_identities.external_id is 'what the tenant''s directory calls the person; sensitivity: pii';
 comment on column user_auth_identities.password_hash is 'PHC string: argon2id, scrypt or bcrypt; verified hashes of weaker cost are replaced at sign-in; sensitivity: secret';
 select kernel.record('user_auth_identities');
 
@@ -117,10 +120,11 @@ create table user_mfa_factors (
     delete_reason text check (char_length(delete_reason) <= 1000)
 );
 create index user_mfa_factors_user_id_idx on user_mfa_factors (user_id);
+create unique index user_mfa_factors_credential_id_key on user_mfa_factors (credential_id) where credential_id is not null and status <> 'REVOKED';
 comment on table user_mfa_factors is 'A second factor: TOTP or WebAuthn. Sensitivity: secret.';
 comment on column user_mfa_factors.totp_secret_enc is 'sensitivity: secret; encrypted with the tenant''s column key';
 comment on column user_mfa_factors.credential_id is 'sensitivity: secret';
-comment on column user_mfa_factors.public_key is 'sensitivity: secret';
+comment on column user_mfa_factors.public_key is 'the passkey as the server checks it: key, counter, flags; sensitivity: secret';
 comment on column user_mfa_factors.sign_count is 'sensitivity: secret';
 select kernel.record('user_mfa_factors');
 
@@ -137,11 +141,11 @@ create index user_recovery_codes_user_id_idx on user_recovery_codes (user_id);
 comment on table user_recovery_codes is 'Single-use recovery codes, stored hashed. Sensitivity: secret.';
 comment on column user_recovery_codes.code_hash is 'sensitivity: secret';
 
--- One-time tokens: invitation, password reset, e-mail confirmation, stored hashed
+-- Tokens for one use: invitation, password reset, e-mail confirmation; and of remembered browsers; stored hashed
 create table user_tokens (
     id uuid not null primary key,
     user_id uuid not null references users (id),
-    purpose text not null check (purpose in ('INVITE', 'PASSWORD_RESET', 'EMAIL_VERIFY', 'SIGN_UP')),
+    purpose text not null check (purpose in ('INVITE', 'PASSWORD_RESET', 'EMAIL_VERIFY', 'SIGN_UP', 'DEVICE')),
     token_hash bytea not null,
     expires_at timestamptz not null,
     used_at timestamptz,
@@ -151,7 +155,7 @@ create table user_tokens (
 create unique index user_tokens_token_hash_key on user_tokens (token_hash) nulls not distinct;
 create index user_tokens_expires_at_idx on user_tokens (expires_at);
 create index user_tokens_user_id_idx on user_tokens (user_id);
-comment on table user_tokens is 'One-time tokens: invitation, password reset, e-mail confirmation, stored hashed. Sensitivity: secret.';
+comment on table user_tokens is 'Tokens for one use: invitation, password reset, e-mail confirmation; and of remembered browsers; stored hashed. Sensitivity: secret.';
 comment on column user_tokens.token_hash is 'sensitivity: secret';
 
 -- Single sign-on of a tenant: OIDC, SAML or OAuth provider
@@ -163,8 +167,10 @@ create table identity_providers (
     issuer text not null check (char_length(issuer) <= 2000),
     client_id text check (char_length(client_id) <= 300),
     client_secret_enc bytea,
+    scim_token_hash bytea,
     metadata_uri text check (char_length(metadata_uri) <= 2000),
     allowed_domains text[] not null default '{}',
+    proven_domains text[] not null default '{}',
     role_mapping jsonb not null default '{}',
     is_enforced boolean not null default false,
     status text not null default 'ACTIVE' check (status in ('ACTIVE', 'DISABLED')),
@@ -177,10 +183,14 @@ create table identity_providers (
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id)
 );
+create unique index identity_providers_scim_token_hash_key on identity_providers (scim_token_hash) where scim_token_hash is not null;
 create unique index identity_providers_issuer_key on identity_providers (tenant_id, issuer) nulls not distinct where deleted_at is null;
+create index identity_providers_proven_domains_idx on identity_providers using gin (proven_domains) where deleted_at is null;
 comment on table identity_providers is 'Single sign-on of a tenant: OIDC, SAML or OAuth provider. Sensitivity: secret.';
 comment on column identity_providers.client_secret_enc is 'sensitivity: secret; encrypted with the tenant''s column key';
+comment on column identity_providers.scim_token_hash is 'the key of the tenant''s directory; sensitivity: secret';
 comment on column identity_providers.role_mapping is 'claims to roles';
+comment on column identity_providers.proven_domains is 'those the tenant has proved by a TXT record; no other tenant has them';
 comment on column identity_providers.is_enforced is 'password sign-in refused for the domains';
 select kernel.record('identity_providers');
 
@@ -357,14 +367,18 @@ create table sessions (
     user_agent text check (char_length(user_agent) <= 300),
     last_activity_at timestamptz not null,
     token_hash bytea not null,
-    auth_method text not null check (auth_method in ('PASSWORD', 'OIDC', 'SAML', 'OAUTH', 'API_CLIENT')),
-    mfa_level text not null default 'NONE' check (mfa_level in ('NONE', 'TOTP', 'WEBAUTHN', 'RECOVERY')),
+    auth_method text not null check (auth_method in ('PASSWORD', 'PASSKEY', 'OIDC', 'SAML', 'OAUTH', 'API_CLIENT')),
+    mfa_level text not null default 'NONE' check (mfa_level in ('NONE', 'TOTP', 'WEBAUTHN', 'RECOVERY', 'DEVICE', 'PROVIDER')),
     expires_at timestamptz not null,
     revoked_at timestamptz,
     scopes text[] not null default '{}',
+    token_scopes text[],
     scope_caps bigint not null default 9223372036854775807,
     token_expires_at timestamptz not null default 'infinity',
     patient_id uuid,
+    encounter_id uuid,
+    dpop_thumbprint text check (char_length(dpop_thumbprint) <= 100),
+    proved_at timestamptz not null default now(),
     revoke_reason text check (revoke_reason in ('LOGOUT', 'ADMIN', 'PASSWORD_CHANGED', 'REUSE_DETECTED', 'USER_DISABLED', 'EXPIRED')),
     created_at timestamptz not null default now(),
     created_by uuid,
@@ -378,6 +392,7 @@ create index sessions_user_id_last_activity_at_idx on sessions (user_id, last_ac
 create index sessions_last_activity_at_id_idx on sessions (last_activity_at, id);
 create index sessions_active_tenant_id_idx on sessions (active_tenant_id);
 comment on table sessions is 'A signed-in session: device, address, agent, last activity. Sensitivity: pii.';
+comment on column sessions.proved_at is 'when its person last proved who they are';
 comment on column sessions.api_client_id is 'when the session belongs to an OAuth grant of a client';
 comment on column sessions.ip_address is 'sensitivity: pii';
 comment on column sessions.token_hash is 'sensitivity: secret';
@@ -416,7 +431,13 @@ create table api_clients (
     previous_secret_hash bytea,
     previous_secret_expires_at timestamptz,
     jwks_uri text check (char_length(jwks_uri) <= 2000),
+    jwks jsonb,
     redirect_uris text[] not null default '{}',
+    origins text[] not null generated always as (kernel.origins(redirect_uris)) stored,
+    launch_uri text check (char_length(launch_uri) <= 2000),
+    logout_uris text[] not null default '{}',
+    backchannel_logout_uri text check (char_length(backchannel_logout_uri) <= 2000),
+    expires_at timestamptz,
     scopes text[] not null default '{}',
     grant_types text[] not null default '{client_credentials}',
     rate_limit_per_minute integer check (rate_limit_per_minute >= 1),
@@ -433,6 +454,7 @@ create table api_clients (
 );
 create unique index api_clients_client_id_key on api_clients (tenant_id, client_id) nulls not distinct;
 create index api_clients_client_id_idx on api_clients (client_id);
+create index api_clients_origins_idx on api_clients using gin (origins);
 create index api_clients_name_id_idx on api_clients (tenant_id, name, id);
 create index api_clients_service_user_id_idx on api_clients (tenant_id, service_user_id);
 comment on table api_clients is 'A service account or integration client. Sensitivity: secret.';
@@ -443,6 +465,15 @@ comment on column api_clients.jwks_uri is 'for key-based client authentication';
 comment on column api_clients.scopes is 'SMART v2 scopes';
 comment on column api_clients.service_user_id is 'the actor written to created_by and the audit log';
 select kernel.record('api_clients');
+-- That a client came is no change that anybody made: neither version nor log know of it.
+drop trigger stamp on api_clients;
+drop trigger log_change on api_clients;
+create trigger stamp before insert on api_clients for each row execute function sec.stamp('');
+create trigger stamp_change before update on api_clients for each row
+    when (new.last_used_at is not distinct from old.last_used_at) execute function sec.stamp('');
+create trigger log_change after update on api_clients for each row
+    when (new.last_used_at is not distinct from old.last_used_at) execute function sec.log_change('', '', '');
+create trigger log_delete after delete on api_clients for each row execute function sec.log_change('', '', '');
 
 -- What a user has allowed an application to do (SMART launch, scopes, patient in context)
 create table oauth_authorizations (
@@ -457,6 +488,8 @@ create table oauth_authorizations (
     code_expires_at timestamptz,
     redirect_uri text check (char_length(redirect_uri) <= 2000),
     nonce text check (char_length(nonce) <= 300),
+    encounter_id uuid,
+    authenticated_at timestamptz,
     session_id uuid references sessions (id),
     granted_at timestamptz not null,
     revoked_at timestamptz,
@@ -502,3 +535,53 @@ create table sign_in_attempts (
 create unique index sign_in_attempts_state_hash_key on sign_in_attempts (state_hash);
 create index sign_in_attempts_expires_at_idx on sign_in_attempts (expires_at);
 comment on table sign_in_attempts is 'A sign-in under way at an identity provider. Sensitivity: secret.';
+
+-- Assertions that clients and their keys have shown, so that none passes twice.
+create table shown_assertions (
+    id uuid not null primary key,
+    shown_hash bytea not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default now(),
+    created_by uuid
+);
+create unique index shown_assertions_shown_hash_key on shown_assertions (shown_hash);
+create index shown_assertions_expires_at_idx on shown_assertions (expires_at);
+comment on table shown_assertions is 'An assertion that a client has shown; none passes twice. Sensitivity: secret.';
+
+-- Keys that sign ID tokens
+create table signing_keys (
+    id uuid not null primary key,
+    generation bigint not null,
+    public_key jsonb not null,
+    private_key_enc bytea not null,
+    signs_from timestamptz not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default now(),
+    created_by uuid
+);
+create unique index signing_keys_generation_key on signing_keys (generation);
+create index signing_keys_expires_at_idx on signing_keys (expires_at);
+comment on table signing_keys is 'A key that signs ID tokens; published until what it signed has expired. Sensitivity: secret.';
+
+-- A launch of an application out of somebody's session, and a request that an application has pushed: good once.
+create table oauth_requests (
+    tenant_id uuid not null references tenants (id),
+    id uuid not null,
+    api_client_id uuid not null,
+    kind text not null check (kind in ('LAUNCH', 'PUSHED')),
+    handle_hash bytea not null,
+    user_id uuid references users (id),
+    patient_id uuid,
+    encounter_id uuid,
+    pushed text check (char_length(pushed) <= 20000),
+    expires_at timestamptz not null,
+    used_at timestamptz,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    primary key (tenant_id, id),
+    foreign key (tenant_id, api_client_id) references api_clients (tenant_id, id)
+);
+create unique index oauth_requests_handle_hash_key on oauth_requests (tenant_id, handle_hash);
+create index oauth_requests_expires_at_idx on oauth_requests (tenant_id, expires_at);
+create index oauth_requests_api_client_id_idx on oauth_requests (tenant_id, api_client_id);
+comment on table oauth_requests is 'A launch handle or a pushed authorization request. Sensitivity: secret.';

@@ -2,10 +2,6 @@
 
 create extension if not exists btree_gin;
 
--- One of the 52 codes of ISO 3950: 32 permanent, 20 primary teeth.
-create function kernel.is_fdi(value text) returns boolean language sql immutable strict parallel safe as $$
-    select value ~ '^([1-4][1-8]|[5-8][1-5])$' $$;
-
 -- The surfaces that exist on a tooth, in writing order; src/charting/surface.rs holds the same (a test compares).
 create function kernel.surfaces_of(fdi text) returns text[] language sql immutable strict parallel safe as $$
     select case when right(fdi, 1) <= '3' then array['M', 'I', 'D', 'F', 'L', 'F5', 'R']
@@ -75,7 +71,7 @@ create table image_annotations (
     frame_index integer,
     label_code_system text check (char_length(label_code_system) <= 300),
     label_code text check (char_length(label_code) <= 300),
-    fdi_tooth text check (char_length(fdi_tooth) <= 300),
+    fdi_tooth text check (kernel.is_fdi(fdi_tooth)),
     surfaces text[] not null default '{}',
     measurement_value double precision,
     measurement_unit text check (char_length(measurement_unit) <= 300),
@@ -92,6 +88,7 @@ create table image_annotations (
     delete_reason text check (char_length(delete_reason) <= 1000),
     primary key (tenant_id, id),
     constraint image_annotations_author_user_id_check2 check ((source_type = 'AI') = (author_user_id is null)),
+    constraint image_annotations_surfaces_check check (kernel.are_surfaces(fdi_tooth, surfaces)),
     constraint image_annotations_confidence_check2 check (confidence is null or source_type = 'AI'),
     foreign key (tenant_id, imaging_object_id) references imaging_objects (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id),

@@ -1,9 +1,5 @@
 -- V019  Referrals, public referral links and what comes in through them (catalogue §12). Expands only.
 
--- Whether each of them is a tooth.
-create function kernel.are_fdi(teeth text[]) returns boolean language sql immutable strict parallel safe as $$
-    select coalesce(bool_and(kernel.is_fdi(tooth)), true) from unnest(teeth) tooth $$;
-
 -- A patient sent to or received from another practice, or a second opinion
 create table referrals (
     tenant_id uuid not null references tenants (id),

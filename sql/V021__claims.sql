@@ -132,7 +132,7 @@ create table claims (
     prior_authorization_number text check (char_length(prior_authorization_number) <= 300),
     accident_date date,
     ortho_months_remaining integer,
-    missing_teeth text[] not null default '{}',
+    missing_teeth text[] not null default '{}' check (kernel.are_fdi(missing_teeth)),
     coverage_order text not null default 'PRIMARY' check (coverage_order in ('PRIMARY', 'SECONDARY', 'TERTIARY')),
     notes text check (char_length(notes) <= 4000),
     created_at timestamptz not null default now(),

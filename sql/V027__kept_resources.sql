@@ -47,13 +47,13 @@ create table search_values (
 );
 create index search_values_record_id_param_idx on search_values (tenant_id, record_id, param);
 create index search_values_patient_id_idx on search_values (tenant_id, patient_id);
-create index search_values_code_idx on search_values (tenant_id, param, code) where code is not null;
+create index search_values_code_idx on search_values (tenant_id, param, code, record_id) where code is not null;
 create index search_values_words_idx on search_values (tenant_id, param, words) where words is not null;
 create index search_values_target_idx on search_values (tenant_id, param, target) where target is not null;
 create index search_values_starts_at_idx on search_values (tenant_id, param, starts_at) where starts_at is not null;
 create index search_values_low_idx on search_values (tenant_id, param, low) where low is not null;
 comment on table search_values is 'What a record is searched by beside its columns. Sensitivity: phi.';
-comment on column search_values.param is 'type and search parameter, as Organization.identifier';
+comment on column search_values.param is 'type and search parameter, and the table where the type has its own, as Organization.identifier@tenants';
 comment on column search_values.element is 'values of one element of a composite parameter belong together';
 comment on column search_values.part is 'which component of a composite parameter it is; 0: of none';
 comment on column search_values.system is 'of a code or quantity; of a reference the type; null: any';

@@ -3,7 +3,9 @@
 //! that fewer than k members have are left out. Pseudonyms hold within one data set only.
 
 use super::research_dataset::RESEARCH_DATASET;
+use crate::imaging::download::RESEARCH;
 use crate::imaging::{made, media};
+use crate::integrations::export_work::{self, Work};
 use crate::kernel::Kernel;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
@@ -51,22 +53,6 @@ sql! {
     /// $1 tenant, $2 data set, $3 members: none makes it a draft again.
     BUILT(UUID, UUID, INT4) = "
         update research_datasets set member_count = $3, status = case $3 when 0 then 'DRAFT' else status end where tenant_id = $1 and id = $2";
-    /// $1 tenant, $2 job.
-    TAKE(UUID, UUID) = "
-        update export_jobs j set status = 'RUNNING', progress_percent = 0
-          from (select x.id from export_jobs x where x.tenant_id = $1 and x.id = $2
-                   and (x.status = 'QUEUED' or x.status = 'RUNNING' and x.updated_at < now() - interval '2 minutes')
-                   for no key update skip locked) due
-         where j.tenant_id = $1 and j.id = due.id returning (j.params ->> 'dataset_id')::uuid, j.requested_by";
-    /// $1 tenant, $2 job, $3 percent. No row when it was cancelled.
-    GOES_ON(UUID, UUID, INT4) = "
-        update export_jobs set progress_percent = $3 where tenant_id = $1 and id = $2 and status = 'RUNNING' returning id";
-    /// $1 tenant, $2 job, $3 manifest, $4 rows, $5 files.
-    DONE(UUID, UUID, UUID, INT8, JSONB) = "
-        update export_jobs set status = 'COMPLETED', progress_percent = 100, file_id = $3, record_count = $4,
-               params = params || jsonb_build_object('files', $5::jsonb) where tenant_id = $1 and id = $2 and status = 'RUNNING'";
-    /// $1 tenant, $2 job, $3 why.
-    FAILED(UUID, UUID, TEXT) = "update export_jobs set status = 'FAILED', error_details = $3 where tenant_id = $1 and id = $2 and status = 'RUNNING'";
     /// $1 tenant, $2 data set: consents that ended.
     LAPSED(UUID, UUID) = "
         update research_dataset_members m set valid_until = now() where m.tenant_id = $1 and m.dataset_id = $2 and m.valid_until is null
@@ -162,67 +148,48 @@ fn shift(keys: &TenantKeys, set: Uuid, pseudonym: &str) -> Result<Days> {
 }
 
 async fn export(kernel: &Kernel, tenant: Uuid, job: Uuid) -> Result<()> {
-    let mut server = Context::system(Plane::Jobs, Some(tenant));
+    let Some(mut work) = export_work::take(kernel, tenant, job).await? else { return Ok(()) };
+    let set = work.params["dataset_id"].as_str().and_then(|id| id.parse::<Uuid>().ok()).unwrap_or_default();
+    let server = Context { actor: Some(work.requested_by), ..Context::system(Plane::Jobs, Some(tenant)) };
     let mut scope = kernel.door.open(&server).await?;
-    let Some(row) = scope.optional(&TAKE, &[&tenant, &job]).await? else { return scope.commit().await };
-    let (set, by): (Uuid, Option<Uuid>) = (row.try_get(0)?, row.try_get(1)?);
     scope.exec(&LAPSED, &[&tenant, &set]).await?;
     let set = store::seen(&mut scope, &RESEARCH_DATASET, set, &kernel.keys).await?;
     scope.commit().await?;
-    server.actor = by;
-    if let Err(failure) = write(kernel, &server, &set, job).await {
-        tracing::warn!(job.id = %job, error = %failure, "An export of research data failed");
-        let mut scope = kernel.door.open(&server).await?;
-        scope.exec(&FAILED, &[&tenant, &job, &failure.code.title]).await?;
-        scope.commit().await?;
+    match write(kernel, &server, &set, &mut work).await {
+        Ok(None) => Ok(()),
+        Ok(Some(rows)) => {
+            let mut scope = kernel.door.open(&server).await?;
+            work.done(&mut scope, rows).await?;
+            tell(&mut scope, &set, "export", i64::try_from(rows).unwrap_or(i64::MAX));
+            scope.commit().await
+        }
+        Err(failure) => work.failed(kernel, &server, &failure).await,
     }
-    Ok(())
 }
 
-async fn write(kernel: &Kernel, server: &Context, set: &Record, job: Uuid) -> Result<()> {
+/// The tables and, last, the manifest. How many rows they have; none when it was called off.
+async fn write(kernel: &Kernel, server: &Context, set: &Record, work: &mut Work) -> Result<Option<usize>> {
     let keys = kernel.keys.of(set.tenant).await?;
-    let (mut files, mut total) = (Vec::new(), 0i64);
+    let (mut files, mut total) = (Vec::new(), 0);
     for (place, sheet) in SHEETS.iter().enumerate() {
         let rows = rows_of(kernel, server, set, sheet).await?;
-        let bytes = table(&keys, set, sheet, &rows)?;
-        total += i64::try_from(rows.len()).map_err(Error::internal)?;
         let name = format!("{}.csv", sheet.0);
-        let made = made::Made {
-            kind: "OTHER",
-            name: &name,
-            media_type: media::CSV,
-            source: "research",
-            bytes: bytes.into(),
-            patient: None,
-            visible: false,
-        };
-        let file = made::keep(kernel, server, made).await?;
-        files.push(json!({"name": name, "file_id": file.id, "sha256": file.text("sha256"), "rows": rows.len()}));
-        let mut scope = kernel.door.open(server).await?;
+        let file = kept(kernel, server, &name, media::CSV, table(&keys, set, sheet, &rows)?).await?;
+        total += rows.len();
         let percent = i32::try_from((place + 1) * 90 / SHEETS.len()).map_err(Error::internal)?;
-        let on = scope.optional(&GOES_ON, &[&set.tenant, &job, &percent]).await?;
-        scope.commit().await?;
-        if on.is_none() {
-            return Ok(());
+        if !work.wrote(kernel, server, percent, &file, Some(rows.len())).await? {
+            return Ok(None);
         }
+        files.push(json!({"name": name, "file_id": file.id, "sha256": file.text("sha256"), "rows": rows.len()}));
     }
-    let manifest = manifest(set, &files);
-    let bytes = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
-    let made = made::Made {
-        kind: "OTHER",
-        name: "manifest.json",
-        media_type: media::JSON,
-        source: "research",
-        bytes: bytes.into(),
-        patient: None,
-        visible: false,
-    };
-    let file = made::keep(kernel, server, made).await?;
-    files.push(json!({"name": "manifest.json", "file_id": file.id, "sha256": file.text("sha256"), "rows": 1}));
-    let mut scope = kernel.door.open(server).await?;
-    scope.exec(&DONE, &[&set.tenant, &job, &file.id, &total, &Json::Array(files)]).await?;
-    tell(&mut scope, set, "export", total);
-    scope.commit().await
+    let bytes = serde_json::to_vec_pretty(&manifest(set, &files)).map_err(Error::internal)?;
+    let file = kept(kernel, server, "manifest.json", media::JSON, bytes).await?;
+    Ok(work.wrote(kernel, server, 90, &file, Some(1)).await?.then_some(total))
+}
+
+async fn kept(kernel: &Kernel, server: &Context, name: &str, media_type: &'static str, bytes: Vec<u8>) -> Result<Record> {
+    let made = made::Made { kind: "OTHER", name, media_type, source: RESEARCH, bytes: bytes.into(), patient: None, visible: false };
+    made::keep(kernel, server, made).await
 }
 
 fn manifest(set: &Record, files: &[Json]) -> Json {

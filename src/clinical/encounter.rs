@@ -3,6 +3,18 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
+/// What a visit is for; kinds of appointments name it too.
+pub const ENCOUNTER_TYPE: Field =
+    Field::choice("encounter_type", &["EXAM", "EMERGENCY", "HYGIENE", "ORTHO", "IMPLANT", "TEACHING", "CONSULTATION"]).means(&[
+        "examination",
+        "unplanned, for pain or injury",
+        "cleaning and care of gums",
+        "moving of teeth",
+        "implants",
+        "treatment by students",
+        "advice without treatment",
+    ]);
+
 pub static ENCOUNTER: Table = Table {
     name: "encounters",
     schema: "Encounter",
@@ -43,17 +55,7 @@ pub static ENCOUNTER: Table = Table {
         Field::instant("scheduled_start_at"),
         Field::instant("check_in_at"),
         Field::instant("check_out_at"),
-        Field::choice("encounter_type", &["EXAM", "EMERGENCY", "HYGIENE", "ORTHO", "IMPLANT", "TEACHING", "CONSULTATION"])
-            .means(&[
-                "examination",
-                "unplanned, for pain or injury",
-                "cleaning and care of gums",
-                "moving of teeth",
-                "implants",
-                "treatment by students",
-                "advice without treatment",
-            ])
-            .required(),
+        ENCOUNTER_TYPE.required(),
         Field::choice("status", &["SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW"])
             .means(&["planned", "goes on", "done", "called off", "the patient did not come"])
             .defaulted()

@@ -2,7 +2,7 @@
 
 use super::dsar_request::DSAR_REQUEST;
 use crate::integrations::export_job::EXPORT_JOB;
-use crate::integrations::record_order;
+use crate::integrations::export_order;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
@@ -11,6 +11,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
 use crate::kernel::table::{Field, Record, Value, store};
 use chrono::{Months, NaiveDate};
+use serde_json::{Map, json};
 use tokio_postgres::types::Type;
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
@@ -53,7 +54,8 @@ async fn start(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let mut columns = vec![("identity_verified_at", Value::Instant(scope.now()))];
     let exports = matches!(was.text("request_type"), Some("ACCESS" | "PORTABILITY"));
     if let (true, Some(patient), "RECEIVED" | "VERIFYING") = (exports, was.uuid("patient_id"), was.text("status").unwrap_or_default()) {
-        let export = record_order::place(scope, &call.caller, patient, ("dsar_request_id", was.id), keys).await?;
+        let about = Map::from_iter([("dsar_request_id".to_owned(), json!(was.id))]);
+        let export = export_order::place(scope, &call.caller, Some(patient), about, keys).await?;
         columns.push(("export_job_id", Value::Uuid(export.id)));
     }
     let answer = transition(scope, call, &DSAR_REQUEST, columns).await?;

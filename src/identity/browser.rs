@@ -1,6 +1,7 @@
 //! What the pages know of a browser: its session cookie, and a cookie from before, to which forms and sign-ins under way
 //! are tied. Cookies count on these pages only; the API knows bearer tokens.
 
+use super::device;
 use super::pages;
 use super::resolve::{self, Bearer};
 use super::service::Service;
@@ -22,18 +23,24 @@ type Handler = fn(Caller, Request) -> BoxFuture<'static, Result<Response>>;
 pub fn page(handler: Handler) -> impl Endpoint<Output = Response> {
     make(move |request: Request| async move {
         let caller = request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::new(&error::UNAUTHENTICATED))?;
-        let id = caller.context.request;
+        let (id, accepted) = (caller.context.request, accepted_languages(&request).to_owned());
         match handler(caller, request).await {
             Ok(response) => Ok::<_, poem::Error>(response),
             Err(failure) => {
+                let base = pages::Base::plain(&accepted);
                 if failure.code.status >= 500 {
                     tracing::error!(error = %failure, "A page failed");
                 }
-                Ok(pages::error_page(&failure, &id.to_string())?)
+                Ok(pages::error_page(&failure, &id.to_string(), base)?)
             }
         }
     })
     .map_to_response()
+}
+
+/// What the browser says of its person's languages.
+pub fn accepted_languages(request: &Request) -> &str {
+    request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[derive(Clone, Copy)]
@@ -42,6 +49,8 @@ pub enum Cookie {
     Session,
     /// Names the browser before anybody has signed in.
     Visit,
+    /// A second factor was proved here; it outlives the window.
+    Device,
 }
 
 impl Cookie {
@@ -51,6 +60,8 @@ impl Cookie {
             (Cookie::Session, false) => "enamel_session",
             (Cookie::Visit, true) => "__Host-enamel_visit",
             (Cookie::Visit, false) => "enamel_visit",
+            (Cookie::Device, true) => "__Host-enamel_device",
+            (Cookie::Device, false) => "enamel_device",
         }
     }
 }
@@ -66,10 +77,14 @@ pub fn cookie(kernel: &Kernel, request: &Request, which: Cookie) -> Option<Strin
     found.map(|(_, value)| value.to_owned())
 }
 
-/// The header that sets it, or ends it when empty. A session cookie of the browser: it goes with the window.
+/// The header that sets it, or ends it when empty. What is no device's goes with the window.
 pub fn set_cookie(kernel: &Kernel, which: Cookie, value: &str) -> String {
     let (name, flag) = (which.name(secure(kernel)), if secure(kernel) { "; Secure" } else { "" });
-    let ended = if value.is_empty() { "; Max-Age=0" } else { "" };
+    let ended = match which {
+        _ if value.is_empty() => "; Max-Age=0".to_owned(),
+        Cookie::Device => format!("; Max-Age={}", device::LIVES_S),
+        Cookie::Session | Cookie::Visit => String::new(),
+    };
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{flag}{ended}")
 }
 

@@ -1,11 +1,12 @@
-//! API clients: registered with a secret that is shown once, given scopes, turned off and on (catalogue 2.22).
+//! API clients: registered with a secret that is shown once or with keys of their own, given scopes, turned off and on
+//! (catalogue 2.22).
 
 use super::api_client::API_CLIENT;
+use super::oauth::jwt;
 use super::session_operations::object;
 use super::token::{Kind, Token};
 use super::{grant, scope};
 use crate::integrations::sealed::{OVERLAP_HOURS_MAX, overlap_hours};
-use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
@@ -13,6 +14,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
 use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use crate::kernel::{Caller, audit_store};
 use crate::sql;
 use chrono::TimeDelta;
 use serde_json::{Map, Value as Json, json};
@@ -20,6 +22,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const LIST_MAX: usize = 50;
+const ADDRESS: &str = "It is https, or http on the loopback address, without a fragment.";
 
 sql! {
     /// $1 client, $2 now.
@@ -34,6 +37,9 @@ static SECRET: &[Field] = &[
     Field::text("client_secret").shown_once().doc("shown this once; a public client has none"),
     Field::instant("previous_secret_expires_at"),
 ];
+
+const JWKS: Field = Field::json("jwks").doc("public keys (RFC 7517) by which the program proves itself; it has no secret then");
+const JWKS_URI: Field = Field::text("jwks_uri").length(2000).doc("where the program publishes such keys; https");
 
 const fn step(
     id: &'static str,
@@ -76,6 +82,11 @@ pub static REGISTER: Operation = step(
         Field::texts("redirect_uris").doc("exact; https, or http on the loopback address"),
         Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
         Field::int("rate_limit_per_minute").at_least(1),
+        JWKS,
+        JWKS_URI,
+        Field::text("launch_uri").length(2000).doc("where the application is launched from here"),
+        Field::texts("logout_uris").doc("where a browser may go after signing out; as redirect_uris"),
+        Field::instant("expires_at").doc("when the client ends by itself"),
     ],
     Gives::Made("ApiClientSecret", SECRET, &API_CLIENT),
     STAFF,
@@ -98,6 +109,15 @@ pub static SET_SCOPES: Operation = step(
     Gives::Record(&API_CLIENT),
     STAFF,
     Run::Apart(|call| Box::pin(set_scopes(call))),
+);
+pub static SET_KEYS: Operation = step(
+    "setApiClientKeys",
+    "/api-clients/{id}/set-keys",
+    "Replace the keys by which a program proves itself; its secrets and tokens end",
+    &[JWKS, JWKS_URI],
+    Gives::Record(&API_CLIENT),
+    STAFF,
+    Run::Apart(|call| Box::pin(set_keys(call))),
 );
 pub static DISABLE: Operation = step(
     "disableApiClient",
@@ -129,7 +149,18 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     }
     let grants: &[&str] = if kind == "BACKEND" { &["client_credentials"] } else { &["authorization_code", "refresh_token"] };
     let client_id = hex(Uuid::new_v4().as_bytes());
-    let secret = if kind == "PUBLIC" { None } else { Some(Token::new(Kind::ClientSecret)?) };
+    let keys = keys(call)?;
+    if kind == "PUBLIC" && keys.is_some() {
+        return Err(Error::new(&error::INVALID).fault("jwks", "level", "A public program keeps no keys."));
+    }
+    let secret = if kind == "PUBLIC" || keys.is_some() { None } else { Some(Token::new(Kind::ClientSecret)?) };
+    let logouts = words(call, "logout_uris")?;
+    let launches = call.text("launch_uri").map(str::to_owned);
+    let addresses =
+        [("logout_uris", logouts.iter().all(|uri| is_redirect(uri))), ("launch_uri", launches.as_deref().is_none_or(is_redirect))];
+    for (field, _) in addresses.into_iter().filter(|(_, right)| !right) {
+        return Err(Error::new(&error::INVALID).fault(field, "format", ADDRESS));
+    }
     let name = call.text("name").unwrap_or_default();
     let mut draft = Draft::default()
         .set(&API_CLIENT, "client_id", Value::Text(client_id.clone()))?
@@ -144,11 +175,64 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
         .set(&API_CLIENT, "redirect_uris", Value::Texts(redirects))?
         .set(&API_CLIENT, "allowed_ip_ranges", Value::Texts(ranges))?
         .set(&API_CLIENT, "grant_types", Value::Texts(grants.iter().map(|word| (*word).to_owned()).collect()))?;
-    if let Some(limit) = call.value("rate_limit_per_minute") {
-        draft = draft.set(&API_CLIENT, "rate_limit_per_minute", limit.clone())?;
+    draft = draft.set(&API_CLIENT, "logout_uris", Value::Texts(logouts))?;
+    for name in ["rate_limit_per_minute", "launch_uri", "expires_at"] {
+        if let Some(value) = call.value(name) {
+            draft = draft.set(&API_CLIENT, name, value.clone())?;
+        }
+    }
+    if let Some(keys) = keys {
+        draft = keys.into_draft(draft)?;
     }
     let record = store::insert(scope, &API_CLIENT, &draft, &caller.kernel.keys).await?;
     Ok(Answer::Made(record.id, told(&record, secret.as_ref())))
+}
+
+/// Where a program's public keys are.
+enum Keys {
+    Here(Json),
+    At(String),
+}
+
+impl Keys {
+    fn into_draft(self, draft: Draft) -> Result<Draft> {
+        let (here, at) = match self {
+            Keys::Here(keys) => (Value::Json(keys), Value::Null),
+            Keys::At(uri) => (Value::Null, Value::Text(uri)),
+        };
+        draft.set(&API_CLIENT, "jwks", here)?.set(&API_CLIENT, "jwks_uri", at)
+    }
+}
+
+fn keys(call: &Call) -> Result<Option<Keys>> {
+    let fault = |name, text: &str| Err(Error::new(&error::INVALID).fault(name, "format", text));
+    match (call.value("jwks"), call.text("jwks_uri")) {
+        (Some(_), Some(_)) => fault("jwks_uri", "Keys are registered here or published there, not both."),
+        (Some(Value::Json(keys)), None) => match jwt::keys(keys.to_string().as_bytes()) {
+            Ok(_) => Ok(Some(Keys::Here(keys.clone()))),
+            Err(why) => fault("jwks", why),
+        },
+        (_, Some(uri)) if is_redirect(uri) => Ok(Some(Keys::At(uri.to_owned()))),
+        (_, Some(_)) => fault("jwks_uri", ADDRESS),
+        _ => Ok(None),
+    }
+}
+
+async fn set_keys(call: Call) -> Result<Answer> {
+    let keys = keys(&call)?.ok_or_else(|| Error::new(&error::INVALID).fault("jwks", "required", "Keys, or where they are, are needed."))?;
+    let (mut scope, was) = held(&call).await?;
+    if was.text("client_type") == Some("PUBLIC") {
+        return Err(Error::new(&error::MOVE_REFUSED).detail("A public program keeps no keys."));
+    }
+    let mut draft = keys.into_draft(Draft::default())?;
+    for name in ["client_secret_hash", "previous_secret_hash", "previous_secret_expires_at"] {
+        draft = draft.set(&API_CLIENT, name, Value::Null)?;
+    }
+    let record = store::update(&mut scope, &was, &draft, "set-keys", &call.caller.kernel.keys).await?;
+    let mut event = audit_store::of_record(scope.context(), Action::Update, &record, scope.now());
+    event.event_type = "KEY_CHANGED".into();
+    scope.audit(event);
+    ended(&call, scope, record).await
 }
 
 fn told(record: &Record, secret: Option<&Token>) -> Map<String, Json> {
@@ -219,7 +303,8 @@ async fn held(call: &Call) -> Result<(Scope, Record)> {
 async fn rotate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
     let was = store::lock(scope, &API_CLIENT, call.id()?, call.version, keys).await?;
-    if was.text("client_type") == Some("PUBLIC") || was.text("status") != Some("ACTIVE") {
+    let keyed = !was.get("jwks").is_null() || was.text("jwks_uri").is_some();
+    if was.text("client_type") == Some("PUBLIC") || keyed || was.text("status") != Some("ACTIVE") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Only an active program with a secret can get a new one."));
     }
     let secret = Token::new(Kind::ClientSecret)?;

@@ -4,13 +4,13 @@
 use super::browser::{self, Cookie};
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
+use super::second_step::{self, First, Proof};
 use super::service::Service;
-use super::sign_in_pages::{self, Flow, ROOT};
-use super::{grant, role};
+use super::sign_in_pages::{Flow, ROOT, View};
+use super::{grant, mapped_roles};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Outcome};
 use crate::kernel::audit_store;
-use crate::kernel::context::PLATFORM_TENANT;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
 use chrono::{TimeDelta, Utc};
@@ -20,18 +20,12 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 const MINUTES: i64 = 10;
-const MAPPED: &[(&str, &str)] = &[
-    ("CLINIC_STAFF", "FRONT_DESK"),
-    ("CLINICIAN", "DENTIST"),
-    ("DEVELOPER", "DEVELOPER"),
-    ("DATA_SCIENTIST", "DEVELOPER"),
-    ("PAYER_ANALYST", "PAYER_ANALYST"),
-];
-
 sql! {
     /// $1 tenant, $2 provider.
     PROVIDER(UUID, UUID) = "
-        select issuer, client_id, client_secret_enc, allowed_domains, role_mapping from identity_providers
+        select issuer, client_id, client_secret_enc,
+               array(select unnest(allowed_domains) intersect select unnest(proven_domains)) as domains, role_mapping
+          from identity_providers
          where tenant_id = $1 and id = $2 and kind = 'OIDC' and status = 'ACTIVE' and deleted_at is null";
     ATTEMPT_ADD(UUID, BYTEA, UUID, UUID, BYTEA, TEXT, TIMESTAMPTZ) = "
         insert into sign_in_attempts (id, state_hash, provider_tenant_id, provider_id, pending_enc, return_to, expires_at)
@@ -51,16 +45,18 @@ sql! {
     WELCOME(UUID) = "update users set status = 'ACTIVE' where id = $1 and status = 'INVITED'";
     /// $1 e-mail.
     TAKEN(TEXT) = "select from users where email_key = kernel.fold($1)";
+    /// $1 e-mail, $2 provider, $3 issuer, $4 subject. Somebody whom this provider's directory has made comes for the first time.
+    EXPECTED(TEXT, UUID, TEXT, TEXT) = "
+        update user_auth_identities i set subject = $4 from users u
+         where u.id = i.user_id and u.email_key = kernel.fold($1) and i.identity_provider_id = $2 and i.issuer = $3
+           and i.subject = 'scim:' || u.id and i.deleted_at is null
+        returning u.id";
     USER_ADD(UUID, TEXT, TEXT) = "
         insert into users (id, email, full_name, kind, status, email_verified_at) values ($1, $2, $3, 'HUMAN', 'ACTIVE', now())";
     IDENTITY_ADD(UUID, UUID, UUID, TEXT, TEXT) = "
         insert into user_auth_identities (id, user_id, kind, identity_provider_id, issuer, subject) values ($1, $2, 'OIDC', $3, $4, $5)";
     MEMBER_ADD(UUID, UUID, UUID, TEXT) = "
         insert into user_tenants (tenant_id, id, user_id, user_type, status, joined_at) values ($1, $2, $3, $4, 'ACTIVE', now())";
-    /// $1 tenant, $2 id, $3 login, $4 code of a shared role, $5 the platform's tenant.
-    ROLE_ADD(UUID, UUID, UUID, TEXT, UUID) = "
-        insert into user_roles (tenant_id, id, user_id, role_tenant_id, role_id)
-        select $1, $2, $3, o.tenant_id, o.id from roles o where o.tenant_id = $5 and o.code = $4 and o.deleted_at is null";
 }
 
 /// A provider as its tenant has set it up.
@@ -68,6 +64,7 @@ struct Registered {
     id: Uuid,
     tenant: Uuid,
     provider: Provider,
+    /// Those it answers for and has proved.
     domains: Vec<String>,
     mapping: Json,
 }
@@ -87,7 +84,7 @@ async fn registered(caller: &Caller, tenant: Uuid, id: Uuid) -> Result<Registere
     let client_id: Option<String> = row.try_get("client_id")?;
     let provider =
         Provider { issuer: row.try_get("issuer")?, client_id: client_id.ok_or_else(|| Error::new(&error::NOT_FOUND))?, client_secret };
-    Ok(Registered { id, tenant, provider, domains: row.try_get("allowed_domains")?, mapping: row.try_get("role_mapping")? })
+    Ok(Registered { id, tenant, provider, domains: row.try_get("domains")?, mapping: row.try_get("role_mapping")? })
 }
 
 /// What binds a sign-in under way to the browser that began it: its cookie is part of the seal.
@@ -97,8 +94,8 @@ fn place(visit: &str) -> Vec<u8> {
 
 pub async fn begin(caller: Caller, request: Request) -> Result<Response> {
     let (kernel, service) = (&caller.kernel, Service::of(&caller.kernel)?);
-    service.throttle.admit("a sign-in at a provider", caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let id: Uuid = request.raw_path_param("provider_id").and_then(|text| text.parse().ok()).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+    service.throttle.admit(&id.to_string(), caller.context.origin.as_ref().and_then(|origin| origin.ip))?;
     let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes())?;
     let flow = Flow::read(&caller, query.get("return_to"), query.get("tenant")).await?;
     let tenant = flow.tenant.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
@@ -130,9 +127,11 @@ pub async fn finish(caller: Caller, request: Request) -> Result<Response> {
     let (sealed, return_to): (Vec<u8>, String) = (row.try_get("pending_enc")?, row.try_get("return_to")?);
     let pending = caller.kernel.keys.own().open(&place(&visit), &sealed).map_err(|_| wrong())?;
     let pending: Pending = serde_json::from_slice(&pending).map_err(Error::internal)?;
-    let flow = Flow::read(&caller, Some(&return_to), None).await?;
+    let flow = Flow::read(&caller, Some(&return_to), Some(&tenant.to_string())).await?;
+    let view = View::new(&caller, &request, flow, visit).await?;
     match prove(&caller, tenant, provider, &pending, &callback).await {
-        Ok(user) => sign_in_pages::enter(&caller, &flow, user, tenant, "OIDC", "NONE").await,
+        Ok((first, true)) => second_step::enter(&caller, &view, &Proof::of(&first), "PROVIDER", false).await,
+        Ok((first, false)) => second_step::proceed(&caller, &view, first, second_step::here(&caller, &request).await?).await,
         Err(failure) => {
             let mut event = audit_store::of(
                 &grant::behind(&caller.context, Some(tenant)),
@@ -149,8 +148,8 @@ pub async fn finish(caller: Caller, request: Request) -> Result<Response> {
     }
 }
 
-/// The person the provider vouches for, when they belong to its tenant.
-async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending, callback: &Callback) -> Result<Uuid> {
+/// The person the provider vouches for, when they belong to its tenant; and whether it has asked them for a second factor.
+async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending, callback: &Callback) -> Result<(First, bool)> {
     let wrong = || Error::new(&error::CREDENTIALS_WRONG);
     let held = registered(caller, tenant, provider).await?;
     let claims = Service::of(&caller.kernel)?.openid.finish(&held.provider, pending, callback, Utc::now()).await?;
@@ -166,39 +165,47 @@ async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending,
         }
         None => newcomer(&mut scope, &held, &claims).await?,
     };
+    if mapped_roles::has_rules(&held.mapping) {
+        mapped_roles::follow(&mut scope, tenant, provider, user, &mapped_roles::given(&held.mapping, &claims.said)).await?;
+    }
     scope.commit().await?;
+    grant::forget(&caller.kernel, |context| context.actor == Some(user) && context.tenant == Some(tenant))?;
     // In force and at home here, as after a password.
     let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(tenant))).await?;
-    let open = scope.optional(&OPEN, &[&user, &tenant]).await?;
+    let open = scope.optional(&OPEN, &[&user, &tenant]).await?.ok_or_else(wrong)?;
     scope.commit().await?;
-    open.map(|_| user).ok_or_else(wrong)
+    let (held, needed) = (open.try_get("mfa_enabled")?, open.try_get("second_required")?);
+    Ok((First { user, tenant, method: "OIDC", held, needed }, claims.mfa))
 }
 
 sql! {
     /// $1 login, $2 tenant.
     OPEN(UUID, UUID) = "
-        select from users u where u.id = $1 and u.status = 'ACTIVE' and exists (select from sec.homes_of(u.id) h where h.tenant_id = $2)";
+        select u.mfa_enabled, h.second_required from users u cross join lateral sec.homes_of(u.id) h
+         where u.id = $1 and u.status = 'ACTIVE' and h.tenant_id = $2";
 }
 
-/// Somebody nobody has prepared: taken in with the mapped role, when the provider answers for the domain of a verified
+/// Somebody nobody has prepared: taken in with the mapped roles, when the provider answers for the proven domain of a verified
 /// e-mail that no account has. An existing account is never linked this way.
 async fn newcomer(scope: &mut crate::kernel::db::Scope, held: &Registered, claims: &Claims) -> Result<Uuid> {
     let wrong = || Error::new(&error::CREDENTIALS_WRONG);
     let email = claims.email.as_deref().filter(|_| claims.email_verified).ok_or_else(wrong)?;
     let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).ok_or_else(wrong)?;
-    let role = held.mapping.get("default").and_then(Json::as_str).unwrap_or_default();
-    let (role, kind) = MAPPED.iter().find(|(code, _)| *code == role::code_of(role)).ok_or_else(wrong)?;
-    if !held.domains.iter().any(|known| known.to_lowercase() == domain) || scope.optional(&TAKEN, &[&email]).await?.is_some() {
+    let own = held.domains.iter().any(|known| known.to_lowercase() == domain);
+    if own && let Some(row) = scope.optional(&EXPECTED, &[&email, &held.id, &claims.issuer, &claims.subject]).await? {
+        return Ok(row.try_get(0)?);
+    }
+    let roles = mapped_roles::given(&held.mapping, &claims.said);
+    let kind = roles.first().map(|role| role.user_type).ok_or_else(wrong)?;
+    if !own || scope.optional(&TAKEN, &[&email]).await?.is_some() {
         return Err(wrong());
     }
     let user = scope.new_id();
     let name = claims.name.as_deref().unwrap_or(email);
     scope.exec(&USER_ADD, &[&user, &email, &name]).await?;
-    let ids = [scope.new_id(), scope.new_id(), scope.new_id()];
+    let ids = [scope.new_id(), scope.new_id()];
     scope.exec(&IDENTITY_ADD, &[&ids[0], &user, &held.id, &claims.issuer, &claims.subject]).await?;
-    scope.exec(&MEMBER_ADD, &[&held.tenant, &ids[1], &user, kind]).await?;
-    if scope.exec(&ROLE_ADD, &[&held.tenant, &ids[2], &user, role, &PLATFORM_TENANT]).await? != 1 {
-        return Err(wrong());
-    }
+    scope.exec(&MEMBER_ADD, &[&held.tenant, &ids[1], &user, &kind]).await?;
+    mapped_roles::follow(scope, held.tenant, held.id, user, &roles).await?;
     Ok(user)
 }

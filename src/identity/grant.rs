@@ -21,20 +21,20 @@ const OFFLINE_DAYS: i64 = 30;
 const CLIENT_TOKEN_S: u32 = 300;
 
 sql! {
-    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT) = "
+    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT) = "
         insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
-                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    /// $1 session, $2 token hash, $3 token expiry, $4 now.
-    SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ) = "
-        update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4 where id = $1";
+                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level, encounter_id, dpop_thumbprint)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 the token's scopes, where they are fewer, $6 their permissions.
+    SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8) = "
+        update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4, token_scopes = $5, scope_caps = $6 where id = $1";
     REFRESH_ADD(UUID, UUID, UUID, BYTEA, UUID, TIMESTAMPTZ) = "
         insert into refresh_tokens (id, session_id, user_id, token_hash, family_id, expires_at) values ($1, $2, $3, $4, $5, $6)";
     /// $1 hash. Twins take turns.
     REFRESH_FIND(BYTEA) = "
         select r.id, r.session_id, r.user_id, r.family_id, r.expires_at, r.used_at, r.revoked_at, n.used_at as next_used_at,
                s.api_client_id, s.active_tenant_id, s.revoked_at as ended_at, s.expires_at as ends_at, s.token_expires_at,
-               s.last_activity_at, s.scopes, s.patient_id, u.status,
+               s.last_activity_at, s.scopes, s.token_scopes, s.patient_id, s.encounter_id, s.dpop_thumbprint, u.status,
                exists (select from sec.homes_of(s.user_id) h where h.tenant_id = s.active_tenant_id) as at_home
           from refresh_tokens r
           join sessions s on s.id = r.session_id
@@ -67,6 +67,9 @@ pub struct Opening {
     /// Empty for a person's own session, which may do what the person may.
     pub scopes: Vec<String>,
     pub patient: Option<Uuid>,
+    pub encounter: Option<Uuid>,
+    /// The thumbprint of the key without which its tokens are of no use.
+    pub dpop: Option<String>,
     pub renewable: bool,
 }
 
@@ -79,6 +82,9 @@ pub struct Issued {
     pub expires_in_s: i64,
     pub scopes: Vec<String>,
     pub patient: Option<Uuid>,
+    pub encounter: Option<Uuid>,
+    /// Whether a key goes with it.
+    pub dpop: bool,
 }
 
 /// The context in which identity works for a caller: who they are stays, what they may see is not asked.
@@ -93,6 +99,9 @@ pub fn proven(context: &Context, tenant: Uuid, user: Uuid) -> Context {
 
 /// Opens a session inside `scope`; it is there when the scope is committed.
 pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) -> Result<Issued> {
+    if scope::of_a_patient(&opening.scopes) && opening.patient.is_none() {
+        return Err(Error::internal("nobody speaks for a patient whom nobody has named"));
+    }
     let (now, session) = (scope.now(), scope.new_id());
     let access = Token::new(opening.kind)?;
     let refresh = if opening.renewable { Some(Token::new(Kind::Refresh)?) } else { None };
@@ -131,6 +140,8 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
                 &caps.0,
                 &opening.patient,
                 &opening.factor,
+                &opening.encounter,
+                &opening.dpop,
             ],
         )
         .await?;
@@ -138,8 +149,18 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         let (id, family) = (scope.new_id(), scope.new_id());
         scope.exec(&REFRESH_ADD, &[&id, &session, &opening.user, &refresh.hash().as_bytes(), &family, &ends]).await?;
     }
-    let (tenant, scopes, patient) = (opening.tenant, opening.scopes, opening.patient);
-    Ok(Issued { session, tenant, access, refresh, expires_in_s: token_lives.into(), scopes, patient })
+    let (tenant, scopes, patient, encounter) = (opening.tenant, opening.scopes, opening.patient, opening.encounter);
+    Ok(Issued {
+        session,
+        tenant,
+        access,
+        refresh,
+        expires_in_s: token_lives.into(),
+        scopes,
+        patient,
+        encounter,
+        dpop: opening.dpop.is_some(),
+    })
 }
 
 /// A refresh token, as found and locked.
@@ -154,18 +175,38 @@ struct Held {
     token_ends: Option<DateTime<Utc>>,
     tenant: Uuid,
     scopes: Vec<String>,
+    token_scopes: Option<Vec<String>>,
     patient: Option<Uuid>,
+    encounter: Option<Uuid>,
+    dpop: Option<String>,
+}
+
+/// A refresh token as it comes, and from whom.
+pub struct Renewal<'a> {
+    pub token: &'a str,
+    pub client: Option<Uuid>,
+    /// Scopes of the grant that the next access token is to have; all of them when nothing is said.
+    pub asked: Option<&'a str>,
+    /// The key that was proven to be there.
+    pub dpop: Option<&'a str>,
 }
 
 /// Spends a refresh token for a new pair. A second use ends the session and everything that came from it.
-/// CREDENTIALS_WRONG, whatever the reason.
-pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Option<Uuid>) -> Result<Issued> {
+/// CREDENTIALS_WRONG, whatever the reason; INVALID for scopes that the grant does not have.
+pub async fn renew(kernel: &Kernel, context: &Context, renewal: Renewal<'_>) -> Result<Issued> {
     let wrong = || Error::new(&error::CREDENTIALS_WRONG);
-    let spent = Token::parse(Kind::Refresh, text).ok_or_else(wrong)?;
+    let spent = Token::parse(Kind::Refresh, renewal.token).ok_or_else(wrong)?;
     let service = Service::of(kernel)?;
     let mut scope = kernel.door.open(&behind(context, None)).await?;
-    let held = find(&mut scope, &spent, client, &kernel.config.identity).await?.ok_or_else(wrong)?;
+    let held = find(&mut scope, &spent, renewal.client, &kernel.config.identity).await?;
+    // What a key goes with is renewed with that key.
+    let held = held.filter(|held| held.dpop.is_none() || held.dpop.as_deref() == renewal.dpop);
+    let mut held = held.ok_or_else(wrong)?;
     let now = scope.now();
+    let fewer = match renewal.asked {
+        None => None,
+        Some(asked) => Some(scope::narrowed(asked, &held.scopes).ok_or_else(|| Error::new(&error::INVALID))?),
+    };
     let access = Token::successor(Kind::Access, &spent, &service.successors)?;
     let refresh = Token::successor(Kind::Refresh, &spent, &service.successors)?;
     let token_ends = match held.used {
@@ -174,7 +215,15 @@ pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Optio
             let next = scope.new_id();
             scope.exec(&REFRESH_ADD, &[&next, &held.session, &held.user, &refresh.hash().as_bytes(), &held.family, &held.ends]).await?;
             scope.exec(&REFRESH_SPEND, &[&held.id, &now, &next]).await?;
-            scope.exec(&SESSION_RENEW, &[&held.session, &access.hash().as_bytes(), &token_ends, &now]).await?;
+            let scopes = fewer.as_ref().unwrap_or(&held.scopes);
+            let caps = if renewal.client.is_some() { scope::caps(scopes) } else { Caps::ALL };
+            let hash = access.hash();
+            scope.exec(&SESSION_RENEW, &[&held.session, &hash.as_bytes(), &token_ends, &now, &fewer, &caps.0]).await?;
+            held.token_scopes = fewer;
+            let mut event =
+                audit_store::of(&proven(context, held.tenant, held.user), "TOKEN_REFRESHED", Action::Execute, Outcome::Success, now);
+            (event.tenant_id, event.session_id) = (held.tenant, Some(held.session));
+            scope.audit(event);
             token_ends
         }
         // The answer was lost on its way: the same pair again, as long as nobody has used it.
@@ -199,8 +248,10 @@ pub async fn renew(kernel: &Kernel, context: &Context, text: &str, client: Optio
         access,
         refresh: Some(refresh),
         expires_in_s,
-        scopes: held.scopes,
+        scopes: held.token_scopes.unwrap_or(held.scopes),
         patient: held.patient,
+        encounter: held.encounter,
+        dpop: held.dpop.is_some(),
     })
 }
 
@@ -231,7 +282,10 @@ async fn find(scope: &mut Scope, token: &Token, client: Option<Uuid>, config: &I
         token_ends: at("token_expires_at")?,
         tenant,
         scopes,
+        token_scopes: row.try_get("token_scopes")?,
         patient: row.try_get("patient_id")?,
+        encounter: row.try_get("encounter_id")?,
+        dpop: row.try_get("dpop_thumbprint")?,
     }))
 }
 

@@ -1,12 +1,22 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
 mod accept_invitation;
 pub mod api_client;
+mod breached;
 mod browser;
 mod client_operations;
 mod copy_role;
+mod device;
+pub mod domains;
+mod factors;
 mod federation;
 mod grant;
 pub mod identity_provider;
+mod launch_operations;
+mod letter_operations;
+mod letter_pages;
+mod letters;
+pub mod mail;
+mod mapped_roles;
 pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
@@ -14,6 +24,7 @@ pub mod oidc;
 mod oidc_provider;
 pub mod outbound;
 pub mod pages;
+mod passkey;
 pub mod password;
 mod password_hash;
 pub mod permission;
@@ -23,13 +34,17 @@ mod resolve;
 mod revoke_grant;
 pub mod role;
 pub mod role_permission;
+pub mod scim;
 pub mod scope;
 mod second_factor;
+mod second_step;
+mod security_pages;
 pub mod service;
 pub mod session;
 mod session_operations;
 mod sign_in;
 pub mod sign_in_pages;
+mod signing_key;
 mod test_provider;
 pub mod throttle;
 pub mod token;
@@ -39,10 +54,11 @@ pub mod user_mfa_factor;
 mod user_operations;
 pub mod user_role;
 pub mod user_tenant;
+mod words;
 
 use crate::kernel::operation::Operation;
 use crate::kernel::table::{Projection, Table};
-pub use resolve::{holder, resolve};
+pub use resolve::{Shown, holder, resolve};
 
 /// The records of this room; each gets its endpoints, its history and its place in the isolation matrix from here.
 pub static TABLES: &[&Table] = &[
@@ -63,6 +79,9 @@ pub static TABLES: &[&Table] = &[
 
 pub static OPERATIONS: &[&Operation] = &[
     &session_operations::SIGN_IN,
+    &session_operations::PASSKEY_OPTIONS,
+    &session_operations::SIGN_IN_WITH_PASSKEY,
+    &session_operations::STEP_UP,
     &session_operations::REFRESH,
     &session_operations::SWITCH_TENANT,
     &session_operations::SIGN_OUT,
@@ -72,20 +91,32 @@ pub static OPERATIONS: &[&Operation] = &[
     &user_operations::ENABLE,
     &user_operations::UNLOCK,
     &user_operations::CHANGE_PASSWORD,
+    &letter_operations::REQUEST_RESET,
+    &letter_operations::RESET,
+    &letter_operations::REQUEST_VERIFICATION,
+    &letter_operations::VERIFY,
+    &letter_operations::SEND_INVITATION,
     &user_operations::REMOVE_MEMBER,
     &user_operations::RESTORE_MEMBER,
     &user_operations::REVOKE_ROLE,
     &second_factor::ENROL,
     &second_factor::CONFIRM,
+    &second_factor::PASSKEY_OPTIONS,
+    &second_factor::ADD_PASSKEY,
     &second_factor::REVOKE,
     &accept_invitation::ACCEPT,
     &revoke_grant::REVOKE_GRANT,
     &test_provider::TEST,
+    &domains::PROVE_DOMAIN,
+    &scim::ROTATE,
     &client_operations::REGISTER,
     &client_operations::ROTATE,
     &client_operations::SET_SCOPES,
     &client_operations::DISABLE,
     &client_operations::ENABLE,
+    &client_operations::SET_KEYS,
+    &launch_operations::LAUNCH,
+    &signing_key::ROTATE,
     &copy_role::COPY_ROLE,
 ];
 

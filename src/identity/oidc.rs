@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreIdTokenClaims, CoreJwsSigningAlgorithm,
@@ -19,6 +21,7 @@ use openidconnect::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use subtle::ConstantTimeEq;
 
 use super::oidc_provider::{Freshness, Metadata, Providers};
@@ -77,6 +80,10 @@ pub struct Claims {
     pub email_verified: bool,
     pub name: Option<String>,
     pub auth_time: Option<DateTime<Utc>>,
+    /// The provider says that it has asked for a second factor (RFC 8176).
+    pub mfa: bool,
+    /// All that the token says, for rules about roles.
+    pub said: Json,
 }
 
 /// Our side of OpenID Connect. One for the process.
@@ -149,6 +156,7 @@ impl RelyingParty {
             other => other.map_err(Refusal::into_error)?,
         };
         let mut claims = claims_of_token(&provider.issuer, &id_token)?;
+        claims.said = said(&tokens);
         if claims.email.is_none() && metadata.userinfo_endpoint().is_some() {
             let info = self.user_info(&client, &tokens, &id_token).await?;
             complete(&mut claims, &info);
@@ -286,7 +294,16 @@ fn claims_of_token(issuer: &str, token: &CoreIdTokenClaims) -> Result<Claims> {
         email,
         name: token.name().and_then(|name| name.get(None)).and_then(|name| plain(name.as_str(), 200)),
         auth_time: token.auth_time(),
+        said: Json::Null,
+        mfa: token.auth_method_refs().is_some_and(|methods| methods.iter().any(|method| method.as_str() == "mfa")),
     })
+}
+
+/// The payload of a token whose signature holds.
+fn said(tokens: &CoreTokenResponse) -> Json {
+    let token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
+    let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    payload.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 fn complete(claims: &mut Claims, info: &CoreUserInfoClaims) {

@@ -1,5 +1,7 @@
 //! From an access token to its caller. An answer is kept for a few seconds, so what is revoked is felt within five.
 
+use super::oauth::Proof;
+use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
 use crate::kernel::config::Network;
@@ -33,8 +35,15 @@ sql! {
         update sessions set last_activity_at = $2 where id = $1 and last_activity_at < $2 - interval '55 seconds'";
 }
 
-/// The caller behind a bearer token. UNAUTHENTICATED, whatever the reason.
-pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+/// A token as it came with a request; with the proof of its key, where one goes with it.
+pub struct Shown {
+    pub token: String,
+    pub proof: Option<Proof>,
+}
+
+/// The caller behind a token. UNAUTHENTICATED, whatever the reason.
+pub async fn resolve(kernel: &Arc<Kernel>, shown: &Shown, request: Uuid, origin: Arc<Origin>) -> Result<Caller> {
+    let token = shown.token.as_str();
     if let Some(visit) = Token::parse(Kind::Share, token) {
         return visitor(kernel, &visit, request, origin).await;
     }
@@ -42,6 +51,12 @@ pub async fn resolve(kernel: &Arc<Kernel>, token: &str, request: Uuid, origin: A
     let bearer = bearer(kernel, &token).await?.ok_or_else(refused)?;
     if bearer.expires <= Utc::now() || !bearer.admits(&origin) {
         return Err(refused());
+    }
+    // Each without the other is nothing: neither a stolen token, nor a proof for a token that needs none.
+    match (&bearer.dpop, &shown.proof) {
+        (None, None) => {}
+        (Some(key), Some(proof)) if proof.key(kernel, Some(token.expose())).await?.as_ref() == Some(key) => {}
+        _ => return Err(refused()),
     }
     let mut context = bearer.context.clone();
     (context.request, context.origin) = (request, Some(origin));
@@ -117,6 +132,11 @@ pub(super) struct Bearer {
     pub context: Context,
     pub reads_subtree: bool,
     pub scopes: Arc<[String]>,
+    /// The launch's context, which is told and narrows nobody by itself.
+    pub patient: Option<Uuid>,
+    pub encounter: Option<Uuid>,
+    /// The key to which the token is bound.
+    pub dpop: Option<String>,
     pub expires: DateTime<Utc>,
     last_activity: DateTime<Utc>,
     ranges: Vec<Network>,
@@ -143,18 +163,31 @@ impl Bearer {
         context.session = Some(row.try_get("session_id")?);
         context.client = client;
         context.break_glass = row.try_get("break_glass_id")?;
-        let scopes = Caps(row.try_get("scope_caps")?);
-        context.caps = caps.and(scopes);
+        let narrowed = Caps(row.try_get("scope_caps")?);
+        context.caps = caps.and(narrowed);
+        let (scopes, patient): (Vec<String>, Option<Uuid>) = (row.try_get("scopes")?, row.try_get("patient_id")?);
+        let of_a_patient = scope::of_a_patient(&scopes);
+        // Nobody speaks for a patient whom nobody has named.
+        if of_a_patient && (patient.is_none() || !matches!(plane, Plane::Staff | Plane::Patient)) {
+            return Ok(None);
+        }
         if plane == Plane::Staff {
-            context.part = Caps(row.try_get("part")?).and(scopes);
+            context.part = Caps(row.try_get("part")?).and(narrowed);
+            if of_a_patient {
+                // The launch's one patient is their part, and they have nothing throughout.
+                (context.part, context.caps, context.subject) = (context.part.or(context.caps), Caps::NONE, patient);
+            }
         }
         if plane == Plane::Patient {
-            context.subject = row.try_get("patient_id")?;
+            context.subject = patient;
         }
         Ok(Some(Bearer {
             context,
-            reads_subtree: plane == Plane::Staff && word("tenant_type")? == Some("DSO"),
-            scopes: row.try_get::<_, Vec<String>>("scopes")?.into(),
+            reads_subtree: plane == Plane::Staff && !of_a_patient && word("tenant_type")? == Some("DSO"),
+            scopes: scopes.into(),
+            patient,
+            encounter: row.try_get("encounter_id")?,
+            dpop: row.try_get("dpop_thumbprint")?,
             expires,
             last_activity,
             // An entry that cannot be read admits nobody: it must not fall away silently.

@@ -1,8 +1,10 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
-use super::oauth::Refused;
+use super::domains::{self, TxtRecords};
+use super::oauth::{AppOrigins, ClientKeys, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
+use super::passkey::Passkeys;
 use super::password::{Passwords, PoolSize, Recipe};
 use super::resolve::KnownTokens;
 use super::throttle::Throttle;
@@ -17,11 +19,19 @@ pub struct Service {
     pub openid: RelyingParty,
     pub(super) tokens: KnownTokens,
     pub throttle: Throttle,
+    pub(super) letters: Throttle,
+    pub(super) passkeys: Option<Passkeys>,
+    pub(super) records: Box<dyn TxtRecords>,
     pub(super) refused: Refused,
+    pub(super) client_keys: ClientKeys,
+    pub(super) origins: AppOrigins,
+    pub(super) signing: SigningKeys,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.
     pub(super) forms: Hmac<Sha256>,
+    /// Says what a tenant's TXT record has to say.
+    pub(super) domains: Hmac<Sha256>,
     /// Hashes recovery codes.
     pub(super) recovery: Hmac<Sha256>,
 }
@@ -33,14 +43,22 @@ impl Service {
         let size = PoolSize { running_max: identity.hashing_threads, waiting_max: identity.hashing_queue };
         let mut policy = if identity.allow_http_issuers { Policy::with_loopback() } else { Policy::default() };
         policy.private_networks.clone_from(&identity.oidc_private_networks);
+        let outbound = Outbound::new(policy)?;
         Ok(Arc::new(Service {
             passwords: Passwords::new(Recipe::configured(config)?, size)?,
-            openid: RelyingParty::new(Outbound::new(policy)?),
+            origins: AppOrigins::default(),
+            client_keys: ClientKeys::new(outbound.clone()),
+            signing: SigningKeys::default(),
+            openid: RelyingParty::new(outbound),
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
+            letters: Throttle::of_letters(),
+            records: domains::records(config),
+            passkeys: Passkeys::of(&config.server.public_url)?,
             refused: Refused::default(),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,
+            domains: derived(config, "enamel domain proofs v1")?,
             recovery: derived(config, "enamel recovery codes v1")?,
         }))
     }

@@ -35,12 +35,20 @@ pub static SESSION: Table = Table {
         Field::text("user_agent").pii(),
         Field::instant("last_activity_at").required(),
         Field::bytes("token_hash").hidden(),
-        Field::choice("auth_method", &["PASSWORD", "OIDC", "SAML", "OAUTH", "API_CLIENT"])
-            .means(&["a password kept here", "OpenID Connect", "SAML 2.0", "OAuth 2.0", "an application by its own key"])
+        Field::choice("auth_method", &["PASSWORD", "PASSKEY", "OIDC", "SAML", "OAUTH", "API_CLIENT"])
+            .means(&["a password kept here", "a passkey", "OpenID Connect", "SAML 2.0", "OAuth 2.0", "an application by its own key"])
             .required(),
-        Field::choice("mfa_level", &["NONE", "TOTP", "WEBAUTHN", "RECOVERY"])
-            .means(&["one factor only", "one-time code", "passkey or security key", "recovery code"])
+        Field::choice("mfa_level", &["NONE", "TOTP", "WEBAUTHN", "RECOVERY", "DEVICE", "PROVIDER"])
+            .means(&[
+                "one factor only",
+                "one-time code",
+                "passkey or security key",
+                "recovery code",
+                "a browser that was remembered",
+                "asked for by the identity provider",
+            ])
             .defaulted(),
+        Field::instant("proved_at").defaulted().read_only().doc("when its person last proved who they are"),
         Field::instant("expires_at").required(),
         Field::instant("revoked_at").read_only(),
         Field::choice("revoke_reason", &["LOGOUT", "ADMIN", "PASSWORD_CHANGED", "REUSE_DETECTED", "USER_DISABLED", "EXPIRED"])

@@ -1,10 +1,12 @@
 //! Signing in, renewing, changing tenants and ending, over REST (catalogue 2.20, C33).
 
 use super::accept_invitation::open_invitations;
-use super::grant::{self, Issued, Opening};
+use super::grant::{self, Issued, Opening, Renewal};
+use super::passkey;
 use super::second_factor;
-use super::sign_in::{self, Home};
+use super::sign_in::{self, Home, Known};
 use super::token::Kind;
+use crate::kernel::audit::Metadata;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
@@ -18,10 +20,14 @@ pub(super) const PEOPLE: &[Plane] = &[Plane::Staff, Plane::Patient, Plane::Audit
 
 sql! {
     /// $1 session, $2 the tenant of a manager or null.
-    SESSION_OF(UUID) = "select user_id, active_tenant_id, api_client_id, auth_method from sessions where id = $1 and revoked_at is null";
+    SESSION_OF(UUID) = "select user_id, active_tenant_id, api_client_id, auth_method, mfa_level from sessions where id = $1 and revoked_at is null";
     /// $1 session, $2 tenant, $3 token hash, $4 token expiry, $5 now.
     SESSION_MOVE(UUID, UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ) = "
         update sessions set active_tenant_id = $2, token_hash = $3, token_expires_at = $4, last_activity_at = $5 where id = $1";
+    /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 factor.
+    SESSION_PROVED(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT) = "
+        update sessions set token_hash = $2, token_expires_at = least($3, expires_at), last_activity_at = $4, proved_at = $4,
+               mfa_level = case when $5 = 'NONE' then mfa_level else $5 end where id = $1";
     /// $1 login.
     PERSON(UUID) = "select id, email, full_name, preferred_locale, kind, mfa_enabled, last_login_at from users where id = $1";
     /// $1 login, $2 tenant.
@@ -69,6 +75,42 @@ pub static SIGN_IN: Operation = post(
     ANYONE,
     Run::Apart(|call| Box::pin(sign_in(call))),
 );
+pub static PASSKEY_OPTIONS: Operation = post(
+    "beginPasskeySignIn",
+    "/sessions/passkey-options",
+    "What an authenticator needs to sign in with a passkey",
+    &[],
+    Gives::Object("PasskeyCeremony", second_factor::CEREMONY),
+    ANYONE,
+    Run::Apart(|call| Box::pin(passkey_options(call))),
+);
+pub static SIGN_IN_WITH_PASSKEY: Operation = post(
+    "signInWithPasskey",
+    "/sessions/sign-in-with-passkey",
+    "Sign in with a passkey; it is both factors at once",
+    &[
+        Field::text("ceremony").required().length(4000),
+        Field::json("credential").required().write_only().doc("the authenticator's answer, in the JSON form of Web Authentication"),
+        Field::text("tenant").length(64).doc("id or slug; without it the tenant used last"),
+    ],
+    Gives::Object("SignedIn", TOKENS),
+    ANYONE,
+    Run::Apart(|call| Box::pin(sign_in_with_passkey(call))),
+);
+pub static STEP_UP: Operation = post(
+    "stepUp",
+    "/sessions/step-up",
+    "Prove again who one is, by password or passkey, for what asks for a recent sign-in; the access token is a new one",
+    &[
+        Field::text("password").length(256).write_only(),
+        Field::text("code").length(32).write_only().doc("of the second factor, beside the password"),
+        Field::text("ceremony").length(4000),
+        Field::json("credential").write_only().doc("the authenticator's answer, in the JSON form of Web Authentication"),
+    ],
+    Gives::Object("SignedIn", TOKENS),
+    PEOPLE,
+    Run::Apart(|call| Box::pin(step_up(call))),
+);
 pub static REFRESH: Operation = post(
     "refreshSession",
     "/sessions/refresh",
@@ -109,37 +151,106 @@ pub static REVOKE: Operation = post(
 async fn sign_in(call: Call) -> Result<Answer> {
     let (kernel, context) = (&call.caller.kernel, &call.caller.context);
     let (email, password) = (call.text("email").unwrap_or_default(), call.text("password").unwrap_or_default());
-    let known = sign_in::by_password(kernel, context, email, password.to_owned().into()).await?;
-    let wanted = match call.text("tenant") {
-        None => None,
-        Some(word) => Some(sign_in::tenant_named(kernel, context, word).await?.unwrap_or_default()),
-    };
-    let home = known.choose(wanted)?;
+    let known = sign_in::by_password(kernel, context, email, password.to_owned().into(), None).await?;
+    let home = chosen(&call, &known).await?;
     let factor = match known.second {
         true => second_factor::prove(kernel, context, known.user, home.tenant, call.text("code")).await?,
+        false if home.second_required => return Err(Error::new(&error::ENROLMENT_NEEDED)),
         false => "NONE",
     };
+    enter(&call, &known, home, "PASSWORD", factor).await
+}
+
+async fn sign_in_with_passkey(call: Call) -> Result<Answer> {
+    let (ceremony, credential) = second_factor::answered(&call);
+    let known = sign_in::by_passkey(&call.caller.kernel, &call.caller.context, ceremony, credential).await?;
+    let home = chosen(&call, &known).await?;
+    enter(&call, &known, home, "PASSKEY", "WEBAUTHN").await
+}
+
+async fn passkey_options(call: Call) -> Result<Answer> {
+    let kernel = &call.caller.kernel;
+    Ok(second_factor::ceremony(passkey::of(kernel)?.ask(kernel)?))
+}
+
+/// The home that was named, or the first.
+async fn chosen<'a>(call: &Call, known: &'a Known) -> Result<&'a Home> {
+    let wanted = match call.text("tenant") {
+        None => None,
+        Some(word) => Some(sign_in::tenant_named(&call.caller.kernel, &call.caller.context, word).await?.unwrap_or_default()),
+    };
+    known.choose(wanted)
+}
+
+async fn enter(call: &Call, known: &Known, home: &Home, method: &'static str, factor: &'static str) -> Result<Answer> {
+    let (kernel, context) = (&call.caller.kernel, &call.caller.context);
     let mut scope = kernel.door.open(&grant::proven(context, home.tenant, known.user)).await?;
     let opening = Opening {
         user: known.user,
         tenant: home.tenant,
         client: None,
-        method: "PASSWORD",
+        method,
         factor,
         kind: Kind::Access,
         scopes: vec![],
         patient: None,
+        encounter: None,
+        dpop: None,
         renewable: true,
     };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
-    sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, "PASSWORD", factor).await?;
+    sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, method, factor).await?;
     scope.commit().await?;
     Ok(tokens(&issued, &known.homes))
 }
 
+/// The session gets a new token, and its person counts as having just signed in.
+async fn step_up(call: Call) -> Result<Answer> {
+    let (session, user) = own_session(&call)?;
+    let (kernel, context, tenant) = (&call.caller.kernel, &call.caller.context, call.caller.tenant()?);
+    let (method, factor) = match call.text("ceremony") {
+        Some(_) => {
+            let (ceremony, credential) = second_factor::answered(&call);
+            let by = passkey::prove(kernel, context, ceremony, credential).await?;
+            (by == user).then_some(("PASSKEY", "WEBAUTHN")).ok_or_else(|| Error::new(&error::CREDENTIALS_WRONG))?
+        }
+        None => {
+            let email: String = {
+                let mut scope = kernel.door.open(&grant::behind(context, Some(tenant))).await?;
+                let email = scope.one(&PERSON, &[&user]).await?.try_get("email")?;
+                scope.commit().await?;
+                email
+            };
+            let password = call.text("password").unwrap_or_default().to_owned();
+            let known = sign_in::by_password(kernel, context, &email, password.into(), None).await?;
+            match known.second {
+                true => ("PASSWORD", second_factor::prove(kernel, context, user, tenant, call.text("code")).await?),
+                false => ("PASSWORD", "NONE"),
+            }
+        }
+    };
+    let mut scope = kernel.door.open(&grant::behind(context, Some(tenant))).await?;
+    let (access, now, lives) = (super::token::Token::new(Kind::Access)?, scope.now(), i64::from(kernel.config.identity.access_token_s));
+    let ends = now + chrono::TimeDelta::seconds(lives);
+    scope.exec(&SESSION_PROVED, &[&session, &access.hash().as_bytes(), &ends, &now, &factor]).await?;
+    let mut event = sign_in::succeeding(scope.context(), user, tenant, session, "STEP_UP");
+    event.metadata = Metadata::new().text("method", "STEP_UP").text("by", method).text("factor", factor);
+    scope.audit(event);
+    scope.commit().await?;
+    grant::forget(kernel, |context| context.session == Some(session))?;
+    let issued =
+        Issued { session, tenant, access, refresh: None, expires_in_s: lives, scopes: vec![], patient: None, encounter: None, dpop: false };
+    Ok(tokens(&issued, &[]))
+}
+
 async fn refresh(call: Call) -> Result<Answer> {
     let (kernel, context) = (&call.caller.kernel, &call.caller.context);
-    let issued = grant::renew(kernel, context, call.text("refresh_token").unwrap_or_default(), None).await?;
+    let issued = grant::renew(
+        kernel,
+        context,
+        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None },
+    )
+    .await?;
     Ok(tokens(&issued, &[]))
 }
 
@@ -173,10 +284,13 @@ async fn switch_tenant(call: Call) -> Result<Answer> {
     let homes = sign_in::homes(&mut scope, user).await?;
     let known = sign_in::Known { user, homes: homes.into_iter().filter(|home| !home.provider_only).collect(), second: false };
     // What one clinic's identity provider says opens no other clinic.
-    if method.try_get::<_, &str>("auth_method")? != "PASSWORD" {
+    if !matches!(method.try_get("auth_method")?, "PASSWORD" | "PASSKEY") {
         return Err(Error::new(&error::FORBIDDEN).detail("Sign in at the other tenant's own identity provider."));
     }
     let home = known.choose(wanted).map_err(|_| Error::new(&error::NOT_FOUND))?;
+    if home.second_required && method.try_get::<_, &str>("mfa_level")? == "NONE" {
+        return Err(Error::new(&error::ENROLMENT_NEEDED));
+    }
     let access = super::token::Token::new(Kind::Access)?;
     let (now, lives) = (scope.now(), i64::from(kernel.config.identity.access_token_s));
     let ends = now + chrono::TimeDelta::seconds(lives);
@@ -184,7 +298,17 @@ async fn switch_tenant(call: Call) -> Result<Answer> {
     sign_in::succeeded(&mut scope, user, home.tenant, session, "SWITCH", "NONE").await?;
     scope.commit().await?;
     grant::forget(kernel, |context| context.session == Some(session))?;
-    let issued = Issued { session, tenant: home.tenant, access, refresh: None, expires_in_s: lives, scopes: vec![], patient: None };
+    let issued = Issued {
+        session,
+        tenant: home.tenant,
+        access,
+        refresh: None,
+        expires_in_s: lives,
+        scopes: vec![],
+        patient: None,
+        encounter: None,
+        dpop: false,
+    };
     Ok(tokens(&issued, &known.homes))
 }
 

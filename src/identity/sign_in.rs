@@ -2,6 +2,7 @@
 //! one hash and one answer.
 
 use super::grant;
+use super::passkey;
 use super::password_hash::StoredHash;
 use super::service::Service;
 use crate::kernel::audit::{Action, ActorType, AuditEvent, Metadata, Outcome};
@@ -12,6 +13,7 @@ use crate::kernel::{Kernel, audit_store};
 use crate::sql;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use serde_json::Value as Json;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -50,13 +52,15 @@ pub struct Home {
     pub slug: String,
     /// Entered through its own identity provider only.
     pub provider_only: bool,
+    /// Nobody works there without a second factor.
+    pub second_required: bool,
 }
 
 /// Somebody who has proved who they are; `homes` is never empty, the one they used last comes first.
 pub struct Known {
     pub user: Uuid,
     pub homes: Vec<Home>,
-    /// A code of their second factor is to be asked for.
+    /// They have a second factor.
     pub second: bool,
 }
 
@@ -79,8 +83,14 @@ struct Login {
 }
 
 /// Who has this e-mail and this password. CREDENTIALS_WRONG, RATE_LIMITED, SIGN_IN_BUSY; a failure is on record before
-/// it is told.
-pub async fn by_password(kernel: &Arc<Kernel>, context: &Context, email: &str, password: SecretString) -> Result<Known> {
+/// it is told. `here` is whose browser this is known to be: they get in while strangers have locked the account for others.
+pub async fn by_password(
+    kernel: &Arc<Kernel>,
+    context: &Context,
+    email: &str,
+    password: SecretString,
+    here: Option<Uuid>,
+) -> Result<Known> {
     let service = Service::of(kernel)?;
     service.throttle.admit(email, context.origin.as_ref().and_then(|origin| origin.ip))?;
     let scope = kernel.door.open(&grant::behind(context, None)).await?;
@@ -89,10 +99,11 @@ pub async fn by_password(kernel: &Arc<Kernel>, context: &Context, email: &str, p
         None => None,
         Some(row) => {
             let locked: Option<DateTime<Utc>> = row.try_get("locked_until")?;
-            let identity: Option<Uuid> = row.try_get("identity_id")?;
+            let (user, identity): (Uuid, Option<Uuid>) = (row.try_get("id")?, row.try_get("identity_id")?);
+            let locked = locked.is_some_and(|until| until > Utc::now()) && here != Some(user);
             Some(Login {
-                user: row.try_get("id")?,
-                open: row.try_get::<_, &str>("status")? == "ACTIVE" && locked.is_none_or(|until| until <= Utc::now()),
+                user,
+                open: row.try_get::<_, &str>("status")? == "ACTIVE" && !locked,
                 second: row.try_get("mfa_enabled")?,
                 password: identity.zip(row.try_get("password_hash")?),
             })
@@ -115,12 +126,25 @@ pub async fn by_password(kernel: &Arc<Kernel>, context: &Context, email: &str, p
     Ok(Known { user: login.user, homes, second: login.second })
 }
 
+/// Whose passkey this is, at home where no identity provider is the only way in. CREDENTIALS_WRONG, RATE_LIMITED.
+pub async fn by_passkey(kernel: &Arc<Kernel>, context: &Context, ceremony: &str, credential: &Json) -> Result<Known> {
+    let user = passkey::prove(kernel, context, ceremony, credential).await?;
+    let mut scope = kernel.door.open(&grant::behind(context, None)).await?;
+    let homes: Vec<Home> = homes(&mut scope, user).await?.into_iter().filter(|home| !home.provider_only).collect();
+    scope.commit().await?;
+    match homes.is_empty() {
+        false => Ok(Known { user, homes, second: true }),
+        true => Err(Error::new(&error::CREDENTIALS_WRONG)),
+    }
+}
+
 pub fn home(row: &tokio_postgres::Row) -> Result<Home> {
     Ok(Home {
         tenant: row.try_get("tenant_id")?,
         name: row.try_get("name")?,
         slug: row.try_get("slug")?,
         provider_only: row.try_get("provider_only")?,
+        second_required: row.try_get("second_required")?,
     })
 }
 

@@ -8,11 +8,14 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const ACCOUNT_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(600).unwrap();
 const ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
+const LETTERS_BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const LETTER_EVERY: Duration = Duration::from_secs(180);
 /// Beyond so many keys, those that could be full again are let go.
 const KEYS_MAX: usize = 50_000;
 
@@ -28,6 +31,11 @@ impl Default for Throttle {
 }
 
 impl Throttle {
+    /// For letters to one mailbox.
+    pub fn of_letters() -> Throttle {
+        Throttle::new(Quota::with_period(LETTER_EVERY).map_or(Quota::per_hour(LETTERS_BURST), |quota| quota.allow_burst(LETTERS_BURST)))
+    }
+
     /// With a limit of one's own for each account and address.
     pub fn new(account: Quota) -> Throttle {
         Throttle {
@@ -44,10 +52,14 @@ impl Throttle {
         let checks = [self.addresses.check_key(&address), self.accounts.check_key(&key.into())];
         let wait =
             checks.into_iter().filter_map(|check| check.err()).map(|until| until.wait_time_from(DefaultClock::default().now())).max();
-        let Some(wait) = wait else { return Ok(()) };
-        let mut refusal = Error::new(&error::RATE_LIMITED);
-        refusal.retry_after_s = Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1));
-        Err(refusal)
+        wait.map_or(Ok(()), |wait| Err(limited(wait)))
+    }
+
+    /// One more letter to that address, whoever asks from wherever. RATE_LIMITED.
+    pub fn admit_anywhere(&self, account: &str) -> Result<()> {
+        self.tidy();
+        let refused = self.accounts.check_key(&Sha256::digest(fold(account)).into()).err();
+        refused.map_or(Ok(()), |until| Err(limited(until.wait_time_from(DefaultClock::default().now()))))
     }
 
     fn tidy(&self) {
@@ -58,6 +70,12 @@ impl Throttle {
             self.addresses.retain_recent();
         }
     }
+}
+
+fn limited(wait: Duration) -> Error {
+    let mut refusal = Error::new(&error::RATE_LIMITED);
+    refusal.retry_after_s = Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1));
+    refusal
 }
 
 /// Whoever has one IPv6 address has all of its /64.

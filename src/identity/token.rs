@@ -32,11 +32,34 @@ pub enum Kind {
     Share,
     /// One answer to a referral, by a receiver who has no login.
     ReferralAnswer,
+    /// An application's launch out of somebody's session.
+    Launch,
+    /// An authorization request that an application has pushed.
+    Pushed,
+    /// A browser that has proved a second factor.
+    Device,
+    /// A link in an e-mail.
+    Mail,
+    /// A tenant's directory (SCIM).
+    Scim,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] =
-        [Self::Access, Self::Refresh, Self::ClientSecret, Self::Code, Self::Session, Self::ShareLink, Self::Share, Self::ReferralAnswer];
+    pub const ALL: [Self; 13] = [
+        Self::Access,
+        Self::Refresh,
+        Self::ClientSecret,
+        Self::Code,
+        Self::Session,
+        Self::ShareLink,
+        Self::Share,
+        Self::ReferralAnswer,
+        Self::Launch,
+        Self::Pushed,
+        Self::Device,
+        Self::Mail,
+        Self::Scim,
+    ];
 
     /// Stable: secret scanners know these.
     pub fn prefix(self) -> &'static str {
@@ -49,6 +72,11 @@ impl Kind {
             Self::ShareLink => "en_sl_",
             Self::Share => "en_sv_",
             Self::ReferralAnswer => "en_ra_",
+            Self::Launch => "en_la_",
+            Self::Pushed => "en_pr_",
+            Self::Device => "en_dv_",
+            Self::Mail => "en_ml_",
+            Self::Scim => "en_sp_",
         }
     }
 }

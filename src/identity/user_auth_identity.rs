@@ -32,6 +32,7 @@ pub static USER_AUTH_IDENTITY: Table = Table {
             .required(),
         Field::uuid("identity_provider_id").doc("row of identity_providers in some tenant; null for PASSWORD; no foreign key"),
         Field::text("issuer").length(2000),
+        Field::text("external_id").pii().doc("what the tenant's directory calls the person"),
         Field::text("subject").pii().doc("subject at the issuer"),
         Field::text("password_hash")
             .hidden()

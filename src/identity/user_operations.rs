@@ -1,7 +1,8 @@
 //! People's accounts along their states, and what they hold in a tenant (catalogue 2.01, 2.13, 2.26).
 
+use super::device;
 use super::grant;
-use super::password::Rules;
+use super::letters;
 use super::service::Service;
 use super::session_operations::PEOPLE;
 use super::user::USER;
@@ -29,11 +30,11 @@ sql! {
         update user_auth_identities set password_hash = $3, password_algorithm = 'ARGON2ID', password_changed_at = now(), must_change = false
          where id = $1 and password_hash = $2";
     /// $1 login, $2 tenant, $3 now.
-    ROLES_END(UUID, UUID, TIMESTAMPTZ) = "
+    pub(super) ROLES_END(UUID, UUID, TIMESTAMPTZ) = "
         update user_roles set valid_until = greatest($3, valid_from + interval '1 microsecond')
          where tenant_id = $2 and user_id = $1 and deleted_at is null and (valid_until is null or valid_until > $3)";
     /// $1 login, $2 tenant, $3 now.
-    TENANT_SESSIONS_END(UUID, UUID, TIMESTAMPTZ) = "
+    pub(super) TENANT_SESSIONS_END(UUID, UUID, TIMESTAMPTZ) = "
         with ended as (update sessions set revoked_at = $3, revoke_reason = 'ADMIN'
                         where user_id = $1 and active_tenant_id = $2 and revoked_at is null returning id)
         update refresh_tokens r set revoked_at = $3 from ended where r.session_id = ended.id and r.revoked_at is null";
@@ -168,13 +169,14 @@ async fn change_password(call: Call) -> Result<Answer> {
         return Err(wrong());
     }
     let words: [&str; 2] = [row.try_get(2)?, row.try_get(3)?];
-    Rules::default().check_new(call.text("new_password").unwrap_or_default(), false, &words)?;
+    letters::check_new(&caller.kernel, call.text("new_password").unwrap_or_default(), false, &words).await?;
     let new = service.passwords.hash(secret("new_password")).await?;
     let mut scope = caller.kernel.door.open(&context).await?;
     if scope.exec(&PASSWORD_SET, &[&identity, &old, &new]).await? != 1 {
         return Err(Error::new(&error::CONFLICT));
     }
     grant::end_all(&mut scope, user, "PASSWORD_CHANGED", caller.context.session).await?;
+    device::forget(&mut scope, user).await?;
     let mut event =
         crate::kernel::audit_store::of(&context, "CONFIG_CHANGED", Action::Update, crate::kernel::audit::Outcome::Success, scope.now());
     (event.resource_type, event.resource_id) = (Some("User".into()), Some(user));

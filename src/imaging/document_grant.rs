@@ -13,7 +13,7 @@ pub static DOCUMENT_GRANT: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewClinical,
     write: Permission::EditClinical,
     group: true,

@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 /// Where files come from that hold a whole record, more than their readers may see of it.
 pub const RECORD_COPY: &str = "patient-record";
+/// Research data, whose every use is logged by the operation that gives it out.
+pub const RESEARCH: &str = "research";
 
 /// A signed URL and how to use it.
 pub const SIGNED: &[Field] = &[
@@ -51,8 +53,10 @@ pub async fn handed_out(caller: &Caller, file: &Record) -> Result<Presigned> {
     if file.text("status") != Some("READY") {
         return Err(Error::new(&error::FILE_NOT_READY));
     }
-    if file.text("source") == Some(RECORD_COPY) {
-        caller.needs_throughout(Permission::ManageGovernance)?;
+    match file.text("source") {
+        Some(RECORD_COPY) => caller.needs_throughout(Permission::ManageGovernance)?,
+        Some(RESEARCH) => return Err(Error::new(&error::FORBIDDEN).detail("Research data is given out by downloadResearchDataset.")),
+        _ => {}
     }
     let key = access::object_key(caller, file.tenant, file.id).await?;
     upload::minted(caller, file, Action::Read, "GET", GET_VALID_S_MAX).await?;

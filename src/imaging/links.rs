@@ -20,6 +20,9 @@ use uuid::Uuid;
 pub const MINTED: &str = "null::text";
 pub const MINTED_LIST: &str = "null::jsonb";
 
+/// Files of one record whose URLs are shown; of more, each has its own link.
+const LISTED_MAX: usize = 20;
+
 struct Link {
     table: &'static Table,
     field: &'static str,
@@ -27,7 +30,7 @@ struct Link {
     of: &'static str,
     /// It names a document, whose file it is.
     by_document: bool,
-    /// Shown as a list of objects.
+    /// Shown as a list of objects: the files that the record's params name.
     list: bool,
 }
 
@@ -48,15 +51,31 @@ static LINKS: &[Link] = &[
 pub async fn mint(caller: &Caller, record: &mut Record) -> Result<()> {
     let shows = |link: &&Link| link.table.name == record.table.name && record.table.field(link.field).is_some();
     let Some(link) = LINKS.iter().find(shows) else { return Ok(()) };
-    let named = record.json.get(link.of).and_then(Json::as_str).and_then(|id| id.parse().ok());
-    let Some(id) = named.filter(|_| !record.deleted()) else { return Ok(()) };
-    let signed = match open(caller, link, id).await {
-        Err(refusal) if refusal.code.status < 500 => return Ok(()),
-        opened => opened?,
+    let id_in = |json: Option<&Json>| json.and_then(Json::as_str).and_then(|id| id.parse::<Uuid>().ok());
+    let Some(id) = id_in(record.json.get(link.of)).filter(|_| !record.deleted()) else { return Ok(()) };
+    let url = if link.list {
+        let files = record.json.get("params").and_then(|params| params["files"].as_array()).cloned().unwrap_or_default();
+        let mut urls = Vec::new();
+        for file in files.iter().take(LISTED_MAX) {
+            let Some(id) = id_in(file.get("file_id")) else { continue };
+            let Some(url) = allowed(open(caller, link, id).await)? else { return Ok(()) };
+            urls.push(json!({"name": file["name"], "file_id": id, "url": url}));
+        }
+        Json::Array(urls)
+    } else {
+        let Some(url) = allowed(open(caller, link, id).await)? else { return Ok(()) };
+        url.into()
     };
-    let url = if link.list { json!([{"file_id": id, "url": signed}]) } else { signed.into() };
     record.json.insert(link.field.to_owned(), url);
     Ok(())
+}
+
+/// None where the reader may not have it: the record is shown without.
+fn allowed(opened: Result<String>) -> Result<Option<String>> {
+    match opened {
+        Err(refusal) if refusal.code.status < 500 => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 async fn open(caller: &Caller, link: &Link, id: Uuid) -> Result<String> {

@@ -10,6 +10,7 @@ pub mod download;
 pub mod fhir_document;
 pub mod fhir_study;
 pub mod file;
+mod granting;
 pub mod image_annotation;
 pub mod imaging_object;
 pub mod imaging_series;
@@ -70,6 +71,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &signing::FINALISE,
     &signing::SIGN,
     &signing::MARK_IN_ERROR,
+    &granting::CREATE_GRANT,
     &withdrawal::REVOKE_GRANT,
     &receiving::CREATE_RECEIVED_LINK,
     &receiving::KEEP_RECEIVED,

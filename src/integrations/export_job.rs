@@ -14,7 +14,7 @@ pub static EXPORT_JOB: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ManageGovernance,
     write: Permission::ManageGovernance,
     group: true,
@@ -29,15 +29,18 @@ pub static EXPORT_JOB: Table = Table {
     fields: &[
         Field::choice("export_type", &["TENANT_FULL", "FHIR_BULK", "AUDIT_PACKAGE", "PATIENT_RECORD", "REPORT"])
             .means(&["all of a tenant", "FHIR bulk data", "audit log with its proofs", "one patient's record", "tables made from data"])
-            .required(),
-        Field::json("params").defaulted(),
+            .required()
+            .read_only(),
+        Field::json("params").defaulted().read_only().doc("what was ordered; files: name, id and SHA-256 of each file there is"),
         Field::choice("status", &["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])
             .means(&["waits", "is worked on", "can be fetched", "ended with an error", "called off", "can no longer be fetched"])
             .defaulted()
             .read_only(),
         Field::int("progress_percent").defaulted().read_only(),
         Field::uuid("file_id").read_only().refers(Refers::Tenant("files")),
-        Field::json("output_files").computed(MINTED_LIST).doc("the file and its signed link, when the job is read by itself"),
+        Field::json("output_files")
+            .computed(MINTED_LIST)
+            .doc("the first 20 files with their signed links, when the job is read by itself; params.files names all"),
         Field::big("record_count").read_only(),
         Field::uuid("requested_by").required().read_only().refers(Refers::Installation("users")),
         Field::instant("expires_at").read_only(),

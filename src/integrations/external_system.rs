@@ -3,6 +3,17 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
+/// What a system outside is for.
+pub const SYSTEM_TYPE: Field = Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
+    .means(&[
+        "runs the practice",
+        "keeps health records",
+        "keeps images",
+        "runs a laboratory",
+        "takes payments",
+        "passes claims to payers",
+    ]);
+
 pub static EXTERNAL_SYSTEM: Table = Table {
     name: "external_systems",
     schema: "ExternalSystem",
@@ -23,16 +34,7 @@ pub static EXTERNAL_SYSTEM: Table = Table {
     fields: &[
         Field::text("code").required(),
         Field::text("name").required(),
-        Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
-            .means(&[
-                "runs the practice",
-                "keeps health records",
-                "keeps images",
-                "runs a laboratory",
-                "takes payments",
-                "passes claims to payers",
-            ])
-            .required(),
+        SYSTEM_TYPE.required(),
         Field::text("vendor"),
         Field::texts("protocols").defaulted(),
         Field::text("documentation_uri").length(2000),

@@ -4,13 +4,14 @@ mod credential;
 pub mod dicom_node;
 pub mod dicom_transaction;
 pub mod export_job;
+pub mod export_order;
+pub mod export_work;
 pub mod external_id;
 pub mod external_system;
 pub mod fhir_endpoint;
 pub mod integration_credential;
 mod jobs;
 pub mod kept_resource;
-pub mod record_order;
 pub mod sealed;
 pub mod sync_job;
 pub mod sync_job_log;
@@ -52,6 +53,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &credential::REVOKE,
     &jobs::CANCEL_SYNC,
     &jobs::RESUME_SYNC,
+    &export_order::CREATE,
     &jobs::CANCEL_EXPORT,
     &webhook::ACTIVATE,
     &webhook::PAUSE,

@@ -1,5 +1,6 @@
 //! A connection of a tenant to an external system (catalogue 15.02, 15.08, B13).
 
+use super::external_system::SYSTEM_TYPE;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
@@ -29,16 +30,7 @@ pub static TENANT_INTEGRATION: Table = Table {
     ],
     fields: &[
         Field::uuid("external_system_id").required().refers(Refers::Installation("external_systems")),
-        Field::choice("system_type", &["PMS", "EHR", "PACS", "LIMS", "PAYMENT_GATEWAY", "INSURANCE_CLEARINGHOUSE"])
-            .means(&[
-                "runs the practice",
-                "keeps health records",
-                "keeps images",
-                "runs a laboratory",
-                "takes payments",
-                "passes claims to payers",
-            ])
-            .required(),
+        SYSTEM_TYPE.required(),
         Field::text("display_name").required(),
         Field::choice("status", &["PENDING", "ACTIVE", "PAUSED", "ERROR", "DISABLED"])
             .means(&["not proven yet", "works", "paused by somebody", "stopped by errors", "out of use"])

@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 pub struct Bell {
     /// Imports of codes and research data.
     pub ordered: Arc<Notify>,
+    /// Copies of records.
+    pub copies: Arc<Notify>,
     /// What may take hours.
     pub bulk: Arc<Notify>,
 }
@@ -18,6 +20,7 @@ impl Bell {
     }
     pub fn ring(&self) {
         self.ordered.notify_one();
+        self.copies.notify_one();
         self.bulk.notify_one();
     }
 }

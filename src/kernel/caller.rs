@@ -79,7 +79,7 @@ impl Caller {
         Ok(self.server(tenant))
     }
     pub fn tenant(&self) -> Result<Uuid> {
-        self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))
+        self.context.tenant.ok_or_else(Error::no_tenant)
     }
 
     /// One record was read: durable before its first byte leaves.

@@ -188,6 +188,10 @@ section! {
         allow_http_issuers: bool = "false";
         /// Private networks in which an OIDC issuer may stand; all others are refused.
         oidc_private_networks: Vec<Network> = "[]";
+        /// Folder with passwords known from breaches: a file `ABCDE.txt` for each first five digits of a SHA-1, one of the rest a line.
+        breached_passwords: Option<PathBuf> = "";
+        /// File with a name and its TXT record a line, read instead of asking name servers when a tenant proves its domain.
+        txt_records_file: Option<PathBuf> = "";
         tables { argon2: Argon2Config; }
     }
 }

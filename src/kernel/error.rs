@@ -32,6 +32,7 @@ errors! {
     FORBIDDEN              "auth.forbidden"          403 "The caller may not do this." "forbidden";
     CREDENTIALS_WRONG      "auth.credentials"        401 "The credentials are not right." "login";
     SECOND_FACTOR_NEEDED   "auth.second_factor"      401 "A code of the second factor is needed too." "login";
+    ENROLMENT_NEEDED       "auth.enrolment"         403 "The clinic asks for a second factor, and there is none yet: sign in on the sign-in page to add one." "forbidden";
     STEP_UP_NEEDED         "auth.step_up"            403 "Sign in again to do this; the last time is too long ago." "forbidden";
     SIGN_IN_BUSY           "auth.busy"               429 "Too many sign-ins at this moment." "throttled";
     RATE_LIMITED           "rate.limited"            429 "Too many requests." "throttled";
@@ -112,6 +113,10 @@ impl Error {
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+    /// A person's session before it is in any clinic: nothing can be written then, for no chart is theirs.
+    pub fn no_tenant() -> Self {
+        Self::new(&FORBIDDEN).detail("The session is in no tenant; switchTenant puts it in one.")
     }
     /// Something of ours is broken: 500 outside, the cause in the log.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

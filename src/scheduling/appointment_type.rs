@@ -1,5 +1,6 @@
 //! Kinds of visit with length, colour and booking rules (catalogue 6.10, 6.08, 6.02).
 
+use crate::clinical::encounter::ENCOUNTER_TYPE;
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Sort, Stamps, Table, Ty, Verb};
 
@@ -32,15 +33,7 @@ pub static APPOINTMENT_TYPE: Table = Table {
         Field::int("buffer_before_minutes").defaulted().doc("unit: min"),
         Field::int("buffer_after_minutes").defaulted().doc("unit: min"),
         Field::text("color"),
-        Field::choice("encounter_type", &["EXAM", "EMERGENCY", "HYGIENE", "ORTHO", "IMPLANT", "TEACHING", "CONSULTATION"]).means(&[
-            "examination",
-            "unplanned, for pain or injury",
-            "cleaning and care of gums",
-            "moving of teeth",
-            "implants",
-            "treatment by students",
-            "advice without treatment",
-        ]),
+        ENCOUNTER_TYPE,
         Field::flag("online_bookable").defaulted(),
         Field::flag("requires_confirmation").defaulted(),
         Field::texts("allowed_provider_types").defaulted(),

@@ -1,5 +1,8 @@
 //! Who is asking: from the bearer token to a [`Caller`], before any route sees the request.
 
+use crate::identity::Shown;
+use crate::identity::oauth::Proof;
+use crate::identity::scim;
 use crate::kernel::context::{Context, Origin, Plane};
 use crate::kernel::error::{self, Error};
 use crate::kernel::telemetry::RequestTrace;
@@ -32,9 +35,11 @@ impl<E: Endpoint> Endpoint for Authenticated<E> {
         let trace = request.data::<Arc<RequestTrace>>().cloned();
         let origin = Arc::new(Origin { ip: trace.as_ref().and_then(|trace| trace.client), user_agent: user_agent(&request) });
         let id = trace.as_ref().map_or_else(Uuid::now_v7, |trace| trace.id);
-        let caller = match bearer(&request)? {
-            Some(token) => {
-                let caller = crate::identity::resolve(&self.kernel, &token, id, origin).await?;
+        let caller = match shown(&request, &self.kernel.config.server.public_url)? {
+            // A tenant's directory, whose own handler knows it.
+            Some(_) if request.uri().path().starts_with(scim::ROOT) => anonymous(&self.kernel, id, origin),
+            Some(shown) => {
+                let caller = crate::identity::resolve(&self.kernel, &shown, id, origin).await?;
                 if let (Some(trace), Some(tenant)) = (&trace, caller.context.tenant) {
                     trace.set_tenant(tenant);
                 }
@@ -54,12 +59,16 @@ pub fn anonymous(kernel: &Arc<Kernel>, request: Uuid, origin: Arc<Origin>) -> Ca
     Caller { kernel: kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) }
 }
 
-/// RFC 6750 §2.1. Tokens in queries or bodies are not taken.
-fn bearer(request: &Request) -> Result<Option<String>, Error> {
+/// RFC 6750 §2.1, RFC 9449 §7.1. Tokens in queries or bodies are not taken.
+fn shown(request: &Request, public_url: &str) -> Result<Option<Shown>, Error> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().map_err(|_| Error::new(&error::UNAUTHENTICATED))?;
     match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(Shown { token: token.trim().to_owned(), proof: None })),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("dpop") => {
+            let proof = Proof::of(request, public_url).ok_or_else(|| Error::new(&error::UNAUTHENTICATED))?;
+            Ok(Some(Shown { token: token.trim().to_owned(), proof: Some(proof) }))
+        }
         // Client credentials at the token endpoint; its own handler reads them.
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") && request.uri().path().starts_with("/oauth2/") => Ok(None),
         _ => Err(Error::new(&error::UNAUTHENTICATED)),

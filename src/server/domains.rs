@@ -55,9 +55,9 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         workflow::OPERATIONS,
         analytics::OPERATIONS,
         // Over all rooms.
-        super::patient_export::OPERATIONS,
+        super::record_copy::OPERATIONS,
     ];
-    rooms.into_iter().flatten().copied()
+    rooms.into_iter().flatten().copied().chain(super::parts::operations())
 }
 
 /// Records in the words of the requirement texts.

@@ -8,8 +8,9 @@ pub mod fhir;
 pub mod idempotency;
 pub mod listener;
 pub mod middleware;
-pub mod patient_export;
+mod parts;
 pub mod problem;
+pub mod record_copy;
 pub mod reference;
 pub mod rest;
 mod run;
@@ -19,6 +20,6 @@ pub mod worker;
 
 pub use admin::Admin;
 pub use listener::{Bound, bind, bind_admin};
-pub use middleware::{AllowTable, BodyLimits, Contract, Guarded, InFlight, guard};
+pub use middleware::{AllowTable, BodyLimits, Contract, Guarded, InFlight, Origins, guard};
 pub use problem::Renderers;
 pub use run::run;

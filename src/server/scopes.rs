@@ -5,10 +5,10 @@
 //! a token narrowed to types was never given it. A person's own session has no scopes and is limited by none of this;
 //! the permissions in the sealed context stay the wall behind it.
 
-use super::domains;
-use crate::identity::scope::permits;
+use super::{domains, fhir};
+use crate::identity::scope::{KindCaps, Permit, permit, permits};
 use crate::kernel::Caller;
-use crate::kernel::context::Permission;
+use crate::kernel::context::{Caps, Permission};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Gives, Method, Operation};
 use crate::kernel::table::{Field, Lists, Table, Verb};
@@ -39,6 +39,40 @@ static KINDS: LazyLock<BTreeMap<&'static str, Kinds>> = LazyLock::new(|| {
     }
     kinds
 });
+
+/// What permissions a scope for each type stands for: those of the tables its resources are, with their parts. Of what is
+/// about a patient searches ask for the patient's permission too.
+pub fn kinds() -> BTreeMap<&'static str, KindCaps> {
+    let mut kinds: BTreeMap<&'static str, KindCaps> = BTreeMap::new();
+    for mapping in fhir::mappings() {
+        let kind = kinds.entry(mapping.of.name).or_default();
+        for table in mapping.parts.iter().map(|part| part.table).chain([mapping.table]) {
+            kind.see = kind.see.or(Caps::of(&[table.read]));
+            if table.patient.is_some() {
+                kind.see = kind.see.or(Caps::of(&[Permission::ViewPatient]));
+            }
+            if mapping.writes {
+                kind.change = kind.change.or(Caps::of(&[table.write]));
+            }
+        }
+    }
+    kinds
+}
+
+/// The same where a scope that is narrowed to what a search finds is enough: whoever asks holds what they show against
+/// [`narrowed`].
+pub fn on_some(caller: &Caller, kind: &str, letter: char) -> Result<()> {
+    if permit(&caller.scopes, kind, letter) == Permit::No { Err(refused(kind, letter)) } else { Ok(()) }
+}
+
+/// The searches of which one has to find what is shown. None: everything may be shown.
+pub fn narrowed<'c>(caller: &'c Caller, kind: &str, letter: char) -> Option<Vec<&'c str>> {
+    match permit(&caller.scopes, kind, letter) {
+        Permit::All => None,
+        Permit::Found(searches) => Some(searches),
+        Permit::No => Some(Vec::new()),
+    }
+}
 
 /// `c`, `r`, `u`, `d` or `s` on a FHIR type.
 pub fn on_type(caller: &Caller, kind: &str, letter: char) -> Result<()> {
@@ -104,4 +138,34 @@ pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
         return on_type(caller, "*", letter);
     }
     of.into_iter().chain(gives).try_for_each(|(table, letter)| on_table(caller, table, letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::scope;
+    use crate::kernel::context::Permission::{DeleteData, EditClinical, EditPatient, SignClinical, ViewClinical, ViewPatient};
+
+    fn caps(text: &str) -> Caps {
+        scope::ask(kinds);
+        scope::caps(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn scopes_stand_for_the_permissions_of_their_tables() {
+        assert_eq!(caps("system/Patient.rs"), Caps::of(&[ViewPatient]));
+        assert_eq!(caps("system/Patient.cud"), Caps::of(&[EditPatient, DeleteData]));
+        assert_eq!(caps("user/AllergyIntolerance.rs openid"), Caps::of(&[ViewClinical, ViewPatient]));
+        assert_eq!(caps("user/AllergyIntolerance.u"), Caps::of(&[EditClinical]));
+        assert!(!caps("user/Observation.cruds").allows(SignClinical));
+    }
+
+    #[test]
+    fn every_type_that_is_served_has_its_permissions() {
+        let kinds = kinds();
+        for mapping in fhir::mappings() {
+            let kind = kinds.get(mapping.of.name).unwrap_or_else(|| panic!("{}", mapping.of.name));
+            assert!(kind.see.allows(mapping.table.read), "{}", mapping.of.name);
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
 use super::worker::Worker;
-use super::{Admin, Contract, bind, bind_admin, guard};
+use super::{Admin, Contract, Origins, bind, bind_admin, guard};
 use crate::governance;
+use crate::identity::oauth::is_app;
 use crate::kernel::Kernel;
 use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
 use crate::kernel::config::{Config, DatabaseTls};
@@ -108,6 +109,7 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let (audit, audit_writer) = AuditLog::start(limits, move |events| audit_store::append(sink_door.clone(), events));
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
+    crate::identity::scope::ask(super::scopes::kinds);
     services.insert(crate::identity::service::Service::start(&config)?);
     services.insert(crate::kernel::bell::Bell::default());
     services.insert(crate::messaging::hub::Hub::start());
@@ -165,8 +167,11 @@ impl Server {
     }
 }
 
-fn contract(kernel: &Kernel) -> Contract {
-    super::app::describe(Contract::new(&kernel.config.server))
+fn contract(kernel: &Arc<Kernel>) -> Contract {
+    let asked = kernel.clone();
+    let mut contract = super::app::describe(Contract::new(&kernel.config.server));
+    contract.origins = Origins::new(super::app::OPEN_TO_APPS, move |origin| is_app(asked.clone(), origin));
+    contract
 }
 
 fn admin(kernel: &Arc<Kernel>, metrics: PrometheusHandle) -> Admin {

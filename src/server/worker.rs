@@ -12,13 +12,13 @@ use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
 use crate::server::fhir::jobs;
-use crate::server::patient_export;
+use crate::server::record_copy;
 use crate::sql;
 use crate::treatment::plan_document;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
@@ -42,13 +42,15 @@ sql! {
 
 pub struct Worker {
     stop: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 3],
+    tasks: [JoinHandle<()>; 4],
 }
 
 impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
-        let ordered = tokio::spawn(ordered(kernel.clone(), stopped.clone()));
+        let (bell, imports, copied) = (Bell::of(&kernel), kernel.clone(), kernel.clone());
+        let ordered = tokio::spawn(on_the_bell(bell.ordered, stopped.clone(), async move || imports_and_research(&imports).await));
+        let copies = tokio::spawn(on_the_bell(bell.copies, stopped.clone(), async move || copies(&copied).await));
         let bulk = tokio::spawn(bulk(kernel.clone(), stopped.clone()));
         let rounds = tokio::spawn(async move {
             let mut billed = None;
@@ -75,7 +77,7 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, tasks: [ordered, bulk, rounds] }
+        Worker { stop, tasks: [ordered, copies, bulk, rounds] }
     }
 
     pub async fn stop(self) {
@@ -88,27 +90,32 @@ impl Worker {
     }
 }
 
-/// Imports, research data and copies of records begin when they are ordered; what was taken up again or left behind is found soon after.
-async fn ordered(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
-    let bell = Bell::of(&kernel);
+/// What was ordered begins at once; what was taken up again or left behind is found soon after, though nobody rang.
+async fn on_the_bell(rung: Arc<Notify>, mut stopped: watch::Receiver<bool>, work: impl AsyncFn()) {
     loop {
         let round = async {
-            // Nobody rang for so long: look.
-            let _ = tokio::time::timeout(LOOKS_EVERY, bell.ordered.notified()).await;
-            if let Err(failure) = load::carry_on(&kernel).await {
-                tracing::warn!(error = %failure, "Could not look for imports of codes");
-            }
-            if let Err(failure) = deidentify::carry_on(&kernel).await {
-                tracing::warn!(error = %failure, "Could not look for research data that waits");
-            }
-            if let Err(failure) = patient_export::job::carry_on(&kernel).await {
-                tracing::warn!(error = %failure, "Could not look for copies of records that wait");
-            }
+            let _ = tokio::time::timeout(LOOKS_EVERY, rung.notified()).await;
+            work().await;
         };
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             () = round => {}
         }
+    }
+}
+
+async fn imports_and_research(kernel: &Kernel) {
+    if let Err(failure) = load::carry_on(kernel).await {
+        tracing::warn!(error = %failure, "Could not look for imports of codes");
+    }
+    if let Err(failure) = deidentify::carry_on(kernel).await {
+        tracing::warn!(error = %failure, "Could not look for research data that waits");
+    }
+}
+
+async fn copies(kernel: &Arc<Kernel>) {
+    if let Err(failure) = record_copy::job::carry_on(kernel).await {
+        tracing::warn!(error = %failure, "Could not look for copies of records that wait");
     }
 }
 

@@ -15,6 +15,11 @@ use crate::sql;
 use chrono::TimeDelta;
 use serde_json::json;
 
+sql! {
+    /// $1 tenant.
+    HAS_COPY(UUID) = "select from export_jobs where tenant_id = $1 and export_type = 'TENANT_FULL' and status = 'COMPLETED' limit 1";
+}
+
 #[expect(clippy::too_many_arguments, reason = "a table line: each word is one column of it")]
 const fn step(
     id: &'static str,
@@ -67,22 +72,42 @@ const KEPT_AFTER_CLOSING_DAYS: i64 = 365 * 10;
 pub static CLOSE: Operation = step(
     "closeTenant",
     "/tenants/{id}/close",
-    "Close a tenant for good; nothing is deleted before its retention ends",
-    &[Field::text("confirm").required().doc("the tenant's slug, once more")],
+    "Close a tenant for good. Nobody of it can sign in from then on, so a copy of all its records comes first (createExportJob, \
+     TENANT_FULL); nothing is deleted before its retention ends",
+    &[
+        Field::text("confirm").required().doc("the tenant's slug, once more"),
+        Field::text("without_copy").length(1_000).doc("why the tenant goes without a copy of its records, where it has none"),
+    ],
     &TENANT,
     &[Plane::Platform, Plane::Staff],
     Permission::ManageTenant,
-    Run::Inside(|scope, call| Box::pin(close(scope, call))),
+    Run::Apart(|call| Box::pin(close(call))),
 );
 
-async fn close(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let was = store::lock(scope, &TENANT, call.id()?, call.version, &call.caller.kernel.keys).await?;
+async fn close(call: Call) -> Result<Answer> {
+    let (caller, id) = (&call.caller, call.id()?);
+    // A tenant's people do not change its state themselves; the server does it for who manages the tenant.
+    let context = match caller.context.plane {
+        Plane::Staff if caller.tenant()? == id => caller.acting(id, call.operation.permission)?,
+        Plane::Staff => return Err(Error::new(&error::NOT_FOUND)),
+        _ => caller.context.clone(),
+    };
+    let mut scope = caller.kernel.door.open(&context).await?;
+    let was = store::lock(&mut scope, &TENANT, id, call.version, &caller.kernel.keys).await?;
     if was.text("slug") != call.text("confirm") {
         return Err(Error::new(&error::INVALID).fault("confirm", "value", "It must be the tenant's slug."));
     }
-    told(scope, call);
+    if call.text("without_copy").is_none() && scope.optional(&HAS_COPY, &[&was.id]).await?.is_none() {
+        let text =
+            "Order a copy of all records first (createExportJob, TENANT_FULL) and wait until it is whole, or say why none is needed.";
+        return Err(Error::new(&error::CONFLICT).detail(text).fault("without_copy", "copy", "There is no copy of its records to fetch."));
+    }
+    told(&mut scope, &call);
     let (now, later) = (scope.now(), scope.now() + TimeDelta::days(KEPT_AFTER_CLOSING_DAYS));
-    transition(scope, call, &TENANT, vec![("closed_at", Value::Instant(now)), ("purge_after", Value::Instant(later))]).await
+    let answer =
+        transition(&mut scope, &call, &TENANT, vec![("closed_at", Value::Instant(now)), ("purge_after", Value::Instant(later))]).await?;
+    scope.commit().await?;
+    Ok(answer)
 }
 
 /// The tenant's own log says who stopped or started it, and why.
@@ -91,7 +116,8 @@ fn told(scope: &mut Scope, call: &Call) {
     event.tenant_id = call.id.unwrap_or(event.tenant_id);
     event.resource_type = Some("Tenant".into());
     event.resource_id = call.id;
-    event.metadata = Metadata::new().text("operation", call.operation.id).text("reason", call.text("reason").unwrap_or_default());
+    let reason = call.text("reason").or(call.text("without_copy")).unwrap_or_default();
+    event.metadata = Metadata::new().text("operation", call.operation.id).text("reason", reason);
     scope.audit(event);
 }
 
@@ -182,7 +208,8 @@ async fn subtree(call: Call) -> Result<Answer> {
             Some(json!({"id": id, "slug": slug, "name": name, "type": kind, "status": status, "parent_tenant_id": parent, "depth": depth}))
         })
         .collect();
-    if tree.is_empty() {
+    // Who sees only what stands below it does not see the tree.
+    if !nodes.iter().any(|(id, ..)| *id == root) {
         return Err(Error::new(&error::NOT_FOUND));
     }
     Ok(Answer::Object([("tenants".to_owned(), tree.into())].into_iter().collect()))

@@ -2,7 +2,7 @@
 //! by trigger, whoever took it.
 
 use super::answered::{self, told};
-use super::payment::PAYMENT;
+use super::payment::{PAYMENT, PURPOSE};
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
@@ -36,16 +36,7 @@ pub static RECORD_MANUAL: Operation = Operation {
             ])
             .required(),
         Field::text("currency").form(Form::Currency).doc("the tenant's when left out"),
-        Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"])
-            .means(&[
-                "paid before treatment begins",
-                "a treatment plan",
-                "an instalment",
-                "an open balance",
-                "the patient's share",
-                "another",
-            ])
-            .doc("OTHER when left out"),
+        PURPOSE.doc("OTHER when left out"),
         Field::uuid("plan_id"),
         Field::uuid("booking_id"),
         Field::uuid("claim_id"),

@@ -3,6 +3,16 @@
 use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
+/// What a payment is for.
+pub const PURPOSE: Field = Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"]).means(&[
+    "paid before treatment begins",
+    "a treatment plan",
+    "an instalment",
+    "an open balance",
+    "the patient's share",
+    "another",
+]);
+
 pub static PAYMENT: Table = Table {
     name: "payments",
     schema: "Payment",
@@ -40,16 +50,7 @@ pub static PAYMENT: Table = Table {
         Field::uuid("plan_id").refers(Refers::Tenant("treatment_plans")),
         Field::uuid("booking_id").refers(Refers::Tenant("bookings")),
         Field::uuid("claim_id").refers(Refers::Tenant("claims")),
-        Field::choice("purpose", &["DEPOSIT", "PLAN", "INSTALMENT", "BALANCE", "COPAY", "OTHER"])
-            .means(&[
-                "paid before treatment begins",
-                "a treatment plan",
-                "an instalment",
-                "an open balance",
-                "the patient's share",
-                "another",
-            ])
-            .required(),
+        PURPOSE.required(),
         Field::big("amount_minor").required().doc("unit: minor currency unit"),
         Field::text("currency").required().form(Form::Currency).phi(),
         Field::choice(

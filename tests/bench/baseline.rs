@@ -16,7 +16,8 @@
 use crate::house::House;
 use crate::people::{FIRST, LOAD_PREFIX, PATIENT_PREFIX, People, TENANT_PREFIX};
 use crate::proxy::Watched;
-use crate::wire::Statement;
+use crate::wire::{self, Statement};
+use enamel::kernel::hex::hex;
 use secrecy::ExposeSecret;
 use tokio::process::Command;
 use uuid::Uuid;
@@ -104,12 +105,13 @@ fn bound(statement: &Statement) -> String {
     }
     for (place, value) in statement.params.iter().enumerate().rev() {
         let oid = statement.types.get(place).copied().unwrap_or_default();
-        text = text.replace(&format!("${}", place + 1), &literal(oid, value));
+        text = text.replace(&format!("${}", place + 1), &literal(oid, value.as_deref()));
     }
     text
 }
 
-fn literal(oid: u32, value: &[u8]) -> String {
+fn literal(oid: u32, value: Option<&[u8]>) -> String {
+    let Some(value) = value else { return "null".to_owned() };
     let whole = |bytes: &[u8]| bytes.iter().fold(if bytes[0] > 127 { -1i64 } else { 0 }, |all, byte| all << 8 | i64::from(*byte));
     match oid {
         2950 => match Uuid::from_slice(value).unwrap().to_string() {
@@ -118,20 +120,34 @@ fn literal(oid: u32, value: &[u8]) -> String {
             id if id.starts_with(LOAD_PREFIX) => format!("'{id}'::uuid"),
             _ => "gen_random_uuid()".to_owned(),
         },
-        25 => format!("'{}'::text", String::from_utf8_lossy(value).replace('\'', "''")),
+        // A colon before a letter would be one of pgbench's variables, in quotes too.
+        25 => format!("('{}')::text", String::from_utf8_lossy(value).replace('\'', "''").replace(':', "' || ':' || '")),
         16 => format!("{}", value[0] == 1),
-        20 | 23 => whole(value).to_string(),
+        17 => format!("'\\x{}'::bytea", hex(value)),
+        20 | 21 | 23 => whole(value).to_string(),
+        701 => format!("'{}'::float8", f64::from_be_bytes(value.try_into().unwrap())),
         1082 => format!("(date '2000-01-01' + {})", whole(value)),
+        1184 if whole(value) == i64::MAX => "'infinity'::timestamptz".to_owned(),
+        1184 if whole(value) == i64::MIN => "'-infinity'::timestamptz".to_owned(),
         1184 => format!("(timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond')", whole(value)),
         3802 => "bench.own_events(:tenant)".to_owned(),
+        1000 | 1001 | 1007 | 1009 | 1016 | 1022 | 1185 | 2951 => {
+            let (kind, elements) = wire::elements(value);
+            let elements: Vec<String> = elements.iter().map(|element| literal(kind, element.as_deref())).collect();
+            format!("array[{}]::{}", elements.join(", "), type_name(oid))
+        }
         _ => panic!("a value of type {oid}, which the baseline does not know"),
     }
+}
+
+fn type_name(oid: u32) -> String {
+    tokio_postgres::types::Type::from_oid(oid).map(|known| known.name().to_owned()).unwrap_or_default()
 }
 
 fn helpers(watched: &Watched, people: &People) -> String {
     // jsonb travels as a version byte and its text.
     let audit = watched.audit.as_ref().unwrap();
-    let rows: serde_json::Value = serde_json::from_slice(&audit.params[0][1..]).unwrap();
+    let rows: serde_json::Value = serde_json::from_slice(&audit.params[0].as_ref().unwrap()[1..]).unwrap();
     let row = rows[0].to_string().replace('%', "%%").replace('\'', "''");
     let field = |name: &str| rows[0][name].as_str().unwrap().to_owned();
     let row = row.replace(&field("id"), "%1$s").replace(&field("tenant_id"), "%2$s");

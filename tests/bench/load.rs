@@ -14,10 +14,11 @@ use tokio::net::TcpStream;
 #[derive(Clone)]
 enum What {
     Read,
-    Page(String),
-    Create,
+    Get(String),
+    /// One of the bodies; PATIENT_ID in it is a patient of the caller.
+    Post(&'static str, Arc<[String]>),
     Patch,
-    Batch,
+    Put,
 }
 
 /// What is asked, by whom, of which server.
@@ -45,10 +46,17 @@ impl Load {
     }
     /// A page of one caller.
     pub fn page(server: &Serving, caller: &Clinic, path: &str) -> Load {
-        Load::of(server, std::slice::from_ref(caller), What::Page(path.to_owned()))
+        Load::of(server, std::slice::from_ref(caller), What::Get(path.to_owned()))
     }
     pub fn creates(server: &Serving, clinics: &[Clinic]) -> Load {
-        Load::of(server, clinics, What::Create)
+        Load::posts(server, clinics, "/api/v1/patients", vec![PATIENT.to_owned()])
+    }
+    pub fn posts(server: &Serving, clinics: &[Clinic], path: &'static str, bodies: Vec<String>) -> Load {
+        Load::of(server, clinics, What::Post(path, bodies.into()))
+    }
+    /// Patients replaced by FHIR, each time by another content.
+    pub fn updates(server: &Serving, clinics: &[Clinic]) -> Load {
+        Load::of(server, clinics, What::Put)
     }
     /// Of patients as they were loaded, or as other patches of this run left them.
     pub fn patches(server: &Serving, clinics: &[Clinic]) -> Load {
@@ -56,7 +64,7 @@ impl Load {
     }
     /// [`ROWS`] new rows in each.
     pub fn batches(server: &Serving, clinics: &[Clinic]) -> Load {
-        Load::of(server, clinics, What::Batch)
+        Load::posts(server, clinics, "/api/v1/batch", vec![BATCH.clone()])
     }
 
     /// `connection` of many: no two of them change the same patient.
@@ -66,17 +74,25 @@ impl Load {
             What::Read => {
                 ("GET", format!("{READ}{}", patient_id(caller.first + random.below(caller.patients))), String::new(), String::new())
             }
-            What::Page(path) => ("GET", path.clone(), String::new(), String::new()),
-            What::Create => ("POST", "/api/v1/patients".to_owned(), String::new(), PATIENT.to_owned()),
+            What::Get(path) => ("GET", path.clone(), String::new(), String::new()),
+            What::Post(path, bodies) => {
+                let body = bodies[random.below(bodies.len() as u64) as usize].clone();
+                let patient = patient_id(caller.first + random.below(caller.patients));
+                ("POST", (*path).to_owned(), String::new(), if body.len() < SHORT { body.replace("PATIENT_ID", &patient) } else { body })
+            }
             What::Patch => {
-                let number = caller.first + random.below(caller.patients / PARTS) * PARTS + connection % PARTS;
-                let mut versions = VERSIONS.lock().unwrap();
-                let version = versions.entry(number).or_insert(1);
+                let (number, version) = next_version(caller, random, connection);
                 let head = format!("If-Match: W/\"{version}\"\r\n");
-                *version += 1;
                 ("PATCH", format!("/api/v1/patients/{}", patient_id(number)), head, format!("{{\"name_prefix\":\"{version}\"}}"))
             }
-            What::Batch => ("POST", "/api/v1/batch".to_owned(), String::new(), BATCH.clone()),
+            What::Put => {
+                let (number, version) = next_version(caller, random, connection);
+                let id = patient_id(number);
+                let body = format!(
+                    r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"Neumann","given":["Nora"],"prefix":["{version}"]}}],"birthDate":"1984-05-06"}}"#
+                );
+                ("PUT", format!("{READ}{id}"), String::new(), body)
+            }
         };
         let head =
             if body.is_empty() { head } else { format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()) };
@@ -89,6 +105,17 @@ impl Load {
     }
 }
 
+/// A patient of the connection's own, and its version.
+fn next_version(caller: &Clinic, random: &mut Random, connection: u64) -> (u64, i64) {
+    let number = caller.first + random.below(caller.patients / PARTS) * PARTS + connection % PARTS;
+    let mut versions = VERSIONS.lock().unwrap();
+    let version = versions.entry(number).or_insert(1);
+    *version += 1;
+    (number, *version - 1)
+}
+
+/// Bodies below it name a patient.
+const SHORT: usize = 4_096;
 const READ: &str = "/fhir/r4/Patient/";
 const PATIENT: &str = r#"{"first_name":"Nora","last_name":"Neumann","dob":"1984-05-06","phone_mobile":"+4915112345678"}"#;
 /// Patients are divided among so many connections.

@@ -5,7 +5,7 @@
 //! BENCH_SECONDS    length of one measurement (default 5)
 //! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
 //! BENCH_QUICK      20 000 patients, 2 seconds, 1 round, where nothing else is said
-//! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, cost, bulk, with commas between (default: all)
+//! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, fhir, cost, bulk, with commas between (default: all)
 //! ```
 //! With its defaults it takes less than a quarter of an hour on two cores; with the million patients of the limits, half
 //! an hour. A limit that is missed is said, not hidden: the run ends with the list of all and with success, for a busy machine
@@ -13,6 +13,7 @@
 mod baseline;
 mod bulk;
 mod cost;
+mod fhir;
 mod house;
 mod load;
 mod pages;
@@ -100,6 +101,9 @@ async fn run(size: Size) -> Stand {
     if wanted("batches") {
         writes::batches(&mut stand, &many, &server, size).await;
     }
+    if wanted("fhir") {
+        fhir::measure(&mut stand, &house, &many, &server, &watch, size).await;
+    }
     watch.stop().await;
     server.stop().await;
     if wanted("cost") {
@@ -155,6 +159,7 @@ async fn reads(stand: &mut Stand, house: &House, many: &People, server: &Serving
     stand.judge("reads of a patient, of pgbench pipelined", stand::median(pipelined), "×", stand::Limit::AtLeast(0.3));
     stand.judge("reads of a patient, of pgbench one by one", stand::median(one_by_one), "×", stand::Limit::AtLeast(0.55));
     let spread = stand::median(samples.iter().map(|sample| sample.p99_ms / sample.median_ms));
+    stand.judge("reads of a patient by FHIR", rate, "/s", stand::Limit::AtLeast(6_240.0));
     stand.judge("p99 of a read, in medians", spread, "×", stand::Limit::Below(5.0));
 }
 

@@ -8,7 +8,8 @@ pub struct Statement {
     pub text: String,
     /// What it was prepared for (pg_type's oids).
     pub types: Vec<u32>,
-    pub params: Vec<Vec<u8>>,
+    /// As they went over the wire; none: NULL.
+    pub params: Vec<Option<Vec<u8>>>,
 }
 
 /// One connection's client side, read as it flows by.
@@ -102,14 +103,22 @@ impl Reader<'_> {
         self.skip(4);
         number
     }
-    /// NULL is read as empty.
-    fn value(&mut self) -> Vec<u8> {
-        let length = i32::from_be_bytes(self.0[..4].try_into().unwrap()).max(0) as usize;
-        self.skip(4);
+    fn value(&mut self) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.number().cast_signed()).ok()?;
         let value = self.0[..length].to_vec();
         self.skip(length);
-        value
+        Some(value)
     }
+}
+
+/// The elements of an array in its binary form, and their type (array_send: dimensions, flags, type, then length and bound
+/// of each dimension).
+pub fn elements(array: &[u8]) -> (u32, Vec<Option<Vec<u8>>>) {
+    let mut body = Reader(array);
+    let (dimensions, _flags, kind) = (body.number(), body.number(), body.number());
+    let count = if dimensions == 0 { 0 } else { body.number() };
+    body.skip(if dimensions == 0 { 0 } else { 4 });
+    (kind, (0..count).map(|_| body.value()).collect())
 }
 
 /// ReadyForQuery messages in what a server sent; `pending` keeps the cut-off rest.

@@ -49,3 +49,25 @@ fn the_database_and_the_code_agree_on_surfaces_and_furcations() {
         }
     });
 }
+
+#[test]
+fn every_column_of_teeth_takes_teeth_only() {
+    world::with(async |world| {
+        let rows = world
+            .truth()
+            .await
+            .query(
+                "select a.attrelid::regclass::text || '.' || a.attname,
+                        exists (select from pg_constraint k where k.conrelid = a.attrelid and k.contype = 'c' and a.attnum = any (k.conkey)
+                                   and pg_get_constraintdef(k.oid) ~ 'kernel[.](is|are)_fdi')
+                   from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
+                  where c.relnamespace = 'enamel'::regnamespace
+                    and a.attname in ('fdi_tooth', 'fdi_teeth', 'tooth_number', 'missing_teeth')",
+                &[],
+            )
+            .await
+            .unwrap();
+        let open: Vec<String> = rows.iter().filter(|row| !row.get::<_, bool>(1)).map(|row| row.get(0)).collect();
+        assert!(rows.len() > 12 && open.is_empty(), "{} columns, without a check: {open:?}", rows.len());
+    });
+}

@@ -92,6 +92,24 @@ impl Chromium {
         self.say("execute/sync", json!({"script": format!("return {expression}"), "args": []})).await
     }
 
+    /// What a script with a promise comes to: its text ends by calling `done`.
+    pub async fn run(&self, script: &str, args: Json) -> Json {
+        let script = format!("const done = arguments[arguments.length - 1]; {script}");
+        self.say("execute/async", json!({"script": script, "args": args})).await
+    }
+
+    /// From now on there is a device that keeps passkeys and knows its person; its id.
+    pub async fn authenticator(&self) -> String {
+        let device = json!({"protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true, "isUserVerified": true});
+        self.say("webauthn/authenticator", device).await.as_str().unwrap().to_owned()
+    }
+
+    pub async fn click(&self, xpath: &str) {
+        let found = self.say("element", json!({"using": "xpath", "value": xpath})).await;
+        let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
+        self.say(&format!("element/{id}/click"), json!({})).await;
+    }
+
     /// Role and name, as assistive technology hears them, of everything that fits the selector.
     pub async fn heard(&self, selector: &str) -> Vec<(String, String)> {
         let found = self.say("elements", json!({"using": "css selector", "value": selector})).await;

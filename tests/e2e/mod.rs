@@ -4,5 +4,6 @@ mod chromium;
 mod house;
 mod main_job;
 mod pages;
+mod passkeys;
 mod people;
 mod week;

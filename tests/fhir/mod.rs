@@ -35,10 +35,12 @@ pub use crate::world::tenants::Clinic;
 use enamel::fhir::{DOCUMENT, xml};
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
-use enamel::server::{Contract, app, fhir, guard};
+use enamel::server::{self, Contract, fhir, guard};
+use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
-use poem::{Endpoint, Request, Route};
+use poem::{Endpoint, EndpointExt, Request, Route};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 use uuid::Uuid;
 
 pub struct Client {
@@ -71,19 +73,26 @@ impl World {
     }
 }
 
+/// Built once, for that takes longer than answering a request; who asks comes with the request.
+fn app(world: &'static World) -> &'static BoxEndpoint<'static> {
+    static APP: OnceLock<BoxEndpoint<'static>> = OnceLock::new();
+    APP.get_or_init(|| {
+        let server = &world.kernel.config.server;
+        let routes = Route::new().nest(fhir::PATH, fhir::routes(&world.kernel));
+        guard(routes, server::app::describe(Contract::new(server)), server).boxed()
+    })
+}
+
 impl Client {
     /// The bytes of an answer, whatever they are.
     pub async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (StatusCode, HeaderMap, Vec<u8>) {
-        let server = &self.world.kernel.config.server;
-        let routes = Route::new().nest(fhir::PATH, fhir::routes(&self.world.kernel));
-        let app = guard(routes, app::describe(Contract::new(server)), server);
         let mut request = Request::builder().method(method).uri_str(format!("/fhir/r4{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let mut request = request.body(body);
         request.extensions_mut().insert(self.caller.clone());
-        let response = app.call(request).await.unwrap();
+        let response = app(self.world).call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, body.into_vec().await.unwrap())
     }

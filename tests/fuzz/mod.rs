@@ -3,6 +3,7 @@
 mod dicom;
 mod engine;
 mod fhir;
+mod identity;
 mod memory;
 mod texts;
 

@@ -2,6 +2,7 @@
 
 use super::rule;
 use crate::world;
+use crate::world::files::{fetched, until_copied, until_ended};
 use crate::world::operations::{create, patch, read, record, retire, run};
 use crate::world::tenants::Clinic;
 use enamel::governance::dsar_request::DSAR_REQUEST;
@@ -10,7 +11,6 @@ use enamel::governance::legal_hold_item::LEGAL_HOLD_ITEM;
 use enamel::integrations::export_job::EXPORT_JOB;
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
-use enamel::kernel::operation::Answer;
 use enamel::patients::patient::PATIENT;
 use serde_json::json;
 use uuid::Uuid;
@@ -23,25 +23,6 @@ async fn officer(clinic: &Clinic) -> Caller {
 async fn request(caller: &Caller, kind: &str, patient: Uuid) -> enamel::kernel::table::Record {
     let body = json!({"patient_id": patient, "requester_name": "Pat Person", "request_type": kind, "received_at": "2026-01-31T09:00:00Z"});
     create(caller, &DSAR_REQUEST, body).await.unwrap()
-}
-
-/// The worker makes it, or we do: its end.
-async fn ended(officer: &Caller, job: Uuid) -> enamel::kernel::table::Record {
-    for _ in 0..300 {
-        enamel::server::patient_export::job::carry_on(&officer.kernel).await.unwrap();
-        let record = read(officer, &EXPORT_JOB, job).await.unwrap();
-        match record.text("status").unwrap() {
-            "COMPLETED" | "FAILED" => return record,
-            _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
-        }
-    }
-    panic!("nobody made the copy");
-}
-
-/// The bytes behind a file's link.
-async fn fetched(caller: &Caller, file: Uuid) -> enamel::kernel::error::Result<String> {
-    let Answer::Object(link) = run(caller, "createFileDownloadLink", Some(file), json!({})).await? else { panic!("no link") };
-    Ok(reqwest::get(link["url"].as_str().unwrap()).await.unwrap().text().await.unwrap())
 }
 
 #[test]
@@ -72,8 +53,7 @@ fn an_access_request_is_due_in_a_month_and_needs_its_export() {
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "FULFILLED"})).await, (409, "result_attached"));
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "PARTLY_FULFILLED"})).await, (422, "required"));
         put("QUEUED").await;
-        let job = ended(&officer, export).await;
-        assert_eq!(job.text("status"), Some("COMPLETED"));
+        let job = until_copied(&officer, export).await;
         let file = job.uuid("file_id").unwrap();
         let bytes = fetched(&officer, file).await.unwrap();
         assert_eq!(job.int("record_count"), Some(i64::try_from(bytes.lines().count()).unwrap() - 2));
@@ -97,7 +77,7 @@ fn a_copy_is_made_while_whoever_ordered_it_may_have_it() {
         // Their session is none any more.
         gone.context.session = Some(Uuid::now_v7());
         let begun = record(run(&gone, "startDsarRequest", Some(asked.id), json!({"identity": "ID_DOCUMENT"})).await.unwrap());
-        let job = ended(&officer(&clinic).await, begun.uuid("export_job_id").unwrap()).await;
+        let job = until_ended(&officer(&clinic).await, begun.uuid("export_job_id").unwrap()).await;
         assert_eq!((job.text("status"), job.uuid("file_id")), (Some("FAILED"), None));
         assert_eq!(job.text("error_details"), Some("Whoever ordered the job may no longer do what it needs."));
     });

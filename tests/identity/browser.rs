@@ -71,6 +71,14 @@ impl Browser {
 }
 
 impl Page {
+    /// The same page, its first form the one with that action.
+    pub fn with_form(&self, action: &str) -> Page {
+        let at = self.body.find(&format!("action=\"{action}\"")).unwrap_or_else(|| panic!("no form {action}: {}", self.body));
+        let (start, body) = (self.body[..at].rfind("<form").unwrap(), &self.body);
+        let end = start + body[start..].find("</form>").unwrap();
+        Page { url: self.url.clone(), location: None, policy: None, body: body[start..end].to_owned(), ..*self }
+    }
+
     pub fn form_action(&self) -> Option<String> {
         let form = self.body.split_once("<form")?.1;
         Some(unescape(attribute(form.split_once('>')?.0, "action")?))
@@ -84,10 +92,13 @@ impl Page {
 
     pub fn hidden_fields(&self) -> Vec<(String, String)> {
         let inputs = self.body.split("<input").skip(1).filter_map(|rest| rest.split_once('>')).map(|(input, _)| input);
-        inputs
-            .filter(|input| attribute(input, "type") == Some("hidden"))
-            .filter_map(|input| Some((attribute(input, "name")?.to_owned(), unescape(attribute(input, "value")?))))
-            .collect()
+        // Ticked boxes are sent as they are.
+        let sent = |input: &&str| match attribute(input, "type") {
+            Some("hidden") => true,
+            Some("checkbox") => input.ends_with(" checked"),
+            _ => false,
+        };
+        inputs.filter(sent).filter_map(|input| Some((attribute(input, "name")?.to_owned(), unescape(attribute(input, "value")?)))).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::browser::{Browser, Page};
 use super::certified_provider;
+use super::hostile::Hostile;
 use crate::world::people::Person;
 use crate::world::tenants::Clinic;
 use crate::world::{self, World};
@@ -36,6 +37,15 @@ async fn register(clinic: &Clinic, issuer: &str, client_id: &str, secret: &str, 
     assert_eq!(code, 201, "{made}");
     assert!(made.get("client_secret").is_none());
     made["id"].as_str().unwrap().to_owned()
+}
+
+/// The clinic proves the domain to be its own.
+async fn prove(clinic: &Clinic, provider: &str, domain: &str) -> (u16, Json) {
+    let (admin, path) = (clinic.token("TENANT_ADMIN").await, format!("/identity-providers/{provider}/prove-domain"));
+    let (status, asked) = clinic.world.post(Some(&admin), &path, json!({"domain": domain})).await;
+    assert_eq!((status, &asked["proven"]), (200, &json!(false)), "{asked}");
+    clinic.world.publish(asked["record_name"].as_str().unwrap(), asked["record_value"].as_str().unwrap());
+    clinic.world.post(Some(&admin), &path, json!({"domain": domain})).await
 }
 
 async fn link(world: &World, person: &Person, issuer: &str, subject: &str) {
@@ -102,7 +112,7 @@ fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
         let domain = format!("{}.example", clinic.id.simple());
         let (ana, eve) = (format!("ana@{domain}"), "eve@elsewhere.example".to_owned());
         let issuer = issuer(world, &[("u-ana", &ana), ("u-eve", &eve)]).await;
-        register(
+        let id = register(
             &clinic,
             issuer.issuer_url(),
             "enamel",
@@ -110,17 +120,19 @@ fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
             json!({"allowed_domains": [domain], "role_mapping": {"default": "staff"}}),
         )
         .await;
-        register(
-            &other,
-            issuer.issuer_url(),
-            "enamel",
-            SECRET,
-            json!({"allowed_domains": [domain], "role_mapping": {"default": "TENANT_ADMIN"}}),
-        )
-        .await;
+        let administrators = json!({"allowed_domains": [domain], "role_mapping": {"default": "TENANT_ADMIN"}});
+        let theirs = register(&other, issuer.issuer_url(), "enamel", SECRET, administrators).await;
+        assert_eq!(sign_in(world, &mut Browser::new(), &clinic, &ana).await.status, 401, "nobody has proved the domain");
+        let (status, proven) = prove(&other, &theirs, &domain).await;
+        assert_eq!((status, &proven["proven"]), (200, &json!(true)), "{proven}");
+        assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "a provider makes no administrators");
+        let (status, taken) = prove(&clinic, &id, &domain).await;
+        assert_eq!((status, &taken["code"]), (409, &json!("conflict")), "another clinic's domain: {taken}");
+        let given_up = "update enamel.identity_providers set proven_domains = '{}' where id = $1::text::uuid";
+        world.truth().await.execute(given_up, &[&theirs]).await.unwrap();
+        assert_eq!(prove_again(&clinic, &id, &domain).await, (200, json!(true)));
 
         assert_eq!(sign_in(world, &mut Browser::new(), &clinic, &eve).await.status, 401, "not of the domain");
-        assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "a provider makes no administrators");
         let page = sign_in(world, &mut Browser::new(), &clinic, &ana).await;
         assert!(page.body.contains("Signed in"), "{}", page.body);
         let roles = world.truth().await.query(
@@ -133,6 +145,92 @@ fn a_provider_opens_its_own_clinic_only_and_newcomers_come_by_domain() {
         assert_eq!(sign_in(world, &mut Browser::new(), &other, &ana).await.status, 401, "not a member there");
         let page = sign_in(world, &mut Browser::new(), &clinic, &ana).await;
         assert!(page.body.contains("Signed in"), "and again, as the same person");
+    });
+}
+
+async fn prove_again(clinic: &Clinic, provider: &str, domain: &str) -> (u16, Json) {
+    let (admin, path) = (clinic.token("TENANT_ADMIN").await, format!("/identity-providers/{provider}/prove-domain"));
+    let (status, told) = clinic.world.post(Some(&admin), &path, json!({"domain": domain})).await;
+    (status, told["proven"].clone())
+}
+
+#[test]
+fn a_domain_is_proved_by_its_record_alone_and_leads_its_people_home() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let domain = format!("{}.example", clinic.id.simple());
+        let id = register(&clinic, "https://id.example", "enamel", SECRET, json!({"allowed_domains": [domain]})).await;
+        let (admin, path) = (clinic.token("TENANT_ADMIN").await, format!("/identity-providers/{id}/prove-domain"));
+        for odd in ["", "localhost", "a b.example", "_enamel.clinic.example"] {
+            assert_eq!(world.post(Some(&admin), &path, json!({"domain": odd})).await.0, 422, "{odd}");
+        }
+        let (_, made) = world.get(Some(&admin), &format!("/identity-providers/{id}")).await;
+        let by_hand = world
+            .patch(&admin, &format!("/identity-providers/{id}"), made["version"].as_i64().unwrap_or(1), json!({"proven_domains": [domain]}))
+            .await;
+        assert_eq!(by_hand.0, 422, "{}", by_hand.1);
+        let stranger = other.token("TENANT_ADMIN").await;
+        for id in [id.clone(), Uuid::now_v7().to_string()] {
+            let path = format!("/identity-providers/{id}/prove-domain");
+            assert_eq!(world.post(Some(&stranger), &path, json!({"domain": domain})).await.0, 404);
+        }
+        assert_eq!(world.post(Some(&clinic.token("CLINICIAN").await), &path, json!({"domain": domain})).await.0, 403);
+        // Another tenant's words at the same name prove nothing.
+        let theirs = register(&other, "https://id.example", "enamel", SECRET, json!({"allowed_domains": [domain]})).await;
+        let (_, words) =
+            world.post(Some(&stranger), &format!("/identity-providers/{theirs}/prove-domain"), json!({"domain": domain})).await;
+        world.publish(&format!("_enamel.{domain}"), words["record_value"].as_str().unwrap());
+        assert_eq!(prove_again(&clinic, &id, &domain).await, (200, json!(false)));
+
+        let find = async |tenant: &str, email: &str| {
+            let mut browser = Browser::new();
+            let page = browser.get(&format!("{}/signin{tenant}", world.base_url)).await;
+            browser.submit(&page, &[("email", email), ("sso", "1")]).await
+        };
+        assert_eq!(find("", &format!("ana@{domain}")).await.status, 404, "not proved yet");
+        assert_eq!(prove(&clinic, &id, &domain).await.1["proven"], json!(true));
+        let home = find("", &format!("nobody-knows-whom@{}", domain.to_uppercase())).await;
+        assert_eq!(home.location, Some(format!("/signin/oidc/{id}?return_to=&tenant={}", clinic.id)), "{}", home.body);
+        assert_eq!(find(&format!("?tenant={}", other.id), &format!("ana@{domain}")).await.status, 404, "not out of another clinic's page");
+        assert_eq!(find("", "ana@elsewhere.example").await.status, 404);
+    });
+}
+
+#[test]
+fn roles_follow_what_the_provider_says_at_each_sign_in() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let hostile = Hostile::start(SECRET).await;
+        let domain = format!("{}.example", clinic.id.simple());
+        let rules = json!([{"claim": "groups", "value": "dentists", "role": "CLINICIAN"}, {"claim": "groups", "value": "owners", "role": "TENANT_ADMIN"}]);
+        let mapping = json!({"allowed_domains": [domain], "role_mapping": {"default": "CLINIC_STAFF", "rules": rules}});
+        let id = register(&clinic, &hostile.url, "enamel", SECRET, mapping).await;
+        prove(&clinic, &id, &domain).await;
+        let enter = async |groups: Json| {
+            let mut browser = Browser::new();
+            let begun = browser.get(&format!("{}/signin/oidc/{id}?tenant={}", world.base_url, clinic.id)).await;
+            let sent = reqwest::Url::parse(&begun.location.unwrap()).unwrap();
+            let part = |name: &str| sent.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
+            let claims = json!({"sub": "s-9", "email": format!("eve@{domain}"), "email_verified": true, "groups": groups});
+            hostile.claim("enamel", &part("nonce"), claims);
+            browser.get(&format!("{}/signin/callback?code=c&state={}", world.base_url, part("state"))).await.status
+        };
+        let roles = async || {
+            let held =
+                "select o.code from enamel.user_roles g join enamel.roles o on o.id = g.role_id join enamel.users u on u.id = g.user_id
+                         where u.email = $1 and (g.valid_until is null or g.valid_until > now()) order by o.code";
+            let rows = world.truth().await.query(held, &[&format!("eve@{domain}")]).await.unwrap();
+            rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>()
+        };
+        assert_eq!(enter(json!(["owners"])).await, 401, "no provider makes an administrator");
+        assert_eq!((enter(json!(["dentists"])).await, roles().await), (303, vec!["CLINICIAN".to_owned()]));
+        let own = "insert into enamel.user_roles (tenant_id, id, user_id, role_tenant_id, role_id)
+                   select $1, gen_random_uuid(), u.id, o.tenant_id, o.id from enamel.users u, enamel.roles o
+                    where u.email = $2 and o.code = 'DATA_SCIENTIST' and o.tenant_id = $3";
+        let truth = world.truth().await;
+        truth.execute(own, &[&clinic.id, &format!("eve@{domain}"), &enamel::kernel::context::PLATFORM_TENANT]).await.unwrap();
+        let both = vec!["CLINIC_STAFF".to_owned(), "DATA_SCIENTIST".to_owned()];
+        assert_eq!((enter(json!(["others"])).await, roles().await), (303, both), "what the clinic gave itself stays");
     });
 }
 

@@ -182,3 +182,22 @@ async fn a_promised_issuer_parameter_may_not_be_missing() {
     });
     world.check("promised and missing", json!({}), Some("iss is missing")).await;
 }
+
+/// RFC 9207 §1: an honest provider's code, handed to another one or taken for another's.
+#[tokio::test]
+async fn one_providers_answer_is_not_anothers() {
+    let (one, other) = (world().await, world().await);
+    let pending = one.party.begin(&one.provider, REDIRECT_URI, None).await.unwrap();
+    one.hostile.claim(CLIENT, &pending.nonce, json!({}));
+    other.hostile.claim(CLIENT, &pending.nonce, json!({}));
+    let finish = async |provider: &Provider, iss: Option<&str>, state: &str| {
+        let answer = Callback { code: "c".into(), state: state.to_owned(), iss: iss.map(str::to_owned) };
+        one.party.finish(provider, &pending, &answer, now()).await.map_err(|error| error.cause.unwrap().to_string())
+    };
+    let mixed = finish(&one.provider, Some(&other.hostile.url), &pending.state).await;
+    assert_eq!(mixed.unwrap_err(), "iss names another issuer");
+    let begun = finish(&other.provider, None, &pending.state).await;
+    assert_eq!(begun.unwrap_err(), "the sign-in was begun at another provider");
+    assert_eq!(finish(&one.provider, None, "another state").await.unwrap_err(), "state");
+    assert_eq!(finish(&one.provider, Some(&one.hostile.url), &pending.state).await.unwrap().subject, "s-1");
+}

@@ -1,14 +1,22 @@
 //! Who is asking: sign-in at OpenID providers.
+mod backend;
 pub mod browser;
 mod certified_provider;
+mod clients;
+mod clinic_pages;
 mod development_issuer;
 mod federation;
 mod hostile;
 mod hostile_provider;
 mod invitations;
+mod letters;
 mod oauth;
-mod second_factor;
+mod openid;
+mod required_factor;
+mod scim;
+pub mod second_factor;
 mod sign_in;
+mod smart;
 mod tokens;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};

@@ -11,20 +11,21 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-const REDIRECT: &str = "http://127.0.0.1:8976/callback?from=enamel";
+pub const REDIRECT: &str = "http://127.0.0.1:8976/callback?from=enamel";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// An app of that clinic: public id, and the secret when it keeps one.
-async fn app(clinic: &Clinic, kind: &str) -> (String, Option<String>) {
+pub async fn app(clinic: &Clinic, kind: &str) -> (String, Option<String>) {
     let admin = clinic.token("TENANT_ADMIN").await;
-    let scopes = ["user/*.cruds", "patient/*.rs", "launch/patient", "offline_access"];
+    let scopes = "user/*.cruds patient/*.rs launch launch/patient offline_access online_access openid fhirUser profile";
+    let scopes: Vec<&str> = scopes.split(' ').collect();
     let body = json!({"name": "Chart <app>", "client_type": kind, "scopes": scopes, "redirect_uris": [REDIRECT]});
     let (code, made) = clinic.world.post(Some(&admin), "/api-clients", body).await;
     assert_eq!(code, 201, "{made}");
     (text(&made, "client_id"), made["client_secret"].as_str().map(str::to_owned))
 }
 
-fn authorize(world: &World, client: &str, changes: &[(&str, &str)]) -> String {
+pub fn authorize(world: &World, client: &str, changes: &[(&str, &str)]) -> String {
     let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     let mut pairs = vec![
         ("response_type", "code"),
@@ -43,7 +44,7 @@ fn authorize(world: &World, client: &str, changes: &[(&str, &str)]) -> String {
 }
 
 /// Through the sign-in page and the consent page; what the browser would bring to the app.
-async fn through(browser: &mut Browser, person: &Person, url: &str, decision: &[(&str, &str)]) -> Page {
+pub async fn through(browser: &mut Browser, person: &Person, url: &str, decision: &[(&str, &str)]) -> Page {
     let mut page = browser.get(url).await;
     page = browser.follow(page, "http://127.0.0.1:8976/").await;
     if page.body.contains("password") {
@@ -64,12 +65,12 @@ fn query(page: &Page) -> Vec<(String, String)> {
     reqwest::Url::parse(location).unwrap().query_pairs().into_owned().collect()
 }
 
-fn part(page: &Page, name: &str) -> String {
+pub fn part(page: &Page, name: &str) -> String {
     let query = query(page);
     query.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name} in {query:?}")).1.clone()
 }
 
-async fn redeem(world: &World, client: &str, code: &str, changes: &[(&str, &str)]) -> (u16, Json) {
+pub async fn redeem(world: &World, client: &str, code: &str, changes: &[(&str, &str)]) -> (u16, Json) {
     let mut form = vec![
         ("grant_type", "authorization_code"),
         ("client_id", client),
@@ -146,7 +147,7 @@ fn secrets_turn_over_and_a_disabled_program_ends() {
         let developer = clinic.token("DEVELOPER").await;
         let body = |scopes: &[&str]| json!({"name": "x", "client_type": "BACKEND", "scopes": scopes});
         assert_eq!(world.post(Some(&developer), "/api-clients", body(&["system/Patient.rs"])).await.0, 403);
-        assert_eq!(world.post(Some(&developer), "/api-clients", body(&["system/Location.rs"])).await.0, 201);
+        assert_eq!(world.post(Some(&developer), "/api-clients", body(&["system/PractitionerRole.rs"])).await.0, 201);
         assert_eq!(world.post(Some(&admin), "/api-clients", body(&["user/Patient.rs"])).await.0, 422);
         assert_eq!(world.post(Some(&admin), "/api-clients", body(&["system/Patient.rs?x=y"])).await.0, 422);
     });
@@ -163,7 +164,7 @@ fn a_person_lets_an_app_in_through_our_own_pages() {
         let landed = through(
             &mut browser,
             &person,
-            &authorize(world, &client, &[("scope", "user/Patient.rs offline_access patient/*.rs")]),
+            &authorize(world, &client, &[("scope", "user/Patient.rs offline_access system/*.rs")]),
             &[("decision", "allow")],
         )
         .await;

@@ -9,7 +9,7 @@ use totp_rs::{Builder, Secret};
 use uuid::Uuid;
 
 /// What an authenticator with this secret shows now, or then.
-fn shown(secret: &str, ago: TimeDelta) -> String {
+pub fn shown(secret: &str, ago: TimeDelta) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     let at = u64::try_from((Utc::now() - ago).timestamp()).unwrap();
     Builder::new().with_secret(secret).build_noncompliant().generate(at).to_string()
@@ -24,14 +24,14 @@ fn refused(answer: &(u16, Json)) -> (u16, &str) {
 }
 
 /// As if no code had been used yet and nobody had tried in vain.
-async fn afresh(world: &World, person: &Person) {
+pub async fn afresh(world: &World, person: &Person) {
     let truth = world.truth().await;
-    truth.execute("update enamel.user_mfa_factors set sign_count = 0 where user_id = $1", &[&person.id]).await.unwrap();
+    truth.execute("update enamel.user_mfa_factors set sign_count = 0 where user_id = $1 and kind = 'TOTP'", &[&person.id]).await.unwrap();
     truth.execute("update enamel.users set failed_login_count = 0, locked_until = null where id = $1", &[&person.id]).await.unwrap();
 }
 
 /// A proven factor: its id, its secret and the recovery codes.
-async fn enrolled(world: &World, token: &str) -> (String, String, Vec<String>) {
+pub async fn enrolled(world: &World, token: &str) -> (String, String, Vec<String>) {
     let (status, begun) = world.post(Some(token), "/user-mfa-factors/enrol", json!({"label": "My telephone"})).await;
     assert_eq!(status, 201, "{begun}");
     let (id, secret) = (text(&begun, "id"), text(&begun, "secret"));
@@ -97,7 +97,7 @@ fn factors_change_behind_a_recent_sign_in_only() {
         let (id, secret, _) = enrolled(world, &token).await;
         let truth = world.truth().await;
         truth
-            .execute("update enamel.sessions set created_at = now() - interval '11 minutes' where user_id = $1", &[&person.id])
+            .execute("update enamel.sessions set proved_at = now() - interval '11 minutes' where user_id = $1", &[&person.id])
             .await
             .unwrap();
         let revoke = format!("/user-mfa-factors/{id}/revoke");

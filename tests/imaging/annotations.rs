@@ -117,3 +117,27 @@ fn an_annotation_stays_with_its_picture() {
         patch(&staff, &IMAGING_OBJECT, of.0, object.version, json!({"is_calibrated": true})).await.unwrap();
     });
 }
+
+#[test]
+fn an_annotation_is_its_callers_or_brought_in_from_elsewhere() {
+    world::with(async |world| {
+        let clinic = clinic(world).await;
+        let (of, me, colleague) = (picture(&clinic).await, clinic.member("CLINICIAN").await, clinic.member("CLINICIAN").await);
+        let held: Vec<Permission> = Permission::ALL.iter().copied().filter(|one| *one != Permission::ManageIntegrations).collect();
+        let dentist = world.caller(Plane::Staff, clinic.id, Some(me), &held);
+        let point = json!({"points": [[1, 1]]});
+        let mut unsaid = drawn(me, of, "LABEL", point.clone());
+        unsaid.as_object_mut().unwrap().remove("author_user_id");
+        let mine = create(&dentist, &IMAGE_ANNOTATION, unsaid).await.unwrap();
+        assert_eq!(mine.uuid("author_user_id"), Some(me));
+        let forged = create(&dentist, &IMAGE_ANNOTATION, drawn(colleague, of, "LABEL", point.clone())).await.unwrap_err();
+        assert_eq!((forged.code.status, forged.faults[0].field.as_str()), (422, "author_user_id"));
+        let passed = patch(&dentist, &IMAGE_ANNOTATION, mine.id, mine.version, json!({"author_user_id": colleague})).await.unwrap_err();
+        assert_eq!(passed.faults[0].field, "author_user_id");
+        let brought = create(&clinic.staff(), &IMAGE_ANNOTATION, drawn(colleague, of, "LABEL", point)).await.unwrap();
+        assert_eq!(brought.uuid("author_user_id"), Some(colleague));
+        // Whose it is stays so, whoever changes the words.
+        let words = patch(&dentist, &IMAGE_ANNOTATION, brought.id, brought.version, json!({"label_code": "x"})).await.unwrap();
+        assert_eq!(words.uuid("author_user_id"), Some(colleague));
+    });
+}

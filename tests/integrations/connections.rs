@@ -3,7 +3,6 @@
 use crate::world::operations::{create, read, record, run};
 use crate::world::tenants::Clinic;
 use crate::world::{self, World};
-use enamel::integrations::export_job::EXPORT_JOB;
 use enamel::integrations::integration_credential::INTEGRATION_CREDENTIAL;
 use enamel::integrations::sync_job::SYNC_JOB;
 use enamel::integrations::tenant_integration::TENANT_INTEGRATION;
@@ -138,28 +137,5 @@ fn one_exchange_of_a_kind_at_a_time() {
         let gone = record(run(&staff, "cancelSyncJob", Some(job.id), json!({})).await.unwrap());
         assert!(gone.text("status") == Some("CANCELLED") && gone.text("completed_at").is_some());
         assert_eq!(refused(&clinic, "cancelSyncJob", job.id, json!({})).await, (409, "state.move_refused"));
-    });
-}
-
-#[test]
-fn a_cancelled_export_leaves_no_file() {
-    world::with(async |world| {
-        let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let member = clinic.member("TENANT_ADMIN").await;
-        let staff = world.caller(Plane::Staff, clinic.id, Some(member), Permission::ALL);
-        let job = create(&staff, &EXPORT_JOB, json!({"export_type": "REPORT"})).await.unwrap();
-        assert_eq!(job.uuid("requested_by"), Some(member));
-        let file = crate::world::files::ready(&clinic).await;
-        let truth = world.truth().await;
-        let set = "update enamel.export_jobs set status = 'RUNNING', file_id = $2 where id = $1";
-        truth.execute(set, &[&job.id, &file]).await.unwrap();
-        let done = record(run(&staff, "cancelExportJob", Some(job.id), json!({})).await.unwrap());
-        assert_eq!(done.text("status"), Some("CANCELLED"));
-        let left: (String, bool) = {
-            let row = truth.query_one("select status, purge_after is not null from enamel.files where id = $1", &[&file]).await.unwrap();
-            (row.get(0), row.get(1))
-        };
-        assert_eq!(left, ("DELETED".to_owned(), true));
-        assert_eq!(refused(&clinic, "cancelExportJob", job.id, json!({})).await, (409, "state.move_refused"));
     });
 }

@@ -4,7 +4,7 @@ use super::arena::{Arena, ELSEWHERE, NORTH, OAK, SOUTH, STRANGER, TWIN, own};
 use crate::world;
 use enamel::kernel::context::Plane;
 use enamel::kernel::table::List;
-use enamel::server::patient_export::{LEFT_OUT, PARTS, Part};
+use enamel::server::record_copy::{LEFT_OUT, PARTS, Part};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -184,7 +184,8 @@ impl Stage {
 
     async fn resolve(&self, token: &str) -> Context {
         let origin = Arc::new(Origin::default());
-        enamel::identity::resolve(&self.kernel, token, Uuid::now_v7(), origin).await.unwrap().context
+        let shown = enamel::identity::Shown { token: token.to_owned(), proof: None };
+        enamel::identity::resolve(&self.kernel, &shown, Uuid::now_v7(), origin).await.unwrap().context
     }
 }
 

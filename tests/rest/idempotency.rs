@@ -304,6 +304,7 @@ fn keys_hold_for_all_but_what_only_looks() {
     assert_eq!(
         free,
         [
+            "beginPasskeySignIn",
             "createFileDownloadLink",
             "createReceivedDocumentDownloadLink",
             "exportAuditEvents",
@@ -311,12 +312,16 @@ fn keys_hold_for_all_but_what_only_looks() {
             "matchPatients",
             "openShareLink",
             "refreshSession",
+            "requestPasswordReset",
+            "resetPassword",
             "respondToReferralByLink",
             "searchClinicalNotes",
             "searchMessages",
             "searchPatients",
             "signIn",
+            "signInWithPasskey",
             "submitPublicReferral",
+            "verifyEmail",
         ]
     );
 }

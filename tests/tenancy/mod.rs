@@ -1,4 +1,5 @@
 mod child;
+mod lifecycle;
 mod machines;
 mod migrations;
 mod plans;

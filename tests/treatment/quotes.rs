@@ -194,8 +194,62 @@ fn a_confirmed_booking_opens_the_patients_documents_and_a_cancelled_one_closes_t
         let grants = format!("document_grants where tenant_id = '{tenant}' and grantee_tenant_id = '{}'", market.clinic.id);
         assert_eq!(market.desk.count(&format!("{grants} and revoked_at is null")).await, 1, "only what is ready and the patient's to see");
         assert!(market.events(quote.id).await.contains(&"BOOKING_CONFIRMED".to_owned()));
+        // What is ready or shown to the patient later is opened then, once.
+        for change in ["status = 'SCANNING'", "status = 'READY'", "uploaded_at = now()"] {
+            market
+                .desk
+                .sql(&format!("update enamel.files set {change} where tenant_id = '{tenant}' and status in ('PENDING', 'SCANNING')"))
+                .await;
+        }
+        let shown = format!("update enamel.files set is_patient_visible = true where tenant_id = '{tenant}' and not is_patient_visible");
+        market.desk.sql(&shown).await;
+        assert_eq!(market.desk.count(&format!("{received} and patient_id = '{there}' and revoked_at is null")).await, 3);
+        assert_eq!(market.desk.count(&format!("{grants} and revoked_at is null")).await, 3);
         run(&clinic, "cancelBooking", Some(booking.id), json!({"reason": "no chair"})).await.unwrap();
         assert_eq!(market.desk.count(&format!("{received} and revoked_at is null")).await, 0);
         assert_eq!(market.desk.count(&format!("{grants} and revoked_at is null")).await, 0);
+    });
+}
+
+#[test]
+fn a_patient_gives_a_file_to_a_clinic_under_their_consent() {
+    world::with(async |world| {
+        let market = Market::open(world).await;
+        let (tenant, patient) = (market.desk.clinic.id, market.desk.patient);
+        let (shown, hidden, pending) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        for (id, status, visible) in [(shown, "READY", true), (hidden, "READY", false), (pending, "PENDING", true)] {
+            market.desk.sql(&format!(
+                "insert into enamel.files (tenant_id, id, patient_id, kind, file_name, file_type, file_size, storage_key, storage_region, status, is_patient_visible)
+                 values ('{tenant}', '{id}', '{patient}', 'XRAY', 'x.png', 'image/png', 5, '{tenant}/{id}', 'eu', '{status}', {visible})"
+            )).await;
+        }
+        let body = |file: Uuid| json!({"file_id": file, "grantee_tenant_id": market.clinic.id, "expires_at": "2999-01-01T00:00:00Z"});
+        let tell = async |caller: &Caller, body| why(run(caller, "createDocumentGrant", None, body).await);
+        let staff = &market.desk.staff;
+        let no_consent = (409, "The patient has not agreed to sharing with it.".to_owned());
+        assert_eq!(tell(staff, body(shown)).await, no_consent);
+        let quote = market.submitted().await;
+        let unseen = (422, "file_id".to_owned());
+        let portal = world.caller(Plane::Patient, tenant, Some(market.desk.login), enamel::kernel::context::Permission::ALL);
+        assert_eq!(tell(&portal, body(hidden)).await, unseen);
+        assert_eq!(tell(&portal, body(Uuid::now_v7())).await, unseen);
+        assert_eq!(tell(&Desk::open(world).await.staff, body(shown)).await, unseen, "another clinic's file is like none");
+        assert_eq!(tell(staff, body(pending)).await, (409, "The file cannot be opened.".into()));
+        let own = json!({"file_id": shown, "grantee_tenant_id": tenant});
+        assert_eq!(tell(staff, own).await, (422, "grantee_tenant_id".into()));
+        let stranger = world.tenant("SOLO_PRACTICE", None).await.id;
+        let elsewhere = json!({"file_id": shown, "grantee_tenant_id": stranger});
+        assert_eq!(tell(staff, elsewhere).await, no_consent, "a consent is for one clinic");
+
+        let grant = record(run(&portal, "createDocumentGrant", None, body(shown)).await.unwrap());
+        assert_eq!((grant.text("reason"), grant.uuid("consent_id")), (Some("PATIENT_SHARED"), quote.uuid("consent_id")));
+        assert_eq!(tell(staff, body(shown)).await, (409, "It is shared with that clinic already.".into()));
+        let there = quote.uuid("clinic_patient_id").unwrap();
+        let received =
+            format!("received_documents where tenant_id = '{}' and grant_id = '{}' and patient_id = '{there}'", market.clinic.id, grant.id);
+        assert_eq!(market.desk.count(&format!("{received} and revoked_at is null")).await, 1, "it is there, with that clinic's patient");
+        run(&market.desk.portal, "withdrawQuote", Some(quote.id), json!({})).await.unwrap();
+        assert_eq!(market.desk.count(&format!("{received} and revoked_at is not null")).await, 1, "it goes with the consent");
+        assert_eq!(tell(staff, body(shown)).await, no_consent);
     });
 }

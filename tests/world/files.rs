@@ -1,6 +1,12 @@
-//! Rows of the file registry, with and without bytes behind them.
+//! Rows of the file registry, with and without bytes behind them; and copies of records, which are files too.
 
+use super::operations::{read, run};
 use super::tenants::Clinic;
+use enamel::integrations::export_job::EXPORT_JOB;
+use enamel::kernel::Caller;
+use enamel::kernel::error::Result;
+use enamel::kernel::operation::Answer;
+use enamel::kernel::table::Record;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -42,4 +48,30 @@ pub async fn ready(clinic: &Clinic) -> Uuid {
         .await
         .unwrap();
     id
+}
+
+/// The bytes behind a file's link.
+pub async fn fetched(caller: &Caller, file: Uuid) -> Result<String> {
+    let Answer::Object(link) = run(caller, "createFileDownloadLink", Some(file), json!({})).await? else { panic!("no link") };
+    Ok(reqwest::get(link["url"].as_str().unwrap()).await.unwrap().text().await.unwrap())
+}
+
+/// An export as it is when it is whole.
+pub async fn until_copied(officer: &Caller, job: Uuid) -> Record {
+    let job = until_ended(officer, job).await;
+    assert_eq!(job.text("status"), Some("COMPLETED"), "the copy failed: {:?}", job.text("error_details"));
+    job
+}
+
+/// The worker makes it, or we do: its end.
+pub async fn until_ended(officer: &Caller, job: Uuid) -> Record {
+    for _ in 0..600 {
+        enamel::server::record_copy::job::carry_on(&officer.kernel).await.unwrap();
+        let job = read(officer, &EXPORT_JOB, job).await.unwrap();
+        match job.text("status").unwrap() {
+            "COMPLETED" | "FAILED" => return job,
+            _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
+    }
+    panic!("nobody made the copy");
 }

@@ -107,6 +107,8 @@ pub fn config(database: &Cluster, name: &str, store: &ObjectStore) -> Config {
     let keys: Vec<String> =
         (1..=4u8).map(|byte| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [byte.wrapping_mul(37); 32])).collect();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let records = scratch("records").join("txt");
+    std::fs::write(&records, "").unwrap();
     let text = format!(
         r#"
 [server]
@@ -142,6 +144,7 @@ access_key = "enamel"
 secret_key = "{STORE_SECRET}"
 [identity]
 allow_http_issuers = true
+txt_records_file = "{}"
 [telemetry]
 [audit]
 "#,
@@ -149,7 +152,8 @@ allow_http_issuers = true
         keys[1],
         keys[2],
         keys[3],
-        store.endpoint()
+        store.endpoint(),
+        records.display(),
     );
     Config::from_parts(&text, []).unwrap()
 }
@@ -182,6 +186,12 @@ impl World {
         world
     }
 
+    /// A name server says so from now on.
+    pub fn publish(&self, name: &str, text: &str) {
+        let path = self.config.identity.txt_records_file.as_ref().unwrap();
+        let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, format!("{name} {text}\n").as_bytes()).unwrap();
+    }
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }

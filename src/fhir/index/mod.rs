@@ -85,6 +85,16 @@ impl Index {
         Some(Self { name, type_name, parameter, kind, parts, paths: OnceLock::new() })
     }
 
+    /// Whether its values may be identifiers, as a requisition is one.
+    pub fn is_of_identifiers(&self) -> bool {
+        let structure = Definitions::r4().named(self.type_name);
+        self.parameter.expression.split(" | ").any(|path| match structure.and_then(|structure| structure.at(path.trim())) {
+            Some(element) => element.types.iter().any(|of| of.name == "Identifier"),
+            // What an expression computes is told by its name.
+            None => path.contains("dentifier"),
+        })
+    }
+
     /// The components of a composite in their order.
     pub fn parts(&self) -> impl Iterator<Item = (&'static SearchParameter, Kind)> {
         self.parts.iter().map(|(known, kind, _)| (*known, *kind))
@@ -123,14 +133,21 @@ impl Index {
                     continue;
                 }
                 element += 1;
+                let (whole, mut is_whole) = (rows.len(), true);
                 for (place, paths) in (1..).zip(&paths.parts) {
                     let part = || Row { element, part: place, ..row() };
                     let (kind, of) = (self.parts.get(usize::try_from(place - 1).unwrap_or_default()).map(|it| it.1), item.clone());
+                    let before = rows.len();
                     for path in paths {
                         for item in path.expression.evaluate(of.clone(), &context).unwrap_or_default() {
                             value::read(kind.unwrap_or(Kind::Token), &item, path.to.as_deref(), base, &part, rows);
                         }
                     }
+                    is_whole &= rows.len() > before;
+                }
+                // Who asks for a composite asks for all of its parts.
+                if !is_whole {
+                    rows.truncate(whole);
                 }
             }
         }
@@ -230,6 +247,7 @@ mod tests {
         let both = ["http://unitsofmeasure.org|m|- 0.0045..0.0045", "http://unitsofmeasure.org|mm|mm 4.5..4.5"];
         assert_eq!(of("value-quantity"), both);
         assert_eq!(of("_tag"), ["urn:t|x|-"]);
+        assert_eq!(of("code-value-string"), [""; 0], "half a composite answers nobody");
         assert_eq!(
             of("code-value-quantity"),
             [
@@ -248,6 +266,14 @@ mod tests {
         assert_eq!(shown("Observation", "subject", group), ["Group|1|-"]);
         let elsewhere = json!({"resourceType": "Observation", "subject": {"reference": "https://x.test/fhir/Patient/1"}});
         assert_eq!(shown("Observation", "patient", elsewhere), ["-|https://x.test/fhir/Patient/1|-"]);
+    }
+
+    #[test]
+    fn identifiers_are_known_by_their_type() {
+        let is = |name, code| Index::of(name, Definitions::r4().parameter(name, code).unwrap()).unwrap().is_of_identifiers();
+        assert!(is("ServiceRequest", "requisition") && is("Patient", "identifier") && is("Specimen", "accession"));
+        assert!(is("DocumentReference", "identifier") && is("Task", "group-identifier"));
+        assert!(!is("Observation", "code") && !is("Patient", "telecom") && !is("Condition", "clinical-status"));
     }
 
     #[test]

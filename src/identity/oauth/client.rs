@@ -1,7 +1,7 @@
 //! Which program asks, and whether it is who it says (RFC 6749 §2.3). An unknown client and a wrong secret are one answer.
 
 use super::refusal::Refusal;
-use super::{Form, refused};
+use super::{Form, assertion, jwt, refused};
 use crate::identity::grant;
 use crate::identity::token::TokenHash;
 use crate::kernel::Caller;
@@ -11,6 +11,7 @@ use crate::sql;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::JwkSet;
 use poem::Request;
 use poem::http::header;
 use sha2::{Digest, Sha256};
@@ -19,10 +20,16 @@ use uuid::Uuid;
 sql! {
     /// $1 public id.
     CLIENT(TEXT) = "select * from sec.client_of($1)";
+    /// $1 tenant, $2 client.
+    CAME(UUID, UUID) = "select sec.client_came($1, $2)";
 }
+
+/// Uses within a minute are told as one.
+const TOLD_EVERY_S: i64 = 60;
 
 pub struct Client {
     pub id: Uuid,
+    pub public_id: String,
     pub tenant: Uuid,
     pub name: String,
     pub kind: String,
@@ -30,8 +37,20 @@ pub struct Client {
     pub scopes: Vec<String>,
     pub grants: Vec<String>,
     pub service_user: Uuid,
+    /// Where a person may be sent after signing out.
+    pub logouts: Vec<String>,
+    pub jwks: Option<JwkSet>,
+    pub jwks_uri: Option<String>,
     secrets: Vec<TokenHash>,
     ranges: Vec<String>,
+    used: Option<DateTime<Utc>>,
+}
+
+/// How a client proves itself.
+enum Proof {
+    None,
+    Secret(String),
+    Assertion(String),
 }
 
 impl Client {
@@ -47,8 +66,14 @@ impl Client {
         let hash =
             |name: &str| -> Result<Option<TokenHash>> { Ok(row.try_get::<_, Option<&[u8]>>(name)?.and_then(TokenHash::from_stored)) };
         let previous = if until.is_some_and(|until| until > Utc::now()) { hash("previous_secret_hash")? } else { None };
+        let jwks: Option<serde_json::Value> = row.try_get("jwks")?;
         Ok(Some(Client {
             id: row.try_get("id")?,
+            public_id: row.try_get("client_id")?,
+            logouts: row.try_get("logout_uris")?,
+            jwks: jwks.as_ref().map(jwt::stored).transpose()?,
+            jwks_uri: row.try_get("jwks_uri")?,
+            used: row.try_get("used_at")?,
             tenant: row.try_get("tenant_id")?,
             name: row.try_get("name")?,
             kind: row.try_get("client_type")?,
@@ -75,49 +100,81 @@ impl Client {
         self.ranges.is_empty() || self.ranges.iter().any(inside)
     }
 
-    fn proves(&self, secret: Option<&str>) -> bool {
-        match secret {
-            None => self.is_public(),
-            Some(secret) => {
+    /// Whoever has registered a key proves itself by nothing else.
+    async fn proves(&self, caller: &Caller, proof: &Proof) -> Result<bool> {
+        let keyed = self.jwks.is_some() || self.jwks_uri.is_some();
+        match proof {
+            Proof::None => Ok(self.is_public() && !keyed),
+            Proof::Secret(secret) => {
                 let given = TokenHash::from_stored(&Sha256::digest(secret.as_bytes()));
-                given.is_some_and(|given| self.secrets.iter().fold(false, |found, held| found | (*held == given)))
+                Ok(!keyed && given.is_some_and(|given| self.secrets.iter().fold(false, |found, held| found | (*held == given))))
             }
+            Proof::Assertion(text) => Ok(keyed && assertion::proves(caller, self, text).await?),
         }
+    }
+
+    /// Written down when it was not a moment ago.
+    async fn came(&self, caller: &Caller) -> Result<()> {
+        if self.used.is_some_and(|used| (Utc::now() - used).num_seconds() < TOLD_EVERY_S) {
+            return Ok(());
+        }
+        let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
+        scope.one(&CAME, &[&self.tenant, &self.id]).await?;
+        scope.commit().await
     }
 }
 
 /// The client of a request to the token, revocation or introspection endpoint. A refusal is on record before it is told.
 pub async fn authenticated(caller: &Caller, request: &Request, form: &Form) -> Result<Client, Refusal> {
-    let (public_id, secret) = credentials(request, form)?;
+    let (public_id, proof) = credentials(request, form)?;
     let client = Client::find(caller, &public_id).await?;
-    match client {
-        Some(client) if client.admits(caller) && client.proves(secret.as_deref()) => Ok(client),
-        other => {
-            refused::remember(caller, other.map(|client| (client.tenant, client.id))).await?;
-            Err(Refusal::client())
-        }
+    if let Some(client) = &client
+        && client.admits(caller)
+        && client.proves(caller, &proof).await?
+    {
+        client.came(caller).await?;
+    } else {
+        refused::remember(caller, client.as_ref().map(|client| (client.tenant, client.id))).await?;
+        return Err(Refusal::client());
     }
+    client.ok_or_else(Refusal::client)
 }
 
-/// By header or in the body, never both.
-fn credentials(request: &Request, form: &Form) -> Result<(String, Option<String>), Refusal> {
+/// By an assertion, by header or in the body, never two of them.
+fn credentials(request: &Request, form: &Form) -> Result<(String, Proof), Refusal> {
     let header = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let header = header.filter(|header| header.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic")));
     let (id, secret) = (form.get("client_id"), form.get("client_secret"));
+    if form.get("client_assertion").is_some() || form.get("client_assertion_type").is_some() {
+        if header.is_some() || secret.is_some() {
+            return Err(Refusal::request("The client proves itself in one way only."));
+        }
+        return asserted(form, id);
+    }
     let Some(header) = header else {
         let id = id.ok_or_else(Refusal::client)?;
-        return Ok((id.to_owned(), secret.map(str::to_owned)));
+        return Ok((id.to_owned(), secret.map_or(Proof::None, |secret| Proof::Secret(secret.to_owned()))));
     };
     if secret.is_some() {
         return Err(Refusal::request("The client proves itself in one way only."));
     }
-    let pair = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let pair = header.split_once(' ');
     let pair = pair.and_then(|(_, text)| BASE64_STANDARD.decode(text.trim()).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
     let (named, proof) = pair.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(Refusal::client)?;
     let (named, proof) = (decoded(named).ok_or_else(Refusal::client)?, decoded(proof).ok_or_else(Refusal::client)?);
     if id.is_some_and(|id| id != named) {
         return Err(Refusal::client());
     }
-    Ok((named, Some(proof).filter(|proof| !proof.is_empty())))
+    Ok((named, if proof.is_empty() { Proof::None } else { Proof::Secret(proof) }))
+}
+
+fn asserted(form: &Form, id: Option<&str>) -> Result<(String, Proof), Refusal> {
+    if form.get("client_assertion_type") != Some(assertion::TYPE) {
+        return Err(Refusal::request("client_assertion_type is jwt-bearer, as RFC 7523 names it."));
+    }
+    let text = form.get("client_assertion").ok_or_else(|| Refusal::request("client_assertion is needed."))?;
+    let named = assertion::names(text).filter(|named| id.is_none_or(|id| id == named)).ok_or_else(Refusal::client)?;
+    Ok((named, Proof::Assertion(text.to_owned())))
 }
 
 /// Both parts are form-encoded inside the header (§2.3.1).

@@ -29,6 +29,11 @@ impl Form {
         Ok(Form(pairs))
     }
 
+    /// All but those, as they came.
+    pub fn without<'f>(&'f self, names: &'f [&str]) -> impl Iterator<Item = (&'f str, &'f str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| !names.contains(name))
+    }
+
     /// An empty value counts as left out.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())

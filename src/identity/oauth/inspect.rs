@@ -1,8 +1,11 @@
 //! Revocation (RFC 7009) and introspection (RFC 7662). Both answer about the asking client's own tenant only.
 
 use super::Form;
-use super::client::authenticated;
+use super::client::{Client, authenticated};
+use super::id_token::fhir_user;
 use super::refusal::Refusal;
+use crate::identity::resolve::Bearer;
+use crate::identity::scope::FHIR_USER;
 use crate::identity::token::{Kind, Token};
 use crate::identity::{grant, resolve};
 use crate::kernel::Caller;
@@ -11,7 +14,7 @@ use crate::sql;
 use chrono::Utc;
 use poem::http::header;
 use poem::{Request, Response};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 sql! {
@@ -20,6 +23,8 @@ sql! {
         select id from sessions where api_client_id = $1 and token_hash = $2
         union all
         select s.id from refresh_tokens r join sessions s on s.id = r.session_id where s.api_client_id = $1 and r.token_hash = $2";
+    /// $1 tenant, $2 client.
+    CLIENT_OF(UUID, UUID) = "select client_id from api_clients where tenant_id = $1 and id = $2";
 }
 
 /// Either token ends the whole session. An unknown token is no error, so that nothing is learnt by trying.
@@ -56,10 +61,34 @@ pub async fn introspect(caller: Caller, mut request: Request) -> Result<Response
     let known = bearer.filter(|bearer| bearer.context.tenant == Some(client.tenant) && bearer.expires > Utc::now());
     let body = match known {
         None => json!({"active": false}),
-        Some(bearer) => json!({
-            "active": true, "token_type": "Bearer", "scope": bearer.scopes.join(" "), "exp": bearer.expires.timestamp(),
-            "sub": bearer.context.actor, "iss": caller.kernel.config.server.public_url, "tenant_id": client.tenant,
-        }),
+        Some(bearer) => described(&caller, &client, &bearer).await?,
     };
     Ok(Response::builder().content_type("application/json").header(header::CACHE_CONTROL, "no-store").body(body.to_string()))
+}
+
+/// As it was issued: SMART wants the launch's context and the person beside the words of RFC 7662.
+async fn described(caller: &Caller, client: &Client, bearer: &Bearer) -> Result<Json, Error> {
+    let mut told = json!({
+        "active": true, "token_type": "Bearer", "scope": bearer.scopes.join(" "), "exp": bearer.expires.timestamp(),
+        "sub": bearer.context.actor, "iss": caller.kernel.config.server.public_url, "tenant_id": client.tenant,
+    });
+    let scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(client.tenant))).await?;
+    let answers = scope.once(&[((&CLIENT_OF).into(), vec![&client.tenant, &bearer.context.client])]).await?;
+    if let Some(row) = answers.iter().flatten().next() {
+        told["client_id"] = json!(row.try_get::<_, &str>(0)?);
+    }
+    if let Some(key) = &bearer.dpop {
+        (told["cnf"], told["token_type"]) = (json!({"jkt": key}), json!("DPoP"));
+    }
+    for (name, id) in [("patient", bearer.patient), ("encounter", bearer.encounter)] {
+        if let Some(id) = id {
+            told[name] = json!(id);
+        }
+    }
+    if let Some(user) = bearer.context.actor.filter(|_| bearer.scopes.iter().any(|word| word == FHIR_USER))
+        && let Some(url) = fhir_user(caller, client.tenant, user).await?
+    {
+        told[FHIR_USER] = json!(url);
+    }
+    Ok(told)
 }

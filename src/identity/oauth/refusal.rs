@@ -19,6 +19,11 @@ impl Refusal {
         let status = if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
         Refusal { error, description, status, retry_after_s: None }
     }
+    /// Of an access token, in the words of RFC 6750 §3.1.
+    pub fn token(error: &'static str, description: &'static str) -> Refusal {
+        let status = if error == "insufficient_scope" { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+        Refusal { error, description, status, retry_after_s: None }
+    }
     pub fn request(description: &'static str) -> Refusal {
         Refusal::new("invalid_request", description)
     }
@@ -36,8 +41,12 @@ impl Refusal {
     pub fn respond(&self) -> Response {
         let mut response =
             Response::builder().status(self.status).content_type("application/json").header(header::CACHE_CONTROL, "no-store");
-        if self.status == StatusCode::UNAUTHORIZED {
-            response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"enamel\"");
+        match self.error {
+            "invalid_client" => response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"enamel\""),
+            "invalid_token" | "insufficient_scope" => {
+                response = response.header(header::WWW_AUTHENTICATE, format!("Bearer error=\"{}\"", self.error));
+            }
+            _ => {}
         }
         if let Some(seconds) = self.retry_after_s {
             response = response.header(header::RETRY_AFTER, seconds);
@@ -56,7 +65,11 @@ impl From<Error> for Refusal {
 }
 
 fn of(failure: &Error) -> Refusal {
-    let status = StatusCode::from_u16(failure.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = match failure.code.status {
+        // A body that is no form is a request that is none (RFC 6749 §5.2).
+        415 => StatusCode::BAD_REQUEST,
+        status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    };
     let (error, description) = match failure.code.status {
         _ if failure.code == &error::CREDENTIALS_WRONG => return Refusal::grant(),
         429 | 503 => ("temporarily_unavailable", failure.code.title),

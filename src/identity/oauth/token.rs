@@ -1,14 +1,17 @@
-//! The token endpoint: three grants, one answer.
+//! The token endpoint: its grants, one answer.
 
 use super::Form;
 use super::client::{Client, authenticated};
+use super::dpop::Proof;
+use super::id_token::{self, SignIn};
 use super::refusal::Refusal;
-use crate::identity::grant::{self, Issued, Opening};
+use crate::identity::grant::{self, Issued, Opening, Renewal};
 use crate::identity::pkce::Challenge;
 use crate::identity::token::{Kind, Token};
 use crate::identity::{scope, sign_in};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
+use crate::kernel::error;
 use crate::sql;
 use chrono::{DateTime, Utc};
 use poem::http::header;
@@ -19,7 +22,8 @@ use uuid::Uuid;
 sql! {
     /// $1 tenant, $2 client, $3 code hash. Twins take turns.
     CODE_FIND(UUID, UUID, BYTEA) = "
-        select id, user_id, patient_id, scopes, code_challenge, code_expires_at, redirect_uri, session_id, revoked_at
+        select id, user_id, patient_id, encounter_id, scopes, code_challenge, code_expires_at, redirect_uri, session_id, revoked_at, nonce,
+               authenticated_at
           from oauth_authorizations where tenant_id = $1 and api_client_id = $2 and code_hash = $3 for update";
     /// $1 tenant, $2 authorization, $3 session.
     CODE_SPEND(UUID, UUID, UUID) = "update oauth_authorizations set session_id = $3 where tenant_id = $1 and id = $2";
@@ -39,15 +43,26 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
     if !renews && !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "The client may not use this kind of grant."));
     }
-    let issued = match grant {
-        "client_credentials" => by_itself(&caller, &client, &form).await?,
-        "authorization_code" => by_code(&caller, &client, &form).await?,
+    let dpop = bound(&caller, &request).await?;
+    match grant {
+        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form, dpop).await?, None)),
+        "authorization_code" => {
+            let (issued, id_token) = by_code(&caller, &client, &form, dpop).await?;
+            Ok(answer(&issued, id_token))
+        }
         _ => {
             let token = form.get("refresh_token").ok_or_else(|| Refusal::request("refresh_token is needed."))?;
-            grant::renew(&caller.kernel, &of(&caller, &client), token, Some(client.id)).await?
+            let renewal = Renewal { token, client: Some(client.id), asked: form.get("scope"), dpop: dpop.as_deref() };
+            let issued = grant::renew(&caller.kernel, &of(&caller, &client), renewal).await.map_err(|failure| {
+                if failure.code == &error::INVALID {
+                    Refusal::new("invalid_scope", "The grant does not reach that far.")
+                } else {
+                    failure.into()
+                }
+            })?;
+            Ok(answer(&issued, None))
         }
-    };
-    Ok(answer(&issued))
+    }
 }
 
 /// Everything is done as this client, in its tenant.
@@ -55,11 +70,25 @@ fn of(caller: &Caller, client: &Client) -> Context {
     Context { client: Some(client.id), ..grant::behind(&caller.context, Some(client.tenant)) }
 }
 
-async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issued, Refusal> {
+/// The key to which the client binds its tokens, when it brings a proof.
+async fn bound(caller: &Caller, request: &Request) -> Result<Option<String>, Refusal> {
+    if !Proof::is_sent(request) {
+        return Ok(None);
+    }
+    let wrong = || Refusal::new("invalid_dpop_proof", "The proof is not for this request, or was shown before.");
+    let proof = Proof::of(request, &caller.kernel.config.server.public_url).ok_or_else(wrong)?;
+    proof.key(&caller.kernel, None).await?.ok_or_else(wrong).map(Some)
+}
+
+async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<String>) -> Result<Issued, Refusal> {
     if client.is_public() {
         return Err(Refusal::new("unauthorized_client", "A client without a secret cannot act by itself."));
     }
     let own = |word: &String| scope::Resource::parse(word).is_some_and(|scope| scope.level == scope::Level::System);
+    // SMART Backend Services name what they want each time.
+    if form.get("client_assertion").is_some() && form.get("scope").is_none() {
+        return Err(Refusal::new("invalid_scope", "scope is needed."));
+    }
     let scopes: Vec<String> = scope::granted(form.get("scope"), &client.scopes).into_iter().filter(own).collect();
     if scopes.is_empty() {
         return Err(Refusal::new("invalid_scope", "None of these scopes can be granted."));
@@ -74,6 +103,8 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issu
         kind: Kind::Access,
         scopes,
         patient: None,
+        encounter: None,
+        dpop,
         renewable: false,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
@@ -84,7 +115,7 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form) -> Result<Issu
 
 /// A code is good once, for one minute, for its own client, address and verifier. Whatever is wrong ends it, and a second
 /// use ends what came from the first (RFC 6749 §4.1.2).
-async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<Issued, Refusal> {
+async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<String>) -> Result<(Issued, Option<String>), Refusal> {
     let given = |name, why| form.get(name).ok_or_else(|| Refusal::request(why));
     let (code, verifier) = (given("code", "code is needed.")?, given("code_verifier", "code_verifier is needed.")?);
     let redirect = given("redirect_uri", "redirect_uri is needed.")?;
@@ -111,7 +142,8 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<Issued
         return Err(Refusal::grant());
     }
     let (user, scopes): (Uuid, Vec<String>) = (row.try_get("user_id").map_err(read)?, row.try_get("scopes").map_err(read)?);
-    let renewable = scopes.iter().any(|word| word == scope::OFFLINE);
+    let renewable = scopes.iter().any(|word| word == scope::OFFLINE || word == scope::ONLINE);
+    let sign_in = SignIn { user, nonce: row.try_get("nonce").map_err(read)?, at: row.try_get("authenticated_at").map_err(read)? };
     let opening = Opening {
         user,
         tenant: client.tenant,
@@ -121,6 +153,8 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<Issued
         kind: Kind::Access,
         scopes,
         patient: row.try_get("patient_id").map_err(read)?,
+        encounter: row.try_get("encounter_id").map_err(read)?,
+        dpop,
         renewable,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
@@ -128,18 +162,29 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form) -> Result<Issued
     let event = sign_in::succeeding(scope.context(), user, client.tenant, issued.session, "OAUTH");
     scope.commit().await?;
     caller.kernel.audit.record(event).await?;
-    Ok(issued)
+    // Asks on connections of its own: never while one is held.
+    let id_token = id_token::of(caller, client, &issued, &sign_in).await?;
+    Ok((issued, id_token))
 }
 
-fn answer(issued: &Issued) -> Response {
+fn answer(issued: &Issued, id_token: Option<String>) -> Response {
     let mut body = json!({
-        "access_token": issued.access.expose(), "token_type": "Bearer", "expires_in": issued.expires_in_s, "scope": issued.scopes.join(" "),
+        "access_token": issued.access.expose(), "token_type": if issued.dpop { "DPoP" } else { "Bearer" }, "expires_in": issued.expires_in_s, "scope": issued.scopes.join(" "),
     });
     if let Some(refresh) = &issued.refresh {
         body["refresh_token"] = json!(refresh.expose());
     }
-    if let Some(patient) = issued.patient {
-        body["patient"] = json!(patient);
+    if let Some(id_token) = id_token {
+        body["id_token"] = json!(id_token);
     }
-    Response::builder().content_type("application/json").header(header::CACHE_CONTROL, "no-store").body(body.to_string())
+    if let Some(patient) = issued.patient {
+        (body["patient"], body["need_patient_banner"]) = (json!(patient), json!(true));
+    }
+    if let Some(encounter) = issued.encounter {
+        body["encounter"] = json!(encounter);
+    }
+    // Which clinic was entered; an application may be registered with several.
+    body["tenant"] = json!(issued.tenant);
+    let response = Response::builder().content_type("application/json");
+    response.header(header::CACHE_CONTROL, "no-store").header(header::PRAGMA, "no-cache").body(body.to_string())
 }

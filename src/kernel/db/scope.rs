@@ -98,7 +98,7 @@ impl Scope {
     }
     /// The tenant a single-tenant scope acts in.
     pub fn tenant(&self) -> Result<Uuid> {
-        self.context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))
+        self.context.tenant.ok_or_else(Error::no_tenant)
     }
     /// The moment of the request; one for all its rows.
     pub fn now(&self) -> DateTime<Utc> {

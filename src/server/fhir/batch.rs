@@ -4,7 +4,7 @@ use super::effect::{Aim, Done, Effect, What};
 use super::history::{self, Of};
 use super::way::Way;
 use super::write::{self, Change};
-use super::{library, read, search, transaction, types};
+use super::{library, narrow, read, search, transaction, types};
 use crate::fhir::bundle::{self, Entry, Posted, Reply, Target};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -65,7 +65,7 @@ impl Batch<'_> {
     }
 
     async fn done(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
-        super::allowed(self.caller, def, interaction)?;
+        super::allowed_some(self.caller, def, interaction)?;
         match Change::of(interaction) {
             Some(kind) => self.change(def, (interaction, kind), entry, key).await,
             None => {
@@ -99,7 +99,7 @@ impl Batch<'_> {
             Interaction::Vread => history::version(caller, way, def, id()?, target.version.as_deref()).await?,
             Interaction::Read => match target.id.as_deref().and_then(|id| library::get(def.name, id)) {
                 Some(known) => return page(known?),
-                None => read::found(caller, way, types::sources(def.name)?, id()?).await?.shown()?,
+                None => narrow::one(caller, way, def, id()?).await?,
             },
             _ => return Err(Error::new(&error::METHOD_NOT_ALLOWED)),
         };

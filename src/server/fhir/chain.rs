@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 
 /// A condition on records of the mapping: one of its chains holds.
 pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
-    let (mut any, mut values) = (vec!["false".to_owned()], Vec::new());
+    let (mut any, mut values) = (Vec::new(), Vec::new());
     let mut refusal = None;
     for chain in &condition.chains {
         let other = if chain.is_reverse { chain.from } else { chain.to };
@@ -28,7 +28,7 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
             let (at, to) = if chain.is_reverse { (of, mapping) } else { (mapping, of) };
             let Some((_, find)) = at.search.iter().find(|(name, _)| *name == chain.param.name) else { continue };
             for link in links(find, at, chain) {
-                let (inner, held) = records(caller, context, of, &chain.then).await?;
+                let Some((inner, held)) = records(caller, context, of, &chain.then).await? else { continue };
                 any.push(if chain.is_reverse { link.leading_to(to, &inner) } else { link.leading_from(at, &inner) });
                 values.extend(held);
             }
@@ -36,14 +36,17 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
         refusal = None;
     }
     match refusal {
-        Some(refusal) if any.len() == 1 => Err(refusal),
-        _ => Ok((Cow::Owned(any.join(" or ")), values)),
+        Some(refusal) if any.is_empty() => Err(refusal),
+        _ => Ok((Cow::Owned(find::any_of_these(any)), values)),
     }
 }
 
-/// Records that hold the inner condition, as a key that `{}` stands for in the text, and its values.
-async fn records(caller: &Caller, context: &Context, of: &'static Mapping, then: &Condition) -> Result<Sql> {
+/// Records that hold the inner condition, as a key that `{}` stands for in the text, and its values. None: none can.
+async fn records(caller: &Caller, context: &Context, of: &'static Mapping, then: &Condition) -> Result<Option<Sql>> {
     let (inner, mut values) = Box::pin(find::condition(caller, context, of, then)).await?;
+    if inner == find::NEVER {
+        return Ok(None);
+    }
     let mut text = format!("select {{}} from {} r where ({inner})", of.table.name);
     if of.table.soft_delete {
         text.push_str(" and r.deleted_at is null");
@@ -55,7 +58,7 @@ async fn records(caller: &Caller, context: &Context, of: &'static Mapping, then:
         text.push_str(" and r.tenant_id = $value");
         values.push((Value::Uuid(tenant), Type::UUID));
     }
-    Ok((Cow::Owned(text), values))
+    Ok(Some((Cow::Owned(text), values)))
 }
 
 fn tenant(mapping: &Mapping) -> &'static str {
@@ -73,7 +76,7 @@ fn links(find: &Find, of: &Mapping, chain: &Chain) -> Vec<Link> {
         Find::Points { column, to } | Find::Leads { column, to, .. } if *to == chain.to => {
             vec![Link::Column { tenant: tenant(of), column }]
         }
-        Find::Indexed(index) => vec![Link::Values { table: indexed::table(of), param: index.name.clone(), to: chain.to }],
+        Find::Indexed(index) => vec![Link::Values { table: indexed::table(of), param: indexed::param(of, &index.name), to: chain.to }],
         Find::Any(finds) => finds.iter().flat_map(|find| links(find, of, chain)).collect(),
         _ => Vec::new(),
     }

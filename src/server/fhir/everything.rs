@@ -161,7 +161,7 @@ async fn one_type(
     cursor: Option<String>,
     since: Option<DateTime<Utc>>,
 ) -> Result<Option<search::Prepared>> {
-    let is_open = super::allowed(call.caller, def, Interaction::SearchType).is_ok();
+    let is_open = super::allowed_some(call.caller, def, Interaction::SearchType).is_ok();
     if !is_open || read::readable(call.caller, types::sources(def.name)?).is_err() {
         return Ok(None);
     }

@@ -29,6 +29,15 @@ sql! {
     TENANTS_READ(INT8) = "select unnest((select sec.tenants($1))::uuid[])";
 }
 
+/// A condition that no record meets.
+pub(super) const NEVER: &str = "false";
+
+/// What no record meets is left out: a table for which nothing else is left need not be asked.
+pub(super) fn any_of_these(conditions: Vec<String>) -> String {
+    let left: Vec<String> = conditions.into_iter().filter(|one| one != NEVER).map(|one| format!("({one})")).collect();
+    if left.is_empty() { NEVER.to_owned() } else { left.join(" or ") }
+}
+
 /// Collects one condition's text and its values, in order.
 #[derive(Default)]
 pub(super) struct Writing {
@@ -53,7 +62,7 @@ impl Writing {
     }
     pub fn is_one_of(&mut self, column: &str, words: Vec<String>) -> String {
         match words.as_slice() {
-            [] => "false".into(),
+            [] => NEVER.into(),
             [word] => format!("{column} = {}", self.text(word)),
             _ => format!("{column} = any ({})", self.texts(words)),
         }
@@ -91,7 +100,7 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
             }
         });
     }
-    let any = any.into_iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" or ");
+    let any = any_of_these(any);
     let text = match condition.modifier {
         Some(Modifier::Not | Modifier::NotIn) => format!("not coalesce({any}, false)"),
         _ => any,
@@ -124,10 +133,10 @@ pub async fn any_of(caller: &Caller, context: &Context, mapping: &'static Mappin
     let (mut texts, mut values) = (Vec::with_capacity(conditions.len()), Vec::new());
     for one in conditions {
         let (text, more) = condition(caller, context, mapping, one).await?;
-        texts.push(format!("({text})"));
+        texts.push(text.into_owned());
         values.extend(more);
     }
-    Ok((Cow::Owned(texts.join(" or ")), values))
+    Ok((Cow::Owned(any_of_these(texts)), values))
 }
 
 fn by_id(writing: &mut Writing, asked: &Asked) -> String {
@@ -140,7 +149,7 @@ fn by_id(writing: &mut Writing, asked: &Asked) -> String {
             writing.values.push((Value::Uuid(id), Type::UUID));
             "r.id = $value".into()
         }
-        None => "false".into(),
+        None => NEVER.into(),
     }
 }
 
@@ -149,14 +158,14 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         return Ok(told);
     }
     Ok(match (find, asked) {
-        (Find::Never, _) => "false".into(),
+        (Find::Never, _) => NEVER.into(),
         (Find::Indexed(index), asked) => indexed(asking, writing, index, asked).await?,
         (Find::Any(finds), asked) => {
             let mut any = Vec::with_capacity(finds.len());
             for find in *finds {
-                any.push(format!("({})", Box::pin(one(asking, writing, find, asked)).await?));
+                any.push(Box::pin(one(asking, writing, find, asked)).await?);
             }
-            any.join(" or ")
+            any_of_these(any)
         }
         (Find::Text { within, starts, words, exact }, Asked::Text(text)) => {
             let any = texts(writing, starts, words, exact, text);
@@ -185,7 +194,7 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Points { column, to }, Asked::Reference(asked)) => pointing(writing, &format!("{column} = $value"), to, asked),
         (Find::Leads { rows, to, .. }, Asked::Reference(asked)) => pointing(writing, rows, to, asked),
         (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
-        _ => "false".into(),
+        _ => NEVER.into(),
     })
 }
 
@@ -199,7 +208,7 @@ fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &ReferenceValue)
             writing.values.extend(rows.matches("$value").map(|_| (Value::Uuid(id), Type::UUID)));
             rows.to_owned()
         }
-        None => "false".into(),
+        None => NEVER.into(),
     }
 }
 
@@ -231,7 +240,7 @@ async fn blind(asking: &Asking<'_>, writing: &mut Writing, table: &str, column: 
         writing.value(Value::Bytes(keys.blind(table, column, code)?), Type::BYTEA);
         any.push(format!("i.{column}_bidx = $value"));
     }
-    Ok(if any.is_empty() { "false".into() } else { format!("({})", any.join(" or ")) })
+    Ok(if any.is_empty() { NEVER.into() } else { format!("({})", any.join(" or ")) })
 }
 
 async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {
@@ -254,8 +263,9 @@ async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {
 
 async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, asked: &Asked) -> Result<String> {
     let mut hashes = Vec::new();
+    let is_hashed = index.is_of_identifiers() || asking.modifier == Some(Modifier::Identifier);
     let code = match asked {
-        Asked::Token(Token { code: Some(code), .. }) => Some(code.clone()),
+        Asked::Token(Token { code: Some(code), .. }) => Some(code.clone()).filter(|_| is_hashed),
         Asked::OfType(asked) => Some(typed_value(&asked.code, &asked.value)),
         _ => None,
     };
@@ -308,7 +318,7 @@ pub(super) fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exac
 }
 
 fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String {
-    let Asked::Date(value) = asked else { return "false".into() };
+    let Asked::Date(value) = asked else { return NEVER.into() };
     let (edges, joint) = match DateValue::test(value) {
         DateTest::All(edges) => (edges, " and "),
         DateTest::Any(edges) => (edges, " or "),
@@ -319,7 +329,7 @@ fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String
 
 /// A row lasts from one column's start to the other's end; one of them without a value is open, a row without both is never.
 fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: bool) -> String {
-    let Asked::Date(value) = asked else { return "false".into() };
+    let Asked::Date(value) = asked else { return NEVER.into() };
     let (edges, joint) = match DateValue::test(value) {
         DateTest::All(edges) => (edges, " and "),
         DateTest::Any(edges) => (edges, " or "),

@@ -9,6 +9,7 @@ use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cu
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
+use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::context::Permission;
 use crate::kernel::crypto::{Keyring, TenantKeys};
 use crate::kernel::db::{Scope, Sql};
@@ -59,6 +60,11 @@ pub fn table(mapping: &Mapping) -> &'static str {
     place(mapping).table
 }
 
+/// What the values of a parameter stand under: those of a type's several tables apart, so that none looks through another's.
+pub fn param(mapping: &Mapping, name: &str) -> String {
+    if std::ptr::eq(mapping.table, &KEPT_RESOURCE) { name.to_owned() } else { format!("{name}@{}", mapping.table.name) }
+}
+
 /// The index among the ways a parameter is answered.
 pub fn of(find: &Find) -> Option<&'static Index> {
     match find {
@@ -90,7 +96,7 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
     let rows = || all.iter().map(|(_, row)| row);
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
     let words: Vec<Option<String>> = rows().map(|row| row.words.as_deref().map(fold)).collect();
-    let params: Vec<&str> = rows().map(|row| row.param.as_str()).collect();
+    let params: Vec<String> = rows().map(|row| param(mapping, &row.param)).collect();
     let elements: Vec<i32> = rows().map(|row| row.element).collect();
     let parts: Vec<i32> = rows().map(|row| row.part).collect();
     let systems: Vec<Option<&str>> = rows().map(|row| row.system.as_deref()).collect();
@@ -145,7 +151,9 @@ impl Search<'_> {
             Asked::Composite(values) => return self.composite(index, writing, values),
             asked => {
                 let test = self.test(writing, asked);
-                self.rows(writing, &format!("{}{}", index.name, self.form(asked)), None, &test)
+                let rows = self.rows(writing, &format!("{}{}", index.name, self.form(asked)), None, &test);
+                // Read from the index in the order of a page, so that a page ends the walk over what is met by many.
+                if is_one_code(asked) && self.modifier.is_none() { rows.replacen("select ", "select distinct ", 1) } else { rows }
             }
         };
         format!("{} in ({held})", self.key())
@@ -165,8 +173,9 @@ impl Search<'_> {
     fn any(&self, writing: &mut Writing, index: &Index) -> String {
         let tenant = if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" };
         self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
-        let (table, name) = (place(self.mapping).table, &index.name);
-        format!("select x.tenant_id, x.record_id from {table} x where x.param in ('{name}', '{name}{BY_IDENTIFIER}'){tenant}")
+        let table = place(self.mapping).table;
+        let [name, by_identifier] = ["", BY_IDENTIFIER].map(|form| param(self.mapping, &format!("{}{form}", index.name)));
+        format!("select x.tenant_id, x.record_id from {table} x where x.param in ('{name}', '{by_identifier}'){tenant}")
     }
 
     /// What the values of a record are kept under.
@@ -180,7 +189,7 @@ impl Search<'_> {
         self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
         let (element, part) = part.map_or(("", 0), |part| (", x.element", part));
         // The parameter's name is R4's; as a constant it lets the planner know how common it is.
-        let table = place(self.mapping).table;
+        let (table, param) = (place(self.mapping).table, self::param(self.mapping, param));
         format!(
             "select x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}"
         )
@@ -228,13 +237,12 @@ impl Search<'_> {
     fn token(&self, writing: &mut Writing, token: &Token) -> String {
         let mut all = Vec::new();
         if let Some(code) = &token.code {
-            let codes = [cut(code).to_owned()].into_iter().chain(self.hashes.iter().cloned()).collect();
-            all.push(format!("x.code = any ({})", writing.texts(codes)));
+            all.push(writing.is_one_of("x.code", [cut(code).to_owned()].into_iter().chain(self.hashes.iter().cloned()).collect()));
         }
         match &token.system {
             System::Any => {}
             System::None => all.push("coalesce(x.system, '') = ''".into()),
-            System::Is(system) => all.push(format!("coalesce(x.system, '*') in ({}, '*')", writing.text(cut(system)))),
+            System::Is(system) => all.push(format!("(x.system = {} or x.system is null)", writing.text(cut(system)))),
         }
         all.join(" and ")
     }
@@ -254,6 +262,11 @@ impl Search<'_> {
             _ => format!("x.code = {}", writing.text(url)),
         }
     }
+}
+
+/// Whether its rows stand together in the index by code.
+fn is_one_code(asked: &Asked) -> bool {
+    matches!(asked, Asked::Token(Token { code: Some(_), .. }) | Asked::Reference(_) | Asked::Uri(_))
 }
 
 fn words(writing: &mut Writing, text: &Text) -> String {
@@ -279,7 +292,7 @@ fn of_codes(writing: &mut Writing, codes: &Codes) -> String {
     let mut any = vec!["false".to_owned()];
     for (system, codes) in codes {
         let among = format!("x.code = any ({})", writing.texts(codes.clone()));
-        any.push(format!("{among} and coalesce(x.system, '*') in ({}, '*')", writing.text(cut(system))));
+        any.push(format!("{among} and (x.system = {} or x.system is null)", writing.text(cut(system))));
     }
     any.join(" or ")
 }
@@ -294,7 +307,7 @@ pub fn key(mapping: &Mapping, index: &Index, kind: Kind, of_rows: &str) -> Optio
         Kind::Reference | Kind::Uri => "x.code",
         Kind::Composite | Kind::Special => return None,
     };
-    let (table, name) = (place(mapping).table, &index.name);
+    let (table, name) = (place(mapping).table, param(mapping, &index.name));
     let tenant = if mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
     Some(format!(
         "(select {of_rows}({value}) from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{name}' and x.part = 0)"

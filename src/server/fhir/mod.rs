@@ -20,6 +20,7 @@ mod library;
 mod mapped_tests;
 mod matching;
 mod meta;
+mod narrow;
 mod operations;
 mod other;
 mod parts;
@@ -71,7 +72,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Below the public URL.
-pub const PATH: &str = "/fhir/r4";
+pub const PATH: &str = crate::identity::oauth::FHIR;
 /// A patient's whole record in one batch, with documents in it.
 const BATCH_BYTES_MAX: usize = 20 << 20;
 
@@ -82,6 +83,8 @@ type Handler<F> = fn(Fhir, Request) -> F;
 struct Fhir {
     base: Arc<str>,
 }
+
+pub use types::mappings;
 
 pub fn base(kernel: &Kernel) -> String {
     format!("{}{PATH}", kernel.config.server.public_url.trim_end_matches('/'))
@@ -216,7 +219,7 @@ fn caller(request: &Request) -> Result<Caller> {
 async fn typed(caller: &Caller, request: &Request, interaction: Interaction) -> Result<&'static TypeDef> {
     let def = types::registry().find(request.raw_path_param("type").unwrap_or_default())?;
     let id = request.raw_path_param("id").and_then(|id| id.parse().ok());
-    told(caller, def, id, action(interaction), allowed(caller, def, interaction)).await?;
+    told(caller, def, id, action(interaction), allowed_some(caller, def, interaction)).await?;
     Ok(def)
 }
 
@@ -224,6 +227,17 @@ async fn typed(caller: &Caller, request: &Request, interaction: Interaction) -> 
 fn allowed(caller: &Caller, def: &TypeDef, interaction: Interaction) -> Result<()> {
     def.allows(interaction)?;
     scopes::on_type(caller, def.name, interaction.letter())
+}
+
+/// The same where a scope that is narrowed to what a search finds is enough: reads and searches hold to it ([`narrow`]).
+fn allowed_some(caller: &Caller, def: &TypeDef, interaction: Interaction) -> Result<()> {
+    match interaction {
+        Interaction::Read | Interaction::SearchType => {
+            def.allows(interaction)?;
+            scopes::on_some(caller, def.name, interaction.letter())
+        }
+        _ => allowed(caller, def, interaction),
+    }
 }
 
 fn action(interaction: Interaction) -> Action {
@@ -284,7 +298,7 @@ async fn get(fhir: Fhir, request: Request) -> Result<Response> {
         return library::answer(known?, &shape);
     }
     let id = record_id(request.raw_path_param("id"))?;
-    let shown = told(&caller, def, Some(id), Action::Read, read::one(&caller, types::sources(def.name)?, id).await).await?;
+    let shown = told(&caller, def, Some(id), Action::Read, narrow::one(&caller, &mut Way::Apart, def, id).await).await?;
     let since = request.header(header::IF_MODIFIED_SINCE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
     if shown.is_known(request.header(header::IF_NONE_MATCH), since.map(|at| at.to_utc())) {
         return answer::unchanged(&shown);
@@ -383,7 +397,7 @@ async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {
     let of = typed(&caller, &request, Interaction::Read).await?;
     let id = record_id(request.raw_path_param("id"))?;
     let def = types::registry().find(request.raw_path_param("member").unwrap_or_default())?;
-    told(&caller, def, None, Action::Search, allowed(&caller, def, Interaction::SearchType)).await?;
+    told(&caller, def, None, Action::Search, allowed_some(&caller, def, Interaction::SearchType)).await?;
     let asked = Asked::of(&request)?;
     let query = search::parse(def.name, def.search, request.uri().query().unwrap_or_default(), asked.prefer, &fhir.base)?;
     let shape = asked.shaped(&query)?;

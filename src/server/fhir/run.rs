@@ -1,7 +1,7 @@
 //! Creates of one type that travel together: neighbours that are one row each go in one statement, and so does what is kept
 //! and searched beside them.
 
-use super::read::owner;
+use super::read::{Shown, owner};
 use super::states;
 use super::write::{self, Chosen};
 use crate::fhir::Resource;
@@ -16,8 +16,15 @@ use std::collections::HashMap;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+/// The first that was refused, by its place among those that travel.
+pub struct Refused {
+    pub place: usize,
+    pub refusal: Error,
+}
+
 /// One that is a row and nothing besides.
 struct Plain {
+    place: usize,
     taken: Taken,
     draft: Draft,
     resource: Resource,
@@ -30,29 +37,31 @@ pub async fn create(
     sources: &[&'static Mapping],
     new: Vec<(Uuid, Resource)>,
     base: &str,
-) -> Result<()> {
+) -> Result<Vec<Shown>, Refused> {
+    let mut shown: Vec<(usize, Shown)> = Vec::with_capacity(new.len());
     let mut run: Option<(&'static Mapping, Vec<Plain>)> = None;
-    for (id, resource) in new {
-        let chosen = write::chosen(scope, caller, sources, id, resource, base).await?;
+    for (place, (id, resource)) in new.into_iter().enumerate() {
+        let refused = |refusal| Refused { place, refusal };
+        let chosen = write::chosen(scope, caller, sources, id, resource, base).await.map_err(refused)?;
         let mapping = chosen.mapping;
-        let plain = plain(&chosen, id)?;
+        let draft = plain(&chosen, id).map_err(refused)?;
         // Another table begins another run; what is more than a row waits for all before it.
-        let goes_on = plain.is_some() && run.as_ref().is_some_and(|(known, _)| std::ptr::eq(*known, mapping));
+        let goes_on = draft.is_some() && run.as_ref().is_some_and(|(known, _)| std::ptr::eq(*known, mapping));
         if !goes_on && let Some((mapping, run)) = run.take() {
-            store_run(scope, caller, mapping, run, base).await?;
+            shown.extend(store_run(scope, caller, mapping, run, base).await?);
         }
-        match plain {
+        match draft {
             Some(draft) => {
-                let plain = Plain { taken: chosen.taken, draft, resource: chosen.said };
+                let plain = Plain { place, taken: chosen.taken, draft, resource: chosen.said };
                 run.get_or_insert_with(|| (mapping, Vec::new())).1.push(plain);
             }
-            None => drop(write::make(scope, caller, id, chosen, base).await?),
+            None => shown.push((place, write::make(scope, caller, id, chosen, base).await.map_err(refused)?)),
         }
     }
-    match run {
-        Some((mapping, run)) => store_run(scope, caller, mapping, run, base).await,
-        None => Ok(()),
+    if let Some((mapping, run)) = run {
+        shown.extend(store_run(scope, caller, mapping, run, base).await?);
     }
+    Ok(shown.into_iter().map(|(_, shown)| shown).collect())
 }
 
 fn plain(chosen: &Chosen, id: Uuid) -> Result<Option<Draft>> {
@@ -65,29 +74,36 @@ fn plain(chosen: &Chosen, id: Uuid) -> Result<Option<Draft>> {
     Ok(is_plain.then_some(draft))
 }
 
-async fn store_run(scope: &mut Scope, caller: &Caller, mapping: &'static Mapping, run: Vec<Plain>, base: &str) -> Result<()> {
-    caller.needs(mapping.table.write)?;
+async fn store_run(
+    scope: &mut Scope,
+    caller: &Caller,
+    mapping: &'static Mapping,
+    run: Vec<Plain>,
+    base: &str,
+) -> Result<Vec<(usize, Shown)>, Refused> {
+    let first = run.first().map_or(0, |plain| plain.place);
+    let refused = |refusal| Refused { place: first, refusal };
+    caller.needs(mapping.table.write).map_err(refused)?;
     let keys = &caller.kernel.keys;
     let drafts: Vec<(&'static Table, Draft)> = run.iter().map(|plain| (mapping.table, plain.draft.clone())).collect();
     let mut made = 0;
     while made < drafts.len() {
-        let (records, refusal) = store::insert_run(scope, drafts.get(made..).unwrap_or_default(), false, keys).await?;
+        let (records, refusal) = store::insert_run(scope, drafts.get(made..).unwrap_or_default(), false, keys).await.map_err(refused)?;
         made += records.len();
-        match (refusal, run.get(made)) {
-            (Some(refusal), Some(refused)) => return Err(refused.taken.root.told(refusal)),
-            (Some(refusal), None) => return Err(refusal),
-            (None, _) if records.is_empty() => {
-                let Some((table, draft)) = drafts.get(made) else { break };
-                store::insert(scope, table, draft, keys).await?;
-                made += 1;
-            }
-            (None, _) => {}
+        let (Some(next), false) = (run.get(made), refusal.is_none() && !records.is_empty()) else { continue };
+        let told = |refusal| Refused { place: next.place, refusal: next.taken.root.told(refusal) };
+        match refusal {
+            Some(refusal) => return Err(told(refusal)),
+            None => drop(store::insert(scope, mapping.table, &next.draft, keys).await.map_err(told)?),
         }
+        made += 1;
     }
     let ids: Vec<Uuid> = drafts.iter().filter_map(|(_, draft)| draft.id).collect();
-    let mut stored = again(scope, mapping, &ids, keys).await?;
+    let mut stored = again(scope, mapping, &ids, keys).await.map_err(refused)?;
+    let places: Vec<usize> = run.iter().map(|plain| plain.place).collect();
     let roots = run.into_iter().zip(&ids).filter_map(|(plain, id)| Some((stored.remove(id)?, plain.resource)));
-    write::finished(scope, mapping, roots.collect(), base, keys).await.map(drop)
+    let shown = write::finished(scope, mapping, roots.collect(), base, keys).await.map_err(refused)?;
+    Ok(places.into_iter().zip(shown).collect())
 }
 
 /// The records as they stand now: triggers may have changed them after they were written.

@@ -2,7 +2,7 @@
 
 use super::read::{self, Shown};
 use super::way::Way;
-use super::{find, held, include, types, vocabulary};
+use super::{find, held, include, narrow, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::Prefer;
@@ -61,6 +61,9 @@ pub async fn matches(scope: &mut Scope, caller: &Caller, def: &TypeDef, conditio
     let mut found = Vec::new();
     for (mapping, context) in read::readable(&own, types::sources(def.name)?)? {
         let list = list(&own, &context, mapping, condition, false).await?;
+        if !can_be_met(&list) {
+            continue;
+        }
         let page = list.page(context.plane, context.tenant)?;
         let rows = scope.rows(page.query.clone(), &page.params()).await?;
         let records = store::keyed(&list, context.plane, &rows, &caller.kernel.keys).await?;
@@ -116,7 +119,8 @@ pub async fn prepared(caller: &Caller, way: &mut Way<'_>, type_name: &str, query
     let mut lists = Vec::with_capacity(open.len());
     let is_walked = is_walked(sources, &query.sort);
     for (mapping, context) in &open {
-        lists.push((*mapping, list(caller, context, mapping, &query, is_walked).await?));
+        let list = list(caller, context, mapping, &query, is_walked).await?;
+        lists.extend(can_be_met(&list).then_some((*mapping, list)));
     }
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     if let (Some(text), Some((_, first))) = (&query.cursor, lists.first()) {
@@ -223,7 +227,13 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     if !query.within.is_empty() {
         list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
     }
+    list.extra.extend(Box::pin(narrow::condition(caller, context, mapping, 's')).await?);
     Ok(list)
+}
+
+/// Of a type's several tables some have nothing that is asked for.
+fn can_be_met(list: &List) -> bool {
+    list.extra.iter().all(|(text, _)| text != find::NEVER)
 }
 
 /// Who asks for what: a page's cursor is of no use to others, nor to another question. How many a page has may change.

@@ -19,6 +19,13 @@ pub struct Goal {
     reason: Option<String>,
 }
 
+impl Goal {
+    /// A new record is there by itself.
+    pub fn is_where_it_begins(&self) -> bool {
+        self.machine.initial == [self.to.as_str()]
+    }
+}
+
 /// Whether the column is a state that operations lead to.
 pub fn is_reached(mapping: &Mapping, column: &str) -> bool {
     !mapping.steps.is_empty() && mapping.table.machines.first().is_some_and(|machine| machine.column == column)

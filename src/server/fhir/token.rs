@@ -1,6 +1,6 @@
 //! Codes asked of columns: one, all of a system, or those of a value set.
 
-use super::find::{Writing, texts};
+use super::find::{Writing, any_of_these, texts};
 use crate::fhir::bind::{Coded, Words};
 use crate::fhir::mapping::Find;
 use crate::fhir::search::Value as Asked;
@@ -46,7 +46,7 @@ pub fn condition(writing: &mut Writing, find: &Find, asked: &Asked) -> Option<St
         _ => return None,
     };
     let any: Option<Vec<String>> = wanted.iter().map(|wanted| one(writing, find, wanted)).collect();
-    any.map(|any| if any.is_empty() { "false".into() } else { any.join(" or ") })
+    any.map(any_of_these)
 }
 
 fn one(writing: &mut Writing, find: &Find, wanted: &Wanted<'_>) -> Option<String> {

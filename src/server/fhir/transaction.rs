@@ -4,7 +4,8 @@
 //! rings; conditional references are answered from what is stored before.
 
 use super::batch::{Batch, done};
-use super::effect::{self, Aim, Effect, What};
+use super::effect::{self, Aim, Done, Effect, What};
+use super::run::{self, Refused};
 use super::way::Way;
 use super::write::{self, Change};
 use super::{search, types};
@@ -17,11 +18,13 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::server::idempotency::{Key, Once, Turn};
 use serde_json::Value as Json;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Entries of one transaction.
 const ENTRIES_MAX: usize = 5_000;
+/// Creates that travel together: the longest statement.
+const RUN_MAX: usize = 500;
 /// Conditional references of one transaction; each is a search.
 const CONDITIONS_MAX: usize = 500;
 
@@ -53,6 +56,11 @@ impl Step {
     fn is_read(&self) -> bool {
         Change::of(self.interaction).is_none()
     }
+    /// Of what stands already, for those who are told of a refusal.
+    fn standing(&self) -> Option<Uuid> {
+        let known = || self.target.id.as_deref().and_then(|id| id.parse().ok());
+        self.id().or_else(known).filter(|_| !self.is_new())
+    }
     /// Leaves everything as it is.
     fn is_idle(&self) -> bool {
         self.is_read() || self.interaction == Interaction::Create && !self.is_new()
@@ -79,22 +87,35 @@ pub async fn run(caller: &Caller, entries: Vec<Entry>, prefer: Prefer, base: &st
     settle(&mut once.scope, caller, &mut steps, turns).await?;
     each_once(&steps)?;
     let order = linked(&mut steps, names);
-    let mut replies: Vec<Option<Reply>> = steps.iter().map(|_| None).collect();
-    for place in order {
-        let (Some(step), Some(slot)) = (steps.get_mut(place), replies.get_mut(place)) else { continue };
-        let known = || step.target.id.as_deref().and_then(|id| id.parse().ok());
-        let (def, interaction, id) = (step.def, step.interaction, step.id().or_else(known).filter(|_| !step.is_new()));
-        let done = carry_out(&mut once.scope, caller, step, prefer, base).await;
-        if let Err(refusal) = &done
-            && let Some(mapping) = types::sources(def.name)?.first()
-        {
-            caller.refused(mapping.table.schema, id, super::action(interaction), refusal).await?;
+    let mut replies: BTreeMap<usize, Reply> = BTreeMap::new();
+    for run in runs(&steps, &order) {
+        match carry_out(&mut once.scope, caller, &mut steps, &run, prefer, base).await {
+            Ok(done) => replies.extend(run.into_iter().zip(done)),
+            Err(Refused { place, refusal }) => {
+                let place = run.get(place).copied().unwrap_or_default();
+                told(caller, steps.get(place), &refusal).await?;
+                return Err(placed(refusal, place));
+            }
         }
-        *slot = Some(done.map_err(|refusal| placed(refusal, place))?);
     }
-    let answer = bundle::transaction_response(replies.into_iter().flatten().collect());
+    let answer = bundle::transaction_response(replies.into_values().collect());
     once.end_kept(200, key.as_ref().map(|_| &answer)).await?;
     Ok(answer)
+}
+
+/// Those of the order that travel together: creates of one type, none of which needs another.
+fn runs(steps: &[Step], order: &[usize]) -> Vec<Vec<usize>> {
+    let is_create = |place: &usize| steps.get(*place).is_some_and(|step| step.is_new() && step.interaction == Interaction::Create);
+    let type_of = |place: &usize| steps.get(*place).map(|step| step.def.name);
+    let joined = |one: &usize, next: &usize| is_create(one) && is_create(next) && type_of(one) == type_of(next);
+    order.chunk_by(joined).flat_map(|run| run.chunks(RUN_MAX)).map(<[usize]>::to_vec).collect()
+}
+
+/// The audit log is told what was refused.
+async fn told(caller: &Caller, step: Option<&Step>, refusal: &Error) -> Result<()> {
+    let Some(step) = step else { return Ok(()) };
+    let Some(mapping) = types::sources(step.def.name)?.first() else { return Ok(()) };
+    caller.refused(mapping.table.schema, step.standing(), super::action(step.interaction), refusal).await
 }
 
 /// The conditions that are asked, in one order for everybody, so that no two transactions wait for each other. Two entries
@@ -153,8 +174,8 @@ async fn step(caller: &Caller, entry: Entry, base: &str) -> Result<Step> {
     let def = types::registry().find(&entry.target.type_name)?;
     let target = &entry.target;
     let interaction = Interaction::of(&entry.method, target)?;
-    super::allowed(caller, def, interaction)?;
     let change = Change::of(interaction);
+    super::allowed_some(caller, def, interaction)?;
     if let Some(change) = change {
         write::permitted(caller, types::sources(def.name)?, change)?;
     }
@@ -222,17 +243,56 @@ fn linked(steps: &mut [Step], mut names: HashMap<String, String>) -> Vec<usize> 
         let is_new = step.is_new();
         needs.push(named.iter().filter(|_| is_new).filter_map(|reference| places.get(reference).copied()).collect());
     }
-    let mut order = link::order(&needs);
-    order.sort_by_key(|place| match steps.get(*place).map(|step| (step.interaction, step.is_new())) {
-        Some((Interaction::Delete, _)) => 0,
-        Some((_, true)) => 1,
-        Some((Interaction::Update | Interaction::Patch, _)) => 2,
-        _ => 3,
+    let order = link::order(&needs);
+    // How many others in a row have to be there before: what is as deep does not need each other.
+    let mut depths = vec![0usize; steps.len()];
+    for place in &order {
+        let before = needs.get(*place).into_iter().flatten().filter_map(|need| depths.get(*need)).max();
+        let depth = before.map_or(0, |before| before + 1);
+        depths.get_mut(*place).into_iter().for_each(|slot| *slot = depth);
+    }
+    let mut order: Vec<(usize, &str, usize)> =
+        order.into_iter().filter_map(|place| Some((depths.get(place).copied()?, steps.get(place)?.def.name, place))).collect();
+    order.sort_by_key(|(depth, type_name, place)| match steps.get(*place).map(|step| (step.interaction, step.is_new())) {
+        Some((Interaction::Delete, _)) => (0, 0, ""),
+        Some((_, true)) => (1, *depth, *type_name),
+        Some((Interaction::Update | Interaction::Patch, _)) => (2, 0, ""),
+        _ => (3, 0, ""),
     });
-    order
+    order.into_iter().map(|(.., place)| place).collect()
 }
 
-async fn carry_out(scope: &mut Scope, caller: &Caller, step: &mut Step, prefer: Prefer, base: &str) -> Result<Reply> {
+/// Of several, creates of one type.
+async fn carry_out(
+    scope: &mut Scope,
+    caller: &Caller,
+    steps: &mut [Step],
+    run: &[usize],
+    prefer: Prefer,
+    base: &str,
+) -> Result<Vec<Reply>, Refused> {
+    let first = run.first().and_then(|place| steps.get(*place)).map(|step| (step.def, step.interaction, step.is_new()));
+    let Some((def, Interaction::Create, true)) = first else {
+        let mut done = Vec::with_capacity(run.len());
+        for (at, place) in run.iter().enumerate() {
+            let Some(step) = steps.get_mut(*place) else { continue };
+            done.push(alone(scope, caller, step, prefer, base).await.map_err(|refusal| Refused { place: at, refusal })?);
+        }
+        return Ok(done);
+    };
+    let mut new = Vec::with_capacity(run.len());
+    for (at, place) in run.iter().enumerate() {
+        let Some(step) = steps.get_mut(*place) else { continue };
+        let refused = |refusal| Refused { place: at, refusal };
+        let What::Create(resource) = What::of(def, Interaction::Create, step.resource.take(), None).map_err(refused)? else { continue };
+        new.push((step.id().unwrap_or_default(), resource));
+    }
+    let sources = types::sources(def.name).map_err(|refusal| Refused { place: 0, refusal })?;
+    let made = run::create(scope, caller, sources, new, base).await?;
+    Ok(made.into_iter().map(|shown| done(Done::Made(shown), def.name, prefer.return_, base)).collect())
+}
+
+async fn alone(scope: &mut Scope, caller: &Caller, step: &mut Step, prefer: Prefer, base: &str) -> Result<Reply> {
     let (def, interaction) = (step.def, step.interaction);
     if step.is_read() {
         let own = Caller { reads_subtree: false, ..caller.clone() };

@@ -43,6 +43,11 @@ pub fn sources(type_name: &str) -> Result<&'static [&'static Mapping]> {
     Ok(TYPES.sources.get(type_name).map(Vec::as_slice).unwrap_or_default())
 }
 
+/// What every type that is served is made of.
+pub fn mappings() -> impl Iterator<Item = &'static Mapping> {
+    TYPES.sources.values().flatten().copied()
+}
+
 /// Lives as long as the program: made once for each type.
 pub fn forever<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))

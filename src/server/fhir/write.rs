@@ -133,20 +133,18 @@ pub async fn chosen(
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
     for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
         let file = if is_file(mapping) { id } else { Uuid::now_v7() };
-        let (said, found) = match attach::split(mapping, &resource, file) {
-            Some((said, found)) => (said, Some((found, file))),
-            None => (resource.clone(), None),
-        };
-        let mut taken = mapping.taken(&said, base)?;
+        let (said, found) = attach::split(mapping, &resource, file).unzip();
+        let found = found.map(|found| (found, file));
+        let mut taken = mapping.taken(said.as_ref().unwrap_or(&resource), base)?;
         if found.is_some() && is_file(mapping) {
-            return Ok(Chosen { mapping, taken, said, goal: None, found });
+            return Ok(Chosen { mapping, taken, said: said.unwrap_or(resource), goal: None, found });
         }
         complete(scope, mapping, &mut taken).await?;
-        let goal = states::goal(mapping, &mut taken.root, &said);
+        let goal = states::goal(mapping, &mut taken.root, said.as_ref().unwrap_or(&resource)).filter(|goal| !goal.is_where_it_begins());
         // What the columns cannot hold is as little ours as what they lack.
         let holds = needed(mapping, &taken).and_then(|()| taken.root.draft(mapping.table).map(drop));
         match holds.and_then(|()| goal.as_ref().map_or(Ok(()), |goal| states::begins(mapping, goal))) {
-            Ok(()) => return Ok(Chosen { mapping, taken, said, goal, found }),
+            Ok(()) => return Ok(Chosen { mapping, taken, said: said.unwrap_or(resource), goal, found }),
             Err(refusal) => lacking = refusal,
         }
     }

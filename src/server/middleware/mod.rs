@@ -7,6 +7,7 @@ mod headers;
 mod identify;
 mod in_flight;
 mod observe;
+mod origins;
 
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -29,6 +30,7 @@ use body::Gate;
 use identify::Origin;
 pub use in_flight::InFlight;
 use observe::Observed;
+pub use origins::Origins;
 
 /// What the contracts say about themselves, so that the middleware need not know them.
 #[derive(Debug, Clone)]
@@ -36,13 +38,14 @@ pub struct Contract {
     pub renderers: Renderers,
     pub allow: AllowTable,
     pub bodies: BodyLimits,
+    pub origins: Origins,
 }
 
 impl Contract {
     /// No paths yet, and the configured limit for every body.
     pub fn new(config: &ServerConfig) -> Self {
         let bodies = BodyLimits::new(config.body_limit_bytes);
-        Self { renderers: Renderers::default(), allow: AllowTable::default(), bodies }
+        Self { renderers: Renderers::default(), allow: AllowTable::default(), bodies, origins: Origins::default() }
     }
 }
 
@@ -108,6 +111,7 @@ impl<E: Endpoint> Rules<E> {
         let span = observed.span(Origin::of(&request, &self.trusted).parent());
         let render = self.contract.renderers.pick(&request);
         let (method, target) = (request.method().clone(), request.uri().clone());
+        let origin = self.contract.origins.of(&request).await;
         let gate = Gate::attach(&mut request, &self.contract.bodies);
 
         let outcome = match headers::within(&request, self.header_limit).and_then(|()| gate.announced()) {
@@ -134,6 +138,9 @@ impl<E: Endpoint> Rules<E> {
             },
         };
         headers::secure(&mut response, trace.id, self.https);
+        if let Some(origin) = origin {
+            origins::open(&mut response, origin, &method);
+        }
         if failed(&response) {
             gate.drain().await;
         }

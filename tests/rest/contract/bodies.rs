@@ -54,7 +54,6 @@ const LOOSE: &[(&str, &str)] =
 const CAST: &[(&str, &str, Set)] = &[
     ("/clinic-images", "file_id", STRANGER),
     ("/knowledge-versions", "document_id", STRANGER),
-    ("/document-grants", "grantee_tenant_id", NORTH),
     ("/quotes", "clinic_tenant_id", NORTH),
     ("/tenant-moves", "root_tenant_id", NORTH),
 ];

@@ -14,16 +14,21 @@ use uuid::Uuid;
 /// Not asked for a capability: for nobody yet known, for whoever holds a key, for everybody who is signed in, and the batch,
 /// whose steps are asked one by one.
 const FREE: &[&str] = &[
+    "beginPasskeySignIn",
     "findSlots",
     "getAuditKeys",
     "getPublicReferralStatus",
     "getReferralForm",
     "openShareLink",
     "refreshSession",
+    "requestPasswordReset",
+    "resetPassword",
     "respondToReferralByLink",
     "runBatch",
     "signIn",
+    "signInWithPasskey",
     "submitPublicReferral",
+    "verifyEmail",
 ];
 
 fn named(route: &Route) -> Option<Permission> {

@@ -178,7 +178,7 @@ impl Batch {
         allowed(&self.caller, def, Interaction::Create)?;
         let mut scope = self.caller.kernel.door.open(&self.caller.context).await?;
         let new = ready.iter().map(|one| (one.id, one.resource.clone())).collect();
-        run::create(&mut scope, &self.caller, types::sources(def.name)?, new, &self.names.base).await?;
+        run::create(&mut scope, &self.caller, types::sources(def.name)?, new, &self.names.base).await.map_err(|refused| refused.refusal)?;
         scope.commit().await
     }
 

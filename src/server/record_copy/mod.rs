@@ -1,5 +1,6 @@
 //! A copy of one patient's record, whole (catalogue 3.17; GDPR Art. 15 and 20; 45 CFR 164.524): every table whose rows name
-//! the patient, as the caller's own policies show them, one line of JSON a row.
+//! the patient, as the caller's own policies show them, one line of JSON a row. A copy of all of a tenant's records is the same
+//! over every table (C10).
 //!
 //! Beside a row stands what a FHIR client sent for it, for no column holds all of that.
 //! What is about a patient follows from the field tables, so a new table is in the copy without being named here. It is read
@@ -21,6 +22,7 @@ use crate::kernel::table::list::Extra;
 use crate::kernel::table::value::instant_text;
 use crate::kernel::table::{Cursor, List, Record, Refers, Table, Value, Verb, store};
 use crate::patients::patient::PATIENT;
+use crate::tenancy::tenant::TENANT;
 use bytes::Bytes;
 use chrono::Utc;
 use futures_util::StreamExt;
@@ -39,6 +41,7 @@ pub const NDJSON: &str = "application/x-ndjson";
 const COPIES_MAX: usize = 16;
 /// Rows read at once.
 const PAGE_SIZE: usize = 50;
+const TENANT_PAGE_SIZE: usize = 200;
 /// Pages that wait for a slow receiver, and how long one may be waited for.
 const PAGES_MAX: usize = 2;
 const STALLED: Duration = Duration::from_secs(30);
@@ -73,6 +76,7 @@ pub static LEFT_OUT: &[(&str, &str)] = &[
     ("sessions", "how somebody signed in"),
     ("refresh_tokens", "how somebody signed in"),
     ("oauth_authorizations", "how an application was let in"),
+    ("oauth_requests", "how an application was let in"),
     ("fhir_extras", "stands beside the record it was sent for"),
     ("fhir_resources", "the other form of records that are here"),
     ("share_links", "keys to a RecordShare that is here"),
@@ -83,6 +87,10 @@ pub static LEFT_OUT: &[(&str, &str)] = &[
     ("outbox_events", "ids of records on their way to subscribers"),
     ("encryption_keys", "keys, not what they lock"),
 ];
+
+fn copied() -> impl Iterator<Item = &'static Table> {
+    domains::tables().filter(|table| LEFT_OUT.iter().all(|(name, _)| *name != table.name))
+}
 
 /// How often rows may refer to rows before one names the patient.
 const STEPS_MAX: usize = 2;
@@ -125,9 +133,8 @@ impl Part {
 
 /// What a copy is made of, the patient first.
 pub static PARTS: LazyLock<Vec<Part>> = LazyLock::new(|| {
-    let kept = domains::tables().filter(|table| LEFT_OUT.iter().all(|(name, _)| *name != table.name));
     let part = |table| about(table, "r", STEPS_MAX).map(|about| Part { table, condition: format!("r.tenant_id = $value and {about}") });
-    let mut parts: Vec<_> = kept.filter_map(part).collect();
+    let mut parts: Vec<_> = copied().filter_map(part).collect();
     parts.sort_by_key(|part| part.table.name != PATIENT.name);
     parts
 });
@@ -138,7 +145,7 @@ async fn start(call: Call) -> Result<Answer> {
     let patient = caller.glance(&caller.context, &PATIENT, id).await?;
     let slot = COPIES.try_acquire().map_err(|_| Error::new(&error::RATE_LIMITED).detail("Other copies are under way."))?;
     let (sink, pages) = mpsc::channel(PAGES_MAX);
-    let copy = Copying::begin(caller, patient, sink).await?;
+    let copy = Copying::begin(caller, Whose::Patient(patient), sink).await?;
     tokio::spawn(async move {
         copy.run().await;
         drop(slot);
@@ -146,9 +153,47 @@ async fn start(call: Call) -> Result<Answer> {
     Ok(Answer::Bytes(unfold(pages, async |mut pages| pages.recv().await.map(|page| (page, pages))).boxed()))
 }
 
+/// Whose records a copy holds.
+enum Whose {
+    Patient(Record),
+    Tenant(Uuid),
+}
+
+impl Whose {
+    fn tenant(&self) -> Uuid {
+        match self {
+            Whose::Patient(patient) => patient.tenant,
+            Whose::Tenant(tenant) => *tenant,
+        }
+    }
+    fn patient(&self) -> Option<Uuid> {
+        match self {
+            Whose::Patient(patient) => Some(patient.id),
+            Whose::Tenant(_) => None,
+        }
+    }
+    /// The tables it is made of, each with the condition of its rows.
+    fn parts(&self) -> Vec<(&'static Table, Extra)> {
+        match self {
+            Whose::Patient(patient) => PARTS.iter().map(|part| (part.table, part.of(patient.tenant, patient.id))).collect(),
+            Whose::Tenant(tenant) => {
+                let own = || ("r.tenant_id = $value".into(), vec![(Value::Uuid(*tenant), Type::UUID)]);
+                copied().filter(|table| table.has_tenant()).map(|table| (table, own())).collect()
+            }
+        }
+    }
+    /// Rows read at once.
+    fn page_size(&self) -> usize {
+        match self {
+            Whose::Patient(_) => PAGE_SIZE,
+            Whose::Tenant(_) => TENANT_PAGE_SIZE,
+        }
+    }
+}
+
 struct Copying {
     caller: Caller,
-    patient: Record,
+    whose: Whose,
     id: Uuid,
     sink: mpsc::Sender<std::io::Result<Bytes>>,
     hash: Sha256,
@@ -157,9 +202,9 @@ struct Copying {
 }
 
 impl Copying {
-    async fn begin(caller: Caller, patient: Record, sink: mpsc::Sender<std::io::Result<Bytes>>) -> Result<Copying> {
+    async fn begin(caller: Caller, whose: Whose, sink: mpsc::Sender<std::io::Result<Bytes>>) -> Result<Copying> {
         let id = Uuid::now_v7();
-        let copy = Copying { caller, patient, id, sink, hash: Sha256::new(), counts: BTreeMap::new(), unseen: Vec::new() };
+        let copy = Copying { caller, whose, id, sink, hash: Sha256::new(), counts: BTreeMap::new(), unseen: Vec::new() };
         copy.tell("RECORD_EXPORT_STARTED", Outcome::Success).await?;
         Ok(copy)
     }
@@ -171,9 +216,12 @@ impl Copying {
     /// The log knows before anything leaves, and how it ended.
     async fn tell(&self, kind: &'static str, outcome: Outcome) -> Result<()> {
         let mut event = audit_store::of(&self.caller.context, kind, Action::Read, outcome, Utc::now());
-        (event.tenant_id, event.resource_type) = (self.patient.tenant, Some(PATIENT.schema.into()));
-        (event.resource_id, event.patient_id) = (Some(self.patient.id), Some(self.patient.id));
-        event.purpose_of_use = Some(PurposeOfUse::PatientRequest);
+        (event.tenant_id, event.patient_id) = (self.whose.tenant(), self.whose.patient());
+        (event.resource_type, event.resource_id) = match &self.whose {
+            Whose::Patient(patient) => (Some(PATIENT.schema.into()), Some(patient.id)),
+            Whose::Tenant(tenant) => (Some(TENANT.schema.into()), Some(*tenant)),
+        };
+        event.purpose_of_use = self.whose.patient().map(|_| PurposeOfUse::PatientRequest);
         let rows = i64::try_from(self.rows()).unwrap_or(i64::MAX);
         event.metadata = Metadata::new().text("export", self.id.to_string()).integer("count", rows);
         self.caller.kernel.audit.record(event).await
@@ -197,28 +245,33 @@ impl Copying {
     }
 
     async fn send(&mut self) -> Result<()> {
-        let head = json!({"id": self.id, "tenant_id": self.patient.tenant, "patient_id": self.patient.id, "format": 1,
-            "started_at": instant_text(Utc::now())});
-        self.lines([line("PatientExport", head, None)?]).await?;
-        for part in PARTS.iter() {
-            match self.part(part).await {
-                Err(refusal) if refusal.code == &error::FORBIDDEN => self.unseen.push(part.table.schema),
+        let mut head = json!({"id": self.id, "tenant_id": self.whose.tenant(), "format": 1, "started_at": instant_text(Utc::now())});
+        let kind = match self.whose.patient() {
+            Some(patient) => {
+                head["patient_id"] = json!(patient);
+                "PatientExport"
+            }
+            None => "TenantExport",
+        };
+        self.lines([line(kind, head, None)?]).await?;
+        for (table, of) in self.whose.parts() {
+            match self.part(table, of).await {
+                Err(refusal) if refusal.code == &error::FORBIDDEN => self.unseen.push(table.schema),
                 sent => sent?,
             }
         }
         let left_out: BTreeMap<_, _> = LEFT_OUT.iter().copied().collect();
         let end = json!({"counts": self.counts, "not_shown": self.unseen, "left_out": left_out,
             "sha256": hex(&self.hash.clone().finalize())});
-        self.lines([line("PatientExportEnd", end, None)?]).await
+        self.lines([line(&format!("{kind}End"), end, None)?]).await
     }
 
-    async fn part(&mut self, part: &Part) -> Result<()> {
-        let table = part.table;
+    async fn part(&mut self, table: &'static Table, of: Extra) -> Result<()> {
         self.caller.needs(table.read)?;
         scopes::on_verb(&self.caller, table, Verb::List)?;
         let mut after: Option<Cursor> = None;
         loop {
-            let list = List { limit: PAGE_SIZE, after, extra: vec![part.of(self.patient.tenant, self.patient.id)], ..List::new(table) };
+            let list = List { limit: self.whose.page_size(), after, extra: vec![of.clone()], ..List::new(table) };
             let (door, keys) = (&self.caller.kernel.door, &self.caller.kernel.keys);
             let (rows, next) = store::list(door.open(&self.caller.context).await?, &list, keys).await?;
             let asked: Vec<(usize, Of)> = rows.iter().enumerate().flat_map(|(place, row)| forms(row).map(move |of| (place, of))).collect();

@@ -62,7 +62,7 @@ impl Writing {
     }
     pub fn is_one_of(&mut self, column: &str, words: Vec<String>) -> String {
         match words.as_slice() {
-            [] => "false".into(),
+            [] => NEVER.into(),
             [word] => format!("{column} = {}", self.text(word)),
             _ => format!("{column} = any ({})", self.texts(words)),
         }
@@ -233,7 +233,7 @@ async fn blind(asking: &Asking<'_>, writing: &mut Writing, table: &str, column: 
         writing.value(Value::Bytes(keys.blind(table, column, code)?), Type::BYTEA);
         any.push(format!("i.{column}_bidx = $value"));
     }
-    Ok(if any.is_empty() { "false".into() } else { format!("({})", any.join(" or ")) })
+    Ok(if any.is_empty() { NEVER.into() } else { format!("({})", any.join(" or ")) })
 }
 
 async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {

@@ -1,6 +1,7 @@
 //! What a record holds of a parameter, whatever is asked for: whether it has a value at all (`:missing`), and the one it is
 //! ordered by (`_sort`).
 
+use super::find::NEVER;
 use super::indexed;
 use crate::fhir::mapping::{Find, HERE, Mapping};
 use crate::fhir::search::{Kind, Sort};
@@ -25,7 +26,7 @@ pub fn present(find: &Find) -> String {
         Find::Constant { given, .. } => given.unwrap_or("true").to_owned(),
         Find::Listed { column, .. } => format!("cardinality({column}) > 0"),
         Find::Any(finds) => finds.iter().map(|find| format!("({})", present(find))).collect::<Vec<_>>().join(" or "),
-        Find::Indexed(_) | Find::Never => "false".into(),
+        Find::Indexed(_) | Find::Never => NEVER.into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What records are searched by beside their columns: rows made from the resource with every write of it, and the
 //! conditions over them.
 
-use super::find::Writing;
+use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
 use super::token::between;
 use super::{amount, dental};
@@ -151,9 +151,9 @@ impl Search<'_> {
             Asked::Composite(values) => return self.composite(index, writing, values),
             asked => {
                 let test = self.test(writing, asked);
-                let rows = self.rows(writing, &format!("{}{}", index.name, self.form(asked)), None, &test);
                 // Read from the index in the order of a page, so that a page ends the walk over what is met by many.
-                if is_one_code(asked) && self.modifier.is_none() { rows.replacen("select ", "select distinct ", 1) } else { rows }
+                let select = if is_one_code(asked) && self.modifier.is_none() { "select distinct" } else { "select" };
+                self.rows(writing, select, &format!("{}{}", index.name, self.form(asked)), None, &test)
             }
         };
         format!("{} in ({held})", self.key())
@@ -184,14 +184,14 @@ impl Search<'_> {
     }
 
     /// The records with such a row; of a composite's component with its element.
-    fn rows(&self, writing: &mut Writing, param: &str, part: Option<usize>, test: &str) -> String {
+    fn rows(&self, writing: &mut Writing, select: &str, param: &str, part: Option<usize>, test: &str) -> String {
         let tenant = if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" };
         self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
         let (element, part) = part.map_or(("", 0), |part| (", x.element", part));
         // The parameter's name is R4's; as a constant it lets the planner know how common it is.
         let (table, param) = (place(self.mapping).table, self::param(self.mapping, param));
         format!(
-            "select x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}"
+            "{select} x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}"
         )
     }
 
@@ -199,7 +199,7 @@ impl Search<'_> {
         let mut parts = Vec::with_capacity(values.len());
         for (place, value) in (1..).zip(values) {
             let test = self.test(writing, value);
-            parts.push(self.rows(writing, &format!("{}{}", index.name, self.form(value)), Some(place), &test));
+            parts.push(self.rows(writing, "select", &format!("{}{}", index.name, self.form(value)), Some(place), &test));
         }
         format!("{} in (select k.tenant_id, k.record_id from ({}) k)", self.key(), parts.join(" intersect "))
     }
@@ -230,7 +230,7 @@ impl Search<'_> {
                 format!("{hash} and x.system = {}", writing.text(cut(&asked.system)))
             }
             Asked::Between(asked) => between(writing, "x.code", asked, "x.system"),
-            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) => "false".into(),
+            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) => NEVER.into(),
         }
     }
 
@@ -289,7 +289,7 @@ fn words(writing: &mut Writing, text: &Text) -> String {
 
 /// Those of each system; a row without one is of the only system its element has.
 fn of_codes(writing: &mut Writing, codes: &Codes) -> String {
-    let mut any = vec!["false".to_owned()];
+    let mut any = vec![NEVER.to_owned()];
     for (system, codes) in codes {
         let among = format!("x.code = any ({})", writing.texts(codes.clone()));
         any.push(format!("{among} and (x.system = {} or x.system is null)", writing.text(cut(system))));

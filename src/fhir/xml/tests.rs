@@ -1,6 +1,5 @@
 use super::*;
 use crate::fhir::DOCUMENT;
-use crate::fhir::check::faults;
 use crate::kernel::json;
 use serde_json::{Value, json};
 use std::io::Read;

@@ -2,7 +2,7 @@
 
 use super::operations::Call;
 use super::way::Way;
-use super::{read, search, types};
+use super::{narrow, read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::Prefer;
@@ -36,7 +36,7 @@ pub async fn search(caller: &Caller, of: &'static TypeDef, id: Uuid, def: &'stat
     if within.is_empty() {
         return Err(none());
     }
-    read::one(caller, types::sources(of.name)?, id).await?;
+    narrow::one(caller, &mut Way::Apart, of, id).await?;
     search::run(caller, &mut Way::Apart, def.name, &Query { within, ..query }, base).await
 }
 

@@ -27,7 +27,6 @@ const NOT_KEPT: &[&str] = &[
     "Patient",
     "RelatedPerson",
     "Practitioner",
-    "PractitionerRole",
     "Location",
     "Coverage",
 ];

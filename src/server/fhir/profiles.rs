@@ -9,7 +9,7 @@ use crate::fhir::{Resource, check};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, INVALID, Result};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 
 /// Definitions that one resource may lead to.
@@ -19,12 +19,10 @@ type Name = (&'static str, String);
 
 /// A resource that claims a profile of the clinic's is what the profile says; one that claims what nobody knows here is stored.
 pub async fn judge(scope: &mut Scope, caller: &Caller, resource: &Resource, base: &str) -> Result<()> {
-    let json = Json::Object(resource.as_map().clone());
     let mut claimed = BTreeSet::new();
-    claims(&json, &mut claimed);
-    let own = load(scope, caller, claimed, base).await?;
-    let Some(own) = own else { return Ok(()) };
-    let faults = check::judge(&json, &own);
+    claims_of(resource.as_map(), &mut claimed);
+    let Some(own) = load(scope, caller, claimed, base).await? else { return Ok(()) };
+    let faults = check::judge(&Json::Object(resource.as_map().clone()), &own);
     if faults.is_empty() { Ok(()) } else { Err(Error::new(&INVALID).faults(faults)) }
 }
 
@@ -38,18 +36,17 @@ pub async fn of(scope: &mut Scope, caller: &Caller, resource: &Json, named: &[&s
 /// What is claimed by the resource and by those inside of it, and is not of R4 or a guide.
 fn claims(value: &Json, claimed: &mut BTreeSet<Name>) {
     match value {
-        Json::Object(map) => {
-            let urls = map.get("meta").and_then(|meta| meta.get("profile")).and_then(Json::as_array);
-            claimed.extend(urls.into_iter().flatten().filter_map(Json::as_str).filter_map(|url| unknown("StructureDefinition", url)));
-            // Resources stand in other resources here alone.
-            ["contained", "entry", "resource", "parameter", "part"]
-                .iter()
-                .filter_map(|key| map.get(*key))
-                .for_each(|inner| claims(inner, claimed));
-        }
+        Json::Object(map) => claims_of(map, claimed),
         Json::Array(items) => items.iter().for_each(|item| claims(item, claimed)),
         _ => {}
     }
+}
+
+fn claims_of(map: &Map<String, Json>, claimed: &mut BTreeSet<Name>) {
+    let urls = map.get("meta").and_then(|meta| meta.get("profile")).and_then(Json::as_array);
+    claimed.extend(urls.into_iter().flatten().filter_map(Json::as_str).filter_map(|url| unknown("StructureDefinition", url)));
+    // Resources stand in other resources here alone.
+    ["contained", "entry", "resource", "parameter", "part"].iter().filter_map(|key| map.get(*key)).for_each(|inner| claims(inner, claimed));
 }
 
 fn unknown(kind: &'static str, url: &str) -> Option<Name> {

@@ -27,6 +27,7 @@ const NOT_KEPT: &[&str] = &[
     "Patient",
     "RelatedPerson",
     "Practitioner",
+    "PractitionerRole",
     "Location",
     "Coverage",
 ];

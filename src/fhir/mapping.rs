@@ -341,6 +341,8 @@ pub enum Find {
     },
     /// By the values kept beside the record.
     Indexed(&'static Index),
+    /// By words of whole texts, kept beside the record under these names.
+    Worded(&'static [&'static str]),
     /// Codes that every row has, where the condition holds.
     Constant {
         codes: Words,
@@ -361,7 +363,7 @@ impl Find {
     /// Whether a parameter of the kind can be asked of it.
     pub fn answers(&self, kind: Kind) -> bool {
         match self {
-            Self::Text { .. } | Self::Said(_) => kind == Kind::String,
+            Self::Text { .. } | Self::Said(_) | Self::Worded(_) => kind == Kind::String,
             Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) => kind == Kind::Token,
             Self::Blind { .. } | Self::Plain { .. } | Self::Constant { .. } | Self::Listed { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,

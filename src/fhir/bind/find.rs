@@ -2,12 +2,32 @@
 
 use super::{Bind, How, flat};
 use crate::fhir::mapping::Find;
-use crate::kernel::table::Table;
+use crate::kernel::table::field::Sealing;
+use crate::kernel::table::{Table, Ty};
 use serde_json::Value as Json;
 
 /// How a parameter over `element` of the table's records is answered by columns: each of the binds that are this element.
 pub fn find(table: &Table, binds: &[Bind], element: &str) -> Vec<Find> {
     within(table, binds, element, None)
+}
+
+/// The texts that columns of the binds hold in the clear.
+pub fn texts(table: &Table, binds: &[Bind]) -> Vec<Find> {
+    let of_bind = |bind: &Bind| match bind.how {
+        How::Within(inner) => texts(table, inner),
+        How::Text { column } | How::Words { column } | How::Note { column } | How::Named { column } | How::Content { column } => {
+            vec![Find::Said(value(table, column))].into_iter().filter(|_| is_plain(table, column)).collect()
+        }
+        How::Coded(coded) => {
+            coded.display.filter(|column| is_plain(table, column)).map(|column| Find::Said(value(table, column))).into_iter().collect()
+        }
+        _ => Vec::new(),
+    };
+    flat(binds).flat_map(of_bind).collect()
+}
+
+fn is_plain(table: &Table, column: &str) -> bool {
+    table.field(column).is_some_and(|field| field.sealing == Sealing::Plain && matches!(field.ty, Ty::Text))
 }
 
 /// `given` is the condition under which the item around the binds is there.

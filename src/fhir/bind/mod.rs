@@ -11,7 +11,7 @@ mod meaning;
 mod render;
 mod take;
 
-pub use find::{find, selected};
+pub use find::{find, selected, texts};
 pub use meaning::is_meant;
 pub use render::render;
 pub use take::take;

@@ -5,7 +5,7 @@ use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
 use super::token::between;
 use super::{amount, dental};
-use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
+use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut, words as said};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
@@ -25,14 +25,14 @@ use uuid::Uuid;
 
 sql! {
     /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient and what it is.
-    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2))
-        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2))
-        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     /// $1 tenant, $2 record.
     VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
     CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
@@ -85,9 +85,13 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
         |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
     let mut all: Vec<(&Record, Row)> = Vec::new();
     for (shown, own) in shown {
+        let resource = &Json::Object(shown.resource.as_map().clone());
         let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
-        let mut rows = dental::rows(index::rows(indexes.iter().copied(), &Json::Object(shown.resource.as_map().clone()), base));
+        let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
+        let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
         rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
+        rows.extend(unsaid);
+        rows.extend(said::rows(mapping.of.name, resource, own));
         all.extend(rows.into_iter().map(|row| (&shown.record, row)));
     }
     let ids: Vec<Uuid> = shown.iter().map(|(shown, _)| shown.record.id).collect();
@@ -105,8 +109,11 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
     let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
     let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
     let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
-    let values: [crate::kernel::db::Param<'_>; 15] =
-        [&tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
+    let tokens = rows().map(|row| tokens(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
+    let values: [crate::kernel::db::Param<'_>; 16] = [
+        &tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs,
+        &tokens,
+    ];
     scope.exec(place(mapping).replace, &values).await?;
     Ok(())
 }
@@ -133,6 +140,27 @@ fn code(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
 /// As an identifier stands in the index.
 pub fn hashed(keys: &TenantKeys, code: &str) -> Result<String> {
     Ok(format!("={}", BASE64_STANDARD_NO_PAD.encode(keys.blind("search_values", "code", code)?)))
+}
+
+/// As a word stands among the tokens of a text: short, for a text has many.
+pub fn token(keys: &TenantKeys, word: &str) -> Result<String> {
+    let hash = keys.blind("search_values", "tokens", word)?;
+    Ok(BASE64_STANDARD_NO_PAD.encode(hash.get(..6).unwrap_or_default()))
+}
+
+fn tokens(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
+    let tokens = row.said.iter().map(|word| token(keys, word)).collect::<Result<Vec<String>>>()?;
+    Ok((!tokens.is_empty()).then(|| format!(" {} ", tokens.join(" "))))
+}
+
+/// Behind a parameter: what the record says of it by itself and nobody said who sent it.
+const UNSAID: &str = ":unsaid";
+
+/// Of the codes that the record says by itself those of parameters of which the resource says nothing.
+fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
+    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.span.is_none() && row.range.is_none() && row.target.is_none();
+    let is_silent = |row: &&Row| resource.iter().all(|other| other.param != row.param);
+    own.iter().filter(plain).filter(is_silent).map(|row| Row { param: format!("{}{UNSAID}", row.param), words: None, ..row.clone() })
 }
 
 /// One parameter asked of the index: where, and the identifiers' hashes of all tenants searched.
@@ -195,6 +223,27 @@ impl Search<'_> {
         )
     }
 
+    /// The records one of whose texts has the word.
+    pub fn worded(&self, writing: &mut Writing, names: &[&str]) -> String {
+        let any = names.iter().map(|name| {
+            let has = match self.hashes {
+                [one] => format!("strpos(x.tokens, {}) > 0", writing.text(one)),
+                many => format!("exists (select from unnest({}) h where strpos(x.tokens, h) > 0)", writing.texts(many.to_vec())),
+            };
+            format!("{} in ({})", self.key(), self.rows(writing, "select", name, None, &format!("x.code = '' and {has}")))
+        });
+        any.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// Whether nobody said what the record still says by itself.
+    pub fn unsaid(&self, index: &Index, code: &str) -> String {
+        let (table, param) = (place(self.mapping).table, param(self.mapping, &format!("{}{UNSAID}", index.name)));
+        let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
+        format!(
+            "exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and x.code is not distinct from ({code})::text)"
+        )
+    }
+
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {
         let mut parts = Vec::with_capacity(values.len());
         for (place, value) in (1..).zip(values) {
@@ -230,7 +279,7 @@ impl Search<'_> {
                 format!("{hash} and x.system = {}", writing.text(cut(&asked.system)))
             }
             Asked::Between(asked) => between(writing, "x.code", asked, "x.system"),
-            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) => NEVER.into(),
+            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) | Asked::Words(_) => NEVER.into(),
         }
     }
 

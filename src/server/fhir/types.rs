@@ -6,6 +6,7 @@ use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
 use crate::fhir::index::Index;
+use crate::fhir::index::words::{CONTENT, NARRATIVE};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::registry::{Interaction, Registry, TypeDef};
 use crate::fhir::search::param::OF_IDENTIFIERS;
@@ -67,7 +68,8 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
     }
     let own = Definitions.parameters(mapping.of.name).filter_map(|known| Some((known.code.as_str(), dental::find(mapping, &known.url)?)));
     search.extend(own.collect::<Vec<_>>());
-    for parameter in defined(mapping.of.name).filter(|_| mapping.writes) {
+    let is_of_values = |known: &&SearchParameter| mapping.writes && ![NARRATIVE, CONTENT].contains(&known.code.as_str());
+    for parameter in defined(mapping.of.name).filter(is_of_values) {
         let index = || Index::of(mapping.of.name, parameter).map(|index| Find::Indexed(forever(index)));
         match search.iter_mut().find(|(name, _)| *name == parameter.code) {
             None => search.extend(index().map(|find| (parameter.code.as_str(), find))),
@@ -79,7 +81,35 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
     let code = search.iter().find(|(name, _)| *name == "code").map(|(_, find)| *find);
     let is_asked = Definitions.parameter(mapping.of.name, "code-range").is_some();
     search.extend(code.filter(|_| is_asked).map(|find| ("code-range", find)));
+    let texts = worded(mapping, &search);
+    search.extend(texts);
     forever(Mapping { search: forever(search), ..*mapping })
+}
+
+/// A search of texts reads those of the columns, and the words of what no column holds.
+fn worded(mapping: &'static Mapping, search: &[(&'static str, Find)]) -> [(&'static str, Find); 2] {
+    fn plain(find: &Find) -> Vec<Find> {
+        match find {
+            Find::Any(finds) => finds.iter().flat_map(plain).collect(),
+            Find::Text { .. } | Find::Said(_) => vec![*find],
+            _ => Vec::new(),
+        }
+    }
+    let kept = |codes: &[&str]| {
+        let names = codes.iter().map(|code| &**forever(format!("{}.{code}", mapping.of.name))).collect::<Vec<&'static str>>();
+        if mapping.writes { Find::Worded(forever(names)) } else { Find::Never }
+    };
+    // Several parameters read the same columns.
+    let place = |find: &Find| match find {
+        Find::Text { within, starts, words, .. } => format!("{within} {starts:?} {words:?}"),
+        Find::Said(column) => (*column).to_owned(),
+        _ => String::new(),
+    };
+    let columns = search.iter().flat_map(|(_, find)| plain(find)).chain(bind::texts(mapping.table, mapping.binds));
+    let columns: BTreeMap<String, Find> = columns.map(|find| (place(&find), find)).collect();
+    let mut all: Vec<Find> = columns.into_values().collect();
+    all.push(kept(&[CONTENT, NARRATIVE]));
+    [(NARRATIVE, kept(&[NARRATIVE])), (CONTENT, Find::Any(forever(all)))]
 }
 
 fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
@@ -99,7 +129,7 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
 /// What R4 defines for a type and for all of them, and no column of every record answers.
 fn defined(name: &str) -> impl Iterator<Item = &'static SearchParameter> {
     let every = Definitions::r4().parameters("Resource").filter(|known| !["_id", "_lastUpdated"].contains(&known.code.as_str()));
-    Definitions::r4().parameters(name).chain(every)
+    Definitions::r4().parameters(name).chain(every).chain(Definitions::r4().parameters("DomainResource"))
 }
 
 /// The type with all parameters that one of its tables answers.
@@ -113,7 +143,11 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
         let is_of_identifiers = kind == Kind::Token && parameter.code.ends_with("identifier");
         search.push(SearchParam {
             is_sortable: !is_of_identifiers && is_sorted(mappings, forever(plain.clone())),
-            modifiers: if is_of_identifiers { OF_IDENTIFIERS } else { plain.modifiers },
+            modifiers: match parameter.code.as_str() {
+                NARRATIVE | CONTENT => &[],
+                _ if is_of_identifiers => OF_IDENTIFIERS,
+                _ => plain.modifiers,
+            },
             components: forever(
                 finds
                     .iter()

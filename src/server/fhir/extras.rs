@@ -3,6 +3,7 @@
 
 use super::read::owner;
 use crate::fhir::Resource;
+use crate::fhir::mapping::Mapping;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Query, Scope};
 use crate::kernel::error::{Error, Result};
@@ -21,41 +22,47 @@ pub struct Extras {
     pub shown: Json,
 }
 
-/// The newest for a record `$1` of the tenants `own` (SQL of ours).
-pub fn by_id(own: &str) -> String {
+/// The newest for a record `$1` of the tenants `own` (SQL of ours), as the type it is shown as.
+pub fn by_id(own: &str, type_name: &str) -> String {
     format!(
         "select distinct on (r.tenant_id) r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-          where r.tenant_id = any ({own}) and r.record_id = $1 order by r.tenant_id, r.record_version desc"
+          where r.tenant_id = any ({own}) and r.record_id = $1 and r.resource_type = '{type_name}' order by r.tenant_id, r.record_version desc"
     )
 }
 
-/// A version of a record.
+/// A version of a record, as a type: one row may be resources of several, and what was sent is of one.
 pub struct Of {
+    pub type_name: &'static str,
     pub tenant: Uuid,
     pub id: Uuid,
     pub version: i64,
 }
 
 impl Of {
-    pub fn record(record: &Record) -> Self {
-        Self { tenant: owner(record), id: record.id, version: record.version }
+    pub fn record(mapping: &Mapping, record: &Record) -> Self {
+        Self::named(mapping.of.name, record)
+    }
+    pub fn named(type_name: &'static str, record: &Record) -> Self {
+        Self { type_name, tenant: owner(record), id: record.id, version: record.version }
     }
 }
 
 /// For each of them the newest that is not of a later version, with its place behind it.
 pub fn of_versions(of: &[Of]) -> Built {
     let text = "select e.tenant_id, e.record_id, e.id, e.body_enc, k.n
-          from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality k(tenant_id, record_id, version, n)
+          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) with ordinality k(tenant_id, record_id, version, type_name, n)
          cross join lateral (
             select r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.record_version <= k.version::bigint
+             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.resource_type = k.type_name
+               and r.record_version <= k.version::bigint
              order by r.record_version desc limit 1) e";
     let values = vec![
         Value::Uuids(of.iter().map(|of| of.tenant).collect()),
         Value::Uuids(of.iter().map(|of| of.id).collect()),
         Value::Texts(of.iter().map(|of| of.version.to_string()).collect()),
+        Value::Texts(of.iter().map(|of| of.type_name.to_owned()).collect()),
     ];
-    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY];
+    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
     Built { query: Query { text: Cow::Borrowed(text), types: Cow::Owned(types) }, values }
 }
 
@@ -78,8 +85,9 @@ pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
 }
 
 sql! {
-    /// $1 tenants, $2 records: which of them have any.
-    EXTRAS_KNOWN(UUID_ARRAY, UUID_ARRAY) = "select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2)";
+    /// $1 tenants, $2 records, $3 type: which of them have any.
+    EXTRAS_KNOWN(UUID_ARRAY, UUID_ARRAY, TEXT) = "
+        select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2) and resource_type = $3";
     /// $1 type, $2 author, then a list for each column: tenant, id, record, version, patient, sealed body.
     EXTRAS_ADD(TEXT, UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, INT8_ARRAY, UUID_ARRAY, BYTEA_ARRAY) = "
         insert into fhir_extras (resource_type, created_by, tenant_id, id, record_id, record_version, patient_id, body_enc)
@@ -93,7 +101,7 @@ pub async fn keep(scope: &mut Scope, type_name: &str, records: &[&Record], extra
     let mut known: HashSet<Uuid> = HashSet::new();
     if !said.is_empty() {
         let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) = said.iter().map(|record| (owner(record), record.id)).unzip();
-        for row in scope.rows(&EXTRAS_KNOWN, &[&tenants, &ids]).await? {
+        for row in scope.rows(&EXTRAS_KNOWN, &[&tenants, &ids, &type_name]).await? {
             known.insert(row.try_get(0)?);
         }
     }

@@ -191,18 +191,25 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Moment(column), asked) => date(writing, asked, column, false),
         (Find::Days { from, until }, asked) => span(writing, asked, from, until, true),
         (Find::Moments { from, until }, asked) => span(writing, asked, from, until, false),
-        (Find::Points { column, to }, Asked::Reference(ReferenceValue::Local { type_name, id })) => {
-            match id.parse::<Uuid>().ok().filter(|_| type_name.is_none_or(|name| name == *to)) {
-                Some(id) => {
-                    writing.values.push((Value::Uuid(id), Type::UUID));
-                    format!("{column} = $value")
-                }
-                None => NEVER.into(),
-            }
-        }
+        (Find::Points { column, to }, Asked::Reference(asked)) => pointing(writing, &format!("{column} = $value"), to, asked),
+        (Find::Leads { rows, to, .. }, Asked::Reference(asked)) => pointing(writing, rows, to, asked),
         (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
         _ => NEVER.into(),
     })
+}
+
+fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &ReferenceValue) -> String {
+    let id = match asked {
+        ReferenceValue::Local { type_name, id } if type_name.is_none_or(|name| name == to) => id.parse::<Uuid>().ok(),
+        _ => None,
+    };
+    match id {
+        Some(id) => {
+            writing.values.extend(rows.matches("$value").map(|_| (Value::Uuid(id), Type::UUID)));
+            rows.to_owned()
+        }
+        None => NEVER.into(),
+    }
 }
 
 /// Whether the record has a value at all, or has none.

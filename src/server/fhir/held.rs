@@ -15,7 +15,9 @@ pub fn present(find: &Find) -> String {
         Find::Code { expr: column, .. } | Find::Said(column) | Find::Flag(column) | Find::Day(column) | Find::Moment(column) => {
             format!("({column}) is not null")
         }
-        Find::Points { column, .. } | Find::Amount { column, .. } | Find::Money { column, .. } => format!("{column} is not null"),
+        Find::Points { column, .. } | Find::Leads { column, .. } | Find::Amount { column, .. } | Find::Money { column, .. } => {
+            format!("({column}) is not null")
+        }
         Find::Coded(coded) => format!("r.{} is not null", coded.code),
         Find::Plain { within } => within.replace("{}", "i.value is not null"),
         Find::Blind { within, column, .. } => within.replace("{}", &format!("i.{column}_bidx is not null")),
@@ -85,7 +87,7 @@ fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<
         Find::Code { expr, .. } => (*expr).to_owned(),
         Find::Said(column) => format!("kernel.fold({column})"),
         Find::Flag(column) => format!("({column})::text"),
-        Find::Points { column, .. } => format!("{column}::text"),
+        Find::Points { column, .. } | Find::Leads { column, .. } => format!("({column})::text"),
         Find::Plain { within } => among(within, "i.value")?,
         // The value is sealed, and its hash has no order.
         Find::Blind { .. } | Find::Place { .. } => return None,

@@ -52,7 +52,7 @@ fn whole(mapping: &Mapping, turn: usize, needed: bool) -> Whole {
 fn each(binds: &'static [Bind], to: &mut dyn FnMut(&'static Bind)) {
     for bind in binds {
         to(bind);
-        if let How::Within(inner) = bind.how {
+        if let How::Within(inner) | How::All(inner) = bind.how {
             each(inner, to);
         }
     }

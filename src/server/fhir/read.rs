@@ -86,7 +86,7 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
         types.push(Type::UUID);
         values.push(Value::Uuid(context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
     }
-    queries.push(built(extras::by_id(&own), types.clone(), values.clone()));
+    queries.push(built(extras::by_id(&own, mapping.of.name), types.clone(), values.clone()));
     for (_, part) in parts(mapping, plane) {
         let of = match part.link {
             Link::Child(column) => format!("r.{column} = $1"),
@@ -128,11 +128,18 @@ impl Found {
 
 /// One record of the type, shown; the answer for an unknown id and for a foreign one is the same.
 pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
-    found(caller, sources, id).await?.shown()
+    apart(caller, sources, id).await?.shown()
 }
 
 /// The same before it is shown; that it was read is told.
-pub async fn found(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
+pub async fn found(caller: &Caller, way: &mut Way<'_>, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
+    match way {
+        Way::Apart => apart(caller, sources, id).await,
+        Way::Within(scope) => inside(scope, caller, sources, id).await,
+    }
+}
+
+async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
     let open = readable(caller, sources)?;
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let mut queries = Vec::new();
@@ -191,7 +198,7 @@ pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records
         return Ok(Vec::new());
     }
     let roots: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-    let of: Vec<Of> = roots.iter().map(|root| Of::record(root)).collect();
+    let of: Vec<Of> = records.iter().map(|(mapping, root)| Of::record(mapping, root)).collect();
     let mut queries = vec![extras::of_versions(&of)];
     for (mapping, places) in &by_mapping {
         for (_, part) in parts(mapping, context.plane) {
@@ -278,6 +285,10 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
 
 /// One record of the type inside a transaction of the caller, with what the transaction has changed.
 pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
+    inside(scope, caller, sources, id).await?.shown()
+}
+
+async fn inside(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
     let keys = &caller.kernel.keys;
     for (mapping, context) in readable(caller, sources)? {
         let root = match store::seen(scope, mapping.table, id, keys).await {
@@ -288,13 +299,11 @@ pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
             continue;
         }
         caller.saw(&context, &root).await?;
-        if root.deleted() {
-            return Err(Error::new(&error::GONE));
-        }
         let whole = whole(scope, mapping, root, keys).await?;
-        let kept = extras::of_versions(&[Of::record(&whole.root)]);
+        let kept = extras::of_versions(&[Of::record(mapping, &whole.root)]);
         let rows = scope.rows(kept.query.clone(), &kept.params()).await?;
-        return shown(mapping, whole, extras::placed(&rows, keys).await?.remove(&0));
+        let kept = extras::placed(&rows, keys).await?.remove(&0);
+        return Ok(Found { mapping, context, whole, kept });
     }
     Err(Error::new(&error::NOT_FOUND))
 }
@@ -320,8 +329,7 @@ pub async fn wholes(scope: &mut Scope, mapping: &'static Mapping, roots: Vec<Rec
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
-    // A row may be resources of two types, and what was sent is of one.
-    if let Some(Extras { sent, shown }) = extras.filter(|extras| extras.sent["resourceType"] == mapping.of.name) {
+    if let Some(Extras { sent, shown }) = extras {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;

@@ -2,7 +2,8 @@
 //! and searched beside them.
 
 use super::read::{Shown, owner};
-use super::write;
+use super::states;
+use super::write::{self, Chosen};
 use crate::fhir::Resource;
 use crate::fhir::mapping::{Mapping, Taken};
 use crate::kernel::Caller;
@@ -41,16 +42,20 @@ pub async fn create(
     let mut run: Option<(&'static Mapping, Vec<Plain>)> = None;
     for (place, (id, resource)) in new.into_iter().enumerate() {
         let refused = |refusal| Refused { place, refusal };
-        let (mapping, taken) = write::chosen(scope, sources, &resource, base).await.map_err(refused)?;
-        let draft = plain(mapping, id, &taken).map_err(refused)?;
+        let chosen = write::chosen(scope, caller, sources, id, resource, base).await.map_err(refused)?;
+        let mapping = chosen.mapping;
+        let draft = plain(&chosen, id).map_err(refused)?;
         // Another table begins another run; what is more than a row waits for all before it.
         let goes_on = draft.is_some() && run.as_ref().is_some_and(|(known, _)| std::ptr::eq(*known, mapping));
         if !goes_on && let Some((mapping, run)) = run.take() {
             shown.extend(store_run(scope, caller, mapping, run, base).await?);
         }
         match draft {
-            Some(draft) => run.get_or_insert_with(|| (mapping, Vec::new())).1.push(Plain { place, taken, draft, resource }),
-            None => shown.push((place, write::make(scope, caller, mapping, id, taken, resource, base).await.map_err(refused)?)),
+            Some(draft) => {
+                let plain = Plain { place, taken: chosen.taken, draft, resource: chosen.said };
+                run.get_or_insert_with(|| (mapping, Vec::new())).1.push(plain);
+            }
+            None => shown.push((place, write::make(scope, caller, id, chosen, base).await.map_err(refused)?)),
         }
     }
     if let Some((mapping, run)) = run {
@@ -59,12 +64,13 @@ pub async fn create(
     Ok(shown.into_iter().map(|(_, shown)| shown).collect())
 }
 
-fn plain(mapping: &'static Mapping, id: Uuid, taken: &Taken) -> Result<Option<Draft>> {
+fn plain(chosen: &Chosen, id: Uuid) -> Result<Option<Draft>> {
+    let (mapping, taken) = (chosen.mapping, &chosen.taken);
     let has_parts = taken.parts.iter().flatten().any(|rows| !rows.is_empty());
     let mut root = taken.root.clone();
-    let arrivals = write::arrivals(mapping, &mut root)?;
+    let arrivals = states::arrivals(mapping, &mut root)?;
     let draft = Draft { id: Some(id), ..root.draft(mapping.table)? };
-    let is_plain = !has_parts && arrivals.iter().all(|(_, way)| way.is_empty()) && store::is_plain(&draft);
+    let is_plain = chosen.is_settled() && !has_parts && arrivals.iter().all(|(_, way)| way.is_empty()) && store::is_plain(&draft);
     Ok(is_plain.then_some(draft))
 }
 

@@ -1,7 +1,7 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{dental, held, indexed, library, other, versions};
+use super::{dental, held, indexed, library, other, provenance, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
@@ -21,12 +21,12 @@ struct Types {
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| {
     let mut sources: BTreeMap<&'static str, Vec<&'static Mapping>> = BTreeMap::new();
-    for mapping in crate::server::domains::resources() {
+    for mapping in crate::server::domains::resources().chain([provenance::mapping()]) {
         sources.entry(mapping.of.name).or_default().push(completed(mapping));
     }
     for name in Definitions::r4().resources() {
         let known = sources.entry(name).or_default();
-        known.extend(other::mapping(name, known.first().map(|mapping| mapping.of)).map(completed));
+        known.extend(other::mapping(name, known).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
     let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
@@ -87,30 +87,13 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     paths.sort_unstable();
     paths.dedup();
     let kind = Kind::named(&parameter.kind)?;
-    let finds = paths.into_iter().flat_map(|path| bind::find(mapping.binds, path));
+    let finds = paths.into_iter().flat_map(|path| bind::find(mapping.table, mapping.binds, path));
     let targets = |find: &Find| match find {
-        Find::Points { to, .. } => parameter.targets.iter().any(|target| target == to),
+        Find::Points { to, .. } | Find::Leads { to, .. } => parameter.targets.iter().any(|target| target == to),
         _ => true,
     };
-    let finds = finds.filter(|find| find.answers(kind) && targets(find)).map(|find| stored(mapping, find));
-    let mut finds: Vec<Find> = finds.collect();
+    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();
     if finds.len() > 1 { Some(Find::Any(forever(finds))) } else { finds.pop() }
-}
-
-/// A measure that no column holds is asked of the expression that makes it.
-fn stored(mapping: &Mapping, find: Find) -> Find {
-    let made = |column: &str| mapping.table.field(column.strip_prefix("r.")?)?.computed;
-    match find {
-        Find::Amount { column, unit } => {
-            Find::Amount { column: made(column).map_or(column, |sql| forever(format!("({sql})")).as_str()), unit }
-        }
-        Find::Constant { codes, given: Some(given) } => {
-            let computed = mapping.table.fields.iter().filter_map(|field| Some((field.name, field.computed?)));
-            let told = computed.fold(given.to_owned(), |told, (name, sql)| told.replace(&format!("r.{name} "), &format!("({sql}) ")));
-            Find::Constant { codes, given: Some(forever(told).as_str()) }
-        }
-        find => find,
-    }
 }
 
 /// What R4 defines for a type and for all of them, and no column of every record answers.

@@ -304,12 +304,22 @@ end $$;
 -- Installation-wide rows: any sealed caller may read catalogues; auth, jobs and platform see their platform tables.
 create or replace function sec.known(cap bigint) returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin return coalesce((c.caps | c.part) & cap = cap, false); end $$;
+declare f text[] := sec.sealed();
+begin return coalesce((f[9]::bigint | f[14]::bigint) & cap = cap, false); end $$;
 create or replace function sec.everything() returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin return coalesce(c.plane in ('auth', 'jobs', 'platform'), false); end $$;
+declare f text[] := sec.sealed();
+begin return coalesce(f[5] in ('auth', 'jobs', 'platform'), false); end $$;
+-- What is kept beside the records of every patient is asked for the permission, throughout or in part; where an application's
+-- launch narrows the caller, it shows of patients that one alone.
+create or replace function sec.any_patient(cap bigint) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare f text[] := sec.sealed();
+begin return coalesce(f[10] = '' and (f[9]::bigint | f[14]::bigint) & cap = cap, false); end $$;
+create or replace function sec.one_patient(cap bigint) returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare f text[] := sec.sealed();
+begin return case when (f[9]::bigint | f[14]::bigint) & cap = cap then nullif(f[10], '')::uuid end; end $$;
 
 -- ── Every change is stamped, logged and announced ──────────────────────────────────────────────────────────────
 create or replace function sec.stamp() returns trigger language plpgsql security definer
@@ -855,7 +865,8 @@ end $$;
 
 -- For staff_rows: a row about a patient asks for that permission beside the table's own.
 create or replace function kernel.about_a_patient(permission text) returns text language sql stable as $$
-    select format('(patient_id is null or (select sec.known(%s)))', kernel.bit(permission)) $$;
+    select format('(patient_id is null or (select sec.any_patient(%1$s)) or patient_id = (select sec.one_patient(%1$s)))',
+                  kernel.bit(permission)) $$;
 
 -- AND-only, one expression per role and command; every call is an InitPlan.
 drop function if exists kernel.policy_form(text, text, text, bigint, text, text);

@@ -84,6 +84,10 @@ impl Mapping {
             sorts: &[],
         }
     }
+    /// Whether columns say anything of its resources.
+    pub const fn speaks(&self) -> bool {
+        !self.binds.is_empty() || self.render.is_some()
+    }
     /// Records that operations of their own change: read and found here.
     pub const fn shown(of: &'static TypeDef, table: &'static Table, planes: &'static [Plane], binds: &'static [Bind]) -> Self {
         Self { binds, writes: false, ..Self::new(of, table, planes) }
@@ -170,6 +174,7 @@ pub enum Link {
 }
 
 /// A record and its parts, in the order the mapping names them.
+#[derive(Clone)]
 pub struct Whole {
     pub root: Record,
     pub parts: Vec<Vec<Record>>,

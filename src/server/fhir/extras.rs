@@ -14,9 +14,10 @@ use serde_json::{Value as Json, json};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+#[derive(Clone)]
 pub struct Extras {
     pub sent: Json,
     pub shown: Json,
@@ -85,29 +86,25 @@ pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
 }
 
 sql! {
-    /// $1 tenants, $2 records, $3 type: which of them have any.
-    EXTRAS_KNOWN(UUID_ARRAY, UUID_ARRAY, TEXT) = "
-        select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2) and resource_type = $3";
     /// $1 type, $2 author, then a list for each column: tenant, id, record, version, patient, sealed body.
     EXTRAS_ADD(TEXT, UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, INT8_ARRAY, UUID_ARRAY, BYTEA_ARRAY) = "
         insert into fhir_extras (resource_type, created_by, tenant_id, id, record_id, record_version, patient_id, body_enc)
         select $1, $2, * from unnest($3, $4, $5, $6, $7, $8)";
 }
 
-/// Kept when the columns do not say all of it, and when an older one would speak in its place.
-pub async fn keep(scope: &mut Scope, type_name: &str, records: &[&Record], extras: &[Extras], keys: &Keyring) -> Result<()> {
-    let of = |all: bool| records.iter().copied().zip(extras).filter(move |(_, extras)| all || extras.sent == extras.shown);
-    let said: Vec<&Record> = of(false).map(|(record, _)| record).collect();
-    let mut known: HashSet<Uuid> = HashSet::new();
-    if !said.is_empty() {
-        let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) = said.iter().map(|record| (owner(record), record.id)).unzip();
-        for row in scope.rows(&EXTRAS_KNOWN, &[&tenants, &ids, &type_name]).await? {
-            known.insert(row.try_get(0)?);
-        }
-    }
+/// Which of these records have any, as that type.
+pub fn known(type_name: &str, records: &[Record]) -> Built {
+    let text = "select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2) and resource_type = $3";
+    let (tenants, ids) = records.iter().map(|record| (owner(record), record.id)).unzip();
+    let values = vec![Value::Uuids(tenants), Value::Uuids(ids), Value::Text(type_name.to_owned())];
+    Built { query: Query { text: Cow::Borrowed(text), types: Cow::Borrowed(&[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT]) }, values }
+}
+
+/// Kept when the columns do not say all of it, and when one that is `known` already would speak in its place.
+pub async fn keep(scope: &mut Scope, type_name: &str, told: &[(&Record, &Extras)], known: &HashSet<Uuid>, keys: &Keyring) -> Result<()> {
     let (mut tenants, mut ids, mut of_records, mut versions, mut patients, mut bodies) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (record, extras) in of(true).filter(|(record, extras)| extras.sent != extras.shown || known.contains(&record.id)) {
+    for (record, extras) in told.iter().filter(|(record, extras)| extras.sent != extras.shown || known.contains(&record.id)) {
         let (tenant, id) = (owner(record), scope.new_id());
         let body = json!([extras.sent, extras.shown]).to_string();
         bodies.push(keys.of(tenant).await?.seal("fhir_extras", "body", id, body.as_bytes())?);
@@ -117,11 +114,20 @@ pub async fn keep(scope: &mut Scope, type_name: &str, records: &[&Record], extra
         versions.push(record.version);
         patients.push(record.patient);
     }
-    if !ids.is_empty() {
-        let actor = scope.context().actor;
-        scope.exec(&EXTRAS_ADD, &[&type_name, &actor, &tenants, &ids, &of_records, &versions, &patients, &bodies]).await?;
+    if ids.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let values: [Box<dyn ToSql + Sync + Send>; 8] = [
+        Box::new(type_name.to_owned()),
+        Box::new(scope.context().actor),
+        Box::new(tenants),
+        Box::new(ids),
+        Box::new(of_records),
+        Box::new(versions),
+        Box::new(patients),
+        Box::new(bodies),
+    ];
+    scope.post(&EXTRAS_ADD, values.into()).await
 }
 
 /// Without what the server alone decides.

@@ -20,7 +20,7 @@ use crate::sql;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use serde_json::Value as Json;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 sql! {
@@ -94,28 +94,33 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
         rows.extend(said::rows(mapping.of.name, resource, own));
         all.extend(rows.into_iter().map(|row| (&shown.record, row)));
     }
-    let ids: Vec<Uuid> = shown.iter().map(|(shown, _)| shown.record.id).collect();
-    let records: Vec<Uuid> = all.iter().map(|(record, _)| record.id).collect();
-    let patients: Vec<Option<Uuid>> = all.iter().map(|(record, _)| record.patient).collect();
     let rows = || all.iter().map(|(_, row)| row);
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let words: Vec<Option<String>> = rows().map(|row| row.words.as_deref().map(fold)).collect();
-    let params: Vec<String> = rows().map(|row| param(mapping, &row.param)).collect();
-    let elements: Vec<i32> = rows().map(|row| row.element).collect();
-    let parts: Vec<i32> = rows().map(|row| row.part).collect();
-    let systems: Vec<Option<&str>> = rows().map(|row| row.system.as_deref()).collect();
-    let targets: Vec<Option<Uuid>> = rows().map(|row| row.target).collect();
-    let starts: Vec<_> = rows().map(|row| row.span.map(|span| span.0)).collect();
-    let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
-    let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
-    let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
     let tokens = rows().map(|row| tokens(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let values: [crate::kernel::db::Param<'_>; 16] = [
-        &tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs,
-        &tokens,
+    let values: [Box<dyn ToSql + Sync + Send>; 16] = [
+        Box::new(tenant),
+        list(shown.iter().map(|(shown, _)| shown.record.id)),
+        list(all.iter().map(|(record, _)| record.id)),
+        list(all.iter().map(|(record, _)| record.patient)),
+        list(rows().map(|row| param(mapping, &row.param))),
+        list(rows().map(|row| row.element)),
+        list(rows().map(|row| row.part)),
+        list(rows().map(|row| row.system.clone())),
+        Box::new(codes),
+        list(rows().map(|row| row.words.as_deref().map(fold))),
+        list(rows().map(|row| row.target)),
+        list(rows().map(|row| row.span.map(|span| span.0))),
+        list(rows().map(|row| row.span.map(|span| span.1))),
+        list(rows().map(|row| row.range.map(|range| range.0))),
+        list(rows().map(|row| row.range.map(|range| range.1))),
+        Box::new(tokens),
     ];
-    scope.exec(place(mapping).replace, &values).await?;
-    Ok(())
+    scope.post(place(mapping).replace, values.into()).await
+}
+
+/// One column of all rows.
+fn list<T: ToSql + Sync + Send + 'static>(values: impl Iterator<Item = T>) -> Box<dyn ToSql + Sync + Send> {
+    Box::new(values.collect::<Vec<T>>())
 }
 
 /// Of a record that was retired.

@@ -79,6 +79,12 @@ fn a_bind_names_a_column_of_its_table() {
 }
 
 #[test]
+fn only_what_columns_speak_of_has_parts() {
+    let silent = domains::resources().filter(|mapping| !mapping.speaks() && !mapping.parts.is_empty());
+    assert!(silent.map(|mapping| mapping.table.name).next().is_none());
+}
+
+#[test]
 fn a_record_of_any_state_is_a_sound_resource() {
     let mut wrong = Vec::new();
     for mapping in domains::resources().filter(|mapping| !mapping.binds.is_empty()) {

@@ -1,19 +1,15 @@
 //! Creates of one type that travel together: neighbours that are one row each go in one statement, and so does what is kept
 //! and searched beside them.
 
-use super::read::{Shown, owner};
+use super::read::Shown;
 use super::states;
 use super::write::{self, Chosen};
 use crate::fhir::Resource;
-use crate::fhir::mapping::{Mapping, Taken};
+use crate::fhir::mapping::{Columns, Mapping, Taken};
 use crate::kernel::Caller;
-use crate::kernel::crypto::Keyring;
-use crate::kernel::db::{Query, Scope};
+use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::table::{Draft, Record, Table, record, store};
-use std::borrow::Cow;
-use std::collections::HashMap;
-use tokio_postgres::types::Type;
+use crate::kernel::table::{Draft, Table, store};
 use uuid::Uuid;
 
 /// The first that was refused, by its place among those that travel.
@@ -85,39 +81,14 @@ async fn store_run(
     let refused = |refusal| Refused { place: first, refusal };
     caller.needs(mapping.table.write).map_err(refused)?;
     let keys = &caller.kernel.keys;
-    let drafts: Vec<(&'static Table, Draft)> = run.iter().map(|plain| (mapping.table, plain.draft.clone())).collect();
-    let mut made = 0;
-    while made < drafts.len() {
-        let (records, refusal) = store::insert_run(scope, drafts.get(made..).unwrap_or_default(), false, keys).await.map_err(refused)?;
-        made += records.len();
-        let (Some(next), false) = (run.get(made), refusal.is_none() && !records.is_empty()) else { continue };
-        let told = |refusal| Refused { place: next.place, refusal: next.taken.root.told(refusal) };
-        match refusal {
-            Some(refusal) => return Err(told(refusal)),
-            None => drop(store::insert(scope, mapping.table, &next.draft, keys).await.map_err(told)?),
-        }
-        made += 1;
-    }
-    let ids: Vec<Uuid> = drafts.iter().filter_map(|(_, draft)| draft.id).collect();
-    let mut stored = again(scope, mapping, &ids, keys).await.map_err(refused)?;
-    let places: Vec<usize> = run.iter().map(|plain| plain.place).collect();
-    let roots = run.into_iter().zip(&ids).filter_map(|(plain, id)| Some((stored.remove(id)?, plain.resource)));
-    let shown = write::finished(scope, mapping, roots.collect(), base, keys).await.map_err(refused)?;
+    let (places, new): (Vec<usize>, Vec<(Columns, Draft, Resource)>) =
+        run.into_iter().map(|plain| (plain.place, (plain.taken.root, plain.draft, plain.resource))).unzip();
+    let drafts: Vec<(&'static Table, Draft)> = new.iter().map(|(_, draft, _)| (mapping.table, draft.clone())).collect();
+    let written = store::insert_all(scope, &drafts, keys).await.map_err(|(at, refusal)| Refused {
+        place: places.get(at).copied().unwrap_or(first),
+        refusal: new.get(at).map_or_else(|| Error::internal("nothing was refused"), |(root, ..)| root.told(refusal)),
+    })?;
+    let sent = new.into_iter().map(|(.., resource)| resource).collect();
+    let shown = write::finished(scope, mapping, written, sent, base, keys).await.map_err(refused)?;
     Ok(places.into_iter().zip(shown).collect())
-}
-
-/// The records as they stand now: triggers may have changed them after they were written.
-async fn again(scope: &mut Scope, mapping: &'static Mapping, ids: &[Uuid], keys: &Keyring) -> Result<HashMap<Uuid, Record>> {
-    let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
-    let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns(table, plane), table.name);
-    let query = Query { text: Cow::Owned(text), types: Cow::Owned(vec![Type::UUID_ARRAY, Type::UUID]) };
-    let mut stored = HashMap::with_capacity(ids.len());
-    for row in scope.rows(query, &[&ids, &tenant]).await? {
-        let root = record::decode(table, plane, &row, keys).await?;
-        if !table.has_tenant() || owner(&root) == tenant {
-            stored.insert(root.id, root);
-        }
-    }
-    if stored.len() == ids.len() { Ok(stored) } else { Err(Error::internal("a record that was stored is not seen")) }
 }

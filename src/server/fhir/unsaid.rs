@@ -1,9 +1,8 @@
 //! What an update leaves as it is: columns of which the resource says nothing new.
 
-use super::{extras, read, states};
-use crate::fhir::mapping::{Columns, Mapping};
-use crate::kernel::crypto::Keyring;
-use crate::kernel::db::Scope;
+use super::extras::Extras;
+use super::{read, states};
+use crate::fhir::mapping::{Columns, Mapping, Whole};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Access, Record};
 
@@ -22,17 +21,16 @@ pub fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result
 }
 
 /// Columns of which the resource says what the record's own rendering says stay as they are: a word that FHIR has not, the
-/// clock time of what is rendered as a day.
-pub async fn unsaid(
-    scope: &mut Scope,
+/// clock time of what is rendered as a day. `stood`: the record with what was sent; None of a mapping that renders nothing.
+pub fn unsaid(
     mapping: &'static Mapping,
     columns: &mut Columns,
     was: &Record,
+    stood: Option<&(Whole, Option<Extras>)>,
     base: &str,
-    keys: &Keyring,
 ) -> Result<()> {
-    // A mapping that renders nothing says nothing of its columns: whose the resource is, it says itself, and of a chart it stays.
-    if mapping.binds.is_empty() && mapping.render.is_none() {
+    // It says nothing of its columns: whose the resource is, it says itself, and of a chart it stays.
+    let Some((whole, kept)) = stood else {
         return match mapping.table.patient.filter(|column| was.patient.is_some() && !columns.agree(was, &[column])) {
             Some(column) => {
                 let refusal = Error::new(&error::INVALID).fault(column, "fixed", "A resource stays in the chart of its patient.");
@@ -40,13 +38,10 @@ pub async fn unsaid(
             }
             None => Ok(()),
         };
-    }
-    let whole = read::whole(scope, mapping, was.clone(), keys).await?;
-    let own = mapping.taken(&mapping.rendered(&whole), base)?.root;
+    };
+    let own = mapping.taken(&mapping.rendered(whole), base)?.root;
     // And what it says as it is shown: of what its sender never said, there is nothing to say again.
-    let kept = extras::of_versions(&[extras::Of::record(mapping, &whole.root)]);
-    let rows = scope.rows(kept.query.clone(), &kept.params()).await?;
-    let shown = read::shown(mapping, whole, extras::placed(&rows, keys).await?.remove(&0))?;
+    let shown = read::shown(mapping, whole.clone(), kept.clone())?;
     let shown = mapping.taken(&shown.resource, base)?.root;
     let says = |told: &Columns, name: &str| told.get(name) == columns.get(name);
     let mut same: Vec<&'static str> = columns.names().filter(|name| says(&own, name) || says(&shown, name)).collect();

@@ -3,13 +3,13 @@
 use super::attach;
 use super::extras::{self, Extras};
 use super::indexed;
-use super::parts::{children, parents};
+use super::parts::{self, children, parents};
 use super::profiles;
 use super::read::{self, Shown};
 use super::states::{self, Goal, arrivals, moved, walk};
 use super::types;
 use super::unsaid::{settled, unsaid};
-use crate::fhir::mapping::{Columns, Link, Mapping, Taken, Whole};
+use crate::fhir::mapping::{Columns, Link, Mapping, Taken};
 use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::{Resource, check, subset};
@@ -163,7 +163,7 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
         attach::keep(scope, caller, &taken.root, found, file).await.map_err(|refusal| taken.root.told(refusal))?;
         if is_file(mapping) {
             let root = store::seen(scope, mapping.table, id, keys).await?;
-            return finish(scope, mapping, &root, said, base, keys).await;
+            return finish(scope, mapping, root, said, base, keys).await;
         }
     }
     caller.needs(mapping.table.write)?;
@@ -171,13 +171,18 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
     parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let arrivals = arrivals(mapping, &mut taken.root)?;
     let draft = Draft { id: Some(id), ..taken.root.draft(mapping.table)? };
-    let mut root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    let mut below = parts::new(mapping, id, &parts)?;
+    // Where it goes its way from the state it begins in, what is below it comes when it has arrived.
+    let first = if arrivals.iter().all(|(_, way)| way.is_empty()) { std::mem::take(&mut below) } else { Vec::new() };
+    let new = std::iter::once(parts::New { table: mapping.table, row: taken.root.clone(), draft }).chain(first).collect();
+    let made = parts::insert(scope, new, keys).await?.into_iter().next();
+    let mut root = made.ok_or_else(|| Error::internal("a record became nothing"))?;
     for (column, way) in arrivals {
         root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     }
-    children(scope, mapping, &root, &parts, keys).await?;
+    parts::insert(scope, below, keys).await?;
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    finish(scope, mapping, &root, said, base, keys).await
+    finish(scope, mapping, root, said, base, keys).await
 }
 
 /// What a new record needs and FHIR does not say.
@@ -281,7 +286,11 @@ async fn replace(
     }
     let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
-    unsaid(scope, mapping, &mut taken.root, &was, base, keys).await?;
+    let stood = match mapping.speaks() {
+        true => Some(read::standing(scope, mapping, was.clone(), keys).await?),
+        false => None,
+    };
+    unsaid(mapping, &mut taken.root, &was, stood.as_ref(), base)?;
     let goal = states::goal(mapping, &mut taken.root, &resource);
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
@@ -290,9 +299,11 @@ async fn replace(
     let draft = taken.root.draft(mapping.table)?;
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
-    children(scope, mapping, &root, &parts, keys).await?;
+    if let Some((whole, _)) = &stood {
+        children(scope, mapping, &root, whole, &parts, keys).await?;
+    }
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    finish(scope, mapping, &root, resource, base, keys).await
+    finish(scope, mapping, root, resource, base, keys).await
 }
 
 /// Retiring is idempotent: what is retired already stays so.
@@ -358,29 +369,28 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
 }
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
-async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
-    let root = store::seen(scope, mapping.table, root.id, keys).await?;
-    let shown = finished(scope, mapping, vec![(root, sent)], base, keys).await?.pop();
+async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
+    let shown = finished(scope, mapping, vec![root], vec![sent], base, keys).await?.pop();
     shown.ok_or_else(|| Error::internal("a record became nothing"))
 }
 
-/// The same of many records that were just written.
+/// The same of many records that were just written, and what was sent of each.
 pub async fn finished(
     scope: &mut Scope,
     mapping: &'static Mapping,
-    roots: Vec<(Record, Resource)>,
+    written: Vec<Record>,
+    sent: Vec<Resource>,
     base: &str,
     keys: &Keyring,
 ) -> Result<Vec<Shown>> {
-    let (roots, sent): (Vec<Record>, Vec<Resource>) = roots.into_iter().unzip();
-    let wholes: Vec<Whole> = read::wholes(scope, mapping, roots, keys).await?;
+    let (wholes, known) = read::again(scope, mapping, &written, keys).await?;
     let told: Vec<Extras> = wholes
         .iter()
         .zip(sent)
         .map(|(whole, sent)| Extras { sent: extras::bare(sent), shown: mapping.rendered(whole).into_value() })
         .collect();
-    let records: Vec<&Record> = wholes.iter().map(|whole| &whole.root).collect();
-    extras::keep(scope, mapping.of.name, &records, &told, keys).await?;
+    let of: Vec<(&Record, &Extras)> = wholes.iter().map(|whole| &whole.root).zip(&told).collect();
+    extras::keep(scope, mapping.of.name, &of, &known, keys).await?;
     let mut shown = Vec::with_capacity(wholes.len());
     for (whole, extras) in wholes.into_iter().zip(told) {
         let own = extras.shown.clone();

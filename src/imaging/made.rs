@@ -1,5 +1,6 @@
 //! Files the server makes itself: imports given to a command, exports for people. The bytes are stored before the row is READY.
 
+use super::attached;
 use super::file::FILE;
 use crate::kernel::Kernel;
 use crate::kernel::context::Context;
@@ -39,18 +40,11 @@ pub async fn keep(kernel: &Kernel, server: &Context, made: Made<'_>) -> Result<R
         .set(&FILE, "source", text(made.source))?
         .set(&FILE, "patient_id", made.patient.map_or(Value::Null, Value::Uuid))?
         .set(&FILE, "is_patient_visible", Value::Bool(made.visible))?;
-    let mut file = store::insert(&mut scope, &FILE, &draft, keys).await?;
+    let file = store::insert(&mut scope, &FILE, &draft, keys).await?;
     scope.commit().await?;
     kernel.storage.put(&key, made.media_type, made.bytes).await?;
     let mut scope = kernel.door.open(server).await?;
-    for (to, by) in [("SCANNING", "complete-upload"), ("READY", "system")] {
-        let mut draft = Draft::default().set(&FILE, "status", text(to))?;
-        if to == "READY" {
-            draft = draft.set(&FILE, "uploaded_at", Value::Instant(scope.now()))?;
-        }
-        let was = store::lock(&mut scope, &FILE, id, Some(file.version), keys).await?;
-        file = store::update(&mut scope, &was, &draft, by, keys).await?;
-    }
+    let file = attached::ready(&mut scope, file, keys).await?;
     scope.commit().await?;
     Ok(file)
 }

@@ -1,6 +1,6 @@
 //! Numbers, quantities, money and distances asked of columns.
 
-use super::find::Writing;
+use super::find::{NEVER, Writing};
 use super::held::money;
 use crate::fhir::index::cut;
 use crate::fhir::mapping::Find;
@@ -19,7 +19,7 @@ pub fn condition(writing: &mut Writing, find: &Find, asked: &Asked) -> String {
     match (find, asked) {
         (Find::Amount { column, unit: "" }, Asked::Number(number)) => of_column(writing, column, number),
         (Find::Amount { column, unit }, Asked::Quantity(asked)) => {
-            measured(asked, unit).map_or_else(|| "false".into(), |number| of_column(writing, column, &number))
+            measured(asked, unit).map_or_else(|| NEVER.into(), |number| of_column(writing, column, &number))
         }
         (Find::Money { column, currency }, Asked::Quantity(asked)) if asked.system.as_deref().is_none_or(|it| it == CURRENCIES) => {
             let told = of_column(writing, &format!("({})", money(column, currency)), &asked.number);
@@ -29,7 +29,7 @@ pub fn condition(writing: &mut Writing, find: &Find, asked: &Asked) -> String {
             }
         }
         (Find::Place { latitude, longitude }, Asked::Near(near)) => within(writing, latitude, longitude, near),
-        _ => "false".into(),
+        _ => NEVER.into(),
     }
 }
 

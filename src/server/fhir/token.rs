@@ -1,6 +1,6 @@
 //! Codes asked of columns: one, all of a system, or those of a value set.
 
-use super::find::{Writing, any_of_these, texts};
+use super::find::{NEVER, Writing, any_of_these, texts};
 use crate::fhir::bind::{Coded, Words};
 use crate::fhir::mapping::Find;
 use crate::fhir::search::Value as Asked;
@@ -53,21 +53,21 @@ fn one(writing: &mut Writing, find: &Find, wanted: &Wanted<'_>) -> Option<String
     Some(match find {
         Find::Code { expr, system, stored } => match &wanted.codes {
             // Where the code says which, a code of any system is meant.
-            _ if wanted.system == System::None || !wanted.is_of(system) => "false".into(),
+            _ if wanted.system == System::None || !wanted.is_of(system) => NEVER.into(),
             Some(codes) => writing.is_one_of(expr, codes.iter().map(|code| stored(code)).collect()),
             None => format!("{expr} is not null"),
         },
         Find::Words { column, system, words } => match &wanted.codes {
-            _ if !wanted.is_of(system) => "false".into(),
+            _ if !wanted.is_of(system) => NEVER.into(),
             Some(codes) => writing.is_one_of(column, stored(words, |code| codes.contains(&code))),
             None => format!("{column} is not null"),
         },
         Find::Constant { codes, given } => {
             let is_any = codes.iter().any(|(system, code)| wanted.has(system, code));
-            if is_any { given.unwrap_or("true").to_owned() } else { "false".into() }
+            if is_any { given.unwrap_or("true").to_owned() } else { NEVER.into() }
         }
         Find::Listed { column, system } => match &wanted.codes {
-            _ if wanted.system == System::None || !wanted.is_of(system) => "false".into(),
+            _ if wanted.system == System::None || !wanted.is_of(system) => NEVER.into(),
             Some(codes) => {
                 let codes = codes.iter().map(|code| (*code).to_owned()).collect();
                 format!("{column} && {}", writing.texts(codes))
@@ -78,7 +78,7 @@ fn one(writing: &mut Writing, find: &Find, wanted: &Wanted<'_>) -> Option<String
         Find::Flag(column) => match wanted.codes.as_deref() {
             Some(["true"]) => (*column).to_owned(),
             Some(["false"]) => format!("not {column}"),
-            _ => "false".into(),
+            _ => NEVER.into(),
         },
         _ => return None,
     })
@@ -102,11 +102,11 @@ fn coded_as(writing: &mut Writing, coded: &Coded, wanted: &Wanted<'_>) -> String
     if wanted.system != System::Any {
         all.push(match coded.system {
             Some(column) => writing.is_one_of(&format!("r.{column}"), words),
-            None if words.is_empty() => "false".into(),
+            None if words.is_empty() => NEVER.into(),
             None => format!("r.{} is not null", coded.code),
         });
     }
-    if all.is_empty() { "false".into() } else { format!("({})", all.join(" and ")) }
+    if all.is_empty() { NEVER.into() } else { format!("({})", all.join(" and ")) }
 }
 
 fn of_between(writing: &mut Writing, find: &Find, asked: &Between) -> Option<String> {
@@ -138,14 +138,14 @@ fn called(writing: &mut Writing, find: &Find, text: &Text) -> Option<String> {
         Find::Words { column, system, words } => writing.is_one_of(column, stored(words, |code| named(system, code))),
         Find::Constant { codes, given } => {
             let is_any = codes.iter().any(|(system, code)| named(system, code));
-            if is_any { given.unwrap_or("true").to_owned() } else { "false".into() }
+            if is_any { given.unwrap_or("true").to_owned() } else { NEVER.into() }
         }
         Find::Coded(Coded { display: Some(display), .. }) => {
             let column = format!("r.{display}");
             texts(writing, &[], &[&format!("kernel.fold({column})")], &[&column], text)
         }
         Find::Code { expr, .. } => texts(writing, &[], &[&format!("kernel.fold({expr})")], &[expr], text),
-        Find::Coded(_) | Find::Listed { .. } | Find::Flag(_) | Find::Plain { .. } | Find::Blind { .. } => "false".into(),
+        Find::Coded(_) | Find::Listed { .. } | Find::Flag(_) | Find::Plain { .. } | Find::Blind { .. } => NEVER.into(),
         _ => return None,
     })
 }

@@ -51,7 +51,8 @@ pub async fn carry_on(kernel: &Arc<Kernel>) -> Result<usize> {
 async fn made_whole(kernel: &Arc<Kernel>, server: &Context, work: &mut Work) -> Result<Option<usize>> {
     let tenant = server.tenant.unwrap_or_default();
     let order = ExportOrder::open(&*kernel.keys.of(tenant).await?, work.job, &work.params)?;
-    let caller = order.caller(kernel, tenant);
+    order.by.stands(kernel).await?;
+    let caller = order.by.caller(kernel);
     let whose = match order.patient {
         Some(patient) => Whose::Patient(caller.glance(&caller.context, &PATIENT, patient).await?),
         None => Whose::Tenant(tenant),
@@ -79,7 +80,9 @@ async fn made_whole(kernel: &Arc<Kernel>, server: &Context, work: &mut Work) -> 
     Ok(work.wrote(kernel, server, 90, &file, None).await?.then_some(rows))
 }
 
+/// As long as whoever ordered it may have it.
 async fn kept(kernel: &Kernel, server: &Context, order: &ExportOrder, place: i32, part: Vec<u8>) -> Result<Record> {
+    order.by.stands(kernel).await?;
     let name = format!("{}-{place}.ndjson", if order.patient.is_some() { "record" } else { "tenant" });
     let made = made::Made {
         kind: "MEDICAL_RECORD",

@@ -85,8 +85,8 @@ pub static REGISTER: Operation = step(
         Field::int("rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         JWKS,
         JWKS_URI,
-        Field::text("launch_uri").length(2000).doc("where the application is launched from here"),
-        Field::texts("logout_uris").doc("where a browser may go after signing out; as redirect_uris"),
+        Field::text("launch_uri").length(2000).form(Form::Address).doc("where the application is launched from here"),
+        Field::texts("logout_uris").form(Form::Address).doc("where a browser may go after signing out; as redirect_uris"),
         Field::instant("expires_at").doc("when the client ends by itself"),
     ],
     Gives::Made("ApiClientSecret", SECRET, &API_CLIENT),
@@ -153,12 +153,6 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     }
     let secret = if kind == "PUBLIC" || keys.is_some() { None } else { Some(Token::new(Kind::ClientSecret)?) };
     let logouts = words(call, "logout_uris")?;
-    let launches = call.text("launch_uri").map(str::to_owned);
-    let addresses =
-        [("logout_uris", logouts.iter().all(|uri| is_address(uri))), ("launch_uri", launches.as_deref().is_none_or(is_address))];
-    for (field, _) in addresses.into_iter().filter(|(_, right)| !right) {
-        return Err(Error::new(&error::INVALID).fault(field, "format", ADDRESS));
-    }
     let name = call.text("name").unwrap_or_default();
     let mut draft = Draft::default()
         .set(&API_CLIENT, "client_id", Value::Text(client_id.clone()))?

@@ -35,11 +35,13 @@ impl<K: Eq + Hash + Clone> Clone for Fair<K> {
     }
 }
 
+type Queue<K> = VecDeque<(u64, oneshot::Sender<Place<K>>)>;
+
 struct State<K: Eq + Hash + Clone> {
     size: Size,
     free: usize,
     held: HashMap<Option<K>, usize>,
-    waiting: HashMap<Option<K>, VecDeque<(u64, oneshot::Sender<Place<K>>)>>,
+    waiting: HashMap<Option<K>, Queue<K>>,
     /// Who waits, each once, the next turn first.
     turns: VecDeque<Option<K>>,
     queued: usize,

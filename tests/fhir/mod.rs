@@ -29,6 +29,7 @@ mod scopes;
 mod search;
 mod seek;
 mod transaction;
+mod words;
 
 use crate::world::World;
 pub use crate::world::tenants::Clinic;

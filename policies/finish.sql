@@ -1,3 +1,4 @@
+select kernel.tell_columns();
 -- Last: every function of ours belongs to the role it should, is closed to PUBLIC and open to the planes that need it.
 do $$
 declare f record;

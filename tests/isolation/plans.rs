@@ -143,7 +143,7 @@ fn unindexed(table: &Table, catalogue: &Catalogue) -> Vec<String> {
     columns.into_iter().map(|(name, column)| format!("{}: no index of the tenant's {column} for {name}", table.name)).collect()
 }
 
-struct Catalogue {
+pub struct Catalogue {
     tenant_tables: HashSet<String>,
     /// Table and the column right behind the tenant in one of its indexes.
     indexed: HashSet<(String, String)>,
@@ -152,7 +152,7 @@ struct Catalogue {
 }
 
 impl Catalogue {
-    async fn read(truth: &Client) -> Catalogue {
+    pub async fn read(truth: &Client) -> Catalogue {
         let with_tenant = "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
             where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p')";
         let second =
@@ -191,16 +191,16 @@ const POLICY_FUNCTIONS: &[&str] = &[
 ];
 
 /// What is wrong with a plan; `ran` when its rows were counted.
-struct Judge<'a> {
-    catalogue: &'a Catalogue,
+pub struct Judge<'a> {
+    pub catalogue: &'a Catalogue,
     /// Rows read for nothing count.
-    strict: bool,
-    ran: bool,
-    faults: Vec<String>,
+    pub strict: bool,
+    pub ran: bool,
+    pub faults: Vec<String>,
 }
 
 impl Judge<'_> {
-    fn node(&mut self, node: &Json) {
+    pub fn node(&mut self, node: &Json) {
         let text = |name: &str| node[name].as_str().unwrap_or_default();
         let number = |name: &str| node[name].as_f64().unwrap_or_default();
         let kind = text("Node Type");

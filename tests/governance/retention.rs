@@ -122,6 +122,31 @@ fn a_run_is_reviewed_by_two_and_leaves_what_changed_since() {
 }
 
 #[test]
+fn a_run_that_fails_is_over_and_keeps_no_other_from_its_turn() {
+    world::with(async |world| {
+        let (broken, whole) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let mut runs = Vec::new();
+        for clinic in [&broken, &whole] {
+            let officer = officer(clinic).await;
+            let years = json!({"data_class": "PATIENT_RECORD", "min_years": 10, "max_years": 12, "trigger_event": "CREATED", "archival_strategy": "DELETE"});
+            let refusal = create(&officer, &DATA_RETENTION_POLICY, json!({"data_class": "PATIENT_RECORD", "min_years": 2_000_000_000}));
+            assert_eq!(refusal.await.unwrap_err().faults[0].field, "min_years");
+            let policy = create(&officer, &DATA_RETENTION_POLICY, years).await.unwrap().id;
+            old(clinic, "Patient", 13).await;
+            let body = json!({"policy_id": policy, "mode": "EXECUTE"});
+            runs.push((create(&officer, &RETENTION_RUN, body).await.unwrap().id, officer));
+        }
+        // A day so far away that no years can be added to it.
+        let truth = world.truth().await;
+        truth.batch_execute("set session_replication_role = replica").await.unwrap();
+        truth.execute("update enamel.patients set created_at = '294275-01-01' where tenant_id = $1", &[&broken.id]).await.unwrap();
+        let failed = carried_on(&runs[0].1, runs[0].0, "FAILED").await;
+        assert!(!failed.get("completed_at").is_null());
+        assert_eq!(carried_on(&runs[1].1, runs[1].0, "REVIEW").await.int("candidates"), Some(1));
+    });
+}
+
+#[test]
 fn a_preview_run_is_never_carried_out_and_a_list_can_be_let_be() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;

@@ -43,6 +43,7 @@ pub mod service;
 pub mod session;
 mod session_operations;
 mod sign_in;
+pub mod step_up;
 pub mod sign_in_pages;
 mod signing_key;
 mod test_provider;

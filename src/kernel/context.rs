@@ -198,6 +198,11 @@ pub struct Origin {
 }
 
 impl Context {
+    /// Whose cursor it is.
+    pub fn who(&self) -> String {
+        format!("{:?} {:?} {:?} {:?}", self.plane, self.tenant, self.actor, self.subject)
+    }
+
     /// The server itself, for one tenant.
     pub fn system(plane: Plane, tenant: Option<Uuid>) -> Context {
         Context {

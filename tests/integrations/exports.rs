@@ -89,7 +89,7 @@ fn an_ordered_copy_has_what_files_hold() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let officer = officer(&clinic).await;
-        let text: String = (0..300_000).map(|line| format!("{line:06}\n")).collect();
+        let text: String = (0..300_000).map(|line| format!("{line:06},x\n")).collect();
         let (long, empty_place, changed) = (csv(&clinic, &text).await, ready(&clinic).await, csv(&clinic, "a,b\n1,2\n").await);
         let truth = world.truth().await;
         truth.execute("update enamel.files set sha256 = repeat('0', 64) where id = $1", &[&changed]).await.unwrap();

@@ -17,7 +17,7 @@ use flate2::read::GzDecoder;
 use flate2::write::DeflateEncoder;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::io::Write as _;
 use std::path::Path;
@@ -30,6 +30,8 @@ type Failure = Box<dyn std::error::Error>;
 const FOLDER: &str = "src/fhir/definitions";
 const STRUCTURES: [&str; 4] = ["profiles-types", "profiles-resources", "extension-definitions", "profiles-others"];
 const CODES: [&str; 2] = ["valuesets", "v3-codesystems"];
+/// Guides that stand on R4: their profiles are told by what they change.
+const GUIDES: [&str; 2] = ["us-core", "dental-data-exchange"];
 /// What the originals are found by.
 const HEAD: &[&str] = &[
     "abstract",
@@ -106,9 +108,9 @@ fn resources(name: &str) -> Result<Vec<Value>, Failure> {
     entries(serde_json::from_reader(std::io::BufReader::new(GzDecoder::new(std::fs::File::open(path)?)))?)
 }
 
-/// What dentistry is searched by and R4 does not define.
-fn own_parameters() -> Result<Vec<Value>, Failure> {
-    let path = format!("{FOLDER}/own/search-parameters.json");
+/// What R4 does not define: what dentistry is searched by, and operations.
+fn own(name: &str) -> Result<Vec<Value>, Failure> {
+    let path = format!("{FOLDER}/own/{name}.json");
     println!("cargo::rerun-if-changed={path}");
     entries(serde_json::from_str(&std::fs::read_to_string(path)?)?)
 }
@@ -141,20 +143,57 @@ fn speechless(concept: &mut Map<String, Value>) {
     }
 }
 
+/// Profiles in any order: one may be based on another. One whose base is of a guide that is not here is left out.
+fn guide(tables: &mut Tables, known: &mut HashMap<String, structure::Structure>, guides: &[Value]) -> Result<(), Failure> {
+    let mut waiting: Vec<&Value> = guides.iter().filter(|resource| resource["resourceType"] == "StructureDefinition").collect();
+    loop {
+        let before = waiting.len();
+        let mut left = Vec::new();
+        for definition in waiting {
+            match compile::structure(definition, &|url| known.get(url).cloned()) {
+                Ok(made) => {
+                    tables.keep(definition)?;
+                    tables.put("STRUCTURES", &made.url, "0", &made)?;
+                    known.insert(made.url.clone(), made);
+                }
+                Err(_) => left.push(definition),
+            }
+        }
+        waiting = left;
+        if waiting.is_empty() || waiting.len() == before {
+            break;
+        }
+    }
+    for resource in guides {
+        let url = resource["url"].as_str().unwrap_or_default();
+        match resource["resourceType"].as_str() {
+            Some("ValueSet") => tables.put("VALUE_SETS", url, "0", &terminology::value_set(resource))?,
+            Some("CodeSystem") => tables.put("CODE_SYSTEMS", url, "0", &terminology::code_system(resource))?,
+            _ => continue,
+        }
+        tables.keep(resource)?;
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Failure> {
     for file in ["compile", "parameter", "structure", "terminology"] {
         println!("cargo::rerun-if-changed={FOLDER}/{file}.rs");
     }
     println!("cargo::rerun-if-changed=build.rs");
     let mut tables = Tables::default();
+    let mut known: HashMap<String, structure::Structure> = HashMap::new();
     for resource in STRUCTURES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
         tables.keep(resource)?;
         if resource["resourceType"] == "StructureDefinition" && resource["kind"] != "logical" {
             let made = compile::structure(resource, &|_| None)?;
             let concrete = made.kind == structure::Kind::Resource && !made.is_abstract && !made.is_profile;
             tables.put("STRUCTURES", &made.url, if concrete { "1" } else { "0" }, &made)?;
+            known.insert(made.url.clone(), made);
         }
     }
+    let guides = GUIDES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.concat();
+    guide(&mut tables, &mut known, &guides)?;
     for resource in CODES.iter().map(|name| resources(name)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
         let url = resource["url"].as_str().unwrap_or_default();
         tables.keep(resource)?;
@@ -164,7 +203,7 @@ fn main() -> Result<(), Failure> {
             _ => {}
         }
     }
-    for resource in resources("search-parameters")?.iter().chain(&own_parameters()?) {
+    for resource in resources("search-parameters")?.iter().chain(&own("search-parameters")?) {
         tables.keep(resource)?;
         match resource["resourceType"].as_str() {
             Some("CompartmentDefinition") => {
@@ -179,6 +218,7 @@ fn main() -> Result<(), Failure> {
             }
         }
     }
+    own("operations")?.iter().try_for_each(|operation| tables.keep(operation))?;
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("r4.tables"), &tables.flat)?;
     std::fs::write(Path::new(&out).join("r4.originals"), &tables.originals)?;

@@ -1,3 +1,4 @@
+select kernel.tell_columns();
 -- Last: every function of ours belongs to the role it should, is closed to PUBLIC and open to the planes that need it.
 do $$
 declare f record;
@@ -9,7 +10,8 @@ begin
         if f.nspname = 'sec' and f.is_trigger then execute format('grant execute on function %s to enamel_owner', f.fn); end if;
         if f.nspname = 'sec' and f.proname in ('tenant', 'home', 'whole', 'me', 'my_places', 'my_teams', 'my_providers',
                                                'my_patients', 'tenants', 'patients', 'pairs', 'shared', 'actor', 'members', 'known',
-                                               'everything', 'withheld_studies', 'withheld_objects', 'untold', 'audit_append') then
+                                               'everything', 'any_patient', 'one_patient', 'withheld_studies', 'withheld_objects',
+                                               'untold', 'audit_append') then
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;

@@ -28,7 +28,7 @@ select kernel.protect('role_permissions', 'staff=all/all audit=all/none auth=all
 select kernel.protect('user_roles', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('sessions', 'staff=own/none patient=own/none auth=all/all jobs=all/all platform=none/none',
-    home => 'login', patient => 'user_id', secret => '{token_hash}', sec => 'r');
+    home => 'login', patient => 'user_id', secret => '{token_hash}', sec => 'r', staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
@@ -36,7 +36,7 @@ select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
-    secret => '{code_hash,code_challenge,code_expires_at}');
+    secret => '{code_hash,code_challenge,code_expires_at}', staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
     secret => '{shown_hash}', sec => 'rd');
 select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',

@@ -304,29 +304,39 @@ end $$;
 -- Installation-wide rows: any sealed caller may read catalogues; auth, jobs and platform see their platform tables.
 create or replace function sec.known(cap bigint) returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin return coalesce((c.caps | c.part) & cap = cap, false); end $$;
+declare f text[] := sec.sealed();
+begin return coalesce((f[9]::bigint | f[14]::bigint) & cap = cap, false); end $$;
 create or replace function sec.everything() returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
-begin return coalesce(c.plane in ('auth', 'jobs', 'platform'), false); end $$;
+declare f text[] := sec.sealed();
+begin return coalesce(f[5] in ('auth', 'jobs', 'platform'), false); end $$;
+-- What is kept beside the records of every patient is asked for the permission, throughout or in part; where an application's
+-- launch narrows the caller, it shows of patients that one alone.
+create or replace function sec.any_patient(cap bigint) returns boolean language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare f text[] := sec.sealed();
+begin return coalesce(f[10] = '' and (f[9]::bigint | f[14]::bigint) & cap = cap, false); end $$;
+create or replace function sec.one_patient(cap bigint) returns uuid language plpgsql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+declare f text[] := sec.sealed();
+begin return case when (f[9]::bigint | f[14]::bigint) & cap = cap then nullif(f[10], '')::uuid end; end $$;
 
 -- ── Every change is stamped, logged and announced ──────────────────────────────────────────────────────────────
 create or replace function sec.stamp() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims := sec.claims();
+declare f text[] := sec.sealed(); actor uuid := nullif(f[6], '')::uuid;
 begin
     if tg_argv[0] = 'added' then
-        new.created_at := now(); new.created_by := c.actor;
+        new.created_at := now(); new.created_by := actor;
         return new;
     end if;
     if tg_op = 'INSERT' then
-        new.created_at := now(); new.created_by := c.actor; new.version := 1;
+        new.created_at := now(); new.created_by := actor; new.version := 1;
     else
         new.created_at := old.created_at; new.created_by := old.created_by; new.version := old.version + 1;
         if tg_argv[0] = 'soft' then
             if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null
-               and c.plane = 'staff' and (c.caps | c.part) & kernel.bit('delete_data') = 0 then
+               and f[5] = 'staff' and (f[9]::bigint | f[14]::bigint) & kernel.bit('delete_data') = 0 then
                 raise exception 'retiring a row needs delete_data' using errcode = '42501';
             end if;
             if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null then
@@ -334,7 +344,7 @@ begin
             end if;
         end if;
     end if;
-    new.updated_at := now(); new.updated_by := c.actor;
+    new.updated_at := now(); new.updated_by := actor;
     return new;
 end $$;
 
@@ -369,24 +379,24 @@ create or replace function kernel.secrets() returns text[] language sql immutabl
 create or replace function sec.log_insert() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare
-    c sec.claims := sec.claims(); request uuid := coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid);
+    f text[] := sec.sealed(); actor uuid := nullif(f[6], '')::uuid; home uuid := nullif(f[7], '')::uuid;
+    request uuid := coalesce(nullif(f[11], '')::uuid, '00000000-0000-0000-0000-000000000000');
 begin
     with made as materialized (select to_jsonb(n) as image from added n),
     told as (
         insert into enamel.change_log (tenant_id, id, table_name, record_id, action, new_values, changed_fields,
                                        user_id, patient_id, record_version, occurred_at, request_id, created_by)
         select coalesce((m.image ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (m.image ->> 'id')::uuid end,
-                        c.tenant, '00000000-0000-7000-8000-000000000001'::uuid),
+                        home, '00000000-0000-7000-8000-000000000001'::uuid),
                gen_random_uuid(), tg_table_name, (m.image ->> 'id')::uuid, 'INSERT', m.image - kernel.secrets(),
-               (select array_agg(k order by k) from jsonb_object_keys((select o.image from made o limit 1)) k
-                 where k not in ('version', 'updated_at', 'updated_by')),
-               c.actor, (m.image ->> nullif(tg_argv[0], ''))::uuid, coalesce((m.image ->> 'version')::bigint, 1),
-               clock_timestamp(), request, c.actor
+               (select k.columns from kernel.told_columns k where k.rel = tg_table_name),
+               actor, (m.image ->> nullif(tg_argv[0], ''))::uuid, coalesce((m.image ->> 'version')::bigint, 1),
+               clock_timestamp(), request, actor
           from made m
         returning tenant_id, record_id, patient_id, record_version)
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
     select t.tenant_id, gen_random_uuid(), tg_table_name || '.insert', tg_table_name, t.record_id, t.patient_id, request,
-           jsonb_build_object('version', t.record_version), c.actor from told t;
+           jsonb_build_object('version', t.record_version), actor from told t;
     if found and tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I w set updated_at = now() where %s (w.tenant_id, w.id) in (select n.tenant_id, n.%I from added n)',
                        tg_argv[1], case when tg_argv[3]::boolean then 'w.created_at <> now() and' else '' end, tg_argv[2]);
@@ -396,13 +406,14 @@ end $$;
 create or replace function sec.log_change() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare
-    c sec.claims := sec.claims(); was jsonb := to_jsonb(old); is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
-    request uuid := coalesce(c.request, '00000000-0000-0000-0000-000000000000'::uuid);
+    f text[] := sec.sealed(); actor uuid := nullif(f[6], '')::uuid; home uuid := nullif(f[7], '')::uuid;
+    request uuid := coalesce(nullif(f[11], '')::uuid, '00000000-0000-0000-0000-000000000000');
+    was jsonb := to_jsonb(old); is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
 begin
     if tg_op = 'UPDATE' then is_now := to_jsonb(new); else perform sec.refuse_held(tg_table_name, was); end if;
     row_now := coalesce(is_now, was);
     tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (row_now ->> 'id')::uuid end,
-                       c.tenant, '00000000-0000-7000-8000-000000000001'::uuid);
+                       home, '00000000-0000-7000-8000-000000000001'::uuid);
     if tg_argv[0] <> '' then patient := (row_now ->> tg_argv[0])::uuid; end if;
     select coalesce(array_agg(n.key order by n.key), '{}') into changed
       from jsonb_each(row_now) n
@@ -411,11 +422,11 @@ begin
     was := was - kernel.secrets(); is_now := is_now - kernel.secrets();
     insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
                                    user_id, patient_id, record_version, occurred_at, request_id, created_by)
-    values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, c.actor, patient,
-            coalesce((row_now ->> 'version')::bigint, 1), clock_timestamp(), request, c.actor);
+    values (tenant, gen_random_uuid(), tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, actor, patient,
+            coalesce((row_now ->> 'version')::bigint, 1), clock_timestamp(), request, actor);
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
     values (tenant, gen_random_uuid(), tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient, request,
-            jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), c.actor);
+            jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), actor);
     -- What the whole's own triggers make of a part came with the whole's change.
     if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])
@@ -423,6 +434,18 @@ begin
     end if;
     return null;
 end $$;
+
+-- What the log says of a new row: all its columns but those that every change stamps.
+create table if not exists kernel.told_columns (rel text primary key, columns text[] not null);
+alter table kernel.told_columns owner to enamel_owner;
+grant select on kernel.told_columns to enamel_sec;
+create or replace function kernel.tell_columns(of_rel text default null) returns void language sql as $$
+    insert into kernel.told_columns
+    select c.relname, array_agg(a.attname::text order by a.attname) from pg_class c join pg_attribute a on a.attrelid = c.oid
+     where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+       and a.attname not in ('version', 'updated_at', 'updated_by') and (of_rel is null or c.relname = of_rel)
+     group by 1
+    on conflict (rel) do update set columns = excluded.columns $$;
 
 -- Makes a table a record: who, when and version stamped; each change in the log and the outbox, in its transaction.
 -- born: parts come with a whole of the same transaction, which computes nothing from them.
@@ -441,6 +464,7 @@ begin
         -- A row that is only ever added says who added it.
         execute format('create trigger stamp before insert on enamel.%I for each row execute function sec.stamp(%L)', rel, 'added');
     end if;
+    perform kernel.tell_columns(rel);
     execute format('create trigger log_insert after insert on enamel.%I referencing new table as added for each statement
                     execute function sec.log_insert(%L, %L, %L, %L)', rel, patient, parent, parent_column, born);
     execute format('create trigger log_change after update or delete on enamel.%I for each row
@@ -856,7 +880,8 @@ end $$;
 
 -- For staff_rows: a row about a patient asks for that permission beside the table's own.
 create or replace function kernel.about_a_patient(permission text) returns text language sql stable as $$
-    select format('(patient_id is null or (select sec.known(%s)))', kernel.bit(permission)) $$;
+    select format('(patient_id is null or (select sec.any_patient(%1$s)) or patient_id = (select sec.one_patient(%1$s)))',
+                  kernel.bit(permission)) $$;
 
 -- AND-only, one expression per role and command; every call is an InitPlan.
 drop function if exists kernel.policy_form(text, text, text, bigint, text, text);

@@ -42,6 +42,7 @@ create table search_values (
     ends_at timestamptz,
     low float8,
     high float8,
+    tokens text collate "C",
     primary key (tenant_id, id),
     foreign key (tenant_id, patient_id) references patients (tenant_id, id)
 );
@@ -59,6 +60,7 @@ comment on column search_values.part is 'which component of a composite paramete
 comment on column search_values.system is 'of a code or quantity; of a reference the type; null: any';
 comment on column search_values.code is 'code, address, id or text as it is; of an identifier the keyed hash';
 comment on column search_values.words is 'the text folded';
+comment on column search_values.tokens is 'keyed hashes of the words of a whole text, each between spaces';
 
 -- The same for records of somebody's health, which fewer people read
 create table clinical_search_values (like search_values including all);

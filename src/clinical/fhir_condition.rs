@@ -5,17 +5,13 @@ use crate::fhir::bind::{Bind, Coded, How, Words, concept, day, note, points};
 use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
+use crate::fhir::systems::SNOMED;
 
 /// How diagnoses are coded; another system's code is CUSTOM, and its system is kept as it was sent.
-pub const SYSTEMS: Words = &[
-    ("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"),
-    ("ICD10", "http://hl7.org/fhir/sid/icd-10"),
-    ("SNOMED", "http://snomed.info/sct"),
-    ("CUSTOM", ""),
-];
+pub const SYSTEMS: Words =
+    &[("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"), ("ICD10", "http://hl7.org/fhir/sid/icd-10"), ("SNOMED", SNOMED), ("CUSTOM", "")];
 pub const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/condition-clinical";
 pub const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
-const SNOMED: &str = "http://snomed.info/sct";
 
 static CODE: Coded =
     Coded { code: "code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("display") };

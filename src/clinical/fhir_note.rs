@@ -22,7 +22,7 @@ const SUBJECT: Bind = Bind::one("subject", points("patient_id", "Patient"));
 const CONTEXT: Bind = Bind::one("context", How::Within(&[Bind::item("encounter", points("encounter_id", "Encounter"))]));
 const PLAIN: Bind = Bind::one("contentType", How::Always(r#""text/plain; charset=utf-8""#));
 
-const KINDS: Words = &[
+pub const KINDS: Words = &[
     ("SOAP", "11506-3"),
     ("PROGRESS", "11506-3"),
     ("RADIOLOGY_REPORT", "18748-4"),

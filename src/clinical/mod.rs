@@ -4,6 +4,7 @@ pub mod clinical_note_amendment;
 pub mod encounter;
 pub mod encounter_diagnosis;
 pub mod fhir_allergy_intolerance;
+pub mod fhir_composition;
 pub mod fhir_condition;
 pub mod fhir_encounter;
 pub mod fhir_encounter_diagnosis;
@@ -63,6 +64,7 @@ pub static RESOURCES: &[&Mapping] = &[
     &fhir_social_history::MAPPING,
     &fhir_medication_request::MAPPING,
     &fhir_note::NOTE,
+    &fhir_composition::NOTE,
     &fhir_note::RECORD,
 ];
 

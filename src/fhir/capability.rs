@@ -31,6 +31,8 @@ pub struct Security<'a> {
 pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
     let mut rest = Map::new();
     rest.insert("mode".into(), json!("server"));
+    let text = "An update makes a resource that is not there under a UUID, and answers 405 for any other id.";
+    rest.insert("documentation".into(), json!(text));
     if let Some(security) = &server.security {
         rest.insert("security".into(), smart(security));
     }

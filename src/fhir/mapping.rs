@@ -11,6 +11,7 @@ use super::search::Kind;
 use crate::kernel::context::Plane;
 use crate::kernel::db::Sql;
 use crate::kernel::error::{Error, Fault, INVALID, Result};
+use crate::kernel::table::projection::Step;
 use crate::kernel::table::{Draft, Record, Sort, Table, Ty, Value, value};
 use serde_json::Value as Json;
 use tokio_postgres::Row;
@@ -39,6 +40,10 @@ pub struct Mapping {
     pub only: Option<(&'static str, &'static str)>,
     /// Rows with this value in this column are shown to nobody here.
     pub hides: Option<(&'static str, &'static str)>,
+    /// Of the table's rows those with one of these values in this column.
+    pub among: Option<(&'static str, fn() -> &'static [&'static str])>,
+    /// How a state is reached: by the operations that REST has for it.
+    pub steps: &'static [Step],
     /// A create of the type makes such records.
     pub creates: bool,
     /// Whether our rules for such records hold for what was sent, beside the columns that must have a value.
@@ -69,6 +74,8 @@ impl Mapping {
             writes: true,
             only: None,
             hides: None,
+            among: None,
+            steps: &[],
             creates: false,
             fits: None,
             complete: None,
@@ -76,6 +83,10 @@ impl Mapping {
             search: &[],
             sorts: &[],
         }
+    }
+    /// Whether columns say anything of its resources.
+    pub const fn speaks(&self) -> bool {
+        !self.binds.is_empty() || self.render.is_some()
     }
     /// Records that operations of their own change: read and found here.
     pub const fn shown(of: &'static TypeDef, table: &'static Table, planes: &'static [Plane], binds: &'static [Bind]) -> Self {
@@ -91,7 +102,8 @@ impl Mapping {
             Json::Bool(flag) => flag.to_string() == value,
             held => held.as_str() == Some(value),
         };
-        self.only.is_none_or(has) && !self.hides.is_some_and(has)
+        let is_among = |(column, values): (&str, fn() -> &'static [&'static str])| values().iter().any(|value| get(column) == value);
+        self.only.is_none_or(has) && !self.hides.is_some_and(has) && self.among.is_none_or(is_among)
     }
     /// The same in SQL, of a row `r`; none, where every row of the table is one.
     pub fn rows(&self) -> Option<String> {
@@ -100,7 +112,8 @@ impl Mapping {
             _ if not.is_empty() => format!("r.{column} = '{value}'"),
             _ => format!("r.{column} is distinct from '{value}'"),
         };
-        let told: Vec<String> = self.only.map(|held| is(held, "")).into_iter().chain(self.hides.map(|held| is(held, "not "))).collect();
+        let mut told: Vec<String> = self.only.map(|held| is(held, "")).into_iter().chain(self.hides.map(|held| is(held, "not "))).collect();
+        told.extend(self.among.map(|(column, values)| format!("r.{column} in ('{}')", values().join("', '"))));
         (!told.is_empty()).then(|| told.join(" and "))
     }
     /// Whether the resource is one of these, among others of its type.
@@ -161,6 +174,7 @@ pub enum Link {
 }
 
 /// A record and its parts, in the order the mapping names them.
+#[derive(Clone)]
 pub struct Whole {
     pub root: Record,
     pub parts: Vec<Vec<Record>>,
@@ -200,6 +214,12 @@ impl Columns {
             found.1 = value.into();
         }
     }
+    /// The value and its path, taken away.
+    pub fn take(&mut self, column: &str) -> Option<(Json, String)> {
+        let place = self.0.iter().position(|(name, ..)| *name == column)?;
+        let (_, value, path) = self.0.remove(place);
+        Some((value, path))
+    }
     pub fn remove(&mut self, column: &str) {
         self.0.retain(|(name, ..)| *name != column);
     }
@@ -236,7 +256,9 @@ impl Columns {
 
     /// A refusal of the store, with the elements' names in place of the columns'.
     pub fn told(&self, mut refusal: Error) -> Error {
-        for fault in &mut refusal.faults {
+        // What names an element already stays.
+        let columns = refusal.faults.iter_mut().filter(|fault| !fault.field.starts_with(|first: char| first.is_ascii_uppercase()));
+        for fault in columns {
             let of = self.0.iter().find(|(name, ..)| *name == fault.field);
             // A key of several columns is named by all of them; its last one is the one a caller chose.
             let of = of.or_else(|| self.0.iter().rfind(|(name, ..)| fault.field.contains(name)));
@@ -301,6 +323,12 @@ pub enum Find {
         column: &'static str,
         to: &'static str,
     },
+    /// The same where no column is the reference: `rows` finds those of an id (`$value`), `column` is what one of them says.
+    Leads {
+        rows: &'static str,
+        column: &'static str,
+        to: &'static str,
+    },
     /// A number, in the one unit of the column (UCUM); without one, a number alone.
     Amount {
         column: &'static str,
@@ -318,6 +346,8 @@ pub enum Find {
     },
     /// By the values kept beside the record.
     Indexed(&'static Index),
+    /// By words of whole texts, kept beside the record under these names.
+    Worded(&'static [&'static str]),
     /// Codes that every row has, where the condition holds.
     Constant {
         codes: Words,
@@ -338,11 +368,11 @@ impl Find {
     /// Whether a parameter of the kind can be asked of it.
     pub fn answers(&self, kind: Kind) -> bool {
         match self {
-            Self::Text { .. } | Self::Said(_) => kind == Kind::String,
+            Self::Text { .. } | Self::Said(_) | Self::Worded(_) => kind == Kind::String,
             Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) => kind == Kind::Token,
             Self::Blind { .. } | Self::Plain { .. } | Self::Constant { .. } | Self::Listed { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
-            Self::Points { .. } => kind == Kind::Reference,
+            Self::Points { .. } | Self::Leads { .. } => kind == Kind::Reference,
             Self::Amount { unit: "", .. } => kind == Kind::Number,
             Self::Amount { .. } | Self::Money { .. } => kind == Kind::Quantity,
             Self::Place { .. } => kind == Kind::Special,

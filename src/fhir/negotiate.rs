@@ -143,6 +143,9 @@ pub struct Prefer {
 }
 
 impl Prefer {
+    /// Nothing is passed over.
+    pub const STRICT: Self = Self { return_: Return::Representation, handling: Handling::Strict, respond_async: false };
+
     /// All Prefer headers of a request. A `handling` that is neither strict nor lenient is refused: guessing it would
     /// decide whether a filter counts.
     pub fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Result<Self> {

@@ -47,6 +47,7 @@ pub static OPERATIONS: &[Operation] = &[
     Operation { name: "translate", of: Some("ConceptMap"), definition: "ConceptMap-translate", levels: &[Type, Instance], by_get: true },
     Operation { name: "everything", of: Some("Patient"), definition: "Patient-everything", levels: &[Instance], by_get: true },
     Operation { name: "everything", of: Some("Encounter"), definition: "Encounter-everything", levels: &[Instance], by_get: true },
+    Operation { name: "document", of: Some("Composition"), definition: "Composition-document", levels: &[Instance], by_get: true },
     Operation { name: "match", of: Some("Patient"), definition: "Patient-match", levels: &[Type], by_get: false },
     Operation { name: "meta", of: None, definition: "Resource-meta", levels: &[Instance], by_get: true },
     Operation { name: "meta-add", of: None, definition: "Resource-meta-add", levels: &[Instance], by_get: false },
@@ -73,16 +74,26 @@ pub struct Bulk {
     pub of: Option<&'static str>,
     pub level: Level,
     pub definition: &'static str,
+    /// The id of our own OperationDefinition, which says what of it is done here.
+    pub own: &'static str,
     pub by_get: bool,
 }
 
 pub static BULK: &[Bulk] = &[
-    Bulk { name: "export", of: None, level: Type, definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", by_get: true },
+    Bulk {
+        name: "export",
+        of: None,
+        level: Type,
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        own: "enamel-export",
+        by_get: true,
+    },
     Bulk {
         name: "export",
         of: Some("Patient"),
         level: Type,
         definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        own: "enamel-patient-export",
         by_get: true,
     },
     Bulk {
@@ -90,10 +101,11 @@ pub static BULK: &[Bulk] = &[
         of: Some("Group"),
         level: Instance,
         definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        own: "enamel-group-export",
         by_get: true,
     },
     // Of SMART's proposal, which has no definition yet.
-    Bulk { name: "import", of: None, level: Type, definition: "urn:enamel:operation:import", by_get: false },
+    Bulk { name: "import", of: None, level: Type, definition: "urn:enamel:operation:import", own: "enamel-import", by_get: false },
 ];
 
 impl Bulk {

@@ -253,7 +253,7 @@ impl<'a> Node<'a> {
         Ok(extensions.into_iter().find(|node| node.map.get("url").and_then(Value::as_str) == Some(url)))
     }
 
-    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
+    pub fn value(&self, key: &str) -> Option<&'a Value> {
         self.map.get(key)
     }
     pub(super) fn values(&self, key: &str) -> Result<Vec<(&'a Value, String)>> {

@@ -132,6 +132,40 @@ const ATTRIBUTES: &[&str] = &[
 const NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
 const DEPTH_MAX: usize = 200;
 
+/// The narrative of a plain text: a paragraph for each of its lines.
+pub fn paragraphs(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: String = lines.map(|line| format!("<p>{}</p>", quick_xml::escape::escape(line))).collect();
+    format!("<div xmlns=\"{NAMESPACE}\">{said}</div>")
+}
+
+/// Elements that stand in a line with others; all others begin a line of their own.
+const INLINE: &[&str] =
+    &["a", "abbr", "acronym", "b", "big", "code", "em", "i", "q", "s", "small", "span", "strong", "sub", "sup", "tt", "u"];
+
+/// What a narrative says, a line for each of its blocks.
+pub fn words(text: &str) -> String {
+    let mut reader = Reader::from_str(text.trim());
+    let mut said = String::new();
+    loop {
+        match reader.read_event() {
+            Ok(Event::Text(words)) => said.push_str(&words.decode().unwrap_or_default()),
+            Ok(Event::CData(words)) => said.push_str(&words.decode().unwrap_or_default()),
+            Ok(Event::GeneralRef(name)) => {
+                let name = format!("&{};", name.decode().unwrap_or_default());
+                said.push_str(&quick_xml::escape::unescape(&name).unwrap_or_default());
+            }
+            Ok(Event::Start(tag) | Event::Empty(tag)) if !INLINE.iter().any(|name| tag.local_name().as_ref() == name.as_bytes()) => {
+                said.push('\n')
+            }
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    let lines = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Why a narrative is none, in words for its sender.
 pub fn check(text: &str) -> Result<(), &'static str> {
     let mut reader = Reader::from_str(text.trim());

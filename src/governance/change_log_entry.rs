@@ -37,6 +37,9 @@ pub static CHANGE_LOG_ENTRY: Table = Table {
         Field::json("new_values").phi(),
         Field::texts("changed_fields").defaulted(),
         Field::uuid("user_id").refers(Refers::Installation("users")),
+        Field::uuid("provider_id")
+            .computed("select p.id from providers p where p.tenant_id = r.tenant_id and p.user_id = r.user_id order by p.id limit 1")
+            .doc("the provider whose login it was"),
         Field::uuid("patient_id").fixed(),
         Field::big("record_version").required(),
         Field::instant("occurred_at").required(),

@@ -21,6 +21,7 @@ pub mod export;
 pub mod fhir_audit_event;
 pub mod fhir_consent;
 pub mod fhir_request;
+pub mod fhir_share;
 pub mod keys;
 mod ledger;
 pub mod legal_hold;
@@ -68,7 +69,7 @@ pub static TABLES: &[&Table] = &[
     &dsar_request::DSAR_REQUEST,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[&fhir_consent::MAPPING, &fhir_audit_event::MAPPING, &fhir_request::MAPPING];
+pub static RESOURCES: &[&Mapping] = &[&fhir_consent::MAPPING, &fhir_audit_event::MAPPING, &fhir_request::MAPPING, &fhir_share::MAPPING];
 
 pub static OPERATIONS: &[&Operation] = &[
     &requests::EXPORT,

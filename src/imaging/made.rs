@@ -1,6 +1,7 @@
 //! Files the server makes itself: imports given to a command, exports for people. The bytes are stored before the row is READY;
 //! what is never ended is closed with the uploads that were abandoned.
 
+use super::attached;
 use super::file::FILE;
 use crate::kernel::Kernel;
 use crate::kernel::context::Context;
@@ -68,18 +69,14 @@ impl Making {
     }
 
     pub async fn end(self, kernel: &Kernel, server: &Context) -> Result<Record> {
-        let Making { mut file, writing } = self;
-        let sum = writing.end().await?;
-        let mut scope = kernel.door.open(server).await?;
+        let sum = self.writing.end().await?;
+        let (keys, mut scope) = (&kernel.keys, kernel.door.open(server).await?);
         let whole = Draft::default()
-            .set(&FILE, "status", text("SCANNING"))?
             .set(&FILE, "file_size", Value::BigInt(i64::try_from(sum.size).map_err(Error::internal)?))?
             .set(&FILE, "sha256", Value::Text(sum.sha256_hex))?;
-        let ready = Draft::default().set(&FILE, "status", text("READY"))?.set(&FILE, "uploaded_at", Value::Instant(scope.now()))?;
-        for (draft, by) in [(whole, "complete-upload"), (ready, "system")] {
-            let was = store::lock(&mut scope, &FILE, file.id, Some(file.version), &kernel.keys).await?;
-            file = store::update(&mut scope, &was, &draft, by, &kernel.keys).await?;
-        }
+        let was = store::lock(&mut scope, &FILE, self.file.id, Some(self.file.version), keys).await?;
+        let file = store::update(&mut scope, &was, &whole, "system", keys).await?;
+        let file = attached::ready(&mut scope, file, keys).await?;
         scope.commit().await?;
         Ok(file)
     }

@@ -1,5 +1,6 @@
 //! Imaging: the file registry and the studies made of it. Catalogue §10.
 pub mod access;
+pub mod attached;
 mod clinic_image_link;
 mod completion;
 pub mod device;

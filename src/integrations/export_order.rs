@@ -2,20 +2,18 @@
 //! order more. Other exports have orders of their own: bulk FHIR, audit packages, research data.
 
 use super::export_job::EXPORT_JOB;
+use crate::kernel::Caller;
 use crate::kernel::bell::Bell;
-use crate::kernel::context::{Caps, Context, Permission, Plane};
+use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::{Keyring, TenantKeys};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::{Draft, Field, Record, Refers, Value, store};
-use crate::kernel::{Caller, Kernel};
 use crate::patients::patient::PATIENT;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use crate::workflow::order::{self, By};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use std::sync::Arc;
 use uuid::Uuid;
 
 pub static CREATE: Operation = Operation {
@@ -65,12 +63,8 @@ async fn create(scope: &mut Scope, call: &Call) -> Result<Answer> {
 pub struct ExportOrder {
     /// None: all of the tenant.
     pub patient: Option<Uuid>,
-    actor: Option<Uuid>,
-    caps: i64,
+    pub by: By,
 }
-
-/// Where it is sealed.
-const PLACE: (&str, &str) = ("export_jobs", "order");
 
 /// A job that copies the record, as far as its caller may read all of the tenant. `params` say what it is for.
 pub async fn place(
@@ -81,30 +75,22 @@ pub async fn place(
     keys: &Keyring,
 ) -> Result<Record> {
     let id = scope.new_id();
-    let order = ExportOrder { patient, actor: caller.context.actor, caps: caller.context.caps.0 };
-    let plain = serde_json::to_vec(&order).map_err(Error::internal)?;
-    let sealed = keys.of(scope.tenant()?).await?.seal(PLACE.0, PLACE.1, id, &plain)?;
-    params.insert("order".to_owned(), BASE64_STANDARD.encode(sealed).into());
+    let order = ExportOrder { patient, by: By::of(caller, Permission::ManageGovernance)? };
     if let Some(patient) = patient {
         params.insert("patient_id".to_owned(), json!(patient));
     }
+    let params = order::seal(&*keys.of(scope.tenant()?).await?, EXPORT_JOB.name, id, &order, params.into())?;
     let kind = if patient.is_some() { "PATIENT_RECORD" } else { "TENANT_FULL" };
     let draft = Draft { id: Some(id), values: Vec::new() }.set(&EXPORT_JOB, "export_type", Value::Text(kind.into()))?.set(
         &EXPORT_JOB,
         "params",
-        Value::Json(Json::Object(params)),
+        Value::Json(params),
     )?;
     store::insert(scope, &EXPORT_JOB, &draft, keys).await
 }
 
 impl ExportOrder {
     pub fn open(keys: &TenantKeys, job: Uuid, params: &Json) -> Result<ExportOrder> {
-        let sealed = BASE64_STANDARD.decode(params["order"].as_str().unwrap_or_default()).map_err(Error::internal)?;
-        serde_json::from_slice(&keys.open(PLACE.0, PLACE.1, job, &sealed)?).map_err(Error::internal)
-    }
-    /// Who ordered it, with what they could see then.
-    pub fn caller(&self, kernel: &Arc<Kernel>, tenant: Uuid) -> Caller {
-        let context = Context { actor: self.actor, caps: Caps(self.caps), ..Context::system(Plane::Staff, Some(tenant)) };
-        Caller { kernel: kernel.clone(), context, reads_subtree: false, scopes: Arc::new([]) }
+        order::open(keys, EXPORT_JOB.name, job, params)
     }
 }

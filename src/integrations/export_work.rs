@@ -100,7 +100,8 @@ impl Work {
     pub async fn failed(self, kernel: &Kernel, server: &Context, failure: &Error) -> Result<()> {
         tracing::warn!(job.id = %self.job, error = %failure, "An export failed");
         let mut scope = kernel.door.open(server).await?;
-        scope.exec(&FAILED, &[&self.tenant, &self.job, &self.version, &failure.code.title]).await?;
+        let why = failure.detail.as_deref().unwrap_or(failure.code.title);
+        scope.exec(&FAILED, &[&self.tenant, &self.job, &self.version, &why]).await?;
         scope.commit().await
     }
 }

@@ -59,6 +59,10 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The last word of its path, which names the move it makes.
+    pub fn word(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
     /// The names in braces of its path.
     pub fn path_names(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
@@ -174,7 +178,7 @@ fn plain(name: &str) -> String {
 /// Moves a record along its state machine, as the operation's last path word names the move. What else changes with it
 /// is given as columns.
 pub async fn transition(scope: &mut Scope, call: &Call, table: &'static Table, columns: Vec<(&'static str, Value)>) -> Result<Answer> {
-    let by = call.operation.path.rsplit('/').next().unwrap_or_default();
+    let by = call.operation.word();
     let keys = &call.caller.kernel.keys;
     let was = store::lock(scope, table, call.id()?, call.version, keys).await?;
     let machine = table.machines.first().ok_or_else(|| Error::internal(format!("{} has no states", table.name)))?;

@@ -117,7 +117,9 @@ fn render(whole: &Whole, out: &mut Resource) {
     if !dead {
         out.boolean("active", patient.flag("is_active"));
     }
-    out.push("name", &name(patient));
+    if patient.text("last_name") != Some(NAMELESS) || !patient.flag("name_needs_review") {
+        out.push("name", &name(patient));
+    }
     for (use_, column) in [("mobile", "phone_mobile"), ("home", "phone_home")] {
         if let Some(number) = patient.text(column) {
             out.push(

@@ -37,6 +37,9 @@ pub static MAPPING: Mapping = Mapping {
     ..Mapping::new(&TYPE, &PAYER, PEOPLE)
 };
 
+/// The kinds of organisation that pay.
+const PAYING: &[&str] = &["pay", "ins", "govt"];
+
 fn render(whole: &Whole, out: &mut Resource) {
     let payer = &whole.root;
     if let Some(number) = payer.text("payer_identifier") {
@@ -63,10 +66,12 @@ fn render(whole: &Whole, out: &mut Resource) {
 fn take(resource: &Resource, _base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
     let kinds: Vec<CodeableConcept> = root.list("type")?;
-    let kind = match kinds.iter().find_map(|kind| kind.code_in(ORGANIZATION_TYPES)) {
-        Some("pay" | "ins") => "COMMERCIAL",
-        Some("govt") => "PUBLIC",
-        _ => "OTHER",
+    // What says that it is something else is none: a hospital, a laboratory. It is kept as it is told.
+    let kind = match kinds.iter().find_map(|kind| kind.code_in(ORGANIZATION_TYPES).filter(|code| PAYING.contains(code))) {
+        Some("govt") => Some("PUBLIC"),
+        Some(_) => Some("COMMERCIAL"),
+        None if kinds.is_empty() => Some("OTHER"),
+        None => None,
     };
     let identifiers: Vec<Identifier> = root.list("identifier")?;
     let is_number = |identifier: &&Identifier| identifier.type_.as_ref().and_then(|of| of.code_in(PAYER_NUMBER.0)) == Some(PAYER_NUMBER.1);

@@ -7,6 +7,7 @@ pub mod fhir_coverage;
 pub mod fhir_patient;
 mod fhir_patient_parts;
 pub mod fhir_payer;
+pub mod fhir_person;
 pub mod fhir_related_person;
 pub mod merge;
 pub mod patient;
@@ -40,7 +41,14 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// The resource types of this room.
-pub static RESOURCES: &[&Mapping] = &[&fhir_patient::MAPPING, &fhir_related_person::MAPPING, &fhir_payer::MAPPING, &fhir_coverage::MAPPING];
+pub static RESOURCES: &[&Mapping] = &[
+    &fhir_patient::MAPPING,
+    &fhir_related_person::MAPPING,
+    &fhir_payer::MAPPING,
+    &fhir_coverage::MAPPING,
+    &fhir_person::ACCOUNT,
+    &fhir_person::PROXY,
+];
 
 pub static OPERATIONS: &[&Operation] = &[
     &status::DEACTIVATE,

@@ -4,6 +4,7 @@ pub mod code_system;
 pub mod code_value;
 pub mod drug_reference;
 pub mod equipment_reference;
+pub mod fhir_material;
 pub mod fhir_medication;
 pub mod import;
 pub mod load;
@@ -27,6 +28,6 @@ pub static TABLES: &[&Table] = &[
     &procedure_catalog_entry::PROCEDURE_CATALOG_ENTRY,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[&fhir_medication::MAPPING];
+pub static RESOURCES: &[&Mapping] = &[&fhir_medication::MAPPING, &fhir_material::MATERIAL, &fhir_material::DEFINITION];
 
 pub static OPERATIONS: &[&Operation] = &[&import::IMPORT_VALUES, &import::IMPORT_CATALOG];

@@ -27,7 +27,7 @@ pub static TABLES: &[&Table] = &[
     &referral_event::REFERRAL_EVENT,
 ];
 
-pub static RESOURCES: &[&Mapping] = &[&fhir_referral::MAPPING, &fhir_referral::STATE];
+pub static RESOURCES: &[&Mapping] = &[&fhir_referral::MAPPING, &fhir_referral::STATE, &fhir_referral::LETTER];
 
 pub static OPERATIONS: &[&Operation] = &[
     &life::SEND,

@@ -9,6 +9,7 @@ pub mod availability_block;
 mod book;
 mod calendar_feed;
 pub mod fhir_appointment;
+pub mod fhir_appointment_response;
 pub mod fhir_recall;
 pub mod fhir_schedule;
 mod find_slots;
@@ -47,6 +48,7 @@ pub static TABLES: &[&Table] = &[
 pub static RESOURCES: &[&Mapping] = &[
     &fhir_appointment::MAPPING,
     &fhir_appointment::WAITING,
+    &fhir_appointment_response::MAPPING,
     &fhir_schedule::MAPPING,
     &fhir_schedule::HOLD,
     &fhir_schedule::VISIT,

@@ -1,22 +1,78 @@
-//! A treatment plan as FHIR CarePlan, its items as ServiceRequests of it: both are decided on by operations.
+//! A treatment plan as FHIR CarePlan, its items as ServiceRequests of it: both begin as drafts and are decided on by operations.
 
 use super::fhir_procedure::SYSTEMS;
+use super::plan;
 use super::treatment_plan::TREATMENT_PLAN;
 use super::treatment_plan_item::TREATMENT_PLAN_ITEM;
 use crate::fhir::bind::{Bind, Coded, How, code, moment, note, points, text, words};
-use crate::fhir::mapping::{Link, Mapping, PEOPLE, Part, Whole};
+use crate::fhir::mapping::{Complete, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
+use crate::kernel::error::Result;
+use crate::kernel::table::Value;
+use crate::kernel::table::projection::Step;
+use crate::sql;
+use serde_json::Value as Json;
+use tokio_postgres::Row;
+use uuid::Uuid;
 
 static PLAN_TYPE: TypeDef = TypeDef::all("CarePlan");
 static ITEM_TYPE: TypeDef = TypeDef::all("ServiceRequest");
+const ELSEWHERE: &[(&str, &str)] = &[("reason", "Cancelled in another system.")];
 
 pub static PLAN: Mapping = Mapping {
     parts: &[Part { table: &TREATMENT_PLAN_ITEM, link: Link::Child("plan_id"), planes: PEOPLE, alike: &[] }],
+    binds: PLANS,
     render: Some(activities),
-    ..Mapping::shown(&PLAN_TYPE, &TREATMENT_PLAN, PEOPLE, PLANS)
+    steps: &[Step { to: "PRESENTED", by: &[&plan::PRESENT], with: &[] }, Step { to: "CANCELLED", by: &[&plan::CANCEL], with: ELSEWHERE }],
+    creates: true,
+    complete: Some(Complete { query: &CURRENCY, asks: |_| Vec::new(), fill: plan_in }),
+    ..Mapping::new(&PLAN_TYPE, &TREATMENT_PLAN, PEOPLE)
 };
-pub static ITEM: Mapping = Mapping { render: Some(intent), ..Mapping::shown(&ITEM_TYPE, &TREATMENT_PLAN_ITEM, PEOPLE, ITEMS) };
+pub static ITEM: Mapping = Mapping {
+    binds: ITEMS,
+    render: Some(intent),
+    steps: &[Step { to: "CANCELLED", by: &[&plan::CANCEL_ITEM], with: ELSEWHERE }],
+    creates: true,
+    complete: Some(Complete { query: &PRICE, asks: priced, fill: item_at }),
+    ..Mapping::new(&ITEM_TYPE, &TREATMENT_PLAN_ITEM, PEOPLE)
+};
+
+sql! {
+    /// $1 tenant.
+    CURRENCY(UUID) = "select t.default_currency from tenants t where t.id = $1";
+    /// $1 tenant, $2 plan, $3 system of codes, $4 code. One row, whatever of it there is.
+    PRICE(UUID, UUID, TEXT, TEXT) = "
+        select p.currency, c.id, c.default_fee_minor from (select) one
+          left join treatment_plans p on p.tenant_id = $1 and p.id = $2
+          left join lateral (
+              select c.id, c.default_fee_minor from procedure_catalog c
+               where c.tenant_id = $1 and c.code = $4 and c.code_system = $3 and c.currency = p.currency and c.is_active
+                 and c.deleted_at is null order by c.effective_from desc nulls last, c.id limit 1) c on true";
+}
+
+fn plan_in(row: &Row, taken: &mut Taken) -> Result<()> {
+    taken.root.set("currency", row.try_get::<_, String>(0)?, "CarePlan".into());
+    Ok(())
+}
+
+fn priced(taken: &Taken) -> Vec<Value> {
+    let text = |column: &str| taken.root.get(column).and_then(Json::as_str);
+    let plan = text("plan_id").and_then(|id| id.parse::<Uuid>().ok());
+    let word = |column: &str| text(column).map_or(Value::Null, |word| Value::Text(word.to_owned()));
+    vec![plan.map_or(Value::Null, Value::Uuid), word("code_system"), word("cdt_code")]
+}
+
+/// FHIR tells no price: it is the clinic's own for the code. What has none is no item of a plan.
+fn item_at(row: &Row, taken: &mut Taken) -> Result<()> {
+    let path = || "ServiceRequest.code".to_owned();
+    taken
+        .root
+        .set("currency", row.try_get::<_, Option<String>>(0)?, path())
+        .set("catalog_id", row.try_get::<_, Option<Uuid>>(1)?.map(|id| id.to_string()), path())
+        .set("estimated_fee_minor", row.try_get::<_, Option<i64>>(2)?, path());
+    Ok(())
+}
 
 const PLANS: &[Bind] = &[
     Bind::one(
@@ -30,13 +86,14 @@ const PLANS: &[Bind] = &[
                 ("PARTIALLY_ACCEPTED", "active"),
                 ("IN_TREATMENT", "active"),
                 ("COMPLETED", "completed"),
-                ("DECLINED", "revoked"),
                 ("CANCELLED", "revoked"),
+                ("DECLINED", "revoked"),
                 ("SUPERSEDED", "revoked"),
             ],
         ),
     ),
-    Bind::one("intent", How::Always(r#""plan""#)),
+    Bind::one("intent", How::Is(r#""plan""#)),
+    Bind::item("category", How::Is(r#"{"coding":[{"system":"urn:enamel:care-plan","code":"treatment-plan"}]}"#)),
     Bind::item(
         "category",
         How::Always(r#"{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/careplan-category","code":"assess-plan"}]}"#),
@@ -44,7 +101,7 @@ const PLANS: &[Bind] = &[
     Bind::item("replaces", points("supersedes_id", "CarePlan")),
     Bind::one("title", text("title")),
     Bind::one("subject", points("patient_id", "Patient")),
-    Bind::one("created", moment("created_at")),
+    Bind::one("created", moment("created_at")).shown_only(),
     Bind::one("author", points("provider_id", "Practitioner")),
     Bind::item("note", note("notes")),
 ];
@@ -53,7 +110,7 @@ fn activities(whole: &Whole, out: &mut Resource) {
     for row in whole.part(0) {
         let (mut activity, mut to) = (Element::default(), Element::default());
         to.string("reference", format!("ServiceRequest/{}", row.id).as_str());
-        activity.value("reference", serde_json::Value::Object(to.into_map()));
+        activity.value("reference", Json::Object(to.into_map()));
         out.push_element("activity", activity);
     }
 }
@@ -73,15 +130,15 @@ const ITEMS: &[Bind] = &[
                 ("SCHEDULED", "active"),
                 ("IN_PROGRESS", "active"),
                 ("COMPLETED", "completed"),
-                ("DECLINED", "revoked"),
                 ("CANCELLED", "revoked"),
+                ("DECLINED", "revoked"),
             ],
         ),
     ),
     Bind::one("code", How::Coded(&CODE)),
     Bind::one("quantityQuantity", How::Quantity { column: "quantity", unit: "1" }),
     Bind::one("subject", points("patient_id", "Patient")),
-    Bind::one("authoredOn", moment("accepted_at")),
+    Bind::one("authoredOn", moment("accepted_at")).shown_only(),
     Bind::item("performer", points("provider_id", "Practitioner")),
     Bind::item("bodySite", words("tooth_number")),
     Bind::item("bodySite", words("oral_area")),

@@ -3,15 +3,13 @@
 //! A server holds a job by a lease that it renews. One whose lease ran out is taken by the next server, which goes on behind
 //! the last file that is complete; the first finds at its next word that the attempt is no longer its own.
 
+use super::order;
 use crate::kernel::Kernel;
 use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
-use crate::kernel::crypto::TenantKeys;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::sql;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -25,6 +23,7 @@ use uuid::Uuid;
 
 /// How often a server says that it goes on; the lease is a minute.
 const SAID_EVERY: Duration = Duration::from_secs(5);
+const JOBS: &str = "jobs";
 
 sql! {
     /// $1 kinds.
@@ -101,12 +100,6 @@ pub async fn open_transactions(kernel: &Kernel) -> Result<Vec<String>> {
     Ok(open)
 }
 
-/// An order as its row has it: sealed, for it may name patients.
-fn sealed(keys: &TenantKeys, id: Uuid, order: &impl Serialize) -> Result<serde_json::Value> {
-    let plain = serde_json::to_vec(order).map_err(Error::internal)?;
-    Ok(json!({"order": BASE64_STANDARD.encode(keys.seal("jobs", "params", id, &plain)?)}))
-}
-
 /// Orders a job, where fewer than `most` of these kinds are under way in the tenant. `server`: the server in that tenant.
 pub async fn queue(kernel: &Kernel, server: &Context, kind: &str, most: i64, order: &impl Serialize) -> Result<Uuid> {
     let tenant = server.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?;
@@ -119,7 +112,7 @@ pub async fn queue(kernel: &Kernel, server: &Context, kind: &str, most: i64, ord
         return Err(Error { retry_after_s: Some(60), ..Error::new(&error::RATE_LIMITED).detail(text) });
     }
     let id = scope.new_id();
-    scope.exec(&QUEUE, &[&tenant, &id, &kind, &sealed(&keys, id, order)?]).await?;
+    scope.exec(&QUEUE, &[&tenant, &id, &kind, &order::seal(&keys, JOBS, id, order, json!({}))?]).await?;
     scope.commit().await?;
     Bell::of(kernel).ring();
     Ok(id)
@@ -136,11 +129,8 @@ pub struct Standing<O> {
     pub resources: i64,
 }
 
-async fn order<O: DeserializeOwned>(kernel: &Kernel, tenant: Uuid, id: Uuid, params: &serde_json::Value) -> Result<O> {
-    let sealed = params["order"].as_str().and_then(|text| BASE64_STANDARD.decode(text).ok());
-    let sealed = sealed.ok_or_else(|| Error::internal("a job without an order"))?;
-    let plain = kernel.keys.of(tenant).await?.open("jobs", "params", id, &sealed)?;
-    serde_json::from_slice(&plain).map_err(Error::internal)
+async fn opened<O: DeserializeOwned>(kernel: &Kernel, tenant: Uuid, id: Uuid, params: &serde_json::Value) -> Result<O> {
+    order::open(&*kernel.keys.of(tenant).await?, JOBS, id, params)
 }
 
 /// NOT_FOUND for one that was called off, too.
@@ -150,7 +140,7 @@ pub async fn standing<O: DeserializeOwned>(kernel: &Kernel, server: &Context, id
     let row = answers.iter().flatten().next().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     Ok(Standing {
         kind: row.try_get(0)?,
-        order: order(kernel, tenant, id, &row.try_get(1)?).await?,
+        order: opened(kernel, tenant, id, &row.try_get(1)?).await?,
         status: row.try_get(2)?,
         percent: row.try_get(3)?,
         why: row.try_get(4)?,
@@ -263,7 +253,7 @@ impl Work {
     }
 
     pub async fn order<O: DeserializeOwned>(&self) -> Result<O> {
-        order(&self.kernel, self.tenant, self.id, &self.params).await
+        opened(&self.kernel, self.tenant, self.id, &self.params).await
     }
 
     /// Time to say so, and to ask whether it may.
@@ -296,8 +286,9 @@ impl Work {
         answers.iter().flatten().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
     }
 
-    /// What an attempt before this one began and did not complete.
+    /// What an attempt before this one began and did not complete. An attempt that is no more the last one clears nothing.
     pub async fn clear(&self) -> Result<()> {
+        self.goes_on(0).await?;
         let answers = self.kernel.door.open(&self.server).await?.once(&[((&UNFINISHED).into(), vec![&self.tenant, &self.id])]).await?;
         for row in answers.iter().flatten() {
             let key: Option<String> = row.try_get(1)?;

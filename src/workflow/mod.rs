@@ -6,6 +6,7 @@ mod doing;
 pub mod fhir_task;
 pub mod job;
 pub mod long_work;
+pub mod order;
 mod running;
 pub mod states;
 pub mod task;

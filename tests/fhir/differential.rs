@@ -2,7 +2,6 @@
 //! every resource as it is served and asks the official expression what the parameter means. `SEARCHES=5000` asks more.
 
 use super::meaning::{UCUM, UNITS, dated, lasts, measured, span, words};
-use super::seek::paged;
 use super::{Client, id, patient};
 use crate::world;
 use chrono::{DateTime, Utc};
@@ -363,7 +362,7 @@ fn generated_searches_find_what_an_evaluator_finds() {
                 wrong.push(format!("{path}: found {} of {}, first: {}", found.len(), meant.len(), one.unwrap()));
             } else if dice.roll(8) == 0 {
                 let sort = dice.of(&["_id", "-_lastUpdated", "_lastUpdated,-_id"]);
-                let paged = paged(&fhir, &format!("{path}&_sort={sort}&_count=3")).await;
+                let paged = fhir.paged(&format!("{path}&_sort={sort}&_count=3")).await;
                 assert_eq!((paged.len(), paged.iter().cloned().collect::<BTreeSet<_>>()), (meant.len(), meant), "{path} by {sort}");
             }
         }

@@ -1,8 +1,8 @@
 //! What belongs to a patient, of one type and of all.
 
 use super::{Client, Clinic, id, ids, patient};
-use crate::world;
-use serde_json::{Value, json};
+use crate::world::{self, World};
+use serde_json::json;
 
 /// A patient with some of everything, and the ids of it.
 async fn chart(clinic: &Client, family: &str) -> (String, Vec<String>) {
@@ -22,28 +22,19 @@ async fn chart(clinic: &Client, family: &str) -> (String, Vec<String>) {
     (who, all)
 }
 
-/// All pages of a link chain.
-async fn pages(client: &Client, first: String) -> Vec<Value> {
-    let (mut path, mut pages) = (first, Vec::new());
-    loop {
-        let answer = client.get(&path).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-        let next = answer.body["link"].as_array().unwrap().iter().find(|link| link["relation"] == "next").map(|it| it["url"].clone());
-        pages.push(answer.body);
-        match next {
-            Some(next) => path = next.as_str().unwrap().split_once("/fhir/r4").unwrap().1.to_owned(),
-            None => return pages,
-        }
-    }
+/// Two charts of a clinic; the first patient, and the ids of what is theirs.
+async fn charts(world: &'static World) -> (Client, String, Vec<String>) {
+    let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
+    let fhir = clinic.fhir();
+    let (who, all) = chart(&fhir, "Whole").await;
+    chart(&fhir, "Another").await;
+    (fhir, who, all)
 }
 
 #[test]
 fn everything_of_a_patient_and_of_nobody_else() {
     world::with(async |world| {
-        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let fhir = clinic.fhir();
-        let (who, all) = chart(&fhir, "Whole").await;
-        chart(&fhir, "Another").await;
+        let (fhir, who, all) = charts(world).await;
         let whole = fhir.get(&format!("/Patient/{who}/$everything")).await;
         assert_eq!(whole.status, 200, "{}", whole.body);
         let mut seen = ids(&whole.body);
@@ -56,7 +47,7 @@ fn everything_of_a_patient_and_of_nobody_else() {
                 .unwrap()
                 .contains(&format!("/{}/", whole.body["entry"][1]["resource"]["resourceType"].as_str().unwrap()))
         );
-        let pages = pages(&fhir, format!("/Patient/{who}/$everything?_count=2")).await;
+        let pages = fhir.pages(&format!("/Patient/{who}/$everything?_count=2")).await;
         assert!(pages.iter().all(|page| ids(page).len() <= 2) && pages.len() >= 3);
         let mut paged: Vec<String> = pages.iter().flat_map(ids).collect();
         paged.sort();
@@ -78,10 +69,7 @@ fn everything_of_a_patient_and_of_nobody_else() {
 #[test]
 fn a_compartment_is_searched() {
     world::with(async |world| {
-        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let fhir = clinic.fhir();
-        let (who, _) = chart(&fhir, "Whole").await;
-        chart(&fhir, "Another").await;
+        let (fhir, who, _) = charts(world).await;
         let flags = fhir.ids(&format!("/Patient/{who}/Flag")).await;
         assert_eq!(flags.len(), 2);
         assert_eq!(fhir.ids(&format!("/Patient/{who}/Flag?_id={}", flags[0])).await, [flags[0].clone()]);

@@ -42,7 +42,7 @@ fn what_is_wrong_is_named_and_not_stored() {
         assert_eq!(plain.status, 415);
         assert_eq!(fhir.send(Method::GET, "/Patient", &[("accept", "text/turtle")], Vec::new()).await.status, 406);
         assert_eq!(fhir.post("/Foo", &json!({})).await.status, 404);
-        assert_eq!(fhir.post("/StructureDefinition", &json!({})).await.status, 405);
+        assert_eq!(fhir.post("/SearchParameter", &json!({})).await.status, 405);
         assert!(fhir.ids("/Patient").await.is_empty(), "nothing is stored");
         let twice = json!({"resourceType": "Patient", "name": [{"family": "a"}], "identifier": [{"system": "urn:x", "value": "1"}]});
         fhir.made(twice.clone()).await;

@@ -1,18 +1,21 @@
 //! Every official example of every type comes back as it was sent, be it a record of ours or kept whole.
 
-use super::{Clinic, bare, id, patient};
-use crate::world;
+use super::{Client, Clinic, bare, id, patient};
+use crate::world::{self, World};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use poem::http::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 
 const OFFICIAL: &[u8] = include_bytes!("../fixtures/fhir/official-r4.ndjson.gz");
 const US_CORE: &[u8] = include_bytes!("../fixtures/fhir/us-core-9-examples.ndjson.gz");
+const DENTAL: &[u8] = include_bytes!("../fixtures/fhir/dental-data-exchange-examples.ndjson.gz");
 /// These go in by `examples.rs`, where they refer to one another.
 const TOGETHER: &[u8] = include_bytes!("../fixtures/fhir/examples.ndjson.gz");
 /// What only the server says, and what has a way of its own into it.
-const NOT_CREATED: &[&str] =
-    &["AuditEvent", "Binary", "Bundle", "CapabilityStatement", "CompartmentDefinition", "OperationOutcome", "Parameters", "Subscription"];
+const NOT_CREATED: &[&str] = &["AuditEvent", "Binary", "CompartmentDefinition", "OperationOutcome", "Parameters", "Subscription"];
 
 fn lines(packed: &[u8]) -> Vec<Value> {
     let mut lines = String::new();
@@ -26,7 +29,7 @@ fn title(resource: &Value) -> String {
 
 pub fn examples() -> Vec<Value> {
     let together: HashSet<String> = lines(TOGETHER).iter().map(title).collect();
-    let mut all: Vec<Value> = lines(OFFICIAL).into_iter().chain(lines(US_CORE)).collect();
+    let mut all: Vec<Value> = lines(OFFICIAL).into_iter().chain(lines(US_CORE)).chain(lines(DENTAL)).collect();
     all.retain(|one| !together.contains(&title(one)) && !NOT_CREATED.contains(&one["resourceType"].as_str().unwrap()));
     all
 }
@@ -42,6 +45,26 @@ pub fn joined(value: &mut Value, patient: &str) {
         }
         Value::Array(items) => items.iter_mut().for_each(|value| joined(value, patient)),
         _ => {}
+    }
+}
+
+/// What our records are joined by points to records of this clinic.
+fn refer(example: &mut Value, known: &BTreeMap<String, String>) {
+    let paths: &[(&str, &str)] = match example["resourceType"].as_str().unwrap() {
+        "Coverage" => &[("/payor/0/reference", "Organization")],
+        "PractitionerRole" => &[("/practitioner/reference", "Practitioner"), ("/location/0/reference", "Location")],
+        _ => &[],
+    };
+    for (path, name) in paths {
+        if let Some(reference) =
+            example.pointer_mut(path).filter(|it| it.as_str().is_some_and(|text| text.starts_with(&format!("{name}/"))))
+        {
+            *reference = json!(format!("{name}/{}", known[*name]));
+        }
+    }
+    // A role of ours is one at a place.
+    if example["resourceType"] == "PractitionerRole" && example.get("location").is_none() {
+        example["location"] = json!([{"reference": format!("Location/{}", known["Location"])}]);
     }
 }
 
@@ -61,17 +84,41 @@ const BROKEN: &[&str] = &[
     "Questionnaire/zika-virus-exposure-assessment",
 ];
 
+/// Bytes that came inside a document are a file, which the document names: put back in their place.
+async fn with_bytes(world: &World, fhir: &Client, mut document: Value) -> Value {
+    let attachment = document.pointer_mut("/content/0/attachment").filter(|of| of.get("size").is_some() && of.get("data").is_none());
+    let url = attachment.as_ref().and_then(|of| of.get("url")?.as_str().filter(|url| url.starts_with("Binary/")).map(str::to_owned));
+    let (Some(attachment), Some(url)) = (attachment, url) else { return document };
+    let place = fhir.send(Method::GET, &format!("/{url}"), &[("accept", "application/pdf")], Vec::new()).await;
+    let bytes = world.http.get(place.headers["location"].to_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
+    let attachment = attachment.as_object_mut().unwrap();
+    assert_eq!(attachment.shift_remove("size"), Some(json!(bytes.len())));
+    attachment.shift_remove("url");
+    attachment.insert("data".into(), json!(BASE64_STANDARD.encode(bytes)));
+    document
+}
+
 #[test]
 fn every_example_of_every_type_is_kept_and_found() {
     world::with(async |world| {
         let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
         let fhir = clinic.fhir();
         let ours = id(&fhir.made(patient("Doe")).await);
+        let mut known = BTreeMap::new();
+        for made in [
+            json!({"resourceType": "Organization", "name": "Payer", "type": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/organization-type", "code": "pay"}]}]}),
+            json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]}),
+            json!({"resourceType": "Location", "name": "Main"}),
+        ] {
+            let made = fhir.made(made).await;
+            known.insert(made["resourceType"].as_str().unwrap().to_owned(), id(&made));
+        }
         let (mut seen, mut wrong) = (BTreeMap::new(), Vec::new());
         for mut sent in examples() {
             let name = sent["resourceType"].as_str().unwrap().to_owned();
             let title = title(&sent);
             joined(&mut sent, &ours);
+            refer(&mut sent, &known);
             if sent.pointer("/identifier/0").is_some() && name == "Patient" {
                 // Two of them share an identifier, which is one patient's alone.
                 sent["identifier"][0]["value"] = json!(title);
@@ -85,8 +132,15 @@ fn every_example_of_every_type_is_kept_and_found() {
                 continue;
             }
             let read = fhir.get(&format!("/{name}/{}", id(&answer.body))).await;
-            if bare(&read.body) != bare(&sent) {
-                wrong.push(format!("{title}: came back as {}", bare(&read.body)));
+            let back = with_bytes(world, &fhir, bare(&read.body)).await;
+            if back != bare(&sent) {
+                wrong.push(format!("{title}: came back as {back}"));
+                continue;
+            }
+            // And in again as it came out.
+            let again = fhir.put(&format!("/{name}/{}", id(&answer.body)), &read.body, &[]).await;
+            if again.status != 200 || bare(&again.body) != bare(&read.body) {
+                wrong.push(format!("{title}: put again {} {}", again.status, again.body));
                 continue;
             }
             *seen.entry(name).or_insert(0) += 1;

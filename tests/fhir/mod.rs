@@ -7,6 +7,7 @@ mod change;
 mod clients;
 mod condition;
 mod differential;
+mod document;
 mod everything;
 mod examples;
 mod forms;
@@ -17,10 +18,13 @@ mod kept;
 mod linked;
 mod mapped;
 mod meaning;
+mod moves;
 mod operations;
 mod past;
 mod patch;
 mod planes;
+mod profiles;
+mod provenance;
 mod scopes;
 mod search;
 mod seek;
@@ -119,6 +123,21 @@ impl Client {
         assert_eq!(answer.status, 201, "{name}: {}", answer.body);
         answer.body
     }
+    /// All pages of a search, a history or an operation.
+    pub async fn pages(&self, first: &str) -> Vec<Value> {
+        let (mut pages, mut next) = (Vec::new(), Some(first.to_owned()));
+        while let Some(path) = next {
+            let page = self.get(&path).await;
+            assert_eq!(page.status, 200, "{path}: {}", page.body);
+            next = self::next(&page.body);
+            pages.push(page.body);
+        }
+        pages
+    }
+    /// Ids of a search, page by page.
+    pub async fn paged(&self, first: &str) -> Vec<String> {
+        self.pages(first).await.iter().flat_map(ids).collect()
+    }
     /// Ids of a search, in order.
     pub async fn ids(&self, path: &str) -> Vec<String> {
         let answer = self.get(path).await;
@@ -137,6 +156,12 @@ pub fn ids(bundle: &Value) -> Vec<String> {
         .filter(|entry| entry["search"]["mode"] == "match")
         .map(|entry| id(&entry["resource"]))
         .collect()
+}
+
+/// The path of the page behind this one.
+pub fn next(page: &Value) -> Option<String> {
+    let next = page["link"].as_array()?.iter().find(|link| link["relation"] == "next")?;
+    Some(next["url"].as_str()?.split_once("/fhir/r4")?.1.to_owned())
 }
 
 pub fn id(resource: &Value) -> String {

@@ -13,16 +13,9 @@ use uuid::Uuid;
 
 /// All entries of a history, page by page.
 async fn all(fhir: &super::Client, path: &str) -> Vec<Value> {
-    let (mut entries, mut next) = (Vec::new(), Some(path.to_owned()));
-    while let Some(path) = next {
-        let answer = fhir.get(&path).await;
-        assert_eq!((answer.status.as_u16(), &answer.body["type"]), (200, &json!("history")), "{path}: {}", answer.body);
-        entries.extend(answer.body["entry"].as_array().cloned().unwrap_or_default());
-        let links = answer.body["link"].as_array().unwrap();
-        let link = links.iter().find(|link| link["relation"] == "next").map(|link| link["url"].as_str().unwrap());
-        next = link.map(|url| url.split_once("/fhir/r4").unwrap().1.to_owned());
-    }
-    entries
+    let pages = fhir.pages(path).await;
+    assert!(pages.iter().all(|page| page["type"] == "history"), "{path}");
+    pages.iter().flat_map(|page| page["entry"].as_array().cloned().unwrap_or_default()).collect()
 }
 
 fn told(entry: &Value) -> String {

@@ -1,25 +1,8 @@
 //! Orders by any parameters, modifiers wherever the value lies, value sets and hierarchies, units and places.
 
-use super::{Client, id, ids, patient};
+use super::{Client, id, next, patient};
 use crate::world;
 use serde_json::{Value, json};
-
-/// All ids of a search, page by page.
-pub async fn paged(fhir: &Client, path: &str) -> Vec<String> {
-    let (mut seen, mut path) = (Vec::new(), path.to_owned());
-    loop {
-        let page = fhir.get(&path).await;
-        assert_eq!(page.status, 200, "{path}: {}", page.body);
-        seen.extend(ids(&page.body));
-        let Some(next) = next(&page.body) else { return seen };
-        path = next;
-    }
-}
-
-pub fn next(page: &Value) -> Option<String> {
-    let next = page["link"].as_array()?.iter().find(|link| link["relation"] == "next")?;
-    Some(next["url"].as_str()?.split_once("/fhir/r4")?.1.to_owned())
-}
 
 async fn check(fhir: &Client, name: &str, own: &str, hits: &[&str], misses: &[&str]) {
     for (questions, is_hit) in [(hits, true), (misses, false)] {
@@ -63,7 +46,7 @@ fn an_order_has_several_keys_and_pages_that_hold() {
         ] {
             assert_eq!(fhir.ids(&format!("/Patient?_sort={sort}")).await, told(&order), "{sort}");
             for count in 1..4 {
-                assert_eq!(paged(&fhir, &format!("/Patient?_sort={sort}&_count={count}")).await, told(&order), "{sort} by {count}");
+                assert_eq!(fhir.paged(&format!("/Patient?_sort={sort}&_count={count}")).await, told(&order), "{sort} by {count}");
             }
         }
         let nine = "family,given,birthdate,gender,active,_id,_lastUpdated,name,deceased";
@@ -93,7 +76,7 @@ fn an_order_goes_over_several_tables_and_rows_beside_them() {
             ("value-quantity", vec![2, 0, 1, 3]),
         ] {
             assert_eq!(fhir.ids(&format!("/Observation?_sort={sort}")).await, told(&order), "{sort}");
-            assert_eq!(paged(&fhir, &format!("/Observation?_sort={sort}&_count=1")).await, told(&order), "{sort}");
+            assert_eq!(fhir.paged(&format!("/Observation?_sort={sort}&_count=1")).await, told(&order), "{sort}");
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use super::rule;
 use crate::world;
-use crate::world::files::{fetched, until_copied};
+use crate::world::files::{fetched, until_copied, until_ended};
 use crate::world::operations::{create, patch, read, record, retire, run};
 use crate::world::tenants::Clinic;
 use enamel::governance::dsar_request::DSAR_REQUEST;
@@ -53,8 +53,7 @@ fn an_access_request_is_due_in_a_month_and_needs_its_export() {
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "FULFILLED"})).await, (409, "result_attached"));
         assert_eq!(rule(&officer, "completeDsarRequest", asked.id, json!({"decision": "PARTLY_FULFILLED"})).await, (422, "required"));
         put("QUEUED").await;
-        until_copied(&officer, export).await;
-        let job = read(&officer, &EXPORT_JOB, export).await.unwrap();
+        let job = until_copied(&officer, export).await;
         let file = job.uuid("file_id").unwrap();
         let bytes = fetched(&officer, file).await.unwrap();
         assert_eq!(job.int("record_count"), Some(i64::try_from(bytes.lines().count()).unwrap() - 2));
@@ -66,6 +65,21 @@ fn an_access_request_is_due_in_a_month_and_needs_its_export() {
         assert_eq!((done.text("status"), done.uuid("decided_by")), (Some("COMPLETED"), officer.context.actor));
         let late = patch(&officer, &DSAR_REQUEST, asked.id, done.version, json!({"details": "later"})).await.unwrap_err();
         assert_eq!(late.code.code, "record.append_only");
+    });
+}
+
+#[test]
+fn a_copy_is_made_while_whoever_ordered_it_may_have_it() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (mut gone, patient) = (officer(&clinic).await, clinic.patient("Asker").await.unwrap().id);
+        let asked = request(&gone, "ACCESS", patient).await;
+        // Their session is none any more.
+        gone.context.session = Some(Uuid::now_v7());
+        let begun = record(run(&gone, "startDsarRequest", Some(asked.id), json!({"identity": "ID_DOCUMENT"})).await.unwrap());
+        let job = until_ended(&officer(&clinic).await, begun.uuid("export_job_id").unwrap()).await;
+        assert_eq!((job.text("status"), job.uuid("file_id")), (Some("FAILED"), None));
+        assert_eq!(job.text("error_details"), Some("Whoever ordered the job may no longer do what it needs."));
     });
 }
 

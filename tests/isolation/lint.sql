@@ -35,7 +35,7 @@ form(pattern) as (values ('^(' ||
     '(ANDSELECTsec\.wholeNASwhole)?' ||
     '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatients(ANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?)?' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
-    '(ANDpatient_idISNULLOR(SELECTsec\.knownNASknown|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||
+    '(ANDpatient_idISNULLOR(SELECTsec\.any_patientNASany_patientORpatient_id=SELECTsec\.one_patientNASone_patient|uuid_sendtenant_id\|\|uuid_sendpatient_id=ANYSELECTsec\.pairsNASpairs))?' ||
     '(ANDtable_name<>ALLSELECTsec\.untoldASuntold)?(AND[a-z_]+(=[A-Z_]+|<>[A-Z_]+|ISNULL|ISNOTNULL)?)*' ||
     '(AND(study_id<>ALLSELECTsec\.withheld_studiesASwithheld_studies|imaging_object_id<>ALLSELECTsec\.withheld_objectsASwithheld_objects))?$')),
 v(level, rule, object) as (

@@ -43,10 +43,12 @@ fn looser(expression: &str) -> Vec<(String, String)> {
         return out;
     }
     let pair = parts.iter().any(|part| part.contains("sec.pairs") && !part.contains(" OR "));
+    // Narrows callers of an application's launch alone: `attacks::identity` proves it over every table.
+    let launch = |part: &str| part.contains("sec.any_patient((0)::bigint)");
     let without = |drop: &dyn Fn(&str) -> bool| parts.iter().filter(|part| !drop(part)).cloned().collect::<Vec<_>>().join(" AND ");
     for part in &parts {
         // The pair implies the tenant and the patient, which stand beside it for the index: dropping one alone is no change.
-        if pair && (part.contains("sec.tenants") || part.contains("sec.patients")) {
+        if pair && (part.contains("sec.tenants") || part.contains("sec.patients")) || launch(part) {
             continue;
         }
         out.push((without(&|one| one == part), part.clone()));

@@ -182,6 +182,12 @@ impl Catalogue {
 
 const POLICY_FUNCTIONS: &[&str] = &[
     "sec.tenant(",
+    "sec.home(",
+    "sec.whole(",
+    "sec.me(",
+    "sec.my_",
+    "sec.any_patient(",
+    "sec.one_patient(",
     "sec.tenants(",
     "sec.shared(",
     "sec.patients(",

@@ -170,7 +170,7 @@ impl Shape {
                 self.patient = Some(subject(part));
             } else if part.contains("sec.actor(") {
                 self.owner = Some(subject(part));
-                self.owned_in_tenant |= parts.len() > 1;
+                self.owned_in_tenant |= parts.iter().any(|part| part.starts_with("(tenant_id "));
             } else if !part.contains("sec.") && role == "enamel_patient" && !self.published.contains(part) {
                 self.published.push(part.clone());
             }

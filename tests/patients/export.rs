@@ -110,7 +110,7 @@ fn an_application_copies_what_its_scopes_name_and_what_it_sent() {
             body.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Json>>()
         };
         let all = lines(&wide).await;
-        assert_eq!(of(&all, "KeptResource")[0]["fhir"]["code"]["text"], "a note of its own");
+        assert_eq!(of(&all, "KeptResource")[0]["fhir"]["Basic"]["code"]["text"], "a note of its own");
         let narrow = lines(&clinic.client_token("system/Patient.rs").await).await;
         assert!(of(&narrow, "Patient").len() == 1 && of(&narrow, "KeptResource").is_empty());
         assert!(narrow.last().unwrap()["record"]["not_shown"].as_array().unwrap().contains(&json!("PatientAllergy")));

@@ -56,14 +56,20 @@ pub async fn fetched(caller: &Caller, file: Uuid) -> Result<String> {
     Ok(reqwest::get(link["url"].as_str().unwrap()).await.unwrap().text().await.unwrap())
 }
 
-/// An export as it is when it is whole: the worker makes it, or we do.
+/// An export as it is when it is whole.
 pub async fn until_copied(officer: &Caller, job: Uuid) -> Record {
+    let job = until_ended(officer, job).await;
+    assert_eq!(job.text("status"), Some("COMPLETED"), "the copy failed: {:?}", job.text("error_details"));
+    job
+}
+
+/// The worker makes it, or we do: its end.
+pub async fn until_ended(officer: &Caller, job: Uuid) -> Record {
     for _ in 0..600 {
         enamel::server::record_copy::job::carry_on(&officer.kernel).await.unwrap();
         let job = read(officer, &EXPORT_JOB, job).await.unwrap();
         match job.text("status").unwrap() {
-            "COMPLETED" => return job,
-            "FAILED" => panic!("the copy failed"),
+            "COMPLETED" | "FAILED" => return job,
             _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
     }

@@ -1,31 +1,55 @@
 //! Where a search parameter lives that is an element of a bind.
 
-use super::{Bind, How};
+use super::{Bind, How, flat};
 use crate::fhir::mapping::Find;
+use crate::kernel::table::field::Sealing;
+use crate::kernel::table::{Table, Ty};
 use serde_json::Value as Json;
 
-/// How a parameter over `element` of the record is answered by columns: each of the binds that are this element.
-pub fn find(binds: &[Bind], element: &str) -> Vec<Find> {
-    within(binds, element, None)
+/// How a parameter over `element` of the table's records is answered by columns: each of the binds that are this element.
+pub fn find(table: &Table, binds: &[Bind], element: &str) -> Vec<Find> {
+    within(table, binds, element, None)
+}
+
+/// The texts that columns of the binds hold in the clear.
+pub fn texts(table: &Table, binds: &[Bind]) -> Vec<Find> {
+    let of_bind = |bind: &Bind| match bind.how {
+        How::Within(inner) => texts(table, inner),
+        How::Text { column } | How::Words { column } | How::Note { column } | How::Named { column } | How::Content { column } => {
+            vec![Find::Said(value(table, column))].into_iter().filter(|_| is_plain(table, column)).collect()
+        }
+        How::Coded(coded) => {
+            coded.display.filter(|column| is_plain(table, column)).map(|column| Find::Said(value(table, column))).into_iter().collect()
+        }
+        _ => Vec::new(),
+    };
+    flat(binds).flat_map(of_bind).collect()
+}
+
+fn is_plain(table: &Table, column: &str) -> bool {
+    table.field(column).is_some_and(|field| field.sealing == Sealing::Plain && matches!(field.ty, Ty::Text))
 }
 
 /// `given` is the condition under which the item around the binds is there.
-fn within(binds: &[Bind], element: &str, given: Option<&'static str>) -> Vec<Find> {
+fn within(table: &Table, binds: &[Bind], element: &str, given: Option<&'static str>) -> Vec<Find> {
     let (first, rest) = element.split_once('.').map_or((element, None), |(first, rest)| (first, Some(rest)));
     let of_bind = |bind: &Bind| match (bind.how, rest) {
-        (How::Within(inner), Some(rest)) => within(inner, rest, there(inner)),
+        (How::Within(inner), Some(rest)) => within(table, inner, rest, there(table, inner)),
         (How::Always(text) | How::Is(text), None) => constant(text, given).into_iter().collect(),
-        (How::Plain { column }, None) => vec![Find::Flag(r(column)), Find::Amount { column: r(column), unit: "" }],
-        (how, None) => of(how).into_iter().collect(),
+        (How::Plain { column }, None) => {
+            let column = value(table, column);
+            vec![Find::Flag(column), Find::Amount { column, unit: "" }]
+        }
+        (how, None) => of(table, how).into_iter().collect(),
         _ => Vec::new(),
     };
-    binds.iter().filter(|bind| is_of(bind.element, first)).flat_map(of_bind).collect()
+    flat(binds).filter(|bind| is_of(bind.element, first)).flat_map(of_bind).collect()
 }
 
 /// An item is there when one of its columns has a value.
-fn there(inner: &[Bind]) -> Option<&'static str> {
+fn there(table: &Table, inner: &[Bind]) -> Option<&'static str> {
     let column = inner.iter().find_map(|bind| bind.how.column())?;
-    Some(forever(format!("r.{column} is not null")))
+    Some(forever(format!("{} is not null", value(table, column))))
 }
 
 /// The codes that every row has.
@@ -68,11 +92,14 @@ pub fn selected<'e>(expression: &'e str, type_name: &str) -> Vec<&'e str> {
     alternatives.filter_map(of).map(plain).filter(|path| path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')).collect()
 }
 
-fn r(column: &str) -> &'static str {
-    forever(format!("r.{column}"))
+/// A field's value in SQL, of a row `r`: what no column holds is asked of the expression that makes it.
+fn value(table: &Table, name: &str) -> &'static str {
+    let made = table.field(name).and_then(|field| field.computed);
+    forever(made.map_or_else(|| format!("r.{name}"), |sql| format!("({sql})")))
 }
 
-fn of(how: How) -> Option<Find> {
+fn of(table: &Table, how: How) -> Option<Find> {
+    let r = |name: &str| value(table, name);
     Some(match how {
         How::Code { column, words } => Find::Words { column: r(column), system: "", words },
         How::Concept { column, system, words } => Find::Words { column: r(column), system, words },
@@ -87,12 +114,13 @@ fn of(how: How) -> Option<Find> {
             let system = if system.is_empty() { "null::text".to_owned() } else { format!("'{system}'") };
             Find::Plain {
                 within: forever(format!(
-                    "exists (select from (select {system} as system_uri, r.{column} as value) i where i.value is not null and ({{}}))"
+                    "exists (select from (select {system} as system_uri, {} as value) i where i.value is not null and ({{}}))",
+                    r(column)
                 )),
             }
         }
         // Without an end it is a moment, and no time that goes on.
-        How::When { from, until } => Find::Moments { from: r(from), until: forever(format!("coalesce(r.{until}, r.{from})")) },
+        How::When { from, until } => Find::Moments { from: r(from), until: forever(format!("coalesce({}, {})", r(until), r(from))) },
         How::Span { from, until } => Find::Moments { from: r(from), until: r(until) },
         How::Days { from, until } => Find::Days { from: r(from), until: r(until) },
         How::Itself { to } => Find::Points { column: "r.id", to },

@@ -1,13 +1,13 @@
 //! What tells resources of one table from others of their type, and an item of an array from its neighbours.
 
 use super::take::pointed;
-use super::{Bind, How};
+use super::{Bind, How, flat};
 use crate::fhir::resource::Node;
 use serde_json::Value as Json;
 
 /// Whether the element says all that is the same for every row.
 pub fn is_meant(binds: &[Bind], node: &Node<'_>) -> bool {
-    binds.iter().all(|bind| match bind.how {
+    flat(binds).all(|bind| match bind.how {
         How::Is(text) => says(node.value(bind.element), text),
         _ => true,
     })

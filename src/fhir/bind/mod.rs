@@ -11,7 +11,7 @@ mod meaning;
 mod render;
 mod take;
 
-pub use find::{find, selected};
+pub use find::{find, selected, texts};
 pub use meaning::is_meant;
 pub use render::render;
 pub use take::take;
@@ -158,6 +158,8 @@ pub enum How {
     Always(&'static str),
     /// The same, and what tells these resources, or this item, from the others of the element.
     Is(&'static str),
+    /// Binds that several lists share.
+    All(&'static [Bind]),
     /// A backbone element of which the row itself is: rendered when a column of it has a value; of several sent, the item
     /// that is meant.
     Within(&'static [Bind]),
@@ -181,7 +183,7 @@ impl How {
             Self::Spelled { column, .. } | Self::Path { column, .. } => Some(column),
             Self::When { from, .. } | Self::Days { from, .. } | Self::Span { from, .. } => Some(from),
             Self::Coded(coded) => Some(coded.code),
-            Self::Within(inner) => inner.iter().find_map(|bind| bind.how.column()),
+            Self::Within(inner) | Self::All(inner) => inner.iter().find_map(|bind| bind.how.column()),
             Self::Always(_) | Self::Is(_) | Self::Tenant | Self::Itself { .. } => None,
         }
     }
@@ -195,6 +197,10 @@ impl Bind {
     pub const fn one(element: &'static str, how: How) -> Self {
         Self { element, how, repeats: false, shown_only: false, otherwise: None }
     }
+    /// A list as a part of another.
+    pub const fn all(binds: &'static [Bind]) -> Self {
+        Self::one("", How::All(binds))
+    }
     /// One item of a repeating element.
     pub const fn item(element: &'static str, how: How) -> Self {
         Self { repeats: true, ..Self::one(element, how) }
@@ -207,6 +213,14 @@ impl Bind {
         self.otherwise = Some(stored);
         self
     }
+}
+
+/// A list with the lists in it, in their place.
+fn flat(binds: &[Bind]) -> impl Iterator<Item = &Bind> {
+    binds.iter().flat_map(|bind| match bind.how {
+        How::All(inner) => inner,
+        _ => std::slice::from_ref(bind),
+    })
 }
 
 pub const fn code(column: &'static str, words: Words) -> How {

@@ -1,6 +1,6 @@
 //! From columns to elements.
 
-use super::{Bind, Coded, How, UCUM, Words};
+use super::{Bind, Coded, How, UCUM, Words, flat};
 use crate::fhir::datatype::{CodeableConcept, Coding, Datatype, Period};
 use crate::fhir::resource::Element;
 use crate::kernel::money;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 /// Writes what the columns of a row say.
 pub fn render(binds: &[Bind], row: &Record, out: &mut Element) {
-    for bind in binds {
+    for bind in flat(binds) {
         match bind.how {
             How::When { from, until } => match (row.text(from), row.text(until)) {
                 (start, Some(end)) => put(bind, &format!("{}Period", bind.element), period(start, Some(end)), out),
@@ -77,7 +77,7 @@ fn value(how: &How, row: &Record) -> Option<Json> {
             render(inner, row, &mut element);
             Some(Json::Object(element.into_map()))
         }
-        How::When { .. } => None,
+        How::When { .. } | How::All(_) => None,
     }
 }
 

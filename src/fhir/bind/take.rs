@@ -2,7 +2,7 @@
 //! element is kept as it was sent. A fault is only what no other column can make good: a needed reference, an order of days.
 
 use super::meaning::is_item;
-use super::{Bind, Coded, How, Words};
+use super::{Bind, Coded, How, Words, flat};
 use crate::fhir::datatype::{CodeableConcept, Coding, Datatype, Period, Reference};
 use crate::fhir::mapping::Columns;
 use crate::fhir::reference::Literal;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// Sets the columns of a row.
 pub fn take(binds: &[Bind], parent: &Node<'_>, base: &str, columns: &mut Columns) -> Result<()> {
-    binds.iter().filter(|bind| !bind.shown_only).try_for_each(|bind| one(bind, parent, base, columns))
+    flat(binds).filter(|bind| !bind.shown_only).try_for_each(|bind| one(bind, parent, base, columns))
 }
 
 /// The items an element has: one or none where it does not repeat.
@@ -123,6 +123,10 @@ fn one(bind: &Bind, parent: &Node<'_>, base: &str, columns: &mut Columns) -> Res
             let found = items.iter().enumerate().find_map(|(place, (value, _))| Some((place, pointed(value, to, base)?)));
             columns.set(column, simple(found.map(|(_, id)| Json::from(id.to_string()))), at(found.map(|(place, _)| place)));
         }
+        How::Path { column, to } => {
+            let id = first.and_then(Json::as_str).and_then(|text| local(text, to, base));
+            columns.set(column, simple(id.map(|id| Json::from(id.to_string()))), at(Some(0)));
+        }
         How::Note { column } => {
             let text = first.and_then(|value| value.get("text")).filter(|text| text.is_string()).cloned();
             columns.set(column, simple(text), at(Some(0)));
@@ -212,7 +216,11 @@ fn moment(text: &str, last: bool) -> Option<String> {
 /// The id behind a literal reference to one of ours; contained, foreign and logical ones are kept as they are.
 pub(super) fn pointed(value: &Json, to: &str, base: &str) -> Option<Uuid> {
     let reference = Reference::read(value, String::new()).ok()?;
-    match Literal::parse(reference.reference.as_deref()?, base) {
+    local(reference.reference.as_deref()?, to, base)
+}
+
+fn local(text: &str, to: &str, base: &str) -> Option<Uuid> {
+    match Literal::parse(text, base) {
         Literal::Local { type_name, id, .. } if type_name == to => id.parse().ok(),
         _ => None,
     }

@@ -208,7 +208,8 @@ impl<'a> Check<'a> {
             self.fault("invariant", "An extension has either a value or extensions (ext-1).");
         }
         if let Some(url) = node.text("url")
-            && let Some(known) = self.profiles.structure(url).filter(|known| known.is_profile && known.type_name == "Extension")
+            && let Some(known) =
+                self.profiles.structure(url).filter(|known| known.is_profile && known.type_name == "Extension" && self.is_meant(url))
         {
             self.deeper(|check| check.conform(&known.root, node));
         }

@@ -54,17 +54,21 @@ static BARE: LazyLock<Profiles> = LazyLock::new(Profiles::default);
 
 /// All that is wrong with a resource by the specification and by the profiles it claims, as far as they are known.
 pub fn judge(resource: &Value, profiles: &Profiles) -> Vec<Fault> {
-    judge_as(resource, profiles, &[])
+    run(resource, profiles, &[], false)
 }
 
-/// As [`judge`], and by further profiles, which need not be claimed (`$validate` with a profile).
+/// As [`judge`], and by further profiles, which need not be claimed, and by guides that are claimed without a version (`$validate`).
 pub fn judge_as<'a>(resource: &'a Value, profiles: &'a Profiles, further: &[&'a str]) -> Vec<Fault> {
+    run(resource, profiles, further, true)
+}
+
+fn run<'a>(resource: &'a Value, profiles: &'a Profiles, further: &[&'a str], tells_guides: bool) -> Vec<Fault> {
     let name = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
     let Some(node) = Node::resource(resource).filter(|node| node.shape.is_resource()) else {
         let field = if name.is_empty() { "resourceType" } else { name };
         return vec![Fault { field: field.into(), rule: "type", text: base::UNKNOWN_TYPE.into() }];
     };
-    let mut check = Check::new(node, profiles);
+    let mut check = Check { tells_guides, ..Check::new(node, profiles) };
     check.path.push(Segment::Key(node.shape.name));
     check.resource(node);
     for url in further {
@@ -84,6 +88,8 @@ struct Check<'a> {
     root: Node<'a>,
     resource: Node<'a>,
     is_contained: bool,
+    /// Claims of a guide without its version count.
+    tells_guides: bool,
     /// How many profiles led to each other here.
     depth: usize,
     now: DateTime<FixedOffset>,
@@ -100,6 +106,7 @@ impl<'a> Check<'a> {
             root: node,
             resource: node,
             is_contained: false,
+            tells_guides: false,
             depth: 0,
             now: Utc::now().fixed_offset(),
         }

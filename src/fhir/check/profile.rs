@@ -6,10 +6,25 @@ use crate::fhir::definitions::Element;
 use crate::fhir::path::{Item, Items, Node};
 use crate::kernel::path::Segment;
 
+/// The guides that are known here, each in one version.
+const GUIDES: &[(&str, &str)] =
+    &[("http://hl7.org/fhir/us/core/", "9.0.0"), ("http://hl7.org/fhir/us/dental-data-exchange/", "2.0.0-ballot")];
+
 impl<'a> Check<'a> {
+    /// Whether the address means what is known here. A guide's without a version may mean an older one: who asks whether a
+    /// resource conforms is told by ours, and what is stored is not refused by it.
+    pub(super) fn is_meant(&self, url: &str) -> bool {
+        let (url, version) = url.split_once('|').map_or((url, None), |(url, version)| (url, Some(version)));
+        match (GUIDES.iter().find(|(prefix, _)| url.starts_with(prefix)), version) {
+            (Some((_, ours)), Some(version)) => version == *ours,
+            (Some(_), None) => self.tells_guides,
+            (None, _) => true,
+        }
+    }
+
     /// A profile by its address; one that is not known here cannot be judged.
     pub(super) fn by_profile(&mut self, url: &str, node: Node<'a>) {
-        let Some(known) = self.profiles.structure(url).filter(|known| known.is_profile) else { return };
+        let Some(known) = self.profiles.structure(url).filter(|known| known.is_profile && self.is_meant(url)) else { return };
         if known.type_name != node.shape.name {
             return self.fault("profile", "The resource is not of the type that the profile is for.");
         }
@@ -32,6 +47,7 @@ impl<'a> Check<'a> {
             root: self.root,
             resource: self.resource,
             depth: self.depth + 1,
+            tells_guides: self.tells_guides,
             ..Check::new(node, self.profiles)
         };
         if self.depth < PROFILES_DEEP_MAX {

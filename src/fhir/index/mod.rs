@@ -2,6 +2,7 @@
 //! values that a table with ordinary indexes can hold.
 
 mod value;
+pub mod words;
 
 use super::definitions::Definitions;
 use super::definitions::parameter::SearchParameter;
@@ -41,6 +42,8 @@ pub struct Row {
     /// From the first moment to the first that is no more of it.
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub range: Option<(f64, f64)>,
+    /// The words of a whole text: who stores them keeps keyed hashes.
+    pub said: Vec<String>,
     /// Its code may name a person, as a social security number does: who stores it keeps a keyed hash.
     pub is_identifier: bool,
 }

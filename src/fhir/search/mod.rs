@@ -8,6 +8,7 @@ mod links;
 pub mod near;
 pub mod param;
 mod query;
+pub mod text;
 pub mod value;
 
 pub use filter::Filter;

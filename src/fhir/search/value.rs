@@ -3,7 +3,9 @@
 use super::amount::{self, NumberValue, QuantityValue};
 use super::near::{self, Near};
 use super::param::{Kind, Modifier, SearchParam};
+use super::text;
 use crate::fhir::definitions::Definitions;
+use crate::fhir::index::words::{CONTENT, NARRATIVE};
 use crate::fhir::primitive::is_id;
 use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
@@ -28,6 +30,8 @@ pub enum Value {
     OfType(OfType),
     Near(Near),
     Between(Between),
+    /// Words of the narrative, or of the whole resource.
+    Words(text::Asked),
 }
 
 /// Codes from one to another.
@@ -189,6 +193,9 @@ pub fn read(
         };
     }
     match param.kind {
+        Kind::String if [NARRATIVE, CONTENT].contains(&param.name) => {
+            text::read(&unescape(raw)).map(Value::Words).ok_or("Up to 32 words are expected, with and, or and parentheses between them.")
+        }
         Kind::String => Ok(Value::Text(text(modifier, &unescape(raw)))),
         Kind::Token => coded(modifier, raw),
         Kind::Date => date(raw, reading.now).map(Value::Date).ok_or("The value must be a date or time, after a prefix or none."),

@@ -35,6 +35,11 @@ fn beginning(begin: &str, sealed: &str) -> String {
     format!("{begin}; set local app.ctx = '{sealed}'")
 }
 
+const MARK: Query = Query { text: Cow::Borrowed("savepoint mark"), types: Cow::Borrowed(&[]) };
+const RELEASE: Query = Query { text: Cow::Borrowed("release savepoint mark"), types: Cow::Borrowed(&[]) };
+const NOTHING: Query = Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) };
+const AUDIT: Query = Query { text: Cow::Borrowed("select sec.audit_append($1)"), types: Cow::Borrowed(&[Type::JSONB]) };
+
 /// A statement of ours, or a generated one made of our own column names.
 #[derive(Clone)]
 pub struct Query {
@@ -60,8 +65,42 @@ pub struct Scope {
     sealed: String,
     context: Context,
     began: bool,
+    posted: Vec<Posted>,
     now: DateTime<Utc>,
     events: Vec<AuditEvent>,
+}
+
+/// A statement whose answer nobody waits for, with what it is given.
+struct Posted {
+    statement: Statement,
+    params: Vec<Box<dyn ToSql + Sync + Send>>,
+    /// It is the savepoint of [`Scope::mark`].
+    marks: bool,
+}
+
+/// What must stand on the wire before the next statement.
+struct Ahead {
+    begin: Option<String>,
+    posted: Vec<Posted>,
+}
+
+impl Ahead {
+    async fn go(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
+        let begin = async {
+            match &self.begin {
+                Some(begin) => client.batch_execute(begin).await,
+                None => Ok(()),
+            }
+        };
+        let posted = self.posted.iter().map(async |posted| {
+            let params: Vec<Param<'_>> = posted.params.iter().map(|value| &**value as Param<'_>).collect();
+            client.execute(&posted.statement, &params).await
+        });
+        // Polled in order, and that is the order on the wire.
+        let (begun, posted) = join(begin, join_all(posted)).await;
+        begun?;
+        posted.into_iter().try_for_each(|posted| posted.map(drop))
+    }
 }
 
 /// A statement of [`Scope::pipeline`].
@@ -88,7 +127,16 @@ impl Door {
         let now = Utc::now();
         let sealed = self.sealer.seal(context, conn.pid, now + TimeDelta::seconds(SEAL_VALID_S));
         let connector = self.pools.connector(context.plane.word())?.clone();
-        Ok(Scope { conn: Some(conn), connector, sealed, context: context.clone(), began: false, now, events: Vec::new() })
+        Ok(Scope {
+            conn: Some(conn),
+            connector,
+            sealed,
+            context: context.clone(),
+            began: false,
+            posted: Vec::new(),
+            now,
+            events: Vec::new(),
+        })
     }
 }
 
@@ -145,29 +193,58 @@ impl Scope {
     }
 
     async fn run(&mut self, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>> {
-        if self.began {
-            return Ok(self.conn()?.client.query(statement, params).await?);
-        }
-        self.began = true;
-        let begin = beginning(BEGIN, &self.sealed);
-        let conn = self.conn()?;
-        conn.mark_dirty(true);
-        let (began, rows) = join(conn.client.batch_execute(&begin), conn.client.query(statement, params)).await;
-        began?;
+        let (client, ahead) = self.ready()?;
+        let (gone, rows) = join(ahead.go(client), client.query(statement, params)).await;
+        gone?;
         Ok(rows?)
     }
 
+    /// All of them in one round trip: the answer of each, in order.
+    pub async fn gather(&mut self, queries: &[(Query, Vec<Param<'_>>)]) -> Result<Vec<Vec<Row>>> {
+        let mut statements = Vec::with_capacity(queries.len());
+        for (query, _) in queries {
+            statements.push(self.prepare(query).await?);
+        }
+        let (client, ahead) = self.ready()?;
+        // Polled in order, and that is the order on the wire.
+        let answers = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| client.query(statement, params)));
+        let (gone, answers) = join(ahead.go(client), answers).await;
+        gone?;
+        Ok(answers.into_iter().collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Runs a statement whose answer nobody needs: it travels with the next one, at the latest with the COMMIT, and is
+    /// refused there.
+    pub async fn post(&mut self, query: impl Into<Query>, params: Vec<Box<dyn ToSql + Sync + Send>>) -> Result<()> {
+        let statement = self.prepare(&query.into()).await?;
+        self.posted.push(Posted { statement, params, marks: false });
+        Ok(())
+    }
+
+    /// The connection, and what goes ahead of the next statement on it.
+    fn ready(&mut self) -> Result<(&Client, Ahead)> {
+        let begin = (!std::mem::replace(&mut self.began, true)).then(|| beginning(BEGIN, &self.sealed));
+        let posted = std::mem::take(&mut self.posted);
+        let conn = self.conn()?;
+        conn.mark_dirty(true);
+        Ok((&conn.client, Ahead { begin, posted }))
+    }
+
+    /// The transaction is open, and what was posted has been done.
     async fn begin(&mut self) -> Result<()> {
-        if !self.began {
-            self.rows(Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }, &[]).await?;
+        if !self.began || !self.posted.is_empty() {
+            let (client, ahead) = self.ready()?;
+            ahead.go(client).await?;
         }
         Ok(())
     }
 
     /// Like [`Self::rows`] for statements whose shape differs from call to call: parsed each time, never kept.
     pub async fn rows_once(&mut self, text: &str, params: &[(Param<'_>, Type)]) -> Result<Vec<Row>> {
-        self.begin().await?;
-        Ok(self.conn()?.client.query_typed(text, params).await?)
+        let (client, ahead) = self.ready()?;
+        let (gone, rows) = join(ahead.go(client), client.query_typed(text, params)).await;
+        gone?;
+        Ok(rows?)
     }
 
     /// Like [`Self::rows`] for statements made of our own names for the columns a draft has: prepared by a connection that
@@ -183,15 +260,17 @@ impl Scope {
     /// Many of them in one pipeline. Gives the answers up to the first that was refused, and that refusal. `marked`: each has
     /// a savepoint of its own, so that the transaction goes on behind the refused one; else it can only end.
     pub async fn pipeline(&mut self, steps: &[Shaped<'_>], marked: bool) -> Result<(Vec<Vec<Row>>, Option<Error>)> {
-        self.begin().await?;
         let conn = self.conn()?;
         let mut statements = Vec::with_capacity(steps.len());
         for step in steps {
             let types: Vec<Type> = step.params.iter().map(|(_, ty)| ty.clone()).collect();
             statements.push((conn.shape(step.text, &types).await?, step.params.iter().map(|(value, _)| *value).collect::<Vec<_>>()));
         }
+        let (client, ahead) = self.ready()?;
         // Polled in order, and that is the order on the wire.
-        let answers = join_all(statements.iter().map(|(statement, params)| step(&conn.client, statement, params, marked))).await;
+        let answers = join_all(statements.iter().map(|(statement, params)| step(client, statement, params, marked)));
+        let (gone, answers) = join(ahead.go(client), answers).await;
+        gone?;
         let (mut rows, mut refusal) = (Vec::with_capacity(answers.len()), None);
         for answer in answers {
             match answer {
@@ -217,25 +296,36 @@ impl Scope {
     }
     /// Rows touched.
     pub async fn exec(&mut self, query: impl Into<Query>, params: &[Param<'_>]) -> Result<u64> {
-        self.begin().await?;
         let statement = self.prepare(&query.into()).await?;
-        Ok(self.conn()?.client.execute(&statement, params).await?)
+        let (client, ahead) = self.ready()?;
+        let (gone, touched) = join(ahead.go(client), client.execute(&statement, params)).await;
+        gone?;
+        Ok(touched?)
     }
 
     /// A place in the transaction to come back to, by [`Self::undo`], or to leave behind, by [`Self::keep`].
     pub async fn mark(&mut self) -> Result<Mark> {
-        self.rows_once("savepoint mark", &[]).await?;
+        let statement = self.prepare(&MARK).await?;
+        self.posted.push(Posted { statement, params: Vec::new(), marks: true });
         Ok(Mark { events: self.events.len() })
     }
     /// What was done since the mark is undone, also after a statement that failed; the transaction goes on.
     pub async fn undo(&mut self, mark: Mark) -> Result<()> {
         self.events.truncate(mark.events);
-        self.conn()?.client.batch_execute("rollback to savepoint mark; release savepoint mark").await?;
+        match self.posted.iter().rposition(|posted| posted.marks) {
+            // Nothing has left since.
+            Some(place) => self.posted.truncate(place),
+            None => {
+                self.posted.clear();
+                self.conn()?.client.batch_execute("rollback to savepoint mark; release savepoint mark").await?;
+            }
+        }
         Ok(())
     }
     pub async fn keep(&mut self, _mark: Mark) -> Result<()> {
-        self.conn()?.client.batch_execute("release savepoint mark").await?;
-        Ok(())
+        // A refusal of what was posted since belongs to it.
+        self.begin().await?;
+        self.post(RELEASE, Vec::new()).await
     }
 
     /// Remembers what happened; written in this transaction by [`Self::commit`].
@@ -252,28 +342,20 @@ impl Scope {
     /// Ends the transaction: audit rows and COMMIT in one pipeline. An aborted transaction is an error, for its COMMIT
     /// would succeed as a ROLLBACK.
     pub async fn commit(mut self) -> Result<()> {
-        if !self.began && self.events.is_empty() {
+        if !self.began && self.events.is_empty() && self.posted.is_empty() {
             self.leave();
             return Ok(());
         }
-        self.begin().await?;
-        let conn = self.conn()?;
-        if self.events.is_empty() {
-            // A statement that failed has returned its error already; this one proves the transaction still stands.
-            let alive = self.prepare(&Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) }).await?;
-            let (alive, ended) = join(conn.client.query(&alive, &[]), conn.client.batch_execute("commit")).await;
-            alive?;
-            ended?;
-        } else {
-            let append =
-                self.prepare(&Query { text: Cow::Borrowed("select sec.audit_append($1)"), types: Cow::Borrowed(&[Type::JSONB]) }).await?;
-            let events = crate::kernel::audit_store::rows(&self.events)?;
-            let params: [Param<'_>; 1] = [&events];
-            let (audited, ended) = join(conn.client.query(&append, &params), conn.client.batch_execute("commit")).await;
-            // Without its audit rows the change is rolled back and never told: the answer is 503, whatever the reason.
-            audited.map_err(Error::unavailable)?;
-            ended?;
-        }
+        let events = crate::kernel::audit_store::rows(&self.events)?;
+        // Without events, a statement that does nothing: it proves that the transaction still stands.
+        let (last, params): (Query, Vec<Param<'_>>) = if self.events.is_empty() { (NOTHING, Vec::new()) } else { (AUDIT, vec![&events]) };
+        let statement = self.prepare(&last).await?;
+        let (client, ahead) = self.ready()?;
+        let ((gone, told), ended) = join(join(ahead.go(client), client.query(&statement, &params)), client.batch_execute("commit")).await;
+        gone?;
+        // Without its audit rows the change is rolled back and never told: the answer is 503, whatever the reason.
+        told.map_err(|failure| if params.is_empty() { Error::from(failure) } else { Error::unavailable(failure) })?;
+        ended?;
         self.leave();
         Ok(())
     }

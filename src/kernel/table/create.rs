@@ -116,6 +116,28 @@ pub async fn insert_run(
     ))
 }
 
+/// Stores them all in this order, or gives the first that is refused, by its place.
+pub async fn insert_all(scope: &mut Scope, drafts: &[(&'static Table, Draft)], keys: &Keyring) -> Result<Vec<Record>, (usize, Error)> {
+    let mut made: Vec<Record> = Vec::with_capacity(drafts.len());
+    while let Some((table, draft)) = drafts.get(made.len()) {
+        let place = made.len();
+        let rest = drafts.get(place..).unwrap_or_default();
+        let plain = rest.iter().take_while(|(_, draft)| is_plain(draft)).count();
+        if plain > 0 {
+            let run = rest.get(..plain).unwrap_or_default();
+            let (records, refusal) = insert_run(scope, run, false, keys).await.map_err(|refusal| (place, refusal))?;
+            made.extend(records);
+            if let Some(refusal) = refusal {
+                return Err((made.len(), refusal));
+            }
+        }
+        if made.len() == place {
+            made.push(insert(scope, table, draft, keys).await.map_err(|refusal| (place, refusal))?);
+        }
+    }
+    Ok(made)
+}
+
 /// Neighbours of one table and shape go in one statement: what PostgreSQL prepares for a statement (checks, generated columns,
 /// conditions of triggers) costs more than the row. When anything is refused, it never was: the steps then go one by one,
 /// and each gets its own answer.

@@ -21,7 +21,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-pub use super::create::{insert, insert_run, is_plain};
+pub use super::create::{insert, insert_all, insert_run, is_plain};
 
 sql! {
     /// Versions of a record, newest first: $1 table, $2 record, $3 versions before this one, $4 at most.

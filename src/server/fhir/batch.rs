@@ -5,7 +5,7 @@ use super::history::{self, Of};
 use super::way::Way;
 use super::write::{self, Change};
 use super::{library, narrow, read, search, transaction, types};
-use crate::fhir::bundle::{self, Entry, Posted, Reply};
+use crate::fhir::bundle::{self, Entry, Posted, Reply, Target};
 use crate::fhir::negotiate::{Prefer, Return};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::temporal;
@@ -46,11 +46,14 @@ pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str, key:
 }
 
 /// What its entries share.
-struct Batch<'a> {
-    caller: &'a Caller,
-    prefer: Prefer,
-    base: &'a str,
+pub struct Batch<'a> {
+    pub caller: &'a Caller,
+    pub prefer: Prefer,
+    pub base: &'a str,
 }
+
+/// What an entry says of what its sender has already: the tags, or the time.
+pub type Known<'e> = (Option<&'e str>, Option<&'e str>);
 
 impl Batch<'_> {
     async fn one(&self, entry: Entry, key: Option<Key>) -> Result<Reply> {
@@ -63,40 +66,57 @@ impl Batch<'_> {
 
     async fn done(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
         super::allowed_some(self.caller, def, interaction)?;
-        let (caller, target, base) = (self.caller, &entry.target, self.base);
-        let id = || super::record_id(target.id.as_deref());
-        let page = |bundle| Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() });
-        let past = |of| history::run(caller, of, &target.query, self.prefer, base);
-        match interaction {
-            Interaction::SearchType => {
-                let query = search::parse(def.name, def.search, &target.query, self.prefer, base)?;
-                page(super::found_in(caller, &mut Way::Apart, def.name, &query, base).await?)
-            }
-            Interaction::HistoryType => page(past(Of::Type(def)).await?.0),
-            Interaction::HistoryInstance => page(past(Of::One(def, id()?)).await?.0),
-            Interaction::Read | Interaction::Vread => {
-                let known = target.id.as_deref().filter(|_| interaction == Interaction::Read).and_then(|id| library::get(def.name, id));
-                if let Some(known) = known {
-                    return page(known?);
-                }
-                let shown = match interaction {
-                    Interaction::Vread => history::version(caller, def, id()?, target.version.as_deref()).await?,
-                    _ => narrow::one(caller, def, id()?).await?,
-                };
-                Ok(read_reply(shown, def.name, (entry.if_none_match.as_deref(), entry.if_modified_since.as_deref()), base))
-            }
-            Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete => {
-                self.change(def, interaction, entry, key).await
+        match Change::of(interaction) {
+            Some(kind) => self.change(def, (interaction, kind), entry, key).await,
+            None => {
+                let known = (entry.if_none_match.as_deref(), entry.if_modified_since.as_deref());
+                self.seen(&mut Way::Apart, def, interaction, &entry.target, known).await
             }
         }
     }
 
-    async fn change(&self, def: &'static TypeDef, interaction: Interaction, entry: Entry, key: Option<Key>) -> Result<Reply> {
+    /// What an entry that changes nothing is answered.
+    pub async fn seen(
+        &self,
+        way: &mut Way<'_>,
+        def: &'static TypeDef,
+        interaction: Interaction,
+        target: &Target,
+        known: Known<'_>,
+    ) -> Result<Reply> {
+        let (caller, prefer, base) = (self.caller, self.prefer, self.base);
+        let id = || super::record_id(target.id.as_deref());
+        let page = |bundle| Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() });
+        let shown = match interaction {
+            Interaction::SearchType => {
+                let query = search::parse(def.name, def.search, &target.query, prefer, base)?;
+                return page(super::found_in(caller, way, def.name, &query, base).await?);
+            }
+            Interaction::HistoryType => return page(history::run(caller, way, Of::Type(def), &target.query, prefer, base).await?.0),
+            Interaction::HistoryInstance => {
+                return page(history::run(caller, way, Of::One(def, id()?), &target.query, prefer, base).await?.0);
+            }
+            Interaction::Vread => history::version(caller, way, def, id()?, target.version.as_deref()).await?,
+            Interaction::Read => match target.id.as_deref().and_then(|id| library::get(def.name, id)) {
+                Some(known) => return page(known?),
+                None => narrow::one(caller, way, def, id()?).await?,
+            },
+            _ => return Err(Error::new(&error::METHOD_NOT_ALLOWED)),
+        };
+        Ok(read_reply(shown, def.name, known, base))
+    }
+
+    async fn change(
+        &self,
+        def: &'static TypeDef,
+        (interaction, kind): (Interaction, Change),
+        entry: Entry,
+        key: Option<Key>,
+    ) -> Result<Reply> {
         let (caller, base, target) = (self.caller, self.base, &entry.target);
         let what = What::of(def, interaction, entry.resource, target.id.as_deref())?;
         let aim = Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?;
         let effect = Effect { def, what, aim, version: super::version(entry.if_match.as_deref())? };
-        let kind = Change::of(interaction).ok_or_else(|| Error::new(&error::METHOD_NOT_ALLOWED))?;
         let mut once = match write::begin_entry(caller, types::sources(def.name)?, kind, key.as_ref()).await? {
             Turn::First(once) => once,
             Turn::Again(kept) => return serde_json::from_value(kept).map_err(Error::internal),
@@ -117,8 +137,7 @@ pub fn done(done: Done, type_name: &str, wanted: Return, base: &str) -> Reply {
 }
 
 /// What an entry that reads is answered; nothing but 304 to whoever has it.
-pub fn read_reply(shown: read::Shown, type_name: &str, entry: (Option<&str>, Option<&str>), base: &str) -> Reply {
-    let (tags, since) = entry;
+fn read_reply(shown: read::Shown, type_name: &str, (tags, since): Known<'_>, base: &str) -> Reply {
     if shown.is_known(tags, since.and_then(temporal::instant)) {
         return reply(304, shown, type_name, Return::Minimal, base);
     }

@@ -73,7 +73,9 @@ enum Link {
 
 fn links(find: &Find, of: &Mapping, chain: &Chain) -> Vec<Link> {
     match find {
-        Find::Points { column, to } if *to == chain.to => vec![Link::Column { tenant: tenant(of), column }],
+        Find::Points { column, to } | Find::Leads { column, to, .. } if *to == chain.to => {
+            vec![Link::Column { tenant: tenant(of), column }]
+        }
         Find::Indexed(index) => vec![Link::Values { table: indexed::table(of), param: indexed::param(of, &index.name), to: chain.to }],
         Find::Any(finds) => finds.iter().flat_map(|find| links(find, of, chain)).collect(),
         _ => Vec::new(),

@@ -4,6 +4,7 @@ use super::read::Shown;
 use super::write::{self, Change};
 use super::{allowed, no_creation, read, record_id, same_id, search, types};
 use crate::fhir::bundle::Target;
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::Query;
@@ -61,8 +62,12 @@ impl Aim {
         unless: Option<&str>,
         base: &str,
     ) -> Result<Aim> {
+        if interaction == Interaction::Create || target.id.is_some() {
+            shapes_the_answer(def, &target.query, base)?;
+        }
         let text = match (interaction, &target.id) {
             (Interaction::Create, _) => unless,
+            (Interaction::Update, Some(id)) => return record_id(Some(id)).map(Aim::There).map_err(|_| no_creation()),
             (_, Some(id)) => return record_id(Some(id)).map(Aim::There),
             (_, None) => Some(target.query.as_str()),
         };
@@ -89,6 +94,15 @@ impl Aim {
             _ => Err(Error::new(&error::SEVERAL)),
         }
     }
+}
+
+/// What is no condition stands in a query only where it shapes the answer: passed over, it would be taken for one.
+fn shapes_the_answer(def: &TypeDef, text: &str, base: &str) -> Result<()> {
+    let query = search::parse(def.name, &[], text, Prefer::STRICT, base)?;
+    if query.conditions.is_empty() && query.filters.is_empty() && query.includes.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(&error::PARAMETER_INVALID).detail("A condition of a create stands in the header If-None-Exist; an id is one already."))
 }
 
 /// Until the end of the transaction, nobody else in the tenant acts on this condition.

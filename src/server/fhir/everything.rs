@@ -2,10 +2,10 @@
 
 use super::operations::Call;
 use super::way::Way;
-use super::{read, search, types};
+use super::{narrow, read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::negotiate::{Handling, Prefer, Return};
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::outcome::note;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::{Condition, Kind, Query, form};
@@ -17,8 +17,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-const STRICT: Prefer = Prefer { return_: Return::Representation, handling: Handling::Strict, respond_async: false };
-
 /// What puts a resource of the type into the compartment of that record; nothing, where nothing that is searched by here does.
 fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<Condition>> {
     let members = Definitions.compartment(of).map(|known| known.members.as_slice()).unwrap_or_default();
@@ -26,7 +24,7 @@ fn within(def: &'static TypeDef, of: &str, id: &str, base: &str) -> Result<Vec<C
     let mut conditions = Vec::new();
     for param in def.search.iter().filter(|param| codes.iter().any(|code| code == param.name)) {
         let text = form::encode([(param.name, format!("{of}/{id}").as_str())]);
-        conditions.extend(search::parse(def.name, def.search, &text, STRICT, base)?.conditions);
+        conditions.extend(search::parse(def.name, def.search, &text, Prefer::STRICT, base)?.conditions);
     }
     Ok(conditions)
 }
@@ -38,7 +36,7 @@ pub async fn search(caller: &Caller, of: &'static TypeDef, id: Uuid, def: &'stat
     if within.is_empty() {
         return Err(none());
     }
-    read::one(caller, types::sources(of.name)?, id).await?;
+    narrow::one(caller, &mut Way::Apart, of, id).await?;
     search::run(caller, &mut Way::Apart, def.name, &Query { within, ..query }, base).await
 }
 
@@ -105,6 +103,8 @@ async fn take(call: &Call<'_>, page: &mut Page, places: &[usize], some: &[search
 const TYPES_AT_ONCE: usize = 32;
 /// Who looked at the chart is no part of it, and would grow by being read.
 const APART: &str = "AuditEvent";
+/// Of every change in the chart there is one: they come when they are asked for by their type.
+const ASKED_FOR: &str = "Provenance";
 /// What care is dated by, in the order in which a type's own parameters are believed.
 const DATES: [&str; 8] = ["date", "occurrence", "period", "onset-date", "authored", "authoredon", "effective", "created"];
 
@@ -115,10 +115,9 @@ fn kinds(of: &str, id: &str, wanted: &[&str], base: &str) -> Result<Vec<(&'stati
     if !wanted.iter().all(|name| is_known(name)) {
         return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "code", "A type is none of the compartment."));
     }
+    let is_meant = |name: &str| if wanted.is_empty() { name != ASKED_FOR } else { wanted.contains(&name) };
     let mut kinds = Vec::new();
-    for def in
-        types::registry().types().iter().filter(|def| ![APART, of].contains(&def.name) && (wanted.is_empty() || wanted.contains(&def.name)))
-    {
+    for def in types::registry().types().iter().filter(|def| ![APART, of].contains(&def.name) && is_meant(def.name)) {
         let within = within(def, of, id, base)?;
         if !within.is_empty() {
             kinds.push((*def, within));
@@ -174,7 +173,7 @@ async fn one_type(
         asked.extend(bounds.iter().map(|bound| (*date, bound.as_str())));
     }
     let text = form::encode(asked);
-    let query = search::parse(def.name, def.search, &text, STRICT, call.base)?;
+    let query = search::parse(def.name, def.search, &text, Prefer::STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
     search::prepared(call.caller, &mut Way::Apart, def.name, &query).await.map(Some)
 }

@@ -3,6 +3,7 @@
 
 use super::read::owner;
 use crate::fhir::Resource;
+use crate::fhir::mapping::Mapping;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Query, Scope};
 use crate::kernel::error::{Error, Result};
@@ -13,49 +14,56 @@ use serde_json::{Value as Json, json};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+#[derive(Clone)]
 pub struct Extras {
     pub sent: Json,
     pub shown: Json,
 }
 
-/// The newest for a record `$1` of the tenants `own` (SQL of ours).
-pub fn by_id(own: &str) -> String {
+/// The newest for a record `$1` of the tenants `own` (SQL of ours), as the type it is shown as.
+pub fn by_id(own: &str, type_name: &str) -> String {
     format!(
         "select distinct on (r.tenant_id) r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-          where r.tenant_id = any ({own}) and r.record_id = $1 order by r.tenant_id, r.record_version desc"
+          where r.tenant_id = any ({own}) and r.record_id = $1 and r.resource_type = '{type_name}' order by r.tenant_id, r.record_version desc"
     )
 }
 
-/// A version of a record.
+/// A version of a record, as a type: one row may be resources of several, and what was sent is of one.
 pub struct Of {
+    pub type_name: &'static str,
     pub tenant: Uuid,
     pub id: Uuid,
     pub version: i64,
 }
 
 impl Of {
-    pub fn record(record: &Record) -> Self {
-        Self { tenant: owner(record), id: record.id, version: record.version }
+    pub fn record(mapping: &Mapping, record: &Record) -> Self {
+        Self::named(mapping.of.name, record)
+    }
+    pub fn named(type_name: &'static str, record: &Record) -> Self {
+        Self { type_name, tenant: owner(record), id: record.id, version: record.version }
     }
 }
 
 /// For each of them the newest that is not of a later version, with its place behind it.
 pub fn of_versions(of: &[Of]) -> Built {
     let text = "select e.tenant_id, e.record_id, e.id, e.body_enc, k.n
-          from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality k(tenant_id, record_id, version, n)
+          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) with ordinality k(tenant_id, record_id, version, type_name, n)
          cross join lateral (
             select r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.record_version <= k.version::bigint
+             where r.tenant_id = k.tenant_id and r.record_id = k.record_id and r.resource_type = k.type_name
+               and r.record_version <= k.version::bigint
              order by r.record_version desc limit 1) e";
     let values = vec![
         Value::Uuids(of.iter().map(|of| of.tenant).collect()),
         Value::Uuids(of.iter().map(|of| of.id).collect()),
         Value::Texts(of.iter().map(|of| of.version.to_string()).collect()),
+        Value::Texts(of.iter().map(|of| of.type_name.to_owned()).collect()),
     ];
-    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY];
+    let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
     Built { query: Query { text: Cow::Borrowed(text), types: Cow::Owned(types) }, values }
 }
 
@@ -78,28 +86,25 @@ pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
 }
 
 sql! {
-    /// $1 tenants, $2 records: which of them have any.
-    EXTRAS_KNOWN(UUID_ARRAY, UUID_ARRAY) = "select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2)";
     /// $1 type, $2 author, then a list for each column: tenant, id, record, version, patient, sealed body.
     EXTRAS_ADD(TEXT, UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, INT8_ARRAY, UUID_ARRAY, BYTEA_ARRAY) = "
         insert into fhir_extras (resource_type, created_by, tenant_id, id, record_id, record_version, patient_id, body_enc)
         select $1, $2, * from unnest($3, $4, $5, $6, $7, $8)";
 }
 
-/// Kept when the columns do not say all of it, and when an older one would speak in its place.
-pub async fn keep(scope: &mut Scope, type_name: &str, records: &[&Record], extras: &[Extras], keys: &Keyring) -> Result<()> {
-    let of = |all: bool| records.iter().copied().zip(extras).filter(move |(_, extras)| all || extras.sent == extras.shown);
-    let said: Vec<&Record> = of(false).map(|(record, _)| record).collect();
-    let mut known: HashSet<Uuid> = HashSet::new();
-    if !said.is_empty() {
-        let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) = said.iter().map(|record| (owner(record), record.id)).unzip();
-        for row in scope.rows(&EXTRAS_KNOWN, &[&tenants, &ids]).await? {
-            known.insert(row.try_get(0)?);
-        }
-    }
+/// Which of these records have any, as that type.
+pub fn known(type_name: &str, records: &[Record]) -> Built {
+    let text = "select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2) and resource_type = $3";
+    let (tenants, ids) = records.iter().map(|record| (owner(record), record.id)).unzip();
+    let values = vec![Value::Uuids(tenants), Value::Uuids(ids), Value::Text(type_name.to_owned())];
+    Built { query: Query { text: Cow::Borrowed(text), types: Cow::Borrowed(&[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT]) }, values }
+}
+
+/// Kept when the columns do not say all of it, and when one that is `known` already would speak in its place.
+pub async fn keep(scope: &mut Scope, type_name: &str, told: &[(&Record, &Extras)], known: &HashSet<Uuid>, keys: &Keyring) -> Result<()> {
     let (mut tenants, mut ids, mut of_records, mut versions, mut patients, mut bodies) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (record, extras) in of(true).filter(|(record, extras)| extras.sent != extras.shown || known.contains(&record.id)) {
+    for (record, extras) in told.iter().filter(|(record, extras)| extras.sent != extras.shown || known.contains(&record.id)) {
         let (tenant, id) = (owner(record), scope.new_id());
         let body = json!([extras.sent, extras.shown]).to_string();
         bodies.push(keys.of(tenant).await?.seal("fhir_extras", "body", id, body.as_bytes())?);
@@ -109,11 +114,20 @@ pub async fn keep(scope: &mut Scope, type_name: &str, records: &[&Record], extra
         versions.push(record.version);
         patients.push(record.patient);
     }
-    if !ids.is_empty() {
-        let actor = scope.context().actor;
-        scope.exec(&EXTRAS_ADD, &[&type_name, &actor, &tenants, &ids, &of_records, &versions, &patients, &bodies]).await?;
+    if ids.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let values: [Box<dyn ToSql + Sync + Send>; 8] = [
+        Box::new(type_name.to_owned()),
+        Box::new(scope.context().actor),
+        Box::new(tenants),
+        Box::new(ids),
+        Box::new(of_records),
+        Box::new(versions),
+        Box::new(patients),
+        Box::new(bodies),
+    ];
+    scope.post(&EXTRAS_ADD, values.into()).await
 }
 
 /// Without what the server alone decides.

@@ -5,7 +5,7 @@ use super::{amount, chain, dental, held, search, token};
 use crate::fhir::index::{Index, typed_value};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, ReferenceValue, Side, System, Text, Token};
-use crate::fhir::search::{Condition, Filter, Modifier, Value as Asked};
+use crate::fhir::search::{Condition, Filter, Modifier, Value as Asked, text};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::crypto::TenantKeys;
@@ -75,6 +75,14 @@ struct Asking<'a> {
     context: &'a Context,
     mapping: &'static Mapping,
     modifier: Option<Modifier>,
+}
+
+impl<'a> Asking<'a> {
+    /// The same of what is kept beside the records.
+    fn search<'s>(&'s self, hashes: &'s [String]) -> Search<'s> {
+        let tenant = self.context.tenant.filter(|_| self.context.plane.single_tenant());
+        Search { mapping: self.mapping, tenant, modifier: self.modifier, hashes }
+    }
 }
 
 /// One condition on records of one mapping.
@@ -159,6 +167,7 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
     }
     Ok(match (find, asked) {
         (Find::Never, _) => NEVER.into(),
+        (find, Asked::Words(words)) => Box::pin(worded(asking, writing, find, words)).await?,
         (Find::Indexed(index), asked) => indexed(asking, writing, index, asked).await?,
         (Find::Any(finds), asked) => {
             let mut any = Vec::with_capacity(finds.len());
@@ -191,23 +200,79 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Moment(column), asked) => date(writing, asked, column, false),
         (Find::Days { from, until }, asked) => span(writing, asked, from, until, true),
         (Find::Moments { from, until }, asked) => span(writing, asked, from, until, false),
-        (Find::Points { column, to }, Asked::Reference(ReferenceValue::Local { type_name, id })) => {
-            match id.parse::<Uuid>().ok().filter(|_| type_name.is_none_or(|name| name == *to)) {
-                Some(id) => {
-                    writing.values.push((Value::Uuid(id), Type::UUID));
-                    format!("{column} = $value")
-                }
-                None => NEVER.into(),
-            }
-        }
+        (Find::Points { column, to }, Asked::Reference(asked)) => pointing(writing, &format!("{column} = $value"), to, asked),
+        (Find::Leads { rows, to, .. }, Asked::Reference(asked)) => pointing(writing, rows, to, asked),
         (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
         _ => NEVER.into(),
     })
 }
 
+/// Words wherever the record says them, each by itself.
+async fn worded(asking: &Asking<'_>, writing: &mut Writing, find: &Find, words: &text::Asked) -> Result<String> {
+    let word = match words {
+        text::Asked::Word(word) => word,
+        text::Asked::All(of) => {
+            let mut all = Vec::with_capacity(of.len());
+            for words in of {
+                all.push(format!("({})", Box::pin(worded(asking, writing, find, words)).await?));
+            }
+            return Ok(all.join(" and "));
+        }
+        text::Asked::Any(of) => {
+            let mut any = Vec::with_capacity(of.len());
+            for words in of {
+                any.push(Box::pin(worded(asking, writing, find, words)).await?);
+            }
+            return Ok(any_of_these(any));
+        }
+    };
+    let begins = Text::StartsWith(word.clone());
+    let spaced = |expr: &str| format!("translate({expr}, '-/.,;:()', '        ')");
+    Ok(match find {
+        Find::Any(finds) => {
+            let mut any = Vec::with_capacity(finds.len());
+            for find in *finds {
+                any.push(Box::pin(worded(asking, writing, find, words)).await?);
+            }
+            any_of_these(any)
+        }
+        Find::Text { within, starts, words, .. } => {
+            let all: Vec<String> = starts.iter().chain(*words).map(|expr| spaced(expr)).collect();
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            within.replace("{}", &format!("({})", texts(writing, &[], &all, &[], &begins)))
+        }
+        Find::Said(column) => texts(writing, &[], &[&spaced(&format!("kernel.fold({column})"))], &[], &begins),
+        Find::Worded(names) => {
+            let mut hashes = Vec::new();
+            for keys in keys(asking).await? {
+                hashes.push(format!(" {} ", indexed::token(&keys, word)?));
+            }
+            asking.search(&hashes).worded(writing, names)
+        }
+        _ => NEVER.into(),
+    })
+}
+
+fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &ReferenceValue) -> String {
+    let id = match asked {
+        ReferenceValue::Local { type_name, id } if type_name.is_none_or(|name| name == to) => id.parse::<Uuid>().ok(),
+        _ => None,
+    };
+    match id {
+        Some(id) => {
+            writing.values.extend(rows.matches("$value").map(|_| (Value::Uuid(id), Type::UUID)));
+            rows.to_owned()
+        }
+        None => NEVER.into(),
+    }
+}
+
 /// Whether the record has a value at all, or has none.
 async fn missing(asking: &Asking<'_>, writing: &mut Writing, find: &Find, is_missing: bool) -> Result<String> {
     let mut present = format!("({})", held::present(find));
+    if let Some((index, code)) = indexed::of(find).zip(held::code(find, asking.mapping)) {
+        present = format!("({present} and not {})", asking.search(&[]).unsaid(index, &code));
+    }
     if let Some(index) = indexed::of(find) {
         let told = indexed(asking, writing, index, &Asked::Missing(false)).await?;
         present = format!("({present} or {told})");
@@ -267,9 +332,7 @@ async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, aske
             hashes.push(indexed::hashed(&keys, &code)?);
         }
     }
-    let tenant = asking.context.tenant.filter(|_| asking.context.plane.single_tenant());
-    let search = Search { mapping: asking.mapping, tenant, modifier: asking.modifier, hashes: &hashes };
-    Ok(search.condition(index, writing, asked))
+    Ok(asking.search(&hashes).condition(index, writing, asked))
 }
 
 pub(super) fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str], text: &Text) -> String {

@@ -15,7 +15,9 @@ pub fn present(find: &Find) -> String {
         Find::Code { expr: column, .. } | Find::Said(column) | Find::Flag(column) | Find::Day(column) | Find::Moment(column) => {
             format!("({column}) is not null")
         }
-        Find::Points { column, .. } | Find::Amount { column, .. } | Find::Money { column, .. } => format!("{column} is not null"),
+        Find::Points { column, .. } | Find::Leads { column, .. } | Find::Amount { column, .. } | Find::Money { column, .. } => {
+            format!("({column}) is not null")
+        }
         Find::Coded(coded) => format!("r.{} is not null", coded.code),
         Find::Plain { within } => within.replace("{}", "i.value is not null"),
         Find::Blind { within, column, .. } => within.replace("{}", &format!("i.{column}_bidx is not null")),
@@ -24,7 +26,7 @@ pub fn present(find: &Find) -> String {
         Find::Constant { given, .. } => given.unwrap_or("true").to_owned(),
         Find::Listed { column, .. } => format!("cardinality({column}) > 0"),
         Find::Any(finds) => finds.iter().map(|find| format!("({})", present(find))).collect::<Vec<_>>().join(" or "),
-        Find::Indexed(_) | Find::Never => NEVER.into(),
+        Find::Indexed(_) | Find::Worded(_) | Find::Never => NEVER.into(),
     }
 }
 
@@ -60,6 +62,18 @@ fn empty(is_number: bool) -> String {
     if is_number { "null::float8".into() } else { "null::text".into() }
 }
 
+/// The code that the record's columns say of the parameter, whatever stands beside them. None: they say none.
+pub fn code(find: &Find, mapping: &Mapping) -> Option<String> {
+    match find {
+        Find::Any(finds) => match finds.iter().filter(|find| !matches!(find, Find::Indexed(_))).collect::<Vec<_>>().as_slice() {
+            [one] => code(one, mapping),
+            _ => None,
+        },
+        Find::Indexed(_) => None,
+        find => keys(find, mapping, Kind::Token, false),
+    }
+}
+
 /// Of several values the least; where the order descends, the greatest.
 fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<String> {
     let (of_row, of_rows) = if descending { ("greatest", "max") } else { ("least", "min") };
@@ -85,10 +99,10 @@ fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<
         Find::Code { expr, .. } => (*expr).to_owned(),
         Find::Said(column) => format!("kernel.fold({column})"),
         Find::Flag(column) => format!("({column})::text"),
-        Find::Points { column, .. } => format!("{column}::text"),
+        Find::Points { column, .. } | Find::Leads { column, .. } => format!("({column})::text"),
         Find::Plain { within } => among(within, "i.value")?,
         // The value is sealed, and its hash has no order.
-        Find::Blind { .. } | Find::Place { .. } => return None,
+        Find::Blind { .. } | Find::Place { .. } | Find::Worded(_) => return None,
         Find::Day(column) | Find::Days { from: column, .. } => format!("extract(epoch from ({column})::timestamp)"),
         Find::Moment(column) | Find::Moments { from: column, .. } => format!("extract(epoch from {column})"),
         Find::Amount { column, .. } => format!("{column}::float8"),

@@ -2,6 +2,7 @@
 
 use super::answer::{self, Asked};
 use super::versions::{self, Place, Version, Window};
+use super::way::Way;
 use super::{Fhir, allowed, caller, read, record_id, search, told, typed, types};
 use crate::fhir::bundle::{self, Past, Reply};
 use crate::fhir::mapping::Mapping;
@@ -33,15 +34,16 @@ pub async fn vread(fhir: Fhir, request: Request) -> Result<Response> {
     let def = typed(&caller, &request, Interaction::Vread).await?;
     let shape = Asked::of(&request)?.shape(def.name, &fhir.base)?;
     let id = record_id(request.raw_path_param("id"))?;
-    let shown = told(&caller, def, Some(id), Action::Read, version(&caller, def, id, request.raw_path_param("vid")).await).await?;
+    let shown = version(&caller, &mut Way::Apart, def, id, request.raw_path_param("vid")).await;
+    let shown = told(&caller, def, Some(id), Action::Read, shown).await?;
     answer::resource(StatusCode::OK, shown, &shape, Return::Representation, &fhir.base)
 }
 
 /// A version is a whole number, written in one way.
-pub async fn version(caller: &Caller, def: &TypeDef, id: Uuid, version: Option<&str>) -> Result<read::Shown> {
+pub async fn version(caller: &Caller, way: &mut Way<'_>, def: &TypeDef, id: Uuid, version: Option<&str>) -> Result<read::Shown> {
     let number = version.and_then(|text| text.parse::<i64>().ok().filter(|number| number.to_string() == text));
     let number = number.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-    versions::one(caller, types::sources(def.name)?, id, number).await
+    versions::one(caller, way, types::sources(def.name)?, id, number).await
 }
 
 pub async fn instance(fhir: Fhir, request: Request) -> Result<Response> {
@@ -66,16 +68,16 @@ pub async fn of_all(fhir: Fhir, request: Request) -> Result<Response> {
 
 async fn page(fhir: &Fhir, caller: &Caller, request: &Request, of: Of) -> Result<Response> {
     let asked = Asked::of(request)?;
-    let (bundle, query) = run(caller, of, request.uri().query().unwrap_or_default(), asked.prefer, &fhir.base).await?;
+    let (bundle, query) = run(caller, &mut Way::Apart, of, request.uri().query().unwrap_or_default(), asked.prefer, &fhir.base).await?;
     answer::body(StatusCode::OK, &bundle, &asked.shaped(&query)?)
 }
 
 /// A page of a history and what it was asked with.
-pub async fn run(caller: &Caller, of: Of, text: &str, prefer: Prefer, base: &str) -> Result<(Json, Query)> {
+pub async fn run(caller: &Caller, way: &mut Way<'_>, of: Of, text: &str, prefer: Prefer, base: &str) -> Result<(Json, Query)> {
     let (mut window, query) = window(of, text, prefer, base)?;
     let (path, open, tenant) = match of {
         Of::One(def, id) => {
-            let found = read::found(caller, types::sources(def.name)?, id).await?;
+            let found = read::found(caller, way, types::sources(def.name)?, id).await?;
             window.record = Some(id);
             (format!("{}/{id}/_history", def.name), vec![(found.mapping, found.context)], Some(found.whole.root.tenant))
         }
@@ -83,7 +85,7 @@ pub async fn run(caller: &Caller, of: Of, text: &str, prefer: Prefer, base: &str
         Of::All => ("_history".to_owned(), all(caller)?, None),
     };
     let open = versions::told(caller, open)?;
-    let (mut versions, next) = versions::page(caller, &open, &window).await?;
+    let (mut versions, next) = versions::page(caller, way, &open, &window).await?;
     // The same id may stand in two clinics of a group.
     versions.retain(|version| tenant.is_none_or(|tenant| version.record.tenant == tenant));
     if tenant.is_none() {

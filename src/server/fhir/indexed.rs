@@ -5,7 +5,7 @@ use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
 use super::token::between;
 use super::{amount, dental};
-use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
+use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut, words as said};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
@@ -20,19 +20,19 @@ use crate::sql;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use serde_json::Value as Json;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 sql! {
     /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient and what it is.
-    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2))
-        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY) = "
+        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2))
-        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high)
-        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
+        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     /// $1 tenant, $2 record.
     VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
     CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
@@ -85,30 +85,42 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
         |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
     let mut all: Vec<(&Record, Row)> = Vec::new();
     for (shown, own) in shown {
+        let resource = &Json::Object(shown.resource.as_map().clone());
         let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
-        let mut rows = dental::rows(index::rows(indexes.iter().copied(), &Json::Object(shown.resource.as_map().clone()), base));
+        let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
+        let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
         rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
+        rows.extend(unsaid);
+        rows.extend(said::rows(mapping.of.name, resource, own));
         all.extend(rows.into_iter().map(|row| (&shown.record, row)));
     }
-    let ids: Vec<Uuid> = shown.iter().map(|(shown, _)| shown.record.id).collect();
-    let records: Vec<Uuid> = all.iter().map(|(record, _)| record.id).collect();
-    let patients: Vec<Option<Uuid>> = all.iter().map(|(record, _)| record.patient).collect();
     let rows = || all.iter().map(|(_, row)| row);
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let words: Vec<Option<String>> = rows().map(|row| row.words.as_deref().map(fold)).collect();
-    let params: Vec<String> = rows().map(|row| param(mapping, &row.param)).collect();
-    let elements: Vec<i32> = rows().map(|row| row.element).collect();
-    let parts: Vec<i32> = rows().map(|row| row.part).collect();
-    let systems: Vec<Option<&str>> = rows().map(|row| row.system.as_deref()).collect();
-    let targets: Vec<Option<Uuid>> = rows().map(|row| row.target).collect();
-    let starts: Vec<_> = rows().map(|row| row.span.map(|span| span.0)).collect();
-    let ends: Vec<_> = rows().map(|row| row.span.map(|span| span.1)).collect();
-    let lows: Vec<_> = rows().map(|row| row.range.map(|range| range.0)).collect();
-    let highs: Vec<_> = rows().map(|row| row.range.map(|range| range.1)).collect();
-    let values: [crate::kernel::db::Param<'_>; 15] =
-        [&tenant, &ids, &records, &patients, &params, &elements, &parts, &systems, &codes, &words, &targets, &starts, &ends, &lows, &highs];
-    scope.exec(place(mapping).replace, &values).await?;
-    Ok(())
+    let tokens = rows().map(|row| tokens(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
+    let values: [Box<dyn ToSql + Sync + Send>; 16] = [
+        Box::new(tenant),
+        list(shown.iter().map(|(shown, _)| shown.record.id)),
+        list(all.iter().map(|(record, _)| record.id)),
+        list(all.iter().map(|(record, _)| record.patient)),
+        list(rows().map(|row| param(mapping, &row.param))),
+        list(rows().map(|row| row.element)),
+        list(rows().map(|row| row.part)),
+        list(rows().map(|row| row.system.clone())),
+        Box::new(codes),
+        list(rows().map(|row| row.words.as_deref().map(fold))),
+        list(rows().map(|row| row.target)),
+        list(rows().map(|row| row.span.map(|span| span.0))),
+        list(rows().map(|row| row.span.map(|span| span.1))),
+        list(rows().map(|row| row.range.map(|range| range.0))),
+        list(rows().map(|row| row.range.map(|range| range.1))),
+        Box::new(tokens),
+    ];
+    scope.post(place(mapping).replace, values.into()).await
+}
+
+/// One column of all rows.
+fn list<T: ToSql + Sync + Send + 'static>(values: impl Iterator<Item = T>) -> Box<dyn ToSql + Sync + Send> {
+    Box::new(values.collect::<Vec<T>>())
 }
 
 /// Of a record that was retired.
@@ -133,6 +145,27 @@ fn code(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
 /// As an identifier stands in the index.
 pub fn hashed(keys: &TenantKeys, code: &str) -> Result<String> {
     Ok(format!("={}", BASE64_STANDARD_NO_PAD.encode(keys.blind("search_values", "code", code)?)))
+}
+
+/// As a word stands among the tokens of a text: short, for a text has many.
+pub fn token(keys: &TenantKeys, word: &str) -> Result<String> {
+    let hash = keys.blind("search_values", "tokens", word)?;
+    Ok(BASE64_STANDARD_NO_PAD.encode(hash.get(..6).unwrap_or_default()))
+}
+
+fn tokens(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
+    let tokens = row.said.iter().map(|word| token(keys, word)).collect::<Result<Vec<String>>>()?;
+    Ok((!tokens.is_empty()).then(|| format!(" {} ", tokens.join(" "))))
+}
+
+/// Behind a parameter: what the record says of it by itself and nobody said who sent it.
+const UNSAID: &str = ":unsaid";
+
+/// Of the codes that the record says by itself those of parameters of which the resource says nothing.
+fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
+    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.span.is_none() && row.range.is_none() && row.target.is_none();
+    let is_silent = |row: &&Row| resource.iter().all(|other| other.param != row.param);
+    own.iter().filter(plain).filter(is_silent).map(|row| Row { param: format!("{}{UNSAID}", row.param), words: None, ..row.clone() })
 }
 
 /// One parameter asked of the index: where, and the identifiers' hashes of all tenants searched.
@@ -195,6 +228,27 @@ impl Search<'_> {
         )
     }
 
+    /// The records one of whose texts has the word.
+    pub fn worded(&self, writing: &mut Writing, names: &[&str]) -> String {
+        let any = names.iter().map(|name| {
+            let has = match self.hashes {
+                [one] => format!("strpos(x.tokens, {}) > 0", writing.text(one)),
+                many => format!("exists (select from unnest({}) h where strpos(x.tokens, h) > 0)", writing.texts(many.to_vec())),
+            };
+            format!("{} in ({})", self.key(), self.rows(writing, "select", name, None, &format!("x.code = '' and {has}")))
+        });
+        any.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// Whether nobody said what the record still says by itself.
+    pub fn unsaid(&self, index: &Index, code: &str) -> String {
+        let (table, param) = (place(self.mapping).table, param(self.mapping, &format!("{}{UNSAID}", index.name)));
+        let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
+        format!(
+            "exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and x.code is not distinct from ({code})::text)"
+        )
+    }
+
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {
         let mut parts = Vec::with_capacity(values.len());
         for (place, value) in (1..).zip(values) {
@@ -230,7 +284,7 @@ impl Search<'_> {
                 format!("{hash} and x.system = {}", writing.text(cut(&asked.system)))
             }
             Asked::Between(asked) => between(writing, "x.code", asked, "x.system"),
-            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) => NEVER.into(),
+            Asked::Missing(_) | Asked::Composite(_) | Asked::Near(_) | Asked::Words(_) => NEVER.into(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::originals::Original;
-use crate::fhir::operation::OPERATIONS;
+use crate::fhir::operation::{BULK, OPERATIONS};
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::split;
 use crate::fhir::search::{Kind, Query, SearchParam, Total};
@@ -17,9 +17,9 @@ use poem::http::StatusCode;
 use serde_json::Value as Json;
 
 /// Types of which clients keep none.
-pub const OURS: [&str; 4] = ["CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition"];
+pub const OURS: [&str; 3] = ["CompartmentDefinition", "OperationDefinition", "SearchParameter"];
 /// Types of which they keep their own.
-const SHARED: [&str; 2] = ["CodeSystem", "ValueSet"];
+const SHARED: [&str; 3] = ["CodeSystem", "StructureDefinition", "ValueSet"];
 /// Where a page of HL7's ends; other cursors are those of what clients keep.
 const CURSOR: &str = "hl7.";
 
@@ -76,8 +76,8 @@ pub fn types() -> impl Iterator<Item = &'static TypeDef> {
 }
 
 fn originals(type_name: &str) -> impl Iterator<Item = &'static Original> {
-    let is_offered =
-        |known: &&Original| known.text("kind") != Some("operation") || OPERATIONS.iter().any(|operation| operation.definition == known.id);
+    let is_served = |id: &str| OPERATIONS.iter().any(|known| known.definition == id) || BULK.iter().any(|known| known.own == id);
+    let is_offered = move |known: &&Original| known.text("kind") != Some("operation") || is_served(&known.id);
     Definitions.originals(type_name).filter(is_offered)
 }
 

@@ -52,7 +52,7 @@ fn whole(mapping: &Mapping, turn: usize, needed: bool) -> Whole {
 fn each(binds: &'static [Bind], to: &mut dyn FnMut(&'static Bind)) {
     for bind in binds {
         to(bind);
-        if let How::Within(inner) = bind.how {
+        if let How::Within(inner) | How::All(inner) = bind.how {
             each(inner, to);
         }
     }
@@ -76,6 +76,12 @@ fn a_bind_names_a_column_of_its_table() {
         });
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_what_columns_speak_of_has_parts() {
+    let silent = domains::resources().filter(|mapping| !mapping.speaks() && !mapping.parts.is_empty());
+    assert!(silent.map(|mapping| mapping.table.name).next().is_none());
 }
 
 #[test]

@@ -50,9 +50,9 @@ async fn asked(caller: &Caller, name: &str, text: &str) -> Result<Query> {
 }
 
 /// One resource by its id, when the scopes show it: one that they leave out is answered like one that is not there.
-pub async fn one(caller: &Caller, def: &'static TypeDef, id: Uuid) -> Result<Shown> {
+pub async fn one(caller: &Caller, way: &mut Way<'_>, def: &'static TypeDef, id: Uuid) -> Result<Shown> {
     let Some(searches) = scopes::narrowed(caller, def.name, 'r') else {
-        return read::one(caller, types::sources(def.name)?, id).await;
+        return read::found(caller, way, types::sources(def.name)?, id).await?.shown();
     };
     let token = Asked::Token(Token { system: System::Any, code: Some(id.to_string()) });
     let by_id = Condition { param: &ID, modifier: None, any_of: vec![token], chains: Vec::new() };
@@ -60,7 +60,7 @@ pub async fn one(caller: &Caller, def: &'static TypeDef, id: Uuid) -> Result<Sho
     // The same search, with what reading asks in place of what searching asks.
     let scopes: Vec<String> = searches.iter().map(|search| format!("user/{}.rs?{search}", def.name)).collect();
     let reader = Caller { scopes: Arc::from(scopes), ..caller.clone() };
-    let found = search::page(&reader, &mut Way::Apart, def.name, &query).await?.shown.pop();
+    let found = search::page(&reader, way, def.name, &query).await?.shown.pop();
     let Some(found) = found else { return Err(Error::new(&error::NOT_FOUND)) };
     Ok(found)
 }

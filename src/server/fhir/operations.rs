@@ -1,8 +1,8 @@
 //! Named operations: what they are given, and which function answers.
 
 use super::answer::{self, Asked, Shape};
-use super::{everything, library, matching, meta, read, terminology, types};
-use crate::fhir::check::{self, judge_as};
+use super::{document, everything, library, matching, meta, profiles, read, terminology, types};
+use crate::fhir::check::judge_as;
 use crate::fhir::definitions::profiles::Profiles;
 use crate::fhir::negotiate::{self, Format};
 use crate::fhir::operation::{self, Level, Operation};
@@ -13,6 +13,7 @@ use crate::fhir::terminology::Coding;
 use crate::fhir::{DOCUMENT, Resource};
 use crate::kernel::Caller;
 use crate::kernel::audit::Action;
+use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Fault, Result};
 use crate::kernel::json;
 use crate::server::scopes;
@@ -130,6 +131,7 @@ async fn answered(known: &Operation, call: &Call<'_>) -> Result<Json> {
     match (known.name, call.def.name) {
         ("validate", _) => validate(call).await,
         ("everything", _) => everything::run(call).await,
+        ("document", _) => document::run(call).await,
         ("match", _) => matching::run(call).await,
         ("meta", _) => meta::shown(call).await,
         ("meta-add", _) => meta::changed(call, meta::add).await,
@@ -151,8 +153,8 @@ async fn validate(call: &Call<'_>) -> Result<Json> {
     if mode.is_some_and(|mode| !matches!(mode, "create" | "update" | "delete" | "profile")) {
         return Err(invalid("mode", "The mode is create, update, delete or profile."));
     }
-    let profiles: Vec<&str> = call.inputs.texts("profile").collect();
-    if mode == Some("profile") && profiles.is_empty() {
+    let named: Vec<&str> = call.inputs.texts("profile").collect();
+    if mode == Some("profile") && named.is_empty() {
         return Err(invalid("profile", "This mode needs a profile."));
     }
     if mode == Some("delete") {
@@ -171,11 +173,23 @@ async fn validate(call: &Call<'_>) -> Result<Json> {
             }
         },
     };
-    let faults = faults(call, &resource, &profiles, mode);
+    let own = own(call, &resource, &named).await?;
+    let faults = faults(call, &resource, &named, mode, &own);
     Ok(if faults.is_empty() { all_ok() } else { outcome(&Error::new(&error::INVALID).faults(faults)) })
 }
 
-fn faults(call: &Call<'_>, resource: &Json, profiles: &[&str], mode: Option<&str>) -> Vec<Fault> {
+/// The clinic's own profiles, for those who have a clinic.
+async fn own(call: &Call<'_>, resource: &Json, named: &[&str]) -> Result<Profiles> {
+    if call.caller.context.plane != Plane::Staff {
+        return Ok(Profiles::default());
+    }
+    let mut scope = call.caller.kernel.door.open(&call.caller.context).await?;
+    let own = profiles::of(&mut scope, call.caller, resource, named, call.base).await?;
+    scope.commit().await?;
+    Ok(own)
+}
+
+fn faults(call: &Call<'_>, resource: &Json, named: &[&str], mode: Option<&str>, known: &Profiles) -> Vec<Fault> {
     let fault = |field: String, rule, text: &str| Fault { field, rule, text: text.into() };
     if resource.get("resourceType").and_then(Json::as_str) != Some(call.def.name) {
         return match Resource::from_value(resource.clone()) {
@@ -183,9 +197,8 @@ fn faults(call: &Call<'_>, resource: &Json, profiles: &[&str], mode: Option<&str
             Ok(_) => vec![fault("resourceType".into(), "type", "The resource is of another type than the URL.")],
         };
     }
-    let known = Profiles::default();
-    let mut faults = if profiles.is_empty() { check::faults(resource) } else { judge_as(resource, &known, profiles) };
-    let unknown = profiles.iter().filter(|url| known.structure(url).is_none());
+    let mut faults = judge_as(resource, known, named);
+    let unknown = named.iter().filter(|url| known.structure(url).is_none());
     faults.extend(unknown.map(|_| fault(call.def.name.into(), "not-supported", "A profile that was named is not known here.")));
     let is_other = call.inputs.get("resource").is_some() && call.id.is_some() && resource.get("id").and_then(Json::as_str) != call.id;
     if is_other || mode == Some("update") && resource.get("id").is_none() {

@@ -9,37 +9,38 @@ use crate::fhir::reference::Literal;
 use crate::fhir::registry::TypeDef;
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::error::Result;
-use serde_json::{Value as Json, json};
+use crate::kernel::table::{Sort, Ty};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What the server makes itself, what stands for no record, and what is a record of ours or nothing.
 const NOT_KEPT: &[&str] = &[
     "AuditEvent",
     "Binary",
-    "Bundle",
-    "CapabilityStatement",
     "CompartmentDefinition",
     "OperationDefinition",
     "OperationOutcome",
     "Parameters",
     "SearchParameter",
-    "StructureDefinition",
     "Subscription",
     "Patient",
     "RelatedPerson",
     "Practitioner",
     "PractitionerRole",
-    "Organization",
     "Location",
     "Coverage",
 ];
 
-/// The rows of the type `name`; None: such resources are not kept.
-pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'static Mapping> {
+/// The rows of the type `name`, beside those of the `known` tables; None: such resources are not kept.
+pub fn mapping(name: &'static str, known: &[&'static Mapping]) -> Option<&'static Mapping> {
     if NOT_KEPT.contains(&name) {
         return None;
     }
-    let of = of.unwrap_or_else(|| forever(TypeDef::all(name)));
+    let of = known.first().map_or_else(|| forever(TypeDef::all(name)), |mapping| mapping.of);
+    // What is sorted by a text has none here, and comes last: a row that is there has no such reason.
+    let sorts = known.first().map(|mapping| mapping.sorts).unwrap_or_default().iter().filter(|sort| sort.ty == Ty::Text);
+    let sorts: Vec<Sort> = sorts.map(|sort| Sort { column: "delete_reason", nullable: true, ..*sort }).collect();
     let search: Vec<(&'static str, Find)> = SUBJECTS
         .iter()
         .filter(|code| !about(name).is_empty() && paths(name, code) == about(name))
@@ -50,6 +51,7 @@ pub fn mapping(name: &'static str, of: Option<&'static TypeDef>) -> Option<&'sta
         take: Some(take),
         creates: true,
         search: forever(search),
+        sorts: forever(sorts),
         ..Mapping::new(of, &KEPT_RESOURCE, PEOPLE)
     }))
 }
@@ -73,17 +75,41 @@ fn about(name: &str) -> Vec<&'static str> {
 /// The patient of ours that the resource is about; its row is theirs.
 fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let name = resource.type_name();
-    let found = about(name).into_iter().find_map(|path| {
-        let (first, rest) = path.split_once('.').map_or((path, ""), |(first, rest)| (first, rest));
-        let mut at: Vec<&Json> = resource.as_map().get(first).into_iter().flat_map(items).collect();
-        for step in rest.split('.').filter(|step| !step.is_empty()) {
-            at = at.into_iter().filter_map(|node| node.get(step)).flat_map(items).collect();
-        }
-        at.into_iter().find_map(|node| patient(node, base)).map(|id| (id, path))
-    });
+    let found = match name {
+        "Bundle" => inside(resource.as_map(), base).map(|id| (id, "entry")),
+        _ => subject(name, resource.as_map(), base),
+    };
     let (id, path) = found.map_or((Json::Null, name.to_owned()), |(id, path)| (json!(id), format!("{name}.{path}")));
     taken.root.set("patient_id", id, path);
     Ok(())
+}
+
+fn subject(name: &str, resource: &Map<String, Json>, base: &str) -> Option<(Uuid, &'static str)> {
+    about(name).into_iter().find_map(|path| {
+        let mut at = vec![resource.get(path.split('.').next()?)?];
+        for step in path.split('.').skip(1) {
+            at = at.into_iter().flat_map(items).filter_map(|node| node.get(step)).collect();
+        }
+        at.into_iter().flat_map(items).find_map(|node| patient(node, base)).map(|id| (id, path))
+    })
+}
+
+/// The one patient of ours whom the resources of a Bundle are about: a document, or a set of findings. What came from another
+/// server names that server's patients, unless it names ours by their whole address.
+fn inside(bundle: &Map<String, Json>, base: &str) -> Option<Uuid> {
+    let of_entry = |entry: &Json| {
+        let resource = entry.get("resource")?.as_object()?;
+        let is_ours =
+            entry.get("fullUrl").and_then(Json::as_str).is_some_and(|url| url.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')));
+        // A relative reference is relative to the entry's own address.
+        let named = |node: &Json| is_ours || node.get("reference").and_then(Json::as_str).is_some_and(|text| text.starts_with(base));
+        let name = resource.get("resourceType")?.as_str()?;
+        let paths = about(name);
+        let node = paths.into_iter().find_map(|path| resource.get(path).filter(|node| named(node)))?;
+        patient(node, base)
+    };
+    let found: BTreeSet<Uuid> = bundle.get("entry")?.as_array()?.iter().filter_map(of_entry).collect();
+    found.first().copied().filter(|_| found.len() == 1)
 }
 
 fn items(value: &Json) -> &[Json] {

@@ -1,11 +1,10 @@
 //! Writing the rows that belong to a record, and those it points to.
 
-use super::read;
-use crate::fhir::mapping::{Columns, Link, Mapping, Part};
+use crate::fhir::mapping::{Columns, Link, Mapping, Part, Whole};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Access, Record, store};
+use crate::kernel::table::{Access, Draft, Record, Table, store};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -56,18 +55,16 @@ fn settled_part(part: &Part, row: &mut Columns) {
     fixed.into_iter().for_each(|name| row.remove(name));
 }
 
-/// Rows that belong to the record: equal ones stay, alike ones are changed, the others made and retired.
+/// Rows that belong to the record as it stood: equal ones stay, alike ones are changed, the others made and retired.
 pub async fn children(
     scope: &mut Scope,
     mapping: &'static Mapping,
     root: &Record,
+    whole: &Whole,
     parts: &[Option<Vec<Columns>>],
     keys: &Keyring,
 ) -> Result<()> {
-    if parts.iter().all(Option::is_none) || mapping.parts.iter().all(|part| matches!(part.link, Link::Parent(_))) {
-        return Ok(());
-    }
-    let whole = read::whole(scope, mapping, root.clone(), keys).await?;
+    let mut made = Vec::new();
     for ((place, part), rows) in mapping.parts.iter().enumerate().zip(parts) {
         let (Link::Child(column), Some(rows)) = (part.link, rows) else { continue };
         let mut there: Vec<&Record> = whole.part(place).iter().collect();
@@ -96,10 +93,42 @@ pub async fn children(
             store::update(scope, record, &row.draft(part.table)?, "update", keys).await.map_err(|refusal| row.told(refusal))?;
         }
         for row in new {
-            let mut row = row.clone();
-            row.set(column, json!(root.id), mapping.of.name.to_owned());
-            store::insert(scope, part.table, &row.draft(part.table)?, keys).await.map_err(|refusal| row.told(refusal))?;
+            made.push(below(mapping, part, column, root.id, row)?);
         }
     }
-    Ok(())
+    insert(scope, made, keys).await.map(drop)
+}
+
+/// A row on its way.
+pub struct New {
+    pub table: &'static Table,
+    pub row: Columns,
+    pub draft: Draft,
+}
+
+/// All rows below a new record.
+pub fn new(mapping: &'static Mapping, root: Uuid, parts: &[Option<Vec<Columns>>]) -> Result<Vec<New>> {
+    let mut new = Vec::new();
+    for (part, rows) in mapping.parts.iter().zip(parts) {
+        let (Link::Child(column), Some(rows)) = (part.link, rows) else { continue };
+        for row in rows {
+            new.push(below(mapping, part, column, root, row)?);
+        }
+    }
+    Ok(new)
+}
+
+fn below(mapping: &'static Mapping, part: &Part, column: &'static str, root: Uuid, row: &Columns) -> Result<New> {
+    let mut row = row.clone();
+    row.set(column, json!(root), mapping.of.name.to_owned());
+    Ok(New { table: part.table, draft: row.draft(part.table)?, row })
+}
+
+/// Stores them together; a refusal names what the resource says of its row.
+pub async fn insert(scope: &mut Scope, new: Vec<New>, keys: &Keyring) -> Result<Vec<Record>> {
+    let (rows, drafts): (Vec<Columns>, Vec<(&'static Table, Draft)>) = new.into_iter().map(|new| (new.row, (new.table, new.draft))).unzip();
+    store::insert_all(scope, &drafts, keys).await.map_err(|(place, refusal)| match rows.get(place) {
+        Some(row) => row.told(refusal),
+        None => refusal,
+    })
 }

@@ -17,7 +17,7 @@ use crate::kernel::table::{Record, Table, Value, Width, record, store};
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -86,7 +86,7 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<B
         types.push(Type::UUID);
         values.push(Value::Uuid(context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
     }
-    queries.push(built(extras::by_id(&own), types.clone(), values.clone()));
+    queries.push(built(extras::by_id(&own, mapping.of.name), types.clone(), values.clone()));
     for (_, part) in parts(mapping, plane) {
         let of = match part.link {
             Link::Child(column) => format!("r.{column} = $1"),
@@ -128,11 +128,18 @@ impl Found {
 
 /// One record of the type, shown; the answer for an unknown id and for a foreign one is the same.
 pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
-    found(caller, sources, id).await?.shown()
+    apart(caller, sources, id).await?.shown()
 }
 
 /// The same before it is shown; that it was read is told.
-pub async fn found(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
+pub async fn found(caller: &Caller, way: &mut Way<'_>, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
+    match way {
+        Way::Apart => apart(caller, sources, id).await,
+        Way::Within(scope) => inside(scope, caller, sources, id).await,
+    }
+}
+
+async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
     let open = readable(caller, sources)?;
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let mut queries = Vec::new();
@@ -191,7 +198,7 @@ pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records
         return Ok(Vec::new());
     }
     let roots: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-    let of: Vec<Of> = roots.iter().map(|root| Of::record(root)).collect();
+    let of: Vec<Of> = records.iter().map(|(mapping, root)| Of::record(mapping, root)).collect();
     let mut queries = vec![extras::of_versions(&of)];
     for (mapping, places) in &by_mapping {
         for (_, part) in parts(mapping, context.plane) {
@@ -204,7 +211,7 @@ pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records
     let mut answers = answers.into_iter();
     let keys = &caller.kernel.keys;
     let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;
-    let mut found: Vec<Vec<(&'static Part, usize, Keyed)>> = Vec::new();
+    let mut found: Vec<Parts> = Vec::new();
     for (mapping, _) in &by_mapping {
         let mut of = Vec::new();
         for (place, part) in parts(mapping, context.plane) {
@@ -223,6 +230,9 @@ pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records
 
 /// Rows of a part by whose they are: the tenant, and the record or the row that the record names.
 type Keyed = HashMap<(Uuid, Uuid), Vec<Record>>;
+
+/// Rows of the parts of a mapping, each with its place.
+type Parts = Vec<(&'static Part, usize, Keyed)>;
 
 fn keyed(part: &Part, rows: Vec<Record>) -> Keyed {
     let mut keyed = Keyed::new();
@@ -278,6 +288,10 @@ fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
 
 /// One record of the type inside a transaction of the caller, with what the transaction has changed.
 pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Shown> {
+    inside(scope, caller, sources, id).await?.shown()
+}
+
+async fn inside(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Result<Found> {
     let keys = &caller.kernel.keys;
     for (mapping, context) in readable(caller, sources)? {
         let root = match store::seen(scope, mapping.table, id, keys).await {
@@ -288,40 +302,76 @@ pub async fn within(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
             continue;
         }
         caller.saw(&context, &root).await?;
-        if root.deleted() {
-            return Err(Error::new(&error::GONE));
-        }
-        let whole = whole(scope, mapping, root, keys).await?;
-        let kept = extras::of_versions(&[Of::record(&whole.root)]);
-        let rows = scope.rows(kept.query.clone(), &kept.params()).await?;
-        return shown(mapping, whole, extras::placed(&rows, keys).await?.remove(&0));
+        let (whole, kept) = standing(scope, mapping, root, keys).await?;
+        return Ok(Found { mapping, context, whole, kept });
     }
     Err(Error::new(&error::NOT_FOUND))
 }
 
-/// A record's parts inside a transaction of the caller.
-pub async fn whole(scope: &mut Scope, mapping: &'static Mapping, root: Record, keys: &Keyring) -> Result<Whole> {
-    let whole = wholes(scope, mapping, vec![root], keys).await?.pop();
-    whole.ok_or_else(|| Error::internal("a record became nothing"))
+/// A record's parts inside a transaction of the caller, and what was sent.
+pub async fn standing(scope: &mut Scope, mapping: &'static Mapping, root: Record, keys: &Keyring) -> Result<(Whole, Option<Extras>)> {
+    let sent = extras::of_versions(&[Of::record(mapping, &root)]);
+    let roots = vec![root];
+    let (answers, found) = gathered(scope, mapping, &roots, vec![sent], keys).await?;
+    let kept = extras::placed(answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?.remove(&0);
+    let whole = roots.into_iter().map(|root| joined(mapping, root, &found)).next();
+    Ok((whole.ok_or_else(|| Error::internal("a record became nothing"))?, kept))
 }
 
-/// The same of many records of a mapping.
-pub async fn wholes(scope: &mut Scope, mapping: &'static Mapping, roots: Vec<Record>, keys: &Keyring) -> Result<Vec<Whole>> {
+/// Records that were just written, as they stand now: triggers may have changed them since. And which of them have had more
+/// said than columns hold.
+pub async fn again(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    written: &[Record],
+    keys: &Keyring,
+) -> Result<(Vec<Whole>, HashSet<Uuid>)> {
+    let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
+    let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
+    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns(table, plane), table.name);
+    let ids = written.iter().map(|record| record.id).collect();
+    let now = built(text, vec![Type::UUID_ARRAY, Type::UUID], vec![Value::Uuids(ids), Value::Uuid(tenant)]);
+    let known = extras::known(mapping.of.name, written);
+    let (answers, found) = gathered(scope, mapping, written, vec![now, known], keys).await?;
+    let mut answers = answers.into_iter();
+    let mut stored: HashMap<Uuid, Record> = HashMap::with_capacity(written.len());
+    for row in answers.next().unwrap_or_default() {
+        let root = record::decode(table, plane, &row, keys).await?;
+        if !table.has_tenant() || owner(&root) == tenant {
+            stored.insert(root.id, root);
+        }
+    }
+    let wholes: Option<Vec<Whole>> = written.iter().map(|record| Some(joined(mapping, stored.remove(&record.id)?, &found))).collect();
+    let known = answers.next().unwrap_or_default().iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    Ok((wholes.ok_or_else(|| Error::internal("a record that was stored is not seen"))?, known))
+}
+
+/// The parts of these records, and before them the answers of other statements: one round trip.
+async fn gathered(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    roots: &[Record],
+    more: Vec<Built>,
+    keys: &Keyring,
+) -> Result<(Vec<Vec<Row>>, Parts)> {
     let plane = scope.context().plane;
+    let of: Vec<&Record> = roots.iter().collect();
+    let (asked, mut queries) = (more.len(), more);
+    queries.extend(parts(mapping, plane).map(|(_, part)| part_query(part, plane, &of)));
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
+    let mut answers = scope.gather(&flat).await?;
+    let rows = answers.split_off(asked.min(answers.len()));
     let mut found = Vec::new();
-    for (place, part) in parts(mapping, plane) {
-        let query = part_query(part, plane, &roots.iter().collect::<Vec<_>>());
-        let rows = scope.rows(query.query.clone(), &query.params()).await?;
+    for ((place, part), rows) in parts(mapping, plane).zip(rows) {
         found.push((part, place, keyed(part, decode(part.table, plane, rows, keys).await?)));
     }
-    Ok(roots.into_iter().map(|root| joined(mapping, root, &found)).collect())
+    Ok((answers, found))
 }
 
 /// The columns of today, and around them what the client sent and no column holds.
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
-    // A row may be resources of two types, and what was sent is of one.
-    if let Some(Extras { sent, shown }) = extras.filter(|extras| extras.sent["resourceType"] == mapping.of.name) {
+    if let Some(Extras { sent, shown }) = extras {
         resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;

@@ -1,18 +1,15 @@
 //! Creates of one type that travel together: neighbours that are one row each go in one statement, and so does what is kept
 //! and searched beside them.
 
-use super::read::{Shown, owner};
-use super::write;
+use super::read::Shown;
+use super::states;
+use super::write::{self, Chosen};
 use crate::fhir::Resource;
-use crate::fhir::mapping::{Mapping, Taken};
+use crate::fhir::mapping::{Columns, Mapping, Taken};
 use crate::kernel::Caller;
-use crate::kernel::crypto::Keyring;
-use crate::kernel::db::{Query, Scope};
+use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::table::{Draft, Record, Table, record, store};
-use std::borrow::Cow;
-use std::collections::HashMap;
-use tokio_postgres::types::Type;
+use crate::kernel::table::{Draft, Table, store};
 use uuid::Uuid;
 
 /// The first that was refused, by its place among those that travel.
@@ -41,16 +38,20 @@ pub async fn create(
     let mut run: Option<(&'static Mapping, Vec<Plain>)> = None;
     for (place, (id, resource)) in new.into_iter().enumerate() {
         let refused = |refusal| Refused { place, refusal };
-        let (mapping, taken) = write::chosen(scope, sources, &resource, base).await.map_err(refused)?;
-        let draft = plain(mapping, id, &taken).map_err(refused)?;
+        let chosen = write::chosen(scope, caller, sources, id, resource, base).await.map_err(refused)?;
+        let mapping = chosen.mapping;
+        let draft = plain(&chosen, id).map_err(refused)?;
         // Another table begins another run; what is more than a row waits for all before it.
         let goes_on = draft.is_some() && run.as_ref().is_some_and(|(known, _)| std::ptr::eq(*known, mapping));
         if !goes_on && let Some((mapping, run)) = run.take() {
             shown.extend(store_run(scope, caller, mapping, run, base).await?);
         }
         match draft {
-            Some(draft) => run.get_or_insert_with(|| (mapping, Vec::new())).1.push(Plain { place, taken, draft, resource }),
-            None => shown.push((place, write::make(scope, caller, mapping, id, taken, resource, base).await.map_err(refused)?)),
+            Some(draft) => {
+                let plain = Plain { place, taken: chosen.taken, draft, resource: chosen.said };
+                run.get_or_insert_with(|| (mapping, Vec::new())).1.push(plain);
+            }
+            None => shown.push((place, write::make(scope, caller, id, chosen, base).await.map_err(refused)?)),
         }
     }
     if let Some((mapping, run)) = run {
@@ -59,12 +60,13 @@ pub async fn create(
     Ok(shown.into_iter().map(|(_, shown)| shown).collect())
 }
 
-fn plain(mapping: &'static Mapping, id: Uuid, taken: &Taken) -> Result<Option<Draft>> {
+fn plain(chosen: &Chosen, id: Uuid) -> Result<Option<Draft>> {
+    let (mapping, taken) = (chosen.mapping, &chosen.taken);
     let has_parts = taken.parts.iter().flatten().any(|rows| !rows.is_empty());
     let mut root = taken.root.clone();
-    let arrivals = write::arrivals(mapping, &mut root)?;
+    let arrivals = states::arrivals(mapping, &mut root)?;
     let draft = Draft { id: Some(id), ..root.draft(mapping.table)? };
-    let is_plain = !has_parts && arrivals.iter().all(|(_, way)| way.is_empty()) && store::is_plain(&draft);
+    let is_plain = chosen.is_settled() && !has_parts && arrivals.iter().all(|(_, way)| way.is_empty()) && store::is_plain(&draft);
     Ok(is_plain.then_some(draft))
 }
 
@@ -79,39 +81,14 @@ async fn store_run(
     let refused = |refusal| Refused { place: first, refusal };
     caller.needs(mapping.table.write).map_err(refused)?;
     let keys = &caller.kernel.keys;
-    let drafts: Vec<(&'static Table, Draft)> = run.iter().map(|plain| (mapping.table, plain.draft.clone())).collect();
-    let mut made = 0;
-    while made < drafts.len() {
-        let (records, refusal) = store::insert_run(scope, drafts.get(made..).unwrap_or_default(), false, keys).await.map_err(refused)?;
-        made += records.len();
-        let (Some(next), false) = (run.get(made), refusal.is_none() && !records.is_empty()) else { continue };
-        let told = |refusal| Refused { place: next.place, refusal: next.taken.root.told(refusal) };
-        match refusal {
-            Some(refusal) => return Err(told(refusal)),
-            None => drop(store::insert(scope, mapping.table, &next.draft, keys).await.map_err(told)?),
-        }
-        made += 1;
-    }
-    let ids: Vec<Uuid> = drafts.iter().filter_map(|(_, draft)| draft.id).collect();
-    let mut stored = again(scope, mapping, &ids, keys).await.map_err(refused)?;
-    let places: Vec<usize> = run.iter().map(|plain| plain.place).collect();
-    let roots = run.into_iter().zip(&ids).filter_map(|(plain, id)| Some((stored.remove(id)?, plain.resource)));
-    let shown = write::finished(scope, mapping, roots.collect(), base, keys).await.map_err(refused)?;
+    let (places, new): (Vec<usize>, Vec<(Columns, Draft, Resource)>) =
+        run.into_iter().map(|plain| (plain.place, (plain.taken.root, plain.draft, plain.resource))).unzip();
+    let drafts: Vec<(&'static Table, Draft)> = new.iter().map(|(_, draft, _)| (mapping.table, draft.clone())).collect();
+    let written = store::insert_all(scope, &drafts, keys).await.map_err(|(at, refusal)| Refused {
+        place: places.get(at).copied().unwrap_or(first),
+        refusal: new.get(at).map_or_else(|| Error::internal("nothing was refused"), |(root, ..)| root.told(refusal)),
+    })?;
+    let sent = new.into_iter().map(|(.., resource)| resource).collect();
+    let shown = write::finished(scope, mapping, written, sent, base, keys).await.map_err(refused)?;
     Ok(places.into_iter().zip(shown).collect())
-}
-
-/// The records as they stand now: triggers may have changed them after they were written.
-async fn again(scope: &mut Scope, mapping: &'static Mapping, ids: &[Uuid], keys: &Keyring) -> Result<HashMap<Uuid, Record>> {
-    let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
-    let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns(table, plane), table.name);
-    let query = Query { text: Cow::Owned(text), types: Cow::Owned(vec![Type::UUID_ARRAY, Type::UUID]) };
-    let mut stored = HashMap::with_capacity(ids.len());
-    for row in scope.rows(query, &[&ids, &tenant]).await? {
-        let root = record::decode(table, plane, &row, keys).await?;
-        if !table.has_tenant() || owner(&root) == tenant {
-            stored.insert(root.id, root);
-        }
-    }
-    if stored.len() == ids.len() { Ok(stored) } else { Err(Error::internal("a record that was stored is not seen")) }
 }

@@ -5,7 +5,7 @@ use super::way::Way;
 use super::{find, held, include, narrow, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
-use crate::fhir::negotiate::{Handling, Prefer};
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::value::Reading;
 use crate::fhir::search::{Query, Rules, Total};
@@ -42,8 +42,12 @@ pub fn parse(type_name: &str, params: &'static [search::SearchParam], text: &str
 /// A condition, read strictly: what is passed over would be met by more than was meant, and nothing is met by all.
 pub fn condition(caller: &Caller, def: &TypeDef, text: &str, base: &str) -> Result<Query> {
     super::allowed(caller, def, Interaction::SearchType)?;
-    let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
-    let query = parse(def.name, def.search, text, prefer, base)?;
+    strict(def, text, base)
+}
+
+/// The same, asked by the server for itself.
+pub fn strict(def: &TypeDef, text: &str, base: &str) -> Result<Query> {
+    let query = parse(def.name, def.search, text, Prefer::STRICT, base)?;
     if query.conditions.is_empty() {
         return Err(Error::new(&error::PARAMETER_INVALID).detail("A condition names at least one search parameter."));
     }

@@ -4,7 +4,7 @@ use super::operations::{self, Call};
 use super::way::Way;
 use super::{read, search, types};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::negotiate::{Handling, Prefer};
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::search::{Query, form};
 use crate::fhir::terminology::{self, Coding, Known, Verdict, bare, parameters, part};
 use crate::kernel::Caller;
@@ -40,8 +40,7 @@ async fn kept(caller: &Caller, way: &mut Way<'_>, base: &str, type_name: &str, u
         return Ok(None);
     }
     let text = form::encode([("url", bare(url))]);
-    let prefer = Prefer { handling: Handling::Strict, ..Prefer::default() };
-    let query = match search::parse(def.name, def.search, &text, prefer, base) {
+    let query = match search::parse(def.name, def.search, &text, Prefer::STRICT, base) {
         Ok(query) => query,
         Err(_) => return Ok(None),
     };

@@ -3,13 +3,13 @@
 //! New resources are given their ids before anything is written, so that entries may name each other in any order and in
 //! rings; conditional references are answered from what is stored before.
 
-use super::batch::{done, read_reply};
+use super::batch::{Batch, done};
 use super::effect::{self, Aim, Done, Effect, What};
 use super::run::{self, Refused};
 use super::way::Way;
 use super::write::{self, Change};
-use super::{read, search, types};
-use crate::fhir::bundle::{self, Entry, Reply};
+use super::{search, types};
+use crate::fhir::bundle::{self, Entry, Reply, Target};
 use crate::fhir::link;
 use crate::fhir::negotiate::Prefer;
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -33,9 +33,7 @@ struct Step {
     def: &'static TypeDef,
     interaction: Interaction,
     aim: Aim,
-    /// The id stands in its URL.
-    is_named: bool,
-    query: String,
+    target: Target,
     version: Option<i64>,
     known: (Option<String>, Option<String>),
     resource: Option<Json>,
@@ -43,20 +41,29 @@ struct Step {
 }
 
 impl Step {
+    /// Of what it changes.
     fn id(&self) -> Option<Uuid> {
         match self.aim {
-            _ if self.interaction == Interaction::SearchType => None,
+            _ if self.is_read() => None,
             Aim::New(id) | Aim::There(id) => Some(id),
             Aim::Condition(_) => None,
         }
     }
     /// Makes a resource.
     fn is_new(&self) -> bool {
-        matches!(self.aim, Aim::New(_)) && self.interaction != Interaction::SearchType
+        matches!(self.aim, Aim::New(_)) && !self.is_read()
+    }
+    fn is_read(&self) -> bool {
+        Change::of(self.interaction).is_none()
+    }
+    /// Of what stands already, for those who are told of a refusal.
+    fn standing(&self) -> Option<Uuid> {
+        let known = || self.target.id.as_deref().and_then(|id| id.parse().ok());
+        self.id().or_else(known).filter(|_| !self.is_new())
     }
     /// Leaves everything as it is.
     fn is_idle(&self) -> bool {
-        matches!(self.interaction, Interaction::Read | Interaction::SearchType) || self.interaction == Interaction::Create && !self.is_new()
+        self.is_read() || self.interaction == Interaction::Create && !self.is_new()
     }
 }
 
@@ -108,8 +115,7 @@ fn runs(steps: &[Step], order: &[usize]) -> Vec<Vec<usize>> {
 async fn told(caller: &Caller, step: Option<&Step>, refusal: &Error) -> Result<()> {
     let Some(step) = step else { return Ok(()) };
     let Some(mapping) = types::sources(step.def.name)?.first() else { return Ok(()) };
-    let id = step.id().filter(|_| !step.is_new());
-    caller.refused(mapping.table.schema, id, super::action(step.interaction), refusal).await
+    caller.refused(mapping.table.schema, step.standing(), super::action(step.interaction), refusal).await
 }
 
 /// The conditions that are asked, in one order for everybody, so that no two transactions wait for each other. Two entries
@@ -169,27 +175,23 @@ async fn step(caller: &Caller, entry: Entry, base: &str) -> Result<Step> {
     let target = &entry.target;
     let interaction = Interaction::of(&entry.method, target)?;
     let change = Change::of(interaction);
-    if change.is_none() && !matches!(interaction, Interaction::Read | Interaction::SearchType) {
-        return Err(Error::new(&error::NOT_SUPPORTED).detail("Versions and histories are not served inside a transaction."));
-    }
-    super::allowed(caller, def, interaction)?;
+    super::allowed_some(caller, def, interaction)?;
     if let Some(change) = change {
         write::permitted(caller, types::sources(def.name)?, change)?;
     }
     Ok(Step {
         def,
         interaction,
-        aim: match interaction {
-            // It is no condition of anything.
-            Interaction::SearchType => Aim::New(Uuid::nil()),
-            _ => Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?,
+        aim: match change {
+            // It is aimed at nothing: what it asks is no condition.
+            None => Aim::New(Uuid::nil()),
+            Some(_) => Aim::of(caller, def, interaction, target, entry.if_none_exist.as_deref(), base)?,
         },
-        query: target.query.clone(),
-        is_named: target.id.is_some(),
         version: super::version(entry.if_match.as_deref())?,
         known: (entry.if_none_match, entry.if_modified_since),
         resource: entry.resource,
         full_url: entry.full_url,
+        target: entry.target,
     })
 }
 
@@ -292,18 +294,13 @@ async fn carry_out(
 
 async fn alone(scope: &mut Scope, caller: &Caller, step: &mut Step, prefer: Prefer, base: &str) -> Result<Reply> {
     let (def, interaction) = (step.def, step.interaction);
-    if interaction == Interaction::SearchType {
+    if step.is_read() {
         let own = Caller { reads_subtree: false, ..caller.clone() };
-        let query = search::parse(def.name, def.search, &step.query, prefer, base)?;
-        let bundle = super::found_in(&own, &mut Way::Within(scope), def.name, &query, base).await?;
-        return Ok(Reply { status: 200, resource: Some(bundle), ..Reply::default() });
+        let known = (step.known.0.as_deref(), step.known.1.as_deref());
+        let batch = Batch { caller: &own, prefer, base };
+        return batch.seen(&mut Way::Within(scope), def, interaction, &step.target, known).await;
     }
-    if interaction == Interaction::Read {
-        let id = step.id().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-        let shown = read::within(scope, caller, types::sources(def.name)?, id).await?;
-        return Ok(read_reply(shown, def.name, (step.known.0.as_deref(), step.known.1.as_deref()), base));
-    }
-    let named = step.id().filter(|_| step.is_named).map(|id| id.to_string());
+    let named = step.id().filter(|_| step.target.id.is_some()).map(|id| id.to_string());
     let what = What::of(def, interaction, step.resource.take(), named.as_deref())?;
     let aim = std::mem::replace(&mut step.aim, Aim::New(Uuid::nil()));
     let effect = Effect { def, what, aim, version: step.version };

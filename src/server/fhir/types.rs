@@ -1,11 +1,12 @@
 //! The types that are served, and the tables each of them is. What a domain declares is completed once, when the first
 //! request asks: every search parameter of R4 whose element is a column is served.
 
-use super::{dental, held, indexed, library, other, versions};
+use super::{dental, held, indexed, library, other, provenance, versions};
 use crate::fhir::bind::{self, selected};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::parameter::SearchParameter;
 use crate::fhir::index::Index;
+use crate::fhir::index::words::{CONTENT, NARRATIVE};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::registry::{Interaction, Registry, TypeDef};
 use crate::fhir::search::param::OF_IDENTIFIERS;
@@ -21,12 +22,12 @@ struct Types {
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| {
     let mut sources: BTreeMap<&'static str, Vec<&'static Mapping>> = BTreeMap::new();
-    for mapping in crate::server::domains::resources() {
+    for mapping in crate::server::domains::resources().chain([provenance::mapping()]) {
         sources.entry(mapping.of.name).or_default().push(completed(mapping));
     }
     for name in Definitions::r4().resources() {
         let known = sources.entry(name).or_default();
-        known.extend(other::mapping(name, known.first().map(|mapping| mapping.of)).map(completed));
+        known.extend(other::mapping(name, known).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
     let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
@@ -67,7 +68,8 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
     }
     let own = Definitions.parameters(mapping.of.name).filter_map(|known| Some((known.code.as_str(), dental::find(mapping, &known.url)?)));
     search.extend(own.collect::<Vec<_>>());
-    for parameter in defined(mapping.of.name).filter(|_| mapping.writes) {
+    let is_of_values = |known: &&SearchParameter| mapping.writes && ![NARRATIVE, CONTENT].contains(&known.code.as_str());
+    for parameter in defined(mapping.of.name).filter(is_of_values) {
         let index = || Index::of(mapping.of.name, parameter).map(|index| Find::Indexed(forever(index)));
         match search.iter_mut().find(|(name, _)| *name == parameter.code) {
             None => search.extend(index().map(|find| (parameter.code.as_str(), find))),
@@ -79,7 +81,35 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
     let code = search.iter().find(|(name, _)| *name == "code").map(|(_, find)| *find);
     let is_asked = Definitions.parameter(mapping.of.name, "code-range").is_some();
     search.extend(code.filter(|_| is_asked).map(|find| ("code-range", find)));
+    let texts = worded(mapping, &search);
+    search.extend(texts);
     forever(Mapping { search: forever(search), ..*mapping })
+}
+
+/// A search of texts reads those of the columns, and the words of what no column holds.
+fn worded(mapping: &'static Mapping, search: &[(&'static str, Find)]) -> [(&'static str, Find); 2] {
+    fn plain(find: &Find) -> Vec<Find> {
+        match find {
+            Find::Any(finds) => finds.iter().flat_map(plain).collect(),
+            Find::Text { .. } | Find::Said(_) => vec![*find],
+            _ => Vec::new(),
+        }
+    }
+    let kept = |codes: &[&str]| {
+        let names = codes.iter().map(|code| &**forever(format!("{}.{code}", mapping.of.name))).collect::<Vec<&'static str>>();
+        if mapping.writes { Find::Worded(forever(names)) } else { Find::Never }
+    };
+    // Several parameters read the same columns.
+    let place = |find: &Find| match find {
+        Find::Text { within, starts, words, .. } => format!("{within} {starts:?} {words:?}"),
+        Find::Said(column) => (*column).to_owned(),
+        _ => String::new(),
+    };
+    let columns = search.iter().flat_map(|(_, find)| plain(find)).chain(bind::texts(mapping.table, mapping.binds));
+    let columns: BTreeMap<String, Find> = columns.map(|find| (place(&find), find)).collect();
+    let mut all: Vec<Find> = columns.into_values().collect();
+    all.push(kept(&[CONTENT, NARRATIVE]));
+    [(NARRATIVE, kept(&[NARRATIVE])), (CONTENT, Find::Any(forever(all)))]
 }
 
 fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
@@ -87,36 +117,19 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     paths.sort_unstable();
     paths.dedup();
     let kind = Kind::named(&parameter.kind)?;
-    let finds = paths.into_iter().flat_map(|path| bind::find(mapping.binds, path));
+    let finds = paths.into_iter().flat_map(|path| bind::find(mapping.table, mapping.binds, path));
     let targets = |find: &Find| match find {
-        Find::Points { to, .. } => parameter.targets.iter().any(|target| target == to),
+        Find::Points { to, .. } | Find::Leads { to, .. } => parameter.targets.iter().any(|target| target == to),
         _ => true,
     };
-    let finds = finds.filter(|find| find.answers(kind) && targets(find)).map(|find| stored(mapping, find));
-    let mut finds: Vec<Find> = finds.collect();
+    let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();
     if finds.len() > 1 { Some(Find::Any(forever(finds))) } else { finds.pop() }
-}
-
-/// A measure that no column holds is asked of the expression that makes it.
-fn stored(mapping: &Mapping, find: Find) -> Find {
-    let made = |column: &str| mapping.table.field(column.strip_prefix("r.")?)?.computed;
-    match find {
-        Find::Amount { column, unit } => {
-            Find::Amount { column: made(column).map_or(column, |sql| forever(format!("({sql})")).as_str()), unit }
-        }
-        Find::Constant { codes, given: Some(given) } => {
-            let computed = mapping.table.fields.iter().filter_map(|field| Some((field.name, field.computed?)));
-            let told = computed.fold(given.to_owned(), |told, (name, sql)| told.replace(&format!("r.{name} "), &format!("({sql}) ")));
-            Find::Constant { codes, given: Some(forever(told).as_str()) }
-        }
-        find => find,
-    }
 }
 
 /// What R4 defines for a type and for all of them, and no column of every record answers.
 fn defined(name: &str) -> impl Iterator<Item = &'static SearchParameter> {
     let every = Definitions::r4().parameters("Resource").filter(|known| !["_id", "_lastUpdated"].contains(&known.code.as_str()));
-    Definitions::r4().parameters(name).chain(every)
+    Definitions::r4().parameters(name).chain(every).chain(Definitions::r4().parameters("DomainResource"))
 }
 
 /// The type with all parameters that one of its tables answers.
@@ -130,7 +143,11 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
         let is_of_identifiers = kind == Kind::Token && parameter.code.ends_with("identifier");
         search.push(SearchParam {
             is_sortable: !is_of_identifiers && is_sorted(mappings, forever(plain.clone())),
-            modifiers: if is_of_identifiers { OF_IDENTIFIERS } else { plain.modifiers },
+            modifiers: match parameter.code.as_str() {
+                NARRATIVE | CONTENT => &[],
+                _ if is_of_identifiers => OF_IDENTIFIERS,
+                _ => plain.modifiers,
+            },
             components: forever(
                 finds
                     .iter()

@@ -5,6 +5,7 @@
 
 use super::extras::{self, Extras, Of};
 use super::read::{self, Shown};
+use super::way::Way;
 use crate::fhir::Resource;
 use crate::fhir::mapping::{Link, Mapping, Part, Whole};
 use crate::fhir::temporal::Interval;
@@ -80,8 +81,8 @@ pub fn logged(table: &Table) -> bool {
 }
 
 /// One version: today's by reading it, an older one from the log.
-pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: i64) -> Result<Shown> {
-    let found = read::found(caller, sources, id).await?;
+pub async fn one(caller: &Caller, way: &mut Way<'_>, sources: &[&'static Mapping], id: Uuid, version: i64) -> Result<Shown> {
+    let found = read::found(caller, way, sources, id).await?;
     let (today, tenant) = (found.whole.root.version, found.whole.root.tenant);
     if version == today {
         return found.shown();
@@ -91,7 +92,7 @@ pub async fn one(caller: &Caller, sources: &[&'static Mapping], id: Uuid, versio
     }
     let open = told(caller, vec![(found.mapping, found.context)])?;
     let window = Window { record: Some(id), version: Some(version), most: 1, ..Window::default() };
-    let (versions, _) = page(caller, &open, &window).await?;
+    let (versions, _) = page(caller, way, &open, &window).await?;
     // The same id may stand in two clinics of a group.
     let then = versions.into_iter().find(|then| then.record.tenant == tenant).ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     let resource = then.resource.ok_or_else(|| Error::new(&error::GONE))?;
@@ -116,20 +117,24 @@ pub fn told(caller: &Caller, open: Vec<(&'static Mapping, Context)>) -> Result<V
 }
 
 /// The newest of the window, and where the next page starts.
-pub async fn page(caller: &Caller, open: &[(&'static Mapping, Context)], window: &Window) -> Result<(Vec<Version>, Option<Place>)> {
+pub async fn page(
+    caller: &Caller,
+    way: &mut Way<'_>,
+    open: &[(&'static Mapping, Context)],
+    window: &Window,
+) -> Result<(Vec<Version>, Option<Place>)> {
     let (_, context) = open.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let most = i32::try_from(window.most + 1).map_err(Error::internal)?;
     let (from, until) = (window.stood.map(|stood| stood.start), window.stood.map(|stood| stood.end));
     let (before, row) = (window.after.map(|place| place.at), window.after.map(|place| place.row));
     let kinds = kinds(open);
     let params: [Param<'_>; 9] = [&kinds, &window.record, &window.version, &window.since, &from, &until, &before, &row, &most];
-    let scope = caller.kernel.door.open(context).await?;
-    let rows = scope.once(&[(Query::from(&VERSIONS), params.to_vec())]).await?;
+    let rows = way.once(caller, context, &[(Query::from(&VERSIONS), params.to_vec())]).await?;
     let mut images = rows.iter().flatten().map(image).collect::<Result<Vec<Image>>>()?;
     let more = images.len() > window.most;
     images.truncate(window.most);
     let next = images.last().filter(|_| more).map(|last| last.place);
-    Ok((revived(caller, context, open, &images).await?, next))
+    Ok((revived(caller, way, open, &images).await?, next))
 }
 
 fn image(row: &Row) -> Result<Image> {
@@ -155,21 +160,30 @@ fn kinds(open: &[(&'static Mapping, Context)]) -> Json {
 /// A mapping with its images, by their places in the page.
 type Share<'i> = (&'static Mapping, Vec<(usize, &'i Image)>);
 
-async fn revived(caller: &Caller, context: &Context, open: &[(&'static Mapping, Context)], images: &[Image]) -> Result<Vec<Version>> {
+async fn revived(caller: &Caller, way: &mut Way<'_>, open: &[(&'static Mapping, Context)], images: &[Image]) -> Result<Vec<Version>> {
+    let (_, context) = open.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let share = |mapping: &'static Mapping| images.iter().enumerate().filter(|(_, image)| image.is_of(mapping)).collect::<Vec<_>>();
     let shares: Vec<Share<'_>> = open.iter().map(|(mapping, _)| (*mapping, share(mapping))).filter(|(_, of)| !of.is_empty()).collect();
     if shares.is_empty() {
         return Ok(Vec::new());
     }
     let (plane, keys) = (context.plane, &caller.kernel.keys);
-    let of = |image: &Image| Of { tenant: image.tenant, id: image.id("id").unwrap_or_default(), version: image.version() };
-    let mut queries = vec![extras::of_versions(&images.iter().map(of).collect::<Vec<_>>())];
+    // A row that is resources of several types was sent as one of them.
+    let of = |mapping: &Mapping, image: &Image| Of {
+        type_name: mapping.of.name,
+        tenant: image.tenant,
+        id: image.id("id").unwrap_or_default(),
+        version: image.version(),
+    };
+    let asked: Vec<(&Mapping, usize, &Image)> =
+        shares.iter().flat_map(|(mapping, of)| of.iter().map(move |(at, image)| (*mapping, *at, *image))).collect();
+    let mut queries = vec![extras::of_versions(&asked.iter().map(|(mapping, _, image)| of(mapping, image)).collect::<Vec<_>>())];
     for (mapping, of) in &shares {
         queries.push(root_query(mapping, plane, of));
         queries.extend(read::parts(mapping, plane).map(|(_, part)| part_query(mapping, part, plane, of)));
     }
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
-    let mut answers = caller.kernel.door.open(context).await?.once(&flat).await?.into_iter();
+    let mut answers = way.once(caller, context, &flat).await?.into_iter();
     let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;
     let mut versions = Vec::with_capacity(images.len());
     for (mapping, _) in &shares {
@@ -185,7 +199,8 @@ async fn revived(caller: &Caller, context: &Context, open: &[(&'static Mapping, 
             }
         }
         for (at, whole) in wholes {
-            versions.push((at, version(mapping, whole, kept.remove(&at))?));
+            let place = asked.iter().position(|(of, place, _)| std::ptr::eq(*of, *mapping) && *place == at);
+            versions.push((at, version(mapping, whole, place.and_then(|place| kept.remove(&place)))?));
         }
     }
     versions.sort_by_key(|(at, _)| *at);

@@ -1,11 +1,15 @@
 //! Creating, changing and retiring the records that a resource is, each in one transaction that the contract commits.
 
+use super::attach;
 use super::extras::{self, Extras};
 use super::indexed;
-use super::parts::{children, parents};
+use super::parts::{self, children, parents};
+use super::profiles;
 use super::read::{self, Shown};
+use super::states::{self, Goal, arrivals, moved, walk};
 use super::types;
-use crate::fhir::mapping::{Columns, Link, Mapping, Taken, Whole};
+use super::unsaid::{settled, unsaid};
+use crate::fhir::mapping::{Columns, Link, Mapping, Taken};
 use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::{Resource, check, subset};
@@ -14,7 +18,7 @@ use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Access, Draft, Move, Record, Value, Verb, store};
+use crate::kernel::table::{Draft, Record, Table, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
@@ -94,69 +98,91 @@ pub async fn create(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
-    let (mapping, taken) = chosen(scope, sources, &resource, base).await?;
-    make(scope, caller, mapping, id, taken, resource, base).await
+    let chosen = chosen(scope, caller, sources, id, resource, base).await?;
+    make(scope, caller, id, chosen, base).await
+}
+
+/// What a new resource becomes.
+pub struct Chosen {
+    pub mapping: &'static Mapping,
+    pub taken: Taken,
+    /// As it is kept: without the bytes it brought.
+    pub said: Resource,
+    goal: Option<Goal>,
+    /// Bytes, and the file they become.
+    found: Option<(attach::Found, Uuid)>,
+}
+
+impl Chosen {
+    /// Nothing but what is said of its columns and parts.
+    pub fn is_settled(&self) -> bool {
+        self.goal.is_none() && self.found.is_none()
+    }
 }
 
 /// The table whose record it becomes, and what it says of its columns.
-pub async fn chosen(scope: &mut Scope, sources: &[&'static Mapping], resource: &Resource, base: &str) -> Result<(&'static Mapping, Taken)> {
+pub async fn chosen(
+    scope: &mut Scope,
+    caller: &Caller,
+    sources: &[&'static Mapping],
+    id: Uuid,
+    resource: Resource,
+    base: &str,
+) -> Result<Chosen> {
+    profiles::judge(scope, caller, &resource, base).await?;
     let mut lacking = Error::new(&error::METHOD_NOT_ALLOWED);
-    for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(resource)) {
-        let mut taken = mapping.taken(resource, base)?;
+    for mapping in sources.iter().copied().filter(|mapping| mapping.creates && mapping.is_meant(&resource)) {
+        let file = if is_file(mapping) { id } else { Uuid::now_v7() };
+        let (said, found) = attach::split(mapping, &resource, file).unzip();
+        let found = found.map(|found| (found, file));
+        let mut taken = mapping.taken(said.as_ref().unwrap_or(&resource), base)?;
+        if found.is_some() && is_file(mapping) {
+            return Ok(Chosen { mapping, taken, said: said.unwrap_or(resource), goal: None, found });
+        }
         complete(scope, mapping, &mut taken).await?;
+        let goal = states::goal(mapping, &mut taken.root, said.as_ref().unwrap_or(&resource)).filter(|goal| !goal.is_where_it_begins());
         // What the columns cannot hold is as little ours as what they lack.
-        match needed(mapping, &taken.root).and_then(|()| taken.root.draft(mapping.table).map(drop)) {
-            Ok(()) => return Ok((mapping, taken)),
+        let holds = needed(mapping, &taken).and_then(|()| taken.root.draft(mapping.table).map(drop));
+        match holds.and_then(|()| goal.as_ref().map_or(Ok(()), |goal| states::begins(mapping, goal))) {
+            Ok(()) => return Ok(Chosen { mapping, taken, said: said.unwrap_or(resource), goal, found }),
             Err(refusal) => lacking = refusal,
         }
     }
     Err(lacking)
 }
 
-pub async fn make(
-    scope: &mut Scope,
-    caller: &Caller,
-    mapping: &'static Mapping,
-    id: Uuid,
-    mut taken: Taken,
-    resource: Resource,
-    base: &str,
-) -> Result<Shown> {
-    caller.needs(mapping.table.write)?;
+/// A file by its bytes: what else it is, the registry says.
+fn is_file(mapping: &Mapping) -> bool {
+    mapping.of.name == "Binary"
+}
+
+pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, base: &str) -> Result<Shown> {
+    let Chosen { mapping, mut taken, said, goal, found } = chosen;
     let keys = &caller.kernel.keys;
+    if let Some((found, file)) = found {
+        attach::keep(scope, caller, &taken.root, found, file).await.map_err(|refusal| taken.root.told(refusal))?;
+        if is_file(mapping) {
+            let root = store::seen(scope, mapping.table, id, keys).await?;
+            return finish(scope, mapping, root, said, base, keys).await;
+        }
+    }
+    caller.needs(mapping.table.write)?;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let arrivals = arrivals(mapping, &mut taken.root)?;
     let draft = Draft { id: Some(id), ..taken.root.draft(mapping.table)? };
-    let mut root = store::insert(scope, mapping.table, &draft, keys).await.map_err(|refusal| taken.root.told(refusal))?;
+    let mut below = parts::new(mapping, id, &parts)?;
+    // Where it goes its way from the state it begins in, what is below it comes when it has arrived.
+    let first = if arrivals.iter().all(|(_, way)| way.is_empty()) { std::mem::take(&mut below) } else { Vec::new() };
+    let new = std::iter::once(parts::New { table: mapping.table, row: taken.root.clone(), draft }).chain(first).collect();
+    let made = parts::insert(scope, new, keys).await?.into_iter().next();
+    let mut root = made.ok_or_else(|| Error::internal("a record became nothing"))?;
     for (column, way) in arrivals {
         root = walk(scope, root, column, &way, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     }
-    children(scope, mapping, &root, &parts, keys).await?;
-    finish(scope, mapping, &root, resource, base, keys).await
-}
-
-/// What happened elsewhere arrives in any state: a new row begins in one that rows begin in and goes its way from there.
-pub fn arrivals(mapping: &Mapping, root: &mut Columns) -> Result<Vec<(&'static str, Vec<&'static Move>)>> {
-    let mut arrivals = Vec::new();
-    for machine in mapping.table.machines {
-        let Some(to) = root.get(machine.column).and_then(Json::as_str).map(str::to_owned) else { continue };
-        let Some((from, way)) = machine.arrival(&to) else {
-            let refusal = Error::new(&error::INVALID).fault(machine.column, "state", "A new record cannot come into this state.");
-            return Err(root.told(refusal));
-        };
-        root.replace(machine.column, from);
-        arrivals.push((machine.column, way));
-    }
-    Ok(arrivals)
-}
-
-async fn walk(scope: &mut Scope, mut record: Record, column: &str, way: &[&'static Move], keys: &Keyring) -> Result<Record> {
-    for step in way {
-        let draft = Draft::default().set(record.table, column, Value::Text(step.to.to_owned()))?;
-        record = store::update(scope, &record, &draft, step.by, keys).await?;
-    }
-    Ok(record)
+    parts::insert(scope, below, keys).await?;
+    let root = states::reach(scope, caller, mapping, root, goal).await?;
+    finish(scope, mapping, root, said, base, keys).await
 }
 
 /// What a new record needs and FHIR does not say.
@@ -173,9 +199,24 @@ async fn complete(scope: &mut Scope, mapping: &Mapping, taken: &mut Taken) -> Re
 }
 
 /// Columns of rows it points to are set with those rows.
-fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
+fn needed(mapping: &Mapping, taken: &Taken) -> Result<()> {
     let linked = |name: &str| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if column == name));
-    let needs = mapping.table.fields.iter().filter(|field| field.required && field.on_create() && !linked(field.name));
+    lacks_nothing(mapping, mapping.table, &taken.root, &linked)?;
+    for (part, rows) in mapping.parts.iter().zip(&taken.parts) {
+        // What it is not asked for is given with the record.
+        rows.iter().flatten().try_for_each(|row| lacks_nothing(mapping, part.table, row, &|name: &str| row.get(name).is_none()))?;
+    }
+    let columns = &taken.root;
+    match mapping.fits {
+        Some(fits) if !fits(columns) => {
+            Err(Error::new(&error::INVALID).fault(mapping.of.name, "invariant", "The record cannot be as the resource says."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn lacks_nothing(mapping: &Mapping, table: &Table, columns: &Columns, linked: &dyn Fn(&str) -> bool) -> Result<()> {
+    let needs = table.fields.iter().filter(|field| field.required && field.on_create() && !linked(field.name));
     for field in needs {
         if columns.get(field.name).is_none_or(Json::is_null) {
             let refusal = Error::new(&error::INVALID).fault(field.name, "required", "The record needs this element.");
@@ -186,12 +227,7 @@ fn needed(mapping: &Mapping, columns: &Columns) -> Result<()> {
             return Err(told);
         }
     }
-    match mapping.fits {
-        Some(fits) if !fits(columns) => {
-            Err(Error::new(&error::INVALID).fault(mapping.of.name, "invariant", "The record cannot be as the resource says."))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Replaces what the resource says of a record; columns that FHIR does not speak about stay.
@@ -243,13 +279,19 @@ async fn replace(
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
+    profiles::judge(scope, caller, &resource, base).await?;
     if !mapping.is_meant(&resource) {
         let text = "The record stays of the kind it is: create another resource.";
         return Err(Error::new(&error::INVALID).fault(resource.type_name(), "invariant", text));
     }
     let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
-    unsaid(scope, mapping, &mut taken.root, &was, base, keys).await?;
+    let stood = match mapping.speaks() {
+        true => Some(read::standing(scope, mapping, was.clone(), keys).await?),
+        false => None,
+    };
+    unsaid(mapping, &mut taken.root, &was, stood.as_ref(), base)?;
+    let goal = states::goal(mapping, &mut taken.root, &resource);
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
     parents(scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
@@ -257,64 +299,11 @@ async fn replace(
     let draft = taken.root.draft(mapping.table)?;
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
-    children(scope, mapping, &root, &parts, keys).await?;
-    finish(scope, mapping, &root, resource, base, keys).await
-}
-
-/// Columns that are set once: the same value is no change, another one is refused.
-fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result<()> {
-    let fixed: Vec<&'static str> =
-        columns.names().filter(|name| mapping.table.field(name).is_some_and(|field| field.access == Access::Fixed)).collect();
-    for name in fixed {
-        if !columns.agree(was, &[name]) {
-            let refusal = Error::new(&error::INVALID).fault(name, "fixed", "It is set once and stays.");
-            return Err(columns.told(refusal));
-        }
-        columns.remove(name);
+    if let Some((whole, _)) = &stood {
+        children(scope, mapping, &root, whole, &parts, keys).await?;
     }
-    Ok(())
-}
-
-/// Columns of which the resource says what the record's own rendering says stay as they are: a word that FHIR has not, the
-/// clock time of what is rendered as a day.
-async fn unsaid(
-    scope: &mut Scope,
-    mapping: &'static Mapping,
-    columns: &mut Columns,
-    was: &Record,
-    base: &str,
-    keys: &Keyring,
-) -> Result<()> {
-    // A mapping that renders nothing says nothing of its columns: a resource without a patient is nobody's.
-    if mapping.binds.is_empty() && mapping.render.is_none() {
-        return Ok(());
-    }
-    let whole = read::whole(scope, mapping, was.clone(), keys).await?;
-    let own = mapping.taken(&mapping.rendered(&whole), base)?.root;
-    let mut same: Vec<&'static str> = columns.names().filter(|name| own.get(name) == columns.get(name)).collect();
-    // One that says what is stored is written all the same, so that there is a version of what was sent.
-    let is_settable = |name: &str| mapping.table.field(name).is_some_and(|field| field.access != Access::Fixed);
-    if same.len() == columns.names().count()
-        && let Some(place) = same.iter().position(|name| is_settable(name) && columns.agree(was, &[name]))
-    {
-        same.remove(place);
-    }
-    same.into_iter().for_each(|name| columns.remove(name));
-    Ok(())
-}
-
-/// FHIR sets a status where our operations move it: the way there is gone in the names of those operations, all but its
-/// last move, which is made with the rest of the change.
-async fn moved(scope: &mut Scope, mut was: Record, columns: &Columns, keys: &Keyring) -> Result<(Record, &'static str)> {
-    let mut by = "update";
-    for machine in was.table.machines {
-        let Some(to) = columns.get(machine.column).and_then(Json::as_str) else { continue };
-        let Some(way) = machine.way(was.text(machine.column).unwrap_or_default(), to) else { continue };
-        let Some((last, before)) = way.split_last() else { continue };
-        was = walk(scope, was, machine.column, before, keys).await?;
-        by = last.by;
-    }
-    Ok((was, by))
+    let root = states::reach(scope, caller, mapping, root, goal).await?;
+    finish(scope, mapping, root, resource, base, keys).await
 }
 
 /// Retiring is idempotent: what is retired already stays so.
@@ -380,29 +369,28 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
 }
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
-async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: &Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
-    let root = store::seen(scope, mapping.table, root.id, keys).await?;
-    let shown = finished(scope, mapping, vec![(root, sent)], base, keys).await?.pop();
+async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
+    let shown = finished(scope, mapping, vec![root], vec![sent], base, keys).await?.pop();
     shown.ok_or_else(|| Error::internal("a record became nothing"))
 }
 
-/// The same of many records that were just written.
+/// The same of many records that were just written, and what was sent of each.
 pub async fn finished(
     scope: &mut Scope,
     mapping: &'static Mapping,
-    roots: Vec<(Record, Resource)>,
+    written: Vec<Record>,
+    sent: Vec<Resource>,
     base: &str,
     keys: &Keyring,
 ) -> Result<Vec<Shown>> {
-    let (roots, sent): (Vec<Record>, Vec<Resource>) = roots.into_iter().unzip();
-    let wholes: Vec<Whole> = read::wholes(scope, mapping, roots, keys).await?;
+    let (wholes, known) = read::again(scope, mapping, &written, keys).await?;
     let told: Vec<Extras> = wholes
         .iter()
         .zip(sent)
         .map(|(whole, sent)| Extras { sent: extras::bare(sent), shown: mapping.rendered(whole).into_value() })
         .collect();
-    let records: Vec<&Record> = wholes.iter().map(|whole| &whole.root).collect();
-    extras::keep(scope, mapping.of.name, &records, &told, keys).await?;
+    let of: Vec<(&Record, &Extras)> = wholes.iter().map(|whole| &whole.root).zip(&told).collect();
+    extras::keep(scope, mapping.of.name, &of, &known, keys).await?;
     let mut shown = Vec::with_capacity(wholes.len());
     for (whole, extras) in wholes.into_iter().zip(told) {
         let own = extras.shown.clone();

@@ -12,6 +12,7 @@ use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::patients::patient::PATIENT;
 use crate::sql;
+use crate::workflow::order::By;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ pub async fn carry_on(kernel: &Arc<Kernel>) -> Result<usize> {
 async fn one(kernel: &Arc<Kernel>, tenant: Uuid, job: Uuid) -> Result<()> {
     let Some(work) = export_work::take(kernel, tenant, job).await? else { return Ok(()) };
     let server = Context::system(Plane::Jobs, Some(tenant));
-    let mut writer = Writer { kernel, server: &server, work, patient: None, file: None, files: 0, beat: Instant::now() };
+    let mut writer = Writer { kernel, server: &server, work, patient: None, by: None, file: None, files: 0, beat: Instant::now() };
     let made = writer.whole().await;
     if !matches!(made, Ok(Some(_)))
         && let Some(file) = writer.file.take()
@@ -69,6 +70,7 @@ struct Writer<'a> {
     server: &'a Context,
     work: Work,
     patient: Option<Uuid>,
+    by: Option<By>,
     file: Option<Making>,
     files: i32,
     beat: Instant,
@@ -79,9 +81,10 @@ impl Writer<'_> {
     async fn whole(&mut self) -> Result<Option<usize>> {
         let tenant = self.server.tenant.unwrap_or_default();
         let order = ExportOrder::open(&*self.kernel.keys.of(tenant).await?, self.work.job, &self.work.params)?;
-        let caller = order.caller(self.kernel, tenant);
-        self.patient = order.patient;
-        let whose = match order.patient {
+        order.by.stands(self.kernel).await?;
+        let caller = order.by.caller(self.kernel);
+        (self.patient, self.by) = (order.patient, Some(order.by));
+        let whose = match self.patient {
             Some(patient) => Whose::Patient(caller.glance(&caller.context, &PATIENT, patient).await?),
             None => Whose::Tenant(tenant),
         };
@@ -104,6 +107,14 @@ impl Writer<'_> {
         (self.files * 10).min(90)
     }
 
+    /// As long as whoever ordered it may have it.
+    async fn stands(&self) -> Result<()> {
+        match &self.by {
+            Some(by) => by.stands(self.kernel).await,
+            None => Ok(()),
+        }
+    }
+
     /// False when the job is no longer ours.
     async fn write(&mut self, page: &[u8]) -> Result<bool> {
         let mut file = match self.file.take() {
@@ -121,6 +132,7 @@ impl Writer<'_> {
             return Ok(true);
         }
         self.beat = Instant::now();
+        self.stands().await?;
         self.work.goes_on(self.kernel, self.server, self.percent()).await
     }
 
@@ -140,6 +152,7 @@ impl Writer<'_> {
     }
 
     async fn end_file(&mut self) -> Result<bool> {
+        self.stands().await?;
         let Some(file) = self.file.take() else { return Ok(true) };
         let file = file.end(self.kernel, self.server).await?;
         let percent = self.percent();

@@ -9,8 +9,9 @@
 mod bytes_of;
 pub mod job;
 
-use super::fhir::extras::{self, Extras, Of};
-use super::{domains, scopes};
+use super::fhir::extras::{self, Of};
+use super::{domains, fhir, scopes};
+use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome, PurposeOfUse};
 use crate::kernel::audit_store;
@@ -28,9 +29,9 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
@@ -55,7 +56,7 @@ pub static EXPORT: Operation = Operation {
     tag: "Patients",
     doc: "A copy of the patient's record over all tables, as far as the caller may read them, as lines of JSON: \
           {\"type\": \"PatientExport\"} first, then {\"type\": <schema>, \"record\": {…}} a row, with \"fhir\" what a FHIR client sent \
-          for it, and {\"type\": \"PatientExportEnd\"} with the number of rows of each type, what the caller was not shown, what is left out and why, and the SHA-256 of all \
+          for it, by type, and {\"type\": \"PatientExportEnd\"} with the number of rows of each type, what the caller was not shown, what is left out and why, and the SHA-256 of all \
           lines before it: a copy without that line is not whole. Files are listed with their hashes; a file itself comes by its \
           download-link, DICOM objects by their file_id. The same record as FHIR: /fhir/r4/Patient/{id}/$everything",
     takes: &[],
@@ -282,14 +283,19 @@ impl Copying {
             let list = List { limit: self.whose.page_size(), after, extra: vec![of.clone()], ..List::new(table) };
             let (door, keys) = (&self.caller.kernel.door, &self.caller.kernel.keys);
             let (rows, next) = store::list(door.open(&self.caller.context).await?, &list, keys).await?;
-            let mut sent = match rows.is_empty() {
-                true => HashMap::new(),
-                false => {
-                    let asked = extras::of_versions(&rows.iter().map(Of::record).collect::<Vec<_>>());
-                    let answers = door.open(&self.caller.context).await?.once(&[(asked.query.clone(), asked.params())]).await?;
-                    extras::placed(answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?
+            let asked: Vec<(usize, Of)> = rows.iter().enumerate().flat_map(|(place, row)| forms(row).map(move |of| (place, of))).collect();
+            let (places, of): (Vec<usize>, Vec<Of>) = asked.into_iter().unzip();
+            let mut sent: HashMap<usize, Map<String, Json>> = HashMap::new();
+            if !of.is_empty() {
+                let asked = extras::of_versions(&of);
+                let answers = door.open(&self.caller.context).await?.once(&[(asked.query.clone(), asked.params())]).await?;
+                let found = extras::placed(answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await?;
+                for (at, extras) in found {
+                    if let (Some(place), Some(of)) = (places.get(at), of.get(at)) {
+                        sent.entry(*place).or_default().insert(of.type_name.to_owned(), extras.sent);
+                    }
                 }
-            };
+            }
             *self.counts.entry(table.schema).or_default() += rows.len();
             let held: Vec<_> = rows.iter().filter(|_| self.with_bytes && table.name == FILE.name).filter_map(bytes_of::held).collect();
             let lines = rows.into_iter().enumerate().map(|(place, row)| line(table.schema, Json::Object(row.json), sent.remove(&place)));
@@ -315,10 +321,20 @@ impl Copying {
     }
 }
 
-fn line(kind: &str, record: Json, sent: Option<Extras>) -> Result<Vec<u8>> {
+/// The record as each type it is: one row may have been sent as several resources.
+fn forms(record: &Record) -> impl Iterator<Item = Of> {
+    let kept = Some(record).filter(|record| record.table.name == KEPT_RESOURCE.name).and_then(|record| record.text("resource_type"));
+    let names: BTreeSet<&'static str> = match kept {
+        Some(kept) => fhir::types::registry().types().iter().map(|def| def.name).filter(|name| *name == kept).collect(),
+        None => domains::resources().filter(|mapping| mapping.table.name == record.table.name).map(|mapping| mapping.of.name).collect(),
+    };
+    names.into_iter().map(|name| Of::named(name, record))
+}
+
+fn line(kind: &str, record: Json, sent: Option<Map<String, Json>>) -> Result<Vec<u8>> {
     let mut whole = json!({"type": kind, "record": record});
-    if let Some(Extras { sent, .. }) = sent {
-        whole["fhir"] = sent;
+    if let Some(sent) = sent {
+        whole["fhir"] = Json::Object(sent);
     }
     let mut line = serde_json::to_vec(&whole).map_err(Error::internal)?;
     line.push(b'\n');

@@ -228,7 +228,8 @@ async fn made(
     store::seen(scope, projection.shaped().table, record.id, &caller.kernel.keys).await
 }
 
-async fn call(scope: &mut Scope, caller: &Caller, operation: &'static Operation, id: Uuid, body: Map<String, Json>) -> Result<Answer> {
+/// An operation as part of another change, under its own scopes, planes and permission.
+pub async fn call(scope: &mut Scope, caller: &Caller, operation: &'static Operation, id: Uuid, body: Map<String, Json>) -> Result<Answer> {
     scopes::on_operation(caller, operation)?;
     caller.on(operation.planes)?;
     caller.needs(operation.permission)?;
@@ -311,7 +312,7 @@ fn step(name: &'static Name, json: &Json, now: &Record) -> Step {
 
 /// Whether the operation's move begins where the record stands.
 fn begins(projection: Shape, operation: &Operation, name: &Name, now: &Record) -> bool {
-    let by = operation.path.rsplit('/').next().unwrap_or_default();
+    let by = operation.word();
     let machine = projection.table.machines.iter().find(|machine| machine.column == name.of);
     machine.is_some_and(|machine| !machine.allowed(now.text(name.of).unwrap_or_default(), by).is_empty())
 }

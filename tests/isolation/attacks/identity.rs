@@ -251,3 +251,43 @@ fn audit_events_cannot_be_planted_or_changed() {
         );
     });
 }
+
+#[test]
+fn a_launch_narrows_staff_to_one_patient_in_every_table() {
+    world::with(async |world| {
+        let arena = Arena::fresh(world, "launches").await;
+        let (truth, staff) = (arena.truth().await, arena.plane(Plane::Staff).await);
+        let whole = own(Plane::Staff);
+        let launched = |patient| Context { caps: Caps::NONE, part: whole.caps, subject: Some(patient), ..whole.clone() };
+        let (theirs, other) = (NORTH.id("patients"), STRANGER.id("patients"));
+        let seen = async |patient| staff.ask(&launched(patient), "select id from enamel.patients").await.unwrap();
+        let tables =
+            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'patient_id' and not a.attisdropped
+                       where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p')
+                         and has_column_privilege('enamel_staff', a.attrelid, a.attnum, 'select')";
+        let tables: Vec<String> = truth.query(tables, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert!(tables.len() > 60, "{}", tables.len());
+        // With a role for their own patients: that patient if it is theirs, and nothing by place, provider or authorship.
+        assert_eq!((seen(theirs).await, seen(other).await), (vec![theirs.to_string()], vec![]));
+        let role = "update enamel.user_roles set resource_scope = 'ALL_LOCATIONS' where tenant_id = $1 and user_id = $2";
+        for throughout in [false, true] {
+            if throughout {
+                assert!(truth.execute(role, &[&NORTH.tenant_id(), &NORTH.id("users")]).await.unwrap() > 0);
+                assert_eq!((seen(theirs).await, seen(other).await), (vec![theirs.to_string()], vec![other.to_string()]));
+            }
+            let mut more: Vec<&str> = Vec::new();
+            for table in &tables {
+                for patient in [theirs, other] {
+                    let sql = format!("select id from enamel.{table} where patient_id <> '{patient}'");
+                    let shown = staff.ask(&launched(patient), &sql).await;
+                    more.extend(shown.is_ok_and(|rows| !rows.is_empty()).then_some(table.as_str()));
+                }
+            }
+            assert!(more.is_empty(), "{more:?} {throughout}");
+            let visits = staff.ask(&launched(theirs), "select id from enamel.appointments").await.unwrap();
+            assert_eq!(visits, [NORTH.id("appointments").to_string()], "a place and a provider on every row do not hide their own");
+        }
+        drop((truth, staff));
+        arena.drop().await;
+    });
+}

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// Memory a compiled pattern may take.
-const PATTERN_MAX: usize = 256 * 1024;
+const PATTERN_MAX: usize = 2 << 20;
 /// What compiling a pattern costs, in steps.
 const COMPILING: usize = 1_000;
 /// Patterns kept compiled by one thread; the specification has few.

@@ -32,7 +32,7 @@ struct Export {
 
 pub async fn run(work: Arc<Work>) -> Result<()> {
     let order: Order = work.order().await?;
-    let caller = order.by.caller(&work.kernel);
+    let caller = order.head.by.caller(&work.kernel);
     let export = Arc::new(Export { work, order, caller, percent: AtomicI32::new(0) });
     export.settled().await?;
     export.work.clear().await?;
@@ -65,7 +65,7 @@ const NOTES: &str = "notes";
 impl Export {
     /// Waits until everything that began before the moment of the export has ended, so that nothing older comes later.
     async fn settled(&self) -> Result<()> {
-        let age = || (Utc::now() - self.order.at).to_std().unwrap_or_default();
+        let age = || (Utc::now() - self.order.head.at).to_std().unwrap_or_default();
         tokio::time::sleep(BEGUN.saturating_sub(age())).await;
         let kernel = &self.work.kernel;
         let mut open = if age() > LIVES_MAX { Vec::new() } else { long_work::open_transactions(kernel).await? };
@@ -82,7 +82,7 @@ impl Export {
     async fn goes_on(&self) -> Result<()> {
         if self.work.is_silent() {
             self.work.goes_on(self.percent.load(Ordering::Relaxed)).await?;
-            self.order.by.stands(&self.work.kernel).await?;
+            self.order.head.by.stands(&self.work.kernel).await?;
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Export {
     }
 
     async fn notes(&self) -> Result<()> {
-        self.order.by.stands(&self.work.kernel).await?;
+        self.order.head.by.stands(&self.work.kernel).await?;
         let lines: Vec<String> =
             self.order.passed_over.iter().map(|text| format!("{}\n", note("warning", "not-supported", text))).collect();
         let count = i64::try_from(lines.len()).map_err(Error::internal)?;

@@ -3,7 +3,7 @@
 //! Files pass through the server: every fetch asks for the token, whose job it is and the token's scopes, and is in the audit
 //! log before its first byte leaves. A signed URL would be a key to thousands of charts for whoever sees it.
 
-use super::by::By;
+use super::head::Head;
 use super::import::slice;
 use super::intake::Input;
 use super::jobs::{FILES_KEPT_HOURS, KINDS};
@@ -25,12 +25,11 @@ use serde_json::json;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// What every order has.
+/// An order of either kind.
 #[derive(Deserialize)]
-pub struct Head {
-    by: By,
-    request: String,
-    at: DateTime<Utc>,
+pub struct Given {
+    #[serde(flatten)]
+    head: Head,
     /// Of an import.
     #[serde(default)]
     inputs: Vec<Input>,
@@ -39,7 +38,7 @@ pub struct Head {
 struct Job {
     id: Uuid,
     server: Context,
-    stands: Standing<Head>,
+    stands: Standing<Given>,
 }
 
 impl Job {
@@ -47,8 +46,8 @@ impl Job {
     async fn of(caller: &Caller, request: &Request) -> Result<Job> {
         let id = record_id(request.raw_path_param("id"))?;
         let server = caller.server(caller.tenant().map_err(|_| Error::new(&error::NOT_FOUND))?);
-        let stands: Standing<Head> = long_work::standing(&caller.kernel, &server, id, KINDS).await?;
-        let is_there = stands.order.by.is(caller) && stands.expires().is_none_or(|at| at > Utc::now());
+        let stands: Standing<Given> = long_work::standing(&caller.kernel, &server, id, KINDS).await?;
+        let is_there = stands.order.head.by.is(caller) && stands.expires().is_none_or(|at| at > Utc::now());
         if is_there { Ok(Job { id, server, stands }) } else { Err(Error::new(&error::NOT_FOUND)) }
     }
 
@@ -90,14 +89,14 @@ pub async fn standing(fhir: Fhir, request: Request) -> Result<Response> {
 
 /// Seconds until it is worth asking again: the longer it runs already, the longer.
 fn pause(job: &Job) -> i64 {
-    ((Utc::now() - job.stands.order.at).num_seconds() / 10).clamp(1, 60)
+    ((Utc::now() - job.stands.order.head.at).num_seconds() / 10).clamp(1, 60)
 }
 
 async fn manifest(fhir: &Fhir, caller: &Caller, job: &Job) -> Result<Response> {
     let files = long_work::files(&caller.kernel, &job.server, job.id).await?;
     let mut told = json!({
-        "transactionTime": job.stands.order.at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        "request": job.stands.order.request,
+        "transactionTime": job.stands.order.head.at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        "request": job.stands.order.head.request,
         "requiresAccessToken": true,
     });
     // An import's files say with each line which input it is about.

@@ -33,10 +33,10 @@ struct Import {
 
 pub async fn run(work: Arc<Work>) -> Result<()> {
     let order: Order = work.order().await?;
-    let caller = order.by.caller(&work.kernel);
+    let caller = order.head.by.caller(&work.kernel);
     work.clear().await?;
     let mut reached = work.reached().await?;
-    let mut known = Names::new(work.id, order.base.clone());
+    let mut known = Names::new(work.id, order.head.base.clone());
     let mut import = Import { work, order, caller, names: Arc::default() };
     for input in &import.order.inputs {
         import.scan(input, &mut known).await?;
@@ -91,7 +91,7 @@ impl Import {
     async fn goes_on(&self, percent: i32) -> Result<()> {
         if self.work.is_silent() {
             self.work.goes_on(percent).await?;
-            self.order.by.stands(&self.work.kernel).await?;
+            self.order.head.by.stands(&self.work.kernel).await?;
         }
         Ok(())
     }

@@ -1,10 +1,9 @@
 //! What an import is asked for (in the style of SMART's Bulk Import proposal), read from the Parameters of its kick-off. Its
 //! files were uploaded here: no address of elsewhere is ever fetched.
 
-use super::by::By;
+use super::head::{Head, parameters, wrong};
 use super::jobs::IMPORT;
 use super::start::{accepted, is_asked_for, queued};
-use crate::fhir::DOCUMENT;
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::Interaction;
 use crate::imaging::access;
@@ -13,10 +12,9 @@ use crate::kernel::Caller;
 use crate::kernel::audit::Action;
 use crate::kernel::context::Permission;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::json;
 use crate::server::fhir::write::{self, Change};
-use crate::server::fhir::{Fhir, allowed, answer, caller, types};
-use chrono::{DateTime, Utc};
+use crate::server::fhir::{Fhir, allowed, caller, types};
+use crate::workflow::order::By;
 use poem::{Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -56,10 +54,8 @@ const ORDER: [&str; 24] = [
 /// Kept with the job, sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
-    pub by: By,
-    pub request: String,
-    pub base: String,
-    pub at: DateTime<Utc>,
+    #[serde(flatten)]
+    pub head: Head,
     pub inputs: Vec<Input>,
 }
 
@@ -81,18 +77,10 @@ pub async fn import(fhir: Fhir, mut request: Request) -> Result<Response> {
     accepted(&fhir, id)
 }
 
-fn wrong(name: &str, rule: &'static str, text: &str) -> Error {
-    Error::new(&error::PARAMETER_INVALID).fault(name, rule, text)
-}
-
 async fn ordered(fhir: &Fhir, caller: &Caller, request: &mut Request) -> Result<Uuid> {
     let by = By::of(caller, Permission::ManageIntegrations)?;
     is_asked_for(request)?;
-    let (_, bytes) = answer::Asked::with_body(request).await?;
-    let body = json::parse(&bytes, DOCUMENT)?;
-    if body.get("resourceType").and_then(Json::as_str) != Some("Parameters") {
-        return Err(Error::new(&error::MALFORMED).fault("resourceType", "type", "The body is a Parameters resource."));
-    }
+    let body = parameters(request).await?.unwrap_or_default();
     let mut inputs = Vec::new();
     let mut has_source = false;
     for parameter in body["parameter"].as_array().into_iter().flatten() {
@@ -115,7 +103,7 @@ async fn ordered(fhir: &Fhir, caller: &Caller, request: &mut Request) -> Result<
     }
     let place = |input: &Input| ORDER.iter().position(|name| *name == input.type_name).unwrap_or(ORDER.len());
     inputs.sort_by_key(place);
-    let order = Order { by, request: format!("{}/$import", fhir.base), base: fhir.base.to_string(), at: Utc::now(), inputs };
+    let order = Order { head: Head::of(by, format!("{}/$import", fhir.base), &fhir.base), inputs };
     queued(caller, IMPORT, IMPORTS_MAX, &order, order.inputs.iter().map(|input| input.type_name.as_str())).await
 }
 

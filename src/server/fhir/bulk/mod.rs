@@ -1,9 +1,9 @@
 //! Bulk Data Access 2.0: whole tenants, all patients or a group of them, as jobs that write files; and imports of such files.
 
 mod batch;
-mod by;
 mod export;
 mod fetch;
+mod head;
 mod import;
 mod intake;
 pub mod jobs;

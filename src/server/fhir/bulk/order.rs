@@ -1,8 +1,8 @@
 //! What an export is asked for, read from the parameters of its kick-off (Bulk Data Access 2.0, "Query Parameters").
 
-use super::by::By;
+use super::head::{Head, wrong};
 use crate::fhir::definitions::Definitions;
-use crate::fhir::negotiate::{Handling, Prefer, Return};
+use crate::fhir::negotiate::Prefer;
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::Condition;
@@ -11,6 +11,7 @@ use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
 use crate::server::fhir::operations::Inputs;
 use crate::server::fhir::{allowed, read, search, types};
+use crate::workflow::order::By;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -26,7 +27,6 @@ const APART: &str = "AuditEvent";
 const BESIDE: [&str; 5] = ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication"];
 const KNOWN: [&str; 10] =
     ["_outputFormat", "_since", "_until", "_type", "_typeFilter", "_elements", "patient", "includeAssociatedData", "_format", "_pretty"];
-const STRICT: Prefer = Prefer { return_: Return::Representation, handling: Handling::Strict, respond_async: false };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
@@ -38,14 +38,12 @@ pub enum Level {
 /// Kept with the job, sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
-    pub by: By,
-    /// The URL of the kick-off.
-    pub request: String,
-    pub base: String,
-    /// The moment the export shows.
-    pub at: DateTime<Utc>,
+    #[serde(flatten)]
+    pub head: Head,
     pub level: Level,
     pub types: Vec<String>,
+    /// They were named, and are not all there are.
+    pub are_named: bool,
     pub since: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
     /// With their type, or for all of them.
@@ -70,17 +68,13 @@ pub struct Asked<'a> {
     pub base: &'a str,
 }
 
-fn wrong(name: &str, rule: &'static str, text: &str) -> Error {
-    Error::new(&error::PARAMETER_INVALID).fault(name, rule, text)
-}
-
 impl Order {
     pub async fn read(asked: &Asked<'_>, by: By, request: String) -> Result<Order> {
-        let now = Utc::now();
+        let head = Head::of(by, request, asked.base);
         let mut passed_over = Vec::new();
         format(asked.inputs)?;
-        let since = moment(asked.inputs, "_since", now)?;
-        let until = moment(asked.inputs, "_until", now)?;
+        let since = moment(asked.inputs, "_since", head.at)?;
+        let until = moment(asked.inputs, "_until", head.at)?;
         asked.known(&mut passed_over)?;
         let filters = asked.filters(&mut passed_over)?;
         let types = asked.types(&mut passed_over)?;
@@ -89,10 +83,8 @@ impl Order {
         if types.is_empty() {
             return Err(Error::new(&error::FORBIDDEN).detail("The caller may export none of the types."));
         }
-        let (level, base) = (asked.level, asked.base.to_owned());
-        // What the column keeps of a moment.
-        let at = DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now);
-        Ok(Order { by, request, base, at, level, types, since, until, elements, filters, patients, passed_over })
+        let are_named = asked.inputs.texts("_type").next().is_some();
+        Ok(Order { head, level: asked.level, types, are_named, since, until, elements, filters, patients, passed_over })
     }
 }
 
@@ -263,7 +255,7 @@ impl Asked<'_> {
 /// What a filter asks of its type.
 pub fn conditions(name: &str, query: &str, base: &str) -> Result<Vec<Condition>> {
     let def = types::registry().find(name).map_err(|_| wrong("_typeFilter", "code", "A type is unknown here."))?;
-    let query = search::parse(def.name, def.search, query, STRICT, base)?;
+    let query = search::parse(def.name, def.search, query, Prefer::STRICT, base)?;
     let shapes_the_answer = query.cursor.is_some() || query.summary.is_some() || !query.sort.is_empty() || query.is_count_only();
     if query.conditions.is_empty() || shapes_the_answer || !query.elements.is_empty() {
         return Err(wrong("_typeFilter", "not-supported", "A filter is a type and conditions of a search of it."));

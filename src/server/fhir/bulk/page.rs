@@ -10,6 +10,7 @@ use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::Query as Search;
 use crate::fhir::temporal::Interval;
 use crate::fhir::{Resource, subset};
+use crate::governance::change_log_entry::CHANGE_LOG_ENTRY;
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::db::Query;
@@ -62,7 +63,9 @@ pub async fn slices(caller: &Caller, order: &Order) -> Result<Vec<Slice>> {
         for (mapping, context) in read::readable(caller, sources).unwrap_or_default() {
             let is_open = caller.needs_throughout(mapping.table.read).is_ok();
             let is_wanted = order.level == Level::System || mapping.table.patient.is_some() || !types_have_patients(def.name)?;
-            if !is_open || !is_wanted {
+            // Of every change there is a Provenance of the log's: they come when they are asked for by their type.
+            let is_apart = !order.are_named && mapping.table.name == CHANGE_LOG_ENTRY.name;
+            if !is_open || !is_wanted || is_apart {
                 continue;
             }
             let place = sources.iter().position(|known| std::ptr::eq(*known, mapping)).unwrap_or_default();
@@ -105,7 +108,7 @@ async fn conditions(caller: &Caller, context: &Context, mapping: &'static Mappin
     let (mut any, mut values) = (Vec::new(), Vec::new());
     for (_, query) in order.filters.iter().filter(|(name, _)| name == mapping.of.name) {
         let mut each = Vec::new();
-        for condition in order::conditions(mapping.of.name, query, &order.base)? {
+        for condition in order::conditions(mapping.of.name, query, &order.head.base)? {
             let (sql, more) = find::condition(caller, context, mapping, &condition).await?;
             each.push(format!("({sql})"));
             values.extend(more);
@@ -130,22 +133,22 @@ impl Slice {
         let mut list = List { width: Width::Lean, include_deleted: true, limit: RECORDS, after, ..List::new(table) };
         list.extra.clone_from(&self.conditions);
         let born = if table.stamps == Stamps::None { changed } else { "created_at" };
-        list.extra.push(at(format!("r.{born} <= $value"), order.at));
+        list.extra.push(at(format!("r.{born} <= $value"), order.head.at));
         if let Some(since) = order.since {
             list.extra.push(at(format!("r.{changed} > $value"), since));
         }
         if let Some(until) = order.until.filter(|_| !self.removed) {
             let mut within = at(format!("r.{changed} <= $value"), until);
             // Of one that changed since, an earlier version may be meant.
-            let later = at(format!(" or r.{changed} > $value"), order.at);
+            let later = at(format!(" or r.{changed} > $value"), order.head.at);
             within.0.to_mut().push_str(&later.0);
             within.1.extend(later.1);
             list.extra.push(within);
         }
         if self.removed {
-            list.extra.push(at("r.deleted_at <= $value".to_owned(), order.until.unwrap_or(order.at).min(order.at)));
+            list.extra.push(at("r.deleted_at <= $value".to_owned(), order.until.unwrap_or(order.head.at).min(order.head.at)));
         } else if table.soft_delete {
-            list.extra.push(at("(r.deleted_at is null or r.deleted_at > $value)".to_owned(), order.at));
+            list.extra.push(at("(r.deleted_at is null or r.deleted_at > $value)".to_owned(), order.head.at));
         }
         list
     }
@@ -198,7 +201,7 @@ impl Page {
 
 /// The records as they stood at the moment of the order.
 async fn standing(caller: &Caller, order: &Order, slice: &Slice, records: Vec<Record>) -> Result<Vec<Resource>> {
-    let is_past = |record: &Record| read::modified(record).is_some_and(|at| at > order.at);
+    let is_past = |record: &Record| read::modified(record).is_some_and(|at| at > order.head.at);
     let (mut past, unchanged): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_past);
     let shown =
         read::many(caller, &mut Way::Apart, &slice.context, unchanged.into_iter().map(|record| (slice.mapping, record)).collect()).await?;
@@ -239,9 +242,9 @@ async fn versions_now(caller: &Caller, slice: &Slice, shown: &[Shown]) -> Result
 async fn as_it_was(caller: &Caller, order: &Order, slice: &Slice, record: Record) -> Result<Option<Resource>> {
     let open = [(slice.mapping, slice.context.clone())];
     // Up to that moment and no further.
-    let stood = Interval { start: order.at, end: order.at + TimeDelta::microseconds(1) };
+    let stood = Interval { start: order.head.at, end: order.head.at + TimeDelta::microseconds(1) };
     let window = Window { record: Some(record.id), stood: Some(stood), most: 1, ..Window::default() };
-    let (versions, _) = versions::page(caller, &open, &window).await?;
+    let (versions, _) = versions::page(caller, &mut Way::Apart, &open, &window).await?;
     let then = versions.into_iter().find(|version| version.record.tenant == record.tenant);
     let is_asked_for = |record: &Record| {
         let at = read::modified(record);

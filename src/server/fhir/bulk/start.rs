@@ -1,9 +1,8 @@
 //! Kick-offs: the parameters are read whole and what is wrong with them is told at once; the rest is a job's.
 
-use super::by::By;
+use super::head::parameters;
 use super::jobs::EXPORT;
 use super::order::{Asked, Level, Order, PATIENTS_MAX};
-use crate::fhir::DOCUMENT;
 use crate::fhir::operation::BULK;
 use crate::fhir::reference::Literal;
 use crate::identity::step_up;
@@ -12,10 +11,10 @@ use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
 use crate::kernel::context::Permission;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::json;
 use crate::server::fhir::operations::Inputs;
 use crate::server::fhir::{Fhir, allowed, answer, caller, read, record_id, types};
 use crate::workflow::long_work;
+use crate::workflow::order::By;
 use chrono::Utc;
 use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response};
@@ -82,15 +81,10 @@ pub fn accepted(fhir: &Fhir, id: Uuid) -> Result<Response> {
 }
 
 async fn posted(request: &mut Request, query: &str) -> Result<Inputs> {
-    let (_, bytes) = answer::Asked::with_body(request).await?;
-    if bytes.is_empty() {
-        return Inputs::of_query(query);
+    match parameters(request).await? {
+        None => Inputs::of_query(query),
+        Some(body) => Inputs::of_body(body, query),
     }
-    let body = json::parse(&bytes, DOCUMENT)?;
-    if body.get("resourceType").and_then(Json::as_str) != Some("Parameters") {
-        return Err(Error::new(&error::MALFORMED).fault("resourceType", "type", "The body is a Parameters resource."));
-    }
-    Inputs::of_body(body, query)
 }
 
 /// That it is to be done behind the request; whether what cannot be done is to be passed over.

@@ -1,12 +1,34 @@
-//! Who ordered a job: kept with it, and asked again while it runs.
+//! The order of a job: what it is to do, sealed into its row, so that no row written by hand can order more; and who gave
+//! it, who is asked again while it runs.
 
 use crate::identity;
 use crate::kernel::context::{Caps, Context, Origin, Permission, Plane};
+use crate::kernel::crypto::TenantKeys;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// The member of a row's params that has the order.
+const MEMBER: &str = "order";
+
+/// Adds the order to the params of a row of that table.
+pub fn seal(keys: &TenantKeys, table: &str, id: Uuid, order: &impl Serialize, mut params: Json) -> Result<Json> {
+    let plain = serde_json::to_vec(order).map_err(Error::internal)?;
+    params[MEMBER] = BASE64_STANDARD.encode(keys.seal(table, MEMBER, id, &plain)?).into();
+    Ok(params)
+}
+
+pub fn open<O: DeserializeOwned>(keys: &TenantKeys, table: &str, id: Uuid, params: &Json) -> Result<O> {
+    let sealed = params[MEMBER].as_str().and_then(|text| BASE64_STANDARD.decode(text).ok());
+    let sealed = sealed.ok_or_else(|| Error::internal("a job without an order"))?;
+    serde_json::from_slice(&keys.open(table, MEMBER, id, &sealed)?).map_err(Error::internal)
+}
 
 /// A caller of one tenant, with what they could do throughout when they ordered: what they may for a part of it orders nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

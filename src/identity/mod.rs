@@ -4,6 +4,7 @@ pub mod api_client;
 mod breached;
 mod browser;
 mod client_operations;
+mod consent_words;
 mod copy_role;
 mod device;
 pub mod domains;

@@ -54,6 +54,8 @@ grant execute on function sec.apply_plan(uuid) to enamel_staff, enamel_platform;
 grant execute on function sec.create_child_tenant(jsonb), sec.rotate_secret(uuid, bytea, timestamptz) to enamel_staff;
 grant execute on function sec.viewer(uuid, uuid, text) to enamel_staff, enamel_patient, enamel_audit;
 grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staff;
-grant execute on function sec.history(text, uuid, bigint, int), sec.part_with(text, uuid, uuid, text, uuid, bigint),
-    sec.versions(jsonb, uuid, bigint, timestamptz, timestamptz, timestamptz, timestamptz, uuid, int) to enamel_staff, enamel_group;
+grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;
+grant execute on function sec.part_with(text, uuid, uuid, text, uuid, bigint),
+    sec.versions(jsonb, uuid, bigint, timestamptz, timestamptz, timestamptz, timestamptz, uuid, int)
+    to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit;
 grant execute on function sec.one_by_one(text) to enamel_staff, enamel_jobs;

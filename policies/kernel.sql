@@ -685,6 +685,11 @@ begin
         when 'max_ai_inferences_per_month' then return (
             select count(*) from enamel.ai_inference_jobs j
               where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
+        -- What the servers have told of the last minute.
+        when 'api_rate_limit_per_minute' then return (
+            select coalesce(sum(s.units), 0) from kernel.spent s
+             where s.subject = encode(substr(sha256('tenant'::bytea || uuid_send(tenant)), 1, 16), 'hex')::uuid
+               and s.slot > extract(epoch from clock_timestamp())::bigint / 2 - 31);
         else return null;
     end case;
 end $$;
@@ -711,9 +716,11 @@ begin
 end $$;
 
 -- ── The policy generator: the only place a policy is written ──────────────────────────────────────────────────
--- Which plane reads all rows of a table it covers, and the permission it needs: what history is shown by.
+-- What the past of a table is shown to a plane by: the permission, the columns it has not, and what its policy asks of a row.
 create table if not exists kernel.reach (
     rel text not null, plane text not null, bit bigint not null, hidden text[] not null, primary key (rel, plane));
+alter table kernel.reach add column if not exists see text not null default 'true', add column if not exists chart text,
+    add column if not exists rows_too boolean not null default false;
 alter table kernel.reach owner to enamel_owner;
 grant select on kernel.reach to enamel_sec;
 
@@ -772,8 +779,12 @@ begin
         if staff_rows is not null and plane in ('staff', 'group', 'audit') then
             see := see || ' and ' || staff_rows; change := change || ' and ' || staff_rows;
         end if;
-        if can_read = 'all' and home in ('tenant', 'shared', 'root') and plane in ('staff', 'group') then
-            insert into kernel.reach values (rel, plane, r, secret);
+        if home in ('tenant', 'shared', 'root')
+           and (plane in ('staff', 'group') and can_read = 'all' or plane in ('patient', 'share', 'audit') and can_read <> 'none') then
+            insert into kernel.reach values (rel, plane, case when plane = 'patient' and proxy_reads is not null then 0 else r end,
+                case when plane in ('patient', 'share') then secret || staff_only else secret end, see,
+                case when can_read = 'own' and home = 'tenant' and patient not in ('user_id', 'caller_id') then patient end,
+                staff_rows is not null);
         end if;
         if can_read <> 'none' then
             execute format('create policy %I on %s for select to %I using (%s)', plane || '_r', t, role, see);
@@ -922,16 +933,33 @@ begin
     return form;
 end $$;
 
--- What the change log tells this caller of a table: of which tenants, and which columns it leaves out. For planes that read every
--- row of it.
-create or replace function sec.told_of(rel text, out homes uuid[], out hidden text[])
+-- What the change log tells this caller of a table: of which tenants, which columns it leaves out, what a row as it was is asked, and
+-- whose charts it is walked by. Whoever reads the table throughout is asked for nothing more where its policy asks for nothing more.
+drop function if exists sec.told_of(text);
+create or replace function sec.told_of(rel text, out homes uuid[], out hidden text[], out see text, out charts uuid[])
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); may kernel.reach;
 begin
     select * into may from kernel.reach k where k.rel = told_of.rel and k.plane = c.plane;
     if not found then raise exception 'no history for this plane' using errcode = '42501'; end if;
-    homes := case when c.plane = 'staff' then array_remove(array[sec.tenant(may.bit)], null) else sec.tenants(may.bit) end;
+    homes := case when c.plane = 'staff' then array_remove(array[sec.home(may.bit)], null) else sec.tenants(may.bit) end;
     hidden := may.hidden;
+    charts := case when may.chart is not null then coalesce(sec.patients(may.bit), '{}') end;
+    see := case when not may.rows_too and (c.plane = 'group' or c.plane = 'staff' and sec.tenant(may.bit) is not null) then null
+                else may.see end;
+end $$;
+-- Whether the caller's policy would show the row as it was, and shows it as it is: what is no more theirs to see never was.
+create or replace function sec.shown(rel text, see text, home uuid, record uuid, image jsonb) returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare answer boolean; today jsonb;
+begin
+    if see is null then return true; end if;
+    select coalesce(l.new_values, l.old_values) into today from enamel.change_log l
+     where l.tenant_id = home and l.record_id = record and l.table_name = rel order by l.record_version desc limit 1;
+    execute format('select coalesce(bool_and(coalesce(%2$s, false)), false) from unnest(array[$1, $2]) i
+                     cross join lateral jsonb_populate_record(null::enamel.%1$I, i) %1$I', rel, see)
+       into answer using image, today;
+    return answer;
 end $$;
 -- The versions of one record before that one, newest first: who, when, what. The same id may stand in several tenants of a
 -- group, and so many are given of each.
@@ -950,6 +978,7 @@ begin
             select c.* from enamel.change_log c
              where c.tenant_id = h.home and c.table_name = history.rel and c.record_id = record
                and c.record_version < coalesce(before, 9223372036854775807)
+               and sec.shown(history.rel, told.see, c.tenant_id, c.record_id, coalesce(c.new_values, c.old_values))
              order by c.record_version desc limit least(most, 200)) l
          order by l.tenant_id, l.record_version desc;
 end $$;
@@ -958,7 +987,7 @@ create or replace function sec.changed_at(image jsonb) returns text language sql
     select coalesce(image ->> 'updated_at', image ->> 'created_at') $$;
 -- Versions that somebody could read, newest first: of each transaction the last. `kinds` names the tables and what their rows
 -- contain: [{"rel": "kept_resources", "rows": [{"resource_type": "List"}]}]. `at` to `until`: those that stood in that time.
--- Whether the caller may see the record today is asked where it is read.
+-- A row as it was is asked what the caller's policy asks of a row; whether they may see the record today is asked where it is read.
 create or replace function sec.versions(kinds jsonb, record uuid, of_version bigint, since timestamptz, standing timestamptz,
     until timestamptz, before timestamptz, before_id uuid, most int)
 returns table (rel text, id uuid, tenant_id uuid, occurred_at timestamptz, image jsonb)
@@ -973,6 +1002,7 @@ begin
             select c.id, c.tenant_id, c.occurred_at, c.new_values from enamel.change_log c
              where c.tenant_id = h.home and c.table_name = k.kind ->> 'rel' and c.new_values is not null
                and (record is null or c.record_id = record) and (of_version is null or c.record_version = of_version)
+               and (t.charts is null or c.patient_id = any (t.charts))
                and (since is null or c.occurred_at >= since) and (until is null or c.occurred_at < until)
                and (before is null or (c.occurred_at, c.id) < (before, before_id))
                and (k.kind -> 'rows' is null
@@ -983,26 +1013,29 @@ begin
                        and (n.record_version = c.record_version + 1 and n.request_id = c.request_id
                             and sec.changed_at(n.new_values) = sec.changed_at(c.new_values)
                             or n.record_version > c.record_version and n.occurred_at <= standing))
+               and sec.shown(c.table_name, t.see, c.tenant_id, c.record_id, c.new_values)
              order by c.occurred_at desc, c.id desc limit least(most, 201)) l
          order by l.occurred_at desc, l.id desc limit least(most, 201);
 end $$;
 -- A part as it was with that version of its whole: as the last transaction left it that made this version or an earlier one.
 create or replace function sec.part_with(rel text, part uuid, home uuid, whole_rel text, whole uuid, version bigint) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-declare told record;
+declare told record; image jsonb;
 begin
     select * into told from sec.told_of(rel);
-    return (select l.new_values - told.hidden from enamel.change_log l
-             where l.tenant_id = home and home = any (told.homes) and l.record_id = part and l.table_name = rel
-               and l.new_values is not null
-               and coalesce((select min(w.record_version) <= version from enamel.change_log w
-                              where w.tenant_id = home and w.record_id = whole and w.table_name = whole_rel
-                                and w.request_id = l.request_id and sec.changed_at(w.new_values) = sec.changed_at(l.new_values)),
-                            -- It changed without its whole.
-                            l.occurred_at <= (select w.occurred_at from enamel.change_log w
-                                               where w.tenant_id = home and w.record_id = whole and w.table_name = whole_rel
-                                                 and w.record_version = version))
-             order by l.record_version desc limit 1);
+    select l.new_values into image from enamel.change_log l
+     where l.tenant_id = home and home = any (told.homes) and l.record_id = part and l.table_name = rel
+       and l.new_values is not null
+       and coalesce((select min(w.record_version) <= version from enamel.change_log w
+                      where w.tenant_id = home and w.record_id = whole and w.table_name = whole_rel
+                        and w.request_id = l.request_id and sec.changed_at(w.new_values) = sec.changed_at(l.new_values)),
+                    -- It changed without its whole.
+                    l.occurred_at <= (select w.occurred_at from enamel.change_log w
+                                       where w.tenant_id = home and w.record_id = whole and w.table_name = whole_rel
+                                         and w.record_version = version))
+     order by l.record_version desc limit 1;
+    if image is null or not sec.shown(rel, told.see, home, part, image) then return null; end if;
+    return image - told.hidden;
 end $$;
 -- Requests under one condition go one after the other, each until its transaction ends: what the first makes, the next one finds.
 create or replace function sec.one_by_one(condition text) returns void language plpgsql volatile security definer

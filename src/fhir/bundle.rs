@@ -37,12 +37,11 @@ pub fn searchset(base: &str, type_name: &str, query: &Query, page: Page) -> Valu
     }
     bundle.insert("link".into(), Value::Array(links));
     let mut entries: Vec<Value> = Vec::with_capacity(page.matches.len() + 1);
-    for (id, resource) in page.matches {
-        entries.push(json!({"fullUrl": format!("{base}/{type_name}/{id}"), "resource": resource, "search": {"mode": "match"}}));
-    }
-    for (id, resource) in page.included {
-        let name = resource["resourceType"].as_str().unwrap_or_default();
-        entries.push(json!({"fullUrl": format!("{base}/{name}/{id}"), "resource": resource, "search": {"mode": "include"}}));
+    for (mode, found) in [("match", page.matches), ("include", page.included)] {
+        for (id, resource) in found {
+            let name = resource["resourceType"].as_str().unwrap_or_default();
+            entries.push(json!({"fullUrl": format!("{base}/{name}/{id}"), "resource": resource, "search": {"mode": mode}}));
+        }
     }
     if !query.ignored.is_empty() {
         let text = format!("Passed over: {}.", query.ignored.join(", "));
@@ -59,7 +58,8 @@ fn link(relation: &str, base: &str, type_name: &str, query: &Query, cursor: Opti
     let pairs = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(cursor.map(|cursor| ("_cursor", cursor)));
     let text = form::encode(pairs);
     let mark = if text.is_empty() { "" } else { "?" };
-    json!({"relation": relation, "url": format!("{base}/{type_name}{mark}{text}")})
+    let slash = if type_name.is_empty() { "" } else { "/" };
+    json!({"relation": relation, "url": format!("{base}{slash}{type_name}{mark}{text}")})
 }
 
 /// What an entry's request is aimed at.

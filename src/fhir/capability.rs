@@ -40,7 +40,10 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
     if !types.is_empty() {
         rest.insert("resource".into(), Value::Array(types));
     }
-    rest.insert("interaction".into(), json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}]));
+    rest.insert(
+        "interaction".into(),
+        json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}, {"code": "search-system"}]),
+    );
     rest.insert("operation".into(), bulk(None).collect());
     json!({
         "resourceType": "CapabilityStatement",

@@ -6,6 +6,7 @@ use enamel::kernel::context::{Permission, Plane};
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -48,10 +49,15 @@ impl Client {
     pub async fn ended(&self, place: &str) -> Answer {
         for _ in 0..6_000 {
             let answer = self.get(place).await;
-            if answer.status != StatusCode::ACCEPTED {
-                return answer;
+            match answer.status {
+                StatusCode::ACCEPTED => assert!(answer.headers.contains_key("retry-after") && answer.headers.contains_key("x-progress")),
+                // We ask too often, and are told so.
+                StatusCode::TOO_MANY_REQUESTS => {
+                    assert!(answer.headers.contains_key("retry-after"));
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                _ => return answer,
             }
-            assert!(answer.headers.contains_key("retry-after") && answer.headers.contains_key("x-progress"));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("the job never ended");
@@ -148,6 +154,40 @@ pub async fn held(world: &'static World) -> tokio_postgres::Client {
     let truth = world.truth().await;
     truth.batch_execute("begin; select 1").await.unwrap();
     truth
+}
+
+#[test]
+fn files_travel_packed_to_whoever_takes_them_so() {
+    world::with(async |world| {
+        let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
+        chart(&fhir, "One").await;
+        let taken = fhir.export("/$export?_type=Flag").await;
+        let url = local(taken.manifest["output"][0]["url"].as_str().unwrap());
+        let (_, plain_headers, plain) = fhir.raw(Method::GET, &url, &[("accept-encoding", "gzip;q=0")], Vec::new()).await;
+        assert_eq!(plain_headers["content-length"].to_str().unwrap(), plain.len().to_string());
+        let (status, headers, packed) = fhir.raw(Method::GET, &url, &[("accept-encoding", "gzip, br")], Vec::new()).await;
+        assert_eq!((status, headers["content-encoding"].to_str().unwrap()), (StatusCode::OK, "gzip"));
+        assert!(headers.get("content-length").is_none() && headers["vary"] == "Accept-Encoding");
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
+    });
+}
+
+#[test]
+fn whoever_asks_too_often_is_told_to_wait() {
+    world::with(async |world| {
+        let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
+        chart(&fhir, "One").await;
+        let open = held(world).await;
+        let place = fhir.place(fhir.kick("/$export?_type=Flag").await).await;
+        let asked = futures_util::future::join_all((0..150).map(|_| fhir.get(&place))).await;
+        let (waits, goes_on): (Vec<_>, Vec<_>) = asked.into_iter().partition(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS);
+        assert!(!waits.is_empty() && goes_on.iter().all(|answer| answer.status == StatusCode::ACCEPTED));
+        assert!(waits.iter().all(|answer| answer.headers.contains_key("retry-after") && answer.body["resourceType"] == "OperationOutcome"));
+        open.batch_execute("commit").await.unwrap();
+        assert_eq!(fhir.ended(&place).await.status, StatusCode::OK);
+    });
 }
 
 fn narrowed(clinic: &Clinic, scopes: &[&str]) -> Client {

@@ -118,6 +118,11 @@ fn every_example_of_every_type_is_kept_and_found() {
             let name = sent["resourceType"].as_str().unwrap().to_owned();
             let title = title(&sent);
             joined(&mut sent, &ours);
+            if name == "PractitionerRole" {
+                // Somebody has one role at a place.
+                let place = fhir.made(json!({"resourceType": "Location", "name": title})).await;
+                known.insert("Location".to_owned(), id(&place));
+            }
             refer(&mut sent, &known);
             if sent.pointer("/identifier/0").is_some() && name == "Patient" {
                 // Two of them share an identifier, which is one patient's alone.

@@ -28,7 +28,9 @@ mod provenance;
 mod scopes;
 mod search;
 mod seek;
+mod system;
 mod transaction;
+mod words;
 
 use crate::world::World;
 pub use crate::world::tenants::Clinic;

@@ -1,9 +1,11 @@
 //! What was: versions and histories say what FHIR said then, of records of ours and of what is kept whole alike.
 
 use super::change::rest;
-use super::{JSON, id, patient};
+use super::{Clinic, JSON, id, patient};
 use crate::world;
+use enamel::imaging::document::DOCUMENT;
 use enamel::kernel::context::{Caps, Permission, Plane};
+use enamel::kernel::db::Query;
 use enamel::kernel::table::{Draft, store};
 use enamel::patients::patient::PATIENT;
 use enamel::patients::patient_address::PATIENT_ADDRESS;
@@ -163,19 +165,19 @@ fn a_past_is_told_to_whom_the_record_is() {
             assert_eq!(blind.get(&path).await.status, 403, "{path}");
         }
         assert!(all(&blind, "/_history").await.iter().all(|entry| entry["request"]["url"] != "Patient"));
-        // With a role for a part of the clinic what is shown is not all there was.
+        // With a role for a part of the clinic that is nobody's: nobody's past.
         let mut part = world.caller(Plane::Staff, north.id, None, &[]);
         part.context.part = Caps::of(&[Permission::ViewPatient]);
         let part = world.fhir(part);
         assert_eq!(part.get(&format!("{path}/_history")).await.status, 404);
-        assert_eq!(part.get("/Patient/_history").await.status, 403);
+        assert!(all(&part, "/Patient/_history").await.is_empty());
 
         let truth = world.truth().await;
         let ada = world.portal(&[(north.id, id(&made).parse().unwrap())]).await;
         assert_eq!(ada.get(&format!("{path}/_history/2")).await.status, 200, "what they see now");
-        for rest in ["/_history", "/_history/1"] {
-            assert_eq!(ada.get(&format!("{path}{rest}")).await.status, 403, "{rest}");
-        }
+        assert_eq!(ada.get(&format!("{path}/_history/1")).await.body, made);
+        assert_eq!(all(&ada, &format!("{path}/_history")).await.len(), 2);
+        assert_eq!(all(&ada, "/Patient/_history").await.len(), 2);
         let other = id(&north.fhir().made(patient("Babbage")).await);
         assert_eq!(ada.get(&format!("/Patient/{other}/_history")).await.status, 404);
 
@@ -189,6 +191,70 @@ fn a_past_is_told_to_whom_the_record_is() {
         let after = told(truth.query(events, &[&north.id, &patient]).await.unwrap());
         let of = |told: &[(String, i64)], kind: &str| told.iter().find(|(name, _)| name == kind).map_or(0, |(_, count)| *count);
         assert_eq!(of(&after, "PATIENT_VIEWED") - of(&before, "PATIENT_VIEWED"), 2, "{before:?} {after:?}");
+    });
+}
+
+/// The token of somebody who opened a share of the chart.
+async fn opened(clinic: &Clinic, patient: &str) -> String {
+    let (world, admin) = (clinic.world, clinic.token("TENANT_ADMIN").await);
+    let grantee = world.tenant("SOLO_PRACTICE", None).await.id;
+    let share = json!({"patient_id": patient, "grantee_tenant_id": grantee, "permissions": ["view_patient", "view_clinical"],
+                       "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2099-01-01T00:00:00Z"});
+    let (_, share) = world.post(Some(&admin), "/record-shares", share).await;
+    let (_, link) = world.post(Some(&admin), &format!("/record-shares/{}/make-link", share["id"].as_str().unwrap()), json!({})).await;
+    let (status, open) = world.post(None, "/shared/open", json!({"token": link["token"], "birth_date": "1815-12-10"})).await;
+    assert_eq!(status, 200, "{open}");
+    open["access_token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_was_is_shown_as_what_is() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let mut ada = patient("Lovelace");
+        ada["birthDate"] = json!("1815-12-10");
+        let ada = id(&fhir.made(ada).await);
+        let letter = fhir
+            .made(json!({"resourceType": "DocumentReference", "status": "current", "docStatus": "final", "type": {"text": "Letter"},
+                "subject": {"reference": format!("Patient/{ada}")},
+                "content": [{"attachment": {"contentType": "application/pdf", "data": "JVBERi0xLjQgdGVzdA==", "title": "First"}}]}))
+            .await;
+        let path = format!("/DocumentReference/{}", id(&letter));
+        let says = async |change: Value| rest(&clinic, &DOCUMENT, &id(&letter), change).await.version;
+        let hidden = says(json!({"visibility": "STAFF", "title": "For staff"})).await;
+        let shown = says(json!({"visibility": "PATIENT", "title": "For Ada"})).await;
+        let me = world.portal(&[(clinic.id, ada.parse().unwrap())]).await;
+        let guest = opened(&clinic, &ada).await;
+        let visitor = async |path: &str| {
+            let answer = world.http.get(format!("{}/fhir/r4{path}", world.base_url)).bearer_auth(&guest).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        };
+        for (path, status) in [(format!("{path}/_history/{hidden}"), 404), (format!("{path}/_history/{shown}"), 200)] {
+            assert_eq!(me.get(&path).await.status, status, "{path}");
+            assert_eq!(visitor(&path).await.0, status, "{path}");
+        }
+        for path in [format!("{path}/_history"), "/DocumentReference/_history".into(), "/_history".into()] {
+            for told in [me.get(&path).await.body.to_string(), visitor(&path).await.1.to_string()] {
+                assert!(!told.contains("For staff") && told.contains("For Ada"), "{path}: {told}");
+            }
+        }
+        // What is theirs no more never was; not even to who asks the database.
+        let again = says(json!({"visibility": "STAFF"})).await;
+        for rest in ["/_history".to_owned(), format!("/_history/{shown}"), format!("/_history/{again}")] {
+            assert_eq!(
+                (me.get(&format!("{path}{rest}")).await.status.as_u16(), visitor(&format!("{path}{rest}")).await.0),
+                (404, 404),
+                "{rest}"
+            );
+        }
+        assert!(all(&me, "/DocumentReference/_history").await.is_empty());
+        let versions = "select rel from sec.versions('[{\"rel\": \"documents\"}, {\"rel\": \"patients\"}]', null, null, null, null, null, null, null, 50)";
+        let mut scope = world.kernel.door.open(&me.caller.context).await.unwrap();
+        let rows = scope.rows(Query { text: versions.into(), types: Vec::new().into() }, &[]).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>(), ["patients"]);
+        scope.commit().await.unwrap();
+        assert_eq!(all(&fhir, &format!("{path}/_history")).await.len(), 4);
     });
 }
 

@@ -17,6 +17,7 @@ mod properties;
 mod roles;
 mod scopes;
 mod script;
+mod searches;
 mod seed;
 mod shape;
 mod startup;

@@ -152,7 +152,7 @@ fn unindexed(table: &Table, catalogue: &Catalogue) -> Vec<String> {
     columns.into_iter().map(|(name, column)| format!("{}: no index of the tenant's {column} for {name}", table.name)).collect()
 }
 
-struct Catalogue {
+pub struct Catalogue {
     tenant_tables: HashSet<String>,
     /// Table and the column right behind the tenant in one of its indexes.
     indexed: HashSet<(String, String)>,
@@ -161,7 +161,7 @@ struct Catalogue {
 }
 
 impl Catalogue {
-    async fn read(truth: &Client) -> Catalogue {
+    pub async fn read(truth: &Client) -> Catalogue {
         let with_tenant = "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
             where c.relnamespace = 'enamel'::regnamespace and c.relkind in ('r', 'p')";
         let second =
@@ -200,19 +200,19 @@ const POLICY_FUNCTIONS: &[&str] = &[
 ];
 
 /// What is wrong with a plan; `ran` when its rows were counted.
-struct Judge<'a> {
-    catalogue: &'a Catalogue,
-    large: &'a HashSet<String>,
+pub struct Judge<'a> {
+    pub catalogue: &'a Catalogue,
+    pub large: &'a HashSet<String>,
     /// Rows read for nothing count.
-    strict: bool,
+    pub strict: bool,
     /// The planner chose by its own costs: it reads all of a table of some rows.
-    by_cost: bool,
-    ran: bool,
-    faults: Vec<String>,
+    pub by_cost: bool,
+    pub ran: bool,
+    pub faults: Vec<String>,
 }
 
 impl Judge<'_> {
-    fn node(&mut self, node: &Json) {
+    pub fn node(&mut self, node: &Json) {
         let text = |name: &str| node[name].as_str().unwrap_or_default();
         let number = |name: &str| node[name].as_f64().unwrap_or_default();
         let kind = text("Node Type");

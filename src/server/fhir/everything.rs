@@ -186,15 +186,6 @@ fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json
     }
     applied.push(("_count".into(), limit.to_string()));
     let mut made = searchset(call.base, &path, &Query { applied, ..Query::default() }, page);
-    for entry in made.get_mut("entry").and_then(Json::as_array_mut).into_iter().flatten() {
-        let url = format!(
-            "{}/{}/{}",
-            call.base,
-            entry["resource"]["resourceType"].as_str().unwrap_or_default(),
-            entry["resource"]["id"].as_str().unwrap_or_default()
-        );
-        entry["fullUrl"] = json!(url);
-    }
     if let (false, Some(entries)) = (held_back.is_empty(), made.get_mut("entry").and_then(Json::as_array_mut)) {
         let text = format!("The caller may not read these types: {}.", held_back.join(", "));
         entries.push(json!({"resource": note("information", "suppressed", &text), "search": {"mode": "outcome"}}));

@@ -5,6 +5,7 @@ mod attach;
 mod batch;
 mod bulk;
 mod chain;
+mod dates;
 mod dental;
 mod document;
 mod effect;
@@ -31,6 +32,7 @@ mod routes;
 mod run;
 mod search;
 mod states;
+mod system;
 mod terminology;
 mod token;
 mod transaction;
@@ -49,7 +51,7 @@ pub use self::routes::{allow, bodies, routes};
 use self::way::Way;
 use self::write::Change;
 use crate::fhir::bundle::Target;
-use crate::fhir::negotiate::{self, Return};
+use crate::fhir::negotiate::{self, Prefer, Return};
 use crate::fhir::outcome::outcome;
 use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
@@ -59,6 +61,7 @@ use crate::imaging::download;
 use crate::kernel::audit::Action;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::list::Built;
 use crate::kernel::{Caller, Kernel};
 use crate::server::idempotency::{Key, Turn, apart};
 use crate::server::problem::Render;
@@ -287,12 +290,17 @@ async fn search_get(fhir: Fhir, request: Request) -> Result<Response> {
 async fn search_post(fhir: Fhir, mut request: Request) -> Result<Response> {
     let caller = caller(&request)?;
     let def = typed(&caller, &request, Interaction::SearchType).await?;
+    let text = form_text(&mut request).await?;
+    found(&fhir, &caller, def, Asked::of(&request)?, &text).await
+}
+
+/// What is asked in the form and in the URL.
+async fn form_text(request: &mut Request) -> Result<String> {
     negotiate::form_body(request.header(header::CONTENT_TYPE))?;
-    let body = body_bytes(&mut request).await?;
+    let body = body_bytes(request).await?;
     let body = String::from_utf8(body).map_err(|_| Error::new(&error::MALFORMED).detail("The form is not UTF-8."))?;
     let query = request.uri().query().unwrap_or_default();
-    let text = [query, body.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
-    found(&fhir, &caller, def, Asked::of(&request)?, &text).await
+    Ok([query, body.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&"))
 }
 
 async fn found(fhir: &Fhir, caller: &Caller, def: &'static TypeDef, asked: Asked, text: &str) -> Result<Response> {
@@ -300,6 +308,13 @@ async fn found(fhir: &Fhir, caller: &Caller, def: &'static TypeDef, asked: Asked
     let shape = asked.shaped(&query)?;
     let bundle = told(caller, def, None, Action::Search, found_in(caller, &mut Way::Apart, def.name, &query, &fhir.base).await).await?;
     answer::body(StatusCode::OK, &bundle, &shape)
+}
+
+/// What a search asks of PostgreSQL, table after table: for whoever judges how it is carried out.
+pub async fn statements(caller: &Caller, type_name: &str, text: &str) -> Result<Vec<Built>> {
+    let def = types::registry().find(type_name)?;
+    let query = search::parse(def.name, def.search, text, Prefer::STRICT, &base(&caller.kernel))?;
+    search::prepared(caller, &mut Way::Apart, def.name, &query).await?.statements()
 }
 
 /// The searchset of any type that is served.

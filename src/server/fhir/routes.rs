@@ -1,6 +1,8 @@
 //! Which path goes to which handler, and what each of them takes.
 
-use super::{Fhir, PATH, base, batch, bulk, change, compartment, get, history, metadata, operations, search_get, search_post, types};
+use super::{
+    Fhir, PATH, base, batch, bulk, change, compartment, get, history, metadata, operations, search_get, search_post, system, types,
+};
 use crate::fhir::operation::{self, Level, OPERATIONS};
 use crate::fhir::registry::Interaction;
 use crate::kernel::Kernel;
@@ -40,7 +42,8 @@ pub fn routes(kernel: &Kernel) -> Route {
     });
     bulk::routes(routes, &fhir)
         .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
-        .at("/", RouteMethod::new().post(at(&fhir, batch)))
+        .at("/", RouteMethod::new().get(at(&fhir, system::get)).post(at(&fhir, batch)))
+        .at("/_search", RouteMethod::new().post(at(&fhir, system::post)))
         .at("/metadata", RouteMethod::new().get(at(&fhir, metadata)))
         .at("/_history", RouteMethod::new().get(at(&fhir, history::of_all)))
         .at("/:type", RouteMethod::new().get(at(&fhir, search_get)).post(change()).put(change()).patch(change()).delete(change()))
@@ -72,8 +75,11 @@ const ASKED: &[(Interaction, Method, &str)] = &[
 pub fn allow(table: AllowTable) -> AllowTable {
     let table = bulk::allow(table);
     let path = |name: &str, rest: &str| format!("{PATH}/{name}{rest}");
-    let table =
-        table.path(&path("", ""), &[Method::POST]).path(&path("metadata", ""), &[Method::GET]).path(&path("_history", ""), &[Method::GET]);
+    let table = table
+        .path(&path("", ""), &[Method::GET, Method::POST])
+        .path(&path("_search", ""), &[Method::POST])
+        .path(&path("metadata", ""), &[Method::GET])
+        .path(&path("_history", ""), &[Method::GET]);
     let table = ASKED.iter().fold(table, |table, (_, method, rest)| table.path(&path(":type", rest), from_ref(method)));
     types::registry().types().iter().fold(table, |table, def| {
         let table = ASKED.iter().fold(table, |table, (interaction, method, rest)| {

@@ -97,6 +97,27 @@ pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Qu
     Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
 }
 
+/// The searchset of several types, which are asked the same and ordered alike.
+pub async fn joined(caller: &Caller, way: &mut Way<'_>, all: Vec<Prepared>, query: &Query, base: &str) -> Result<Json> {
+    let mut all = all.into_iter();
+    let mut whole = all.next().ok_or_else(|| Error::internal("a search is of some type"))?;
+    for one in all {
+        if one.context.plane != whole.context.plane {
+            return Err(Error::new(&error::PARAMETER_INVALID).fault("_type", "not-supported", "These types are not read together."));
+        }
+        whole.open.extend(one.open);
+        whole.lists.extend(one.lists);
+    }
+    if let (Some(text), Some((_, first))) = (&query.cursor, whole.lists.first()) {
+        let cursor = Cursor::open(text, first, caller.kernel.keys.own())?;
+        whole.lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
+    }
+    let page = pages(caller, way, &[whole], usize::MAX).await?.pop();
+    let Matches { shown, total, next } = page.ok_or_else(|| Error::internal("a search has a page"))?;
+    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
+    Ok(bundle::searchset(base, "", query, Page { matches, included: Vec::new(), total, next }))
+}
+
 /// One page of what a query finds.
 pub struct Matches {
     pub shown: Vec<Shown>,
@@ -249,7 +270,7 @@ impl Prepared {
         self.query.is_count_only() || self.query.total != Total::None
     }
     /// Its pages, then its counts.
-    fn statements(&self) -> Result<Vec<Built>> {
+    pub fn statements(&self) -> Result<Vec<Built>> {
         let mut built = Vec::new();
         for (_, list) in self.lists.iter().filter(|_| !self.query.is_count_only()) {
             built.push(list.page(self.context.plane, self.context.tenant)?);

@@ -90,7 +90,7 @@ pub async fn one(caller: &Caller, way: &mut Way<'_>, sources: &[&'static Mapping
     if !(1..today).contains(&version) {
         return Err(Error::new(&error::NOT_FOUND));
     }
-    let open = told(caller, vec![(found.mapping, found.context)])?;
+    let open = told(vec![(found.mapping, found.context)])?;
     let window = Window { record: Some(id), version: Some(version), most: 1, ..Window::default() };
     let (versions, _) = page(caller, way, &open, &window).await?;
     // The same id may stand in two clinics of a group.
@@ -99,21 +99,12 @@ pub async fn one(caller: &Caller, way: &mut Way<'_>, sources: &[&'static Mapping
     Ok(Shown { record: then.record, resource })
 }
 
-/// Those of them whose past the caller may be told: it is told where a table is read throughout.
-pub fn told(caller: &Caller, open: Vec<(&'static Mapping, Context)>) -> Result<Vec<(&'static Mapping, Context)>> {
-    let mut refusal = Error::new(&error::FORBIDDEN).detail("What was is told to those who read all of a clinic's records.");
-    let mut known: Vec<(&'static Mapping, Context)> = Vec::with_capacity(open.len());
-    for (mapping, context) in open {
-        if !matches!(context.plane, Plane::Staff | Plane::Group) || !logged(mapping.table) {
-            continue;
-        }
-        match caller.needs_throughout(mapping.table.read) {
-            Ok(()) if known.first().is_none_or(|(_, first)| first.plane == context.plane) => known.push((mapping, context)),
-            Ok(()) => {}
-            Err(why) => refusal = why,
-        }
-    }
-    if known.is_empty() { Err(refusal) } else { Ok(known) }
+/// Those of them that have a past, of one plane: `sec.versions` asks of what was what the plane's policy asks of what is.
+pub fn told(open: Vec<(&'static Mapping, Context)>) -> Result<Vec<(&'static Mapping, Context)>> {
+    let mut known: Vec<(&'static Mapping, Context)> = open.into_iter().filter(|(mapping, _)| logged(mapping.table)).collect();
+    let plane = known.first().map(|(_, context)| context.plane);
+    known.retain(|(_, context)| Some(context.plane) == plane);
+    if known.is_empty() { Err(Error::new(&error::FORBIDDEN)) } else { Ok(known) }
 }
 
 /// The newest of the window, and where the next page starts.

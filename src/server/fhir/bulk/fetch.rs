@@ -7,6 +7,7 @@ use super::head::Head;
 use super::import::slice;
 use super::intake::Input;
 use super::jobs::{FILES_KEPT_HOURS, KINDS};
+use crate::identity::throttle::Throttle;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
@@ -16,14 +17,26 @@ use crate::kernel::storage::Reading;
 use crate::server::fhir::{Fhir, caller, record_id};
 use crate::server::scopes;
 use crate::workflow::long_work::{self, NDJSON, Standing, Written};
+use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::StreamExt;
+use governor::Quota;
 use poem::http::{StatusCode, header};
 use poem::{Body, Request, Response};
 use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::sync::LazyLock;
 use uuid::Uuid;
+
+/// Whoever asks for one job more often than it is worth is told to wait; each server counts for itself.
+static ASKED: LazyLock<Throttle> = LazyLock::new(|| Throttle::new(Quota::per_second(PER_SECOND).allow_burst(BURST)));
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
+const BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// An order of either kind.
 #[derive(Deserialize)]
@@ -77,6 +90,7 @@ pub async fn standing(fhir: Fhir, request: Request) -> Result<Response> {
             Err(Error::new(&error::JOB_FAILED).detail(format!("The job failed: {why}")))
         }
         status => {
+            ASKED.admit_anywhere(&job.id.to_string())?;
             let progress = match status {
                 "QUEUED" => "waits".to_owned(),
                 _ => format!("{} %, {} resources", job.stands.percent, job.stands.resources),
@@ -160,12 +174,73 @@ pub async fn file(_: Fhir, request: Request) -> Result<Response> {
     happened(&caller, "RECORD_READ", job.id, told).await?;
     let key = file.key.ok_or_else(|| Error::new(&error::NOT_FOUND))?;
     let reading = caller.kernel.storage.read(&key).await?;
-    let body = Body::from_bytes_stream(futures_util::stream::unfold(reading, next).boxed());
-    let answer = Response::builder().header(header::CONTENT_TYPE, NDJSON).header(header::CONTENT_LENGTH, file.size);
-    Ok(answer.header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.ndjson\"", file.resource_type)).body(body))
+    let packed = takes_gzip(request.header(header::ACCEPT_ENCODING).unwrap_or_default());
+    let answer = Response::builder().header(header::CONTENT_TYPE, NDJSON).header(header::VARY, "Accept-Encoding");
+    let answer = answer.header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.ndjson\"", file.resource_type));
+    let stream = |packing| Body::from_bytes_stream(futures_util::stream::unfold((reading, packing), next).boxed());
+    Ok(match packed {
+        true => {
+            answer.header(header::CONTENT_ENCODING, "gzip").body(stream(Packing::Packs(GzEncoder::new(Vec::new(), Compression::fast()))))
+        }
+        false => answer.header(header::CONTENT_LENGTH, file.size).body(stream(Packing::Plain)),
+    })
 }
 
-async fn next(mut reading: Reading) -> Option<(std::io::Result<bytes::Bytes>, Reading)> {
-    let chunk = reading.next().await?;
-    Some((chunk.map_err(std::io::Error::other), reading))
+/// Named, or all are, and not refused.
+fn takes_gzip(accepted: &str) -> bool {
+    let mut any = None;
+    for one in accepted.split(',') {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let is_taken = weight.trim().strip_prefix("q=").is_none_or(|weight| weight.parse().is_ok_and(|weight: f32| weight > 0.0));
+        match name.trim() {
+            "gzip" => return is_taken,
+            "*" => any = Some(is_taken),
+            _ => {}
+        }
+    }
+    any.unwrap_or(false)
+}
+
+enum Packing {
+    Plain,
+    Packs(GzEncoder<Vec<u8>>),
+    Done,
+}
+
+/// What has been packed leaves before more is read: memory holds one piece.
+async fn next((mut reading, packing): (Reading, Packing)) -> Option<(std::io::Result<Bytes>, (Reading, Packing))> {
+    let mut packer = match packing {
+        Packing::Plain => {
+            let chunk = reading.next().await?;
+            return Some((chunk.map_err(std::io::Error::other), (reading, Packing::Plain)));
+        }
+        Packing::Packs(packer) => packer,
+        Packing::Done => return None,
+    };
+    while let Some(chunk) = reading.next().await {
+        let packed = chunk.map_err(std::io::Error::other).and_then(|chunk| packer.write_all(&chunk));
+        if let Err(failure) = packed {
+            return Some((Err(failure), (reading, Packing::Done)));
+        }
+        if !packer.get_ref().is_empty() {
+            let piece = Bytes::from(std::mem::take(packer.get_mut()));
+            return Some((Ok(piece), (reading, Packing::Packs(packer))));
+        }
+    }
+    Some((packer.finish().map(Bytes::from), (reading, Packing::Done)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes_gzip;
+
+    #[test]
+    fn gzip_is_given_to_whoever_takes_it() {
+        for accepted in ["gzip", "deflate, gzip;q=0.5", "*", "br;q=1, *;q=0.1"] {
+            assert!(takes_gzip(accepted), "{accepted}");
+        }
+        for accepted in ["", "identity", "gzip;q=0", "gzip;q=0, *", "*;q=0", "gzip;q=x"] {
+            assert!(!takes_gzip(accepted), "{accepted}");
+        }
+    }
 }

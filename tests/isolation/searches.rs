@@ -1,0 +1,86 @@
+//! How PostgreSQL carries out what a search over FHIR asks: each parameter of each type, over every table of the type.
+
+use super::arena::Arena;
+use super::plans::{Catalogue, Judge};
+use super::volume::{HERE, Volume};
+use crate::world;
+use enamel::fhir::registry::Interaction;
+use enamel::fhir::search::{Kind, SearchParam};
+use enamel::kernel::context::Plane;
+use enamel::kernel::table::Value;
+use enamel::server::{domains, fhir};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Of types that no table is but that of what is kept whole, all are asked alike.
+const KEPT: &str = "Basic";
+
+fn value(param: &SearchParam) -> Option<String> {
+    Some(match param.kind {
+        Kind::Token if param.name == "tooth" => "11".into(),
+        Kind::Token if param.name == "quadrant" => "1".into(),
+        Kind::String | Kind::Token => "abc".into(),
+        Kind::Date => "2024-05-06".into(),
+        Kind::Number => "5".into(),
+        Kind::Quantity => "5.4|http://unitsofmeasure.org|mm".into(),
+        Kind::Uri => "urn:x".into(),
+        Kind::Reference => format!("{}/{}", param.targets.first()?, Uuid::now_v7()),
+        Kind::Composite => param.components.iter().map(value).collect::<Option<Vec<_>>>()?.join("$"),
+        Kind::Special if param.name == "near" => "47|8|3|km".into(),
+        Kind::Special => "A1..B2".into(),
+    })
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[test]
+fn every_search_parameter_walks_its_tenants_part_of_an_index() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let caller = clinic.staff();
+        let volume = Volume::make(Arena::fresh(world, "searches").await).await;
+        let truth = volume.arena.truth().await;
+        let catalogue = Catalogue::read(&truth).await;
+        let (session, here) = (volume.session(Plane::Staff).await, volume.id("tenants", HERE, 0));
+        session.client.batch_execute("set search_path = enamel, pg_catalog").await.unwrap();
+        session.begin(&session.seal(&volume.caller(Plane::Staff))).await;
+        // Few rows would be read through whatever index there is.
+        session.client.batch_execute("set local enable_seqscan = off").await.unwrap();
+        let own = |name: &str| name == KEPT || domains::resources().any(|mapping| mapping.of.name == name);
+        let (mut asked, mut wrong) = (0, BTreeMap::<String, Vec<String>>::new());
+        for def in fhir::types::registry().types().iter().filter(|def| own(def.name) && def.allows(Interaction::SearchType).is_ok()) {
+            for param in def.search {
+                let question = format!("{}?{}", def.name, param.name);
+                let Some(value) = value(param) else { panic!("{question} is asked by nothing") };
+                let statements = fhir::statements(&caller, def.name, &format!("{}={}", param.name, encoded(&value))).await;
+                for mut built in statements.unwrap_or_else(|refusal| panic!("{question}={value}: {refusal:?}")) {
+                    for value in &mut built.values {
+                        if matches!(value, Value::Uuid(id) if *id == clinic.id) {
+                            *value = Value::Uuid(here);
+                        }
+                    }
+                    let sql = format!("explain (format json) {}", built.query.text);
+                    let params: Vec<_> = built.params().into_iter().zip(built.query.types.iter().cloned()).collect();
+                    let rows =
+                        session.client.query_typed(&sql, &params).await.unwrap_or_else(|failure| panic!("{question}: {failure:?}\n{sql}"));
+                    let plan: Json = rows[0].get(0);
+                    let mut judge = Judge { catalogue: &catalogue, large: &volume.large, strict: false, by_cost: false, ran: false, faults: Vec::new() };
+                    judge.node(&plan[0]["Plan"]);
+                    asked += 1;
+                    for fault in judge.faults {
+                        wrong.entry(fault).or_default().push(question.clone());
+                    }
+                }
+            }
+        }
+        session.rollback().await;
+        let told: Vec<String> = wrong.iter().map(|(fault, of)| format!("{fault}: {} searches, as {}", of.len(), of[0])).collect();
+        assert!(asked > 1_000, "{asked}");
+        assert!(wrong.is_empty(), "{asked} plans, {} faults:\n{}", wrong.len(), told.join("\n"));
+        drop((session, truth));
+        volume.arena.drop().await;
+    });
+}

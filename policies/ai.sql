@@ -53,9 +53,8 @@ begin
           where k.tenant_id = c.tenant and k.patient_id = ai_gate.patient and k.consent_type = 'AI_ANALYSIS' and k.status = 'ACTIVE'
             and coalesce(k.expires_at > now(), true) order by k.granted_at desc limit 1);
 end $$;
-grant execute on function sec.ai_gate(uuid) to enamel_staff;
 
--- The wall behind the operation: however a job is made, who asked, what it reads and whether it may be run is ours to say.
+-- However a job is made, who asked, what it reads and whether it may be run is ours to say.
 create or replace function sec.admit_inference() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); gate record; broken text;

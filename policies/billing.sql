@@ -51,6 +51,17 @@ end $$;
 create or replace trigger sum_invoice after insert or update of amount_minor, kind on enamel.invoice_line_items
     for each row execute function kernel.sum_invoice();
 
+-- A subscription is PAST_DUE while a bill of its tenant is overdue.
+create or replace function sec.invoice_moved() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare late boolean := exists (select from enamel.invoices i where i.tenant_id = new.tenant_id and i.status = 'OVERDUE');
+begin
+    update enamel.tenant_subscriptions s set status = case when late then 'PAST_DUE' else 'ACTIVE' end
+     where s.tenant_id = new.tenant_id and s.status = case when late then 'ACTIVE' else 'PAST_DUE' end;
+    return null;
+end $$;
+create or replace trigger invoice_moved after update on enamel.invoices for each row
+    when ((old.status = 'OVERDUE') <> (new.status = 'OVERDUE')) execute function sec.invoice_moved();
+
 select kernel.freeze('invoices', $$old.status <> 'DRAFT'$$, 'An issued invoice stays: void it and issue another.',
     '{status,paid_at,document_id}');
 select kernel.freeze_with('invoice_line_items', 'invoice_id', 'invoices', $$p.status <> 'DRAFT'$$,

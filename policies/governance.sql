@@ -145,7 +145,7 @@ select kernel.protect('record_shares',
     proxy => 'manage_consents/manage_consents', sec => 'rw');
 select kernel.protect('processor_agreements',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all', read => 'view_tenant',
-    write => 'manage_governance');
+    write => 'manage_governance', sec => 'rw');
 select kernel.protect('dsar_requests', 'staff=all/all group=all/none patient=own/create audit=all/none jobs=all/all',
     read => 'view_patient', write => 'manage_governance', patient => 'patient_id',
     proxy => 'manage_consents/manage_consents', sec => 'rw');
@@ -364,8 +364,30 @@ grant execute on function sec.open_grant(text, uuid, int), sec.close_grant(uuid)
 -- What has an end is ended: consents and grants of every tenant. Validity is judged by time as well.
 create or replace function sec.lapse() returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    update enamel.consents set status = 'EXPIRED' where status = 'ACTIVE' and expires_at <= now();
-    update enamel.break_glass_grants set status = 'EXPIRED' where status = 'OPEN' and valid_until <= now();
+    perform sec.expire('consents', '{ACTIVE}', 'expires_at <= now()');
+    perform sec.expire('break_glass_grants', '{OPEN}', 'valid_until <= now()');
+    perform sec.expire('patient_proxies', '{PENDING,ACTIVE}', 'valid_until <= now()');
+    perform sec.expire('quotes', '{BUILDING,SUBMITTED}', 'expires_at <= now()');
+    perform sec.expire('processor_agreements', '{SIGNED}', 'expires_on < current_date');
+    perform sec.expire('integration_credentials', '{ACTIVE}', 'expires_at <= now()');
+    perform sec.expire('tenant_subscriptions', '{TRIALING}', 'coalesce(trial_ends_at, end_at) <= now()');
+    perform sec.expire('tenant_subscriptions', '{ACTIVE,CANCELLED}', 'end_at <= now() and not (auto_renew and status = ''ACTIVE'')');
+end $$;
+-- Rows in these states whose time is over, each by itself: one that a rule refuses keeps no other. Who asks has crossed the
+-- wall already (`sec.sweep`).
+create or replace function sec.expire(rel text, states text[], is_over text) returns void language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+declare due record;
+begin
+    for due in execute format('select tenant_id, id from enamel.%I where status = any ($1) and (%s) order by random() limit 1000',
+                              rel, is_over) using states loop
+        begin
+            execute format('update enamel.%I set status = ''EXPIRED'' where tenant_id = $1 and id = $2 and status = any ($3) and (%s)',
+                           rel, is_over) using due.tenant_id, due.id, states;
+        exception when others then
+            raise warning 'a row of % cannot expire: %', rel, sqlstate;
+        end;
+    end loop;
 end $$;
 
 -- ── Disclosures: who wrote it is who says it ───────────────────────────────────────────────────────────────────

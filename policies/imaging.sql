@@ -33,10 +33,17 @@ select kernel.protect('imaging_objects',
     read => 'view_imaging', write => 'edit_imaging', patient => 'patient_id',
     rows => 'study_id <> all ((select sec.withheld_studies())::uuid[])', sec => 'r');
 
+-- What holds a whole record or research data opens for few, by where it comes from: nobody makes another file of it.
+select kernel.freeze('files', $$old.source in ('patient-record', 'research')$$, 'Order another one.',
+    '{status,scan_result,file_size,sha256,uploaded_at,purge_after,deleted_at,delete_reason}');
+
 -- Announced bytes count: uploads of a tenant take turns where its plan limits them. What another clinic shared lies with that
--- clinic, and counts here from the moment a copy is taken.
+-- clinic, and counts here from the moment a copy is taken. A copy of records that the server made stays a month and counts for
+-- nothing: a tenant at its limit can leave.
 create or replace trigger within_quota before insert on enamel.files for each row
-    when (new.storage_key <> new.tenant_id || '/shared/' || new.id) execute function sec.within_quota('max_storage_bytes');
+    when (new.storage_key <> new.tenant_id || '/shared/' || new.id 
+          and (new.source = 'patient-record' and new.uploaded_by_party = 'SYSTEM') is not true)
+    execute function sec.within_quota('max_storage_bytes');
 create or replace trigger kept_within_quota before update of storage_key on enamel.files for each row
     when (old.storage_key = old.tenant_id || '/shared/' || old.id and new.storage_key <> old.storage_key)
     execute function sec.within_quota('max_storage_bytes');
@@ -134,7 +141,8 @@ declare c sec.claims := sec.claims();
 begin
     if c.tenant is distinct from new.tenant_id then return new; end if;
     if not exists (select from enamel.files f where f.tenant_id = new.tenant_id and f.id = new.file_id
-                      and f.patient_id = new.patient_id and f.deleted_at is null) then
+                      and f.patient_id = new.patient_id and f.deleted_at is null
+                      and f.source is distinct from 'patient-record' and f.source is distinct from 'research') then
         raise exception 'no file of the patient' using errcode = '23503', table = 'document_grants',
             constraint = 'document_grants_tenant_id_file_id_fkey';
     end if;

@@ -4,7 +4,8 @@ select kernel.protect('external_systems', 'staff=all/none group=all/none jobs=al
 select kernel.protect('tenant_integrations', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'manage_integrations', write => 'manage_integrations');
 select kernel.protect('integration_credentials', 'staff=all/all audit=all/none jobs=all/all',
-    read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,refresh_secret_enc,previous_secret_enc}');
+    read => 'manage_integrations', write => 'manage_integrations', secret => '{secret_enc,refresh_secret_enc,previous_secret_enc}',
+    sec => 'rw');
 select kernel.protect('external_ids', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_patient', write => 'manage_integrations');
 select kernel.protect('sync_jobs', 'staff=all/all group=all/none audit=all/none jobs=all/all',

@@ -678,7 +678,8 @@ begin
         when 'max_storage_bytes' then return (
             select coalesce(sum(f.file_size), 0) from enamel.files f
              where f.tenant_id = tenant and f.status <> 'DELETED' and f.deleted_at is null
-               and f.storage_key <> f.tenant_id || '/shared/' || f.id);
+               and f.storage_key <> f.tenant_id || '/shared/' || f.id
+               and (f.source = 'patient-record' and f.uploaded_by_party = 'SYSTEM') is not true);
         when 'max_webhook_subscriptions' then return (
             select count(*) from enamel.webhook_subscriptions w where w.tenant_id = tenant and w.deleted_at is null);
         when 'max_ai_inferences_per_month' then return (

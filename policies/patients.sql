@@ -20,7 +20,7 @@ select kernel.protect('patient_portal_accounts',
     read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('patient_proxies',
     'staff=all/all group=all/none patient=own/none audit=all/none auth=all/none jobs=all/all',
-    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'r');
+    read => 'view_patient', write => 'edit_patient', patient => 'patient_id', sec => 'rw');
 select kernel.protect('payers',
     'staff=all/all group=all/none patient=linked/none audit=all/none jobs=all/all platform=all/all',
     home => 'shared', read => 'view_claims', write => 'manage_reference', sec => 'r');

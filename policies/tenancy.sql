@@ -17,7 +17,7 @@ select kernel.protect('subscription_plans',
     read => 'view_tenant', write => 'manage_platform', sec => 'r');
 select kernel.protect('tenant_subscriptions',
     'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all', read => 'manage_billing',
-    write => 'manage_billing', sec => 'r');
+    write => 'manage_billing', sec => 'rw');
 select kernel.protect('tenant_features', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all',
     read => 'view_tenant', write => 'manage_platform', sec => 'rw');
 select kernel.protect('tenant_quotas', 'staff=all/all group=all/none audit=all/none jobs=all/all platform=all/all',

@@ -428,7 +428,9 @@ begin
      where i.tenant_id = p.tenant_id and i.plan_id = p.id and i.deleted_at is null and i.status = 'PROPOSED';
     update enamel.treatment_plans x set status = case when rest = 0 then 'ACCEPTED' else 'PARTIALLY_ACCEPTED' end
      where x.tenant_id = p.tenant_id and x.id = p.id;
-    due := sec.deposit_of(p.tenant_id, p.id);
+    -- What was paid before it was accepted is part of it.
+    select sec.deposit_of(p.tenant_id, p.id) - coalesce(sum(x.amount_minor - x.refunded_minor), 0) into due from enamel.payments x
+     where x.tenant_id = p.tenant_id and x.plan_id = p.id and x.purpose = 'DEPOSIT' and x.status not in ('FAILED', 'CANCELLED');
     if due > 0 then
         insert into enamel.payments (tenant_id, id, patient_id, plan_id, purpose, amount_minor, currency, idempotency_key, plan_revision_no)
         values (p.tenant_id, gen_random_uuid(), p.patient_id, p.id, 'DEPOSIT', due, p.currency, 'deposit:' || p.id, revision);
@@ -747,12 +749,40 @@ begin
 end $$;
 
 -- ── Payments ───────────────────────────────────────────────────────────────────────────────────────────────────
-create or replace function kernel.payment_row() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- What is paid for a booking is paid for its plan.
+create or replace function sec.payment_row() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     new.idempotency_key := coalesce(new.idempotency_key, new.id::text);
+    if new.plan_id is null and new.booking_id is not null then
+        select b.plan_id into new.plan_id from enamel.bookings b
+         where b.tenant_id = new.tenant_id and b.id = new.booking_id and b.patient_id = new.patient_id;
+    end if;
     return new;
 end $$;
-create or replace trigger payment_row before insert on enamel.payments for each row execute function kernel.payment_row();
+create or replace trigger payment_row before insert on enamel.payments for each row execute function sec.payment_row();
+drop function if exists kernel.payment_row();
+
+-- What was taken by hand is asked for no more: what was asked for the same of the plan or booking, then its balance, the oldest
+-- first.
+create or replace function sec.settle(paid enamel.payments) returns void language plpgsql volatile
+set search_path = pg_catalog, pg_temp as $$
+declare rest bigint := paid.amount_minor; asked enamel.payments;
+begin
+    for asked in select x.* from enamel.payments x
+                  where x.tenant_id = paid.tenant_id and x.patient_id = paid.patient_id and x.status = 'PENDING' and x.gateway is null
+                    and x.currency = paid.currency and x.purpose in (paid.purpose, 'BALANCE')
+                    and (x.plan_id = paid.plan_id or x.booking_id = paid.booking_id or x.purpose = paid.purpose
+                         and coalesce(x.plan_id, x.booking_id, x.claim_id, paid.plan_id, paid.booking_id, paid.claim_id) is null)
+                  order by x.purpose <> paid.purpose, x.created_at, x.id for no key update loop
+        exit when rest = 0;
+        if asked.amount_minor > rest then
+            update enamel.payments x set amount_minor = x.amount_minor - rest where x.tenant_id = asked.tenant_id and x.id = asked.id;
+            return;
+        end if;
+        update enamel.payments x set status = 'CANCELLED' where x.tenant_id = asked.tenant_id and x.id = asked.id;
+        rest := rest - asked.amount_minor;
+    end loop;
+end $$;
 
 -- Money that no gateway reports has its events from here; a paid deposit opens its booking, whoever took it.
 create or replace function sec.payment_moved() returns trigger language plpgsql security definer
@@ -766,6 +796,7 @@ begin
                  when new.status in ('REQUIRES_ACTION', 'SUCCEEDED', 'FAILED', 'CANCELLED') then new.status else 'UNKNOWN' end,
             case when new.refunded_minor > was then new.refunded_minor - was else new.amount_minor end, new.currency, now(), now());
     end if;
+    if tg_op = 'INSERT' and new.status = 'SUCCEEDED' and new.gateway is null then perform sec.settle(new); end if;
     if new.booking_id is not null and new.purpose = 'DEPOSIT' then perform sec.booking_follows(new.tenant_id, new.booking_id); end if;
     if new.plan_id is not null and new.status = 'SUCCEEDED' and (tg_op = 'INSERT' or old.status <> 'SUCCEEDED') then
         select x.* into p from enamel.treatment_plans x where x.tenant_id = new.tenant_id and x.id = new.plan_id;

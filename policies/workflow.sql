@@ -32,7 +32,7 @@ begin
               when e.key = 'max_length' then new.data_type <> 'TEXT' or jsonb_typeof(e.value) <> 'number'
               when e.key = 'choices' then new.data_type <> 'CHOICE' or jsonb_typeof(e.value) <> 'array' or jsonb_array_length(e.value) = 0
               else true end)
-       or new.data_type = 'CHOICE' and not r ? 'choices' then
+       or new.data_type = 'CHOICE' and not r ? 'choices' or (r ->> 'min')::numeric > (r ->> 'max')::numeric then
         raise exception 'rules that do not fit the type' using errcode = '23514', table = 'custom_field_definitions',
             constraint = 'custom_field_definitions_validation_rules_check';
     end if;
@@ -58,13 +58,15 @@ begin
     -- A definition that is not there is the foreign key's to refuse.
     new.entity_type := coalesce(new.entity_type, d.entity_type, 'LOCATION');
     new.field_key := coalesce(new.field_key, d.field_key, 'none');
-    if new.entity_type = 'PATIENT' then new.patient_id := coalesce(new.patient_id, new.entity_id); end if;
+    if new.entity_type = 'PATIENT' and new.patient_id is null then
+        select p.id into new.patient_id from enamel.patients p where p.tenant_id = new.tenant_id and p.id = new.entity_id;
+    end if;
     return new;
 end $$;
 create or replace trigger fill_value before insert on enamel.custom_field_values for each row execute function sec.fill_value();
 create or replace function sec.check_value() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare d enamel.custom_field_definitions; r jsonb; wrong text;
+declare d enamel.custom_field_definitions; r jsonb; wrong text; is_there boolean;
 begin
     select x.* into d from enamel.custom_field_definitions x where x.tenant_id = new.tenant_id and x.id = new.definition_id;
     r := d.validation_rules;
@@ -84,6 +86,17 @@ begin
              or d.data_type = 'DATE' and not kernel.is_day(new.value_text) then 'value_text'
         when new.value_number < (r ->> 'min')::double precision or new.value_number > (r ->> 'max')::double precision then 'value_number'
         end;
+    if wrong is null and d.id is not null then
+        execute format('select exists (select from enamel.%I x where x.tenant_id = $1 and x.id = $2)', case new.entity_type
+            when 'PATIENT' then 'patients' when 'ENCOUNTER' then 'encounters' when 'PROCEDURE' then 'procedures'
+            when 'APPOINTMENT' then 'appointments' when 'TREATMENT_PLAN' then 'treatment_plans' when 'REFERRAL' then 'referrals'
+            when 'CLAIM' then 'claims' when 'PROVIDER' then 'providers' else 'locations' end)
+          into is_there using new.tenant_id, new.entity_id;
+        if not is_there then
+            raise exception 'a value of nothing' using errcode = '23503', table = 'custom_field_values',
+                constraint = 'custom_field_values_tenant_id_entity_id_fkey';
+        end if;
+    end if;
     if wrong is not null then
         raise exception 'not a value of the field' using errcode = '23514', table = 'custom_field_values',
             constraint = 'custom_field_values_' || wrong || '_check';

@@ -13,7 +13,7 @@ pub static AI_INFERENCE_JOB: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewImaging,
     write: Permission::RunAiAnalysis,
     group: true,

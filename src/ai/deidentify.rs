@@ -100,9 +100,9 @@ pub async fn carry_on(kernel: &Kernel) -> Result<usize> {
     scope.commit().await?;
     for row in &due {
         let (tenant, id): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
-        match row.try_get(2)? {
-            true => export(kernel, tenant, id).await?,
-            false => build(kernel, tenant, id).await?,
+        let done = if row.try_get(2)? { export(kernel, tenant, id).await } else { build(kernel, tenant, id).await };
+        if let Err(failure) = done {
+            tracing::warn!(tenant.id = %tenant, id = %id, error = %failure, "Research data could not be made");
         }
     }
     Ok(due.len())

@@ -49,8 +49,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &release::ROLL_OUT,
     &release::DISABLE,
     &release::RE_ENABLE,
-    &analysis::ANALYZE,
-    &analysis::RETRY,
     &analysis::CANCEL,
     &review::REVIEW,
     &review::WITHDRAW,

@@ -13,7 +13,7 @@ pub static ELIGIBILITY_CHECK: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewClaims,
     write: Permission::EditClaims,
     group: true,

@@ -96,7 +96,7 @@ async fn timeline(call: Call) -> Result<Answer> {
     let (context, keys) = (&caller.context, &caller.kernel.keys);
     caller.needs(PATIENT.read)?;
     let limit = limit(&call);
-    let order = order();
+    let order = List { question: context.who(), ..order() };
     let after = call.text("cursor").map(|text| Cursor::open(text, &order, keys.own())).transpose()?;
     let (before, last) = match &after {
         Some(cursor) => (Some(moment(cursor)?), Some(cursor.id)),

@@ -43,9 +43,9 @@ pub static DATA_RETENTION_POLICY: Table = Table {
         ])
         .required(),
         Field::text("jurisdiction").defaulted().form(Form::Jurisdiction),
-        Field::int("min_years").example("10").required(),
-        Field::int("max_years").doc("X of the auto-delete rule; null = never delete"),
-        Field::int("minor_until_age").doc("keep minors' records at least until this age"),
+        Field::int("min_years").example("10").at_least(0).at_most(200).required(),
+        Field::int("max_years").at_least(0).at_most(200).doc("X of the auto-delete rule; null = never delete"),
+        Field::int("minor_until_age").at_least(0).at_most(200).doc("keep minors' records at least until this age"),
         Field::choice("trigger_event", &["LAST_TREATMENT", "CREATED", "MAJORITY", "DEATH", "DEVICE_LIFE", "CONTRACT_END"])
             .means(&[
                 "the last treatment",

@@ -26,7 +26,12 @@ sql! {
     NEXT(UUID, TEXT) = "
         select id, policy_id from retention_runs where tenant_id = $1 and status = $2 order by id limit 1 for no key update skip locked";
     /// $1 tenant, $2 run.
-    BEGIN(UUID, UUID) = "update retention_runs set status = 'RUNNING', started_at = now() where tenant_id = $1 and id = $2";
+    BEGIN(UUID, UUID) = "
+        update retention_runs set status = 'RUNNING', started_at = now() where tenant_id = $1 and id = $2 and status = 'QUEUED'";
+    /// $1 tenant, $2 run.
+    FAILED(UUID, UUID) = "
+        update retention_runs set status = 'FAILED', completed_at = now()
+         where tenant_id = $1 and id = $2 and status in ('RUNNING', 'APPROVED')";
     /// $1 tenant, $2 run, $3 policy.
     LIST(UUID, UUID, UUID) = "
         insert into retention_items (tenant_id, id, run_id, resource_type, resource_id, patient_id, retain_until, decision, reason, content_hash)
@@ -171,14 +176,24 @@ pub async fn carry_on(kernel: &Kernel) -> Result<usize> {
     let mut done = 0;
     for row in &due {
         let tenant: Uuid = row.try_get(0)?;
-        while step(kernel, tenant, "QUEUED").await? || step(kernel, tenant, "APPROVED").await? {
-            done += 1;
+        match runs_of(kernel, tenant).await {
+            Ok(runs) => done += runs,
+            Err(failure) => tracing::warn!(tenant.id = %tenant, error = %failure, "Could not carry on a tenant's retention"),
         }
     }
     Ok(done)
 }
 
-/// One run of that state; another server that holds it is left to it.
+async fn runs_of(kernel: &Kernel, tenant: Uuid) -> Result<usize> {
+    let mut done = 0;
+    while step(kernel, tenant, "QUEUED").await? || step(kernel, tenant, "APPROVED").await? {
+        done += 1;
+    }
+    Ok(done)
+}
+
+/// One run of that state; another server that holds it is left to it. A run that cannot be carried on is over, unless it was the
+/// database that went away.
 async fn step(kernel: &Kernel, tenant: Uuid, state: &'static str) -> Result<bool> {
     let mut scope = kernel.door.open(&Context::system(Plane::Jobs, Some(tenant))).await?;
     let Some(row) = scope.optional(&NEXT, &[&tenant, &state]).await? else {
@@ -186,23 +201,36 @@ async fn step(kernel: &Kernel, tenant: Uuid, state: &'static str) -> Result<bool
         return Ok(false);
     };
     let (run, policy): (Uuid, Option<Uuid>) = (row.try_get(0)?, row.try_get(1)?);
-    match (state, policy) {
-        ("QUEUED", policy) => {
-            scope.exec(&BEGIN, &[&tenant, &run]).await?;
-            if let Some(policy) = policy {
-                scope.exec(&LIST, &[&tenant, &run, &policy]).await?;
+    match carried_on(scope, (tenant, run), policy, state).await {
+        Ok(()) => {}
+        Err(failure) if failure.code == &error::UNAVAILABLE => return Err(failure),
+        Err(failure) => {
+            tracing::warn!(tenant.id = %tenant, run.id = %run, error = %failure, "A run of retention failed");
+            let mut scope = kernel.door.open(&Context::system(Plane::Jobs, Some(tenant))).await?;
+            if state == "QUEUED" {
+                scope.exec(&BEGIN, &[&tenant, &run]).await?;
             }
-            scope.exec(&LISTED, &[&tenant, &run]).await?;
-        }
-        (_, policy) => {
-            if let Some(policy) = policy {
-                scope.exec(&PURGE_PATIENTS, &[&tenant, &run, &policy]).await?;
-                scope.exec(&PURGE_FILES, &[&tenant, &run, &policy]).await?;
-            }
-            scope.exec(&OUTCOMES, &[&tenant, &run]).await?;
-            scope.exec(&CARRIED_OUT, &[&tenant, &run]).await?;
+            scope.exec(&FAILED, &[&tenant, &run]).await?;
+            scope.commit().await?;
         }
     }
-    scope.commit().await?;
     Ok(true)
+}
+
+async fn carried_on(mut scope: Scope, (tenant, run): (Uuid, Uuid), policy: Option<Uuid>, state: &str) -> Result<()> {
+    if state == "QUEUED" {
+        scope.exec(&BEGIN, &[&tenant, &run]).await?;
+        if let Some(policy) = policy {
+            scope.exec(&LIST, &[&tenant, &run, &policy]).await?;
+        }
+        scope.exec(&LISTED, &[&tenant, &run]).await?;
+    } else {
+        if let Some(policy) = policy {
+            scope.exec(&PURGE_PATIENTS, &[&tenant, &run, &policy]).await?;
+            scope.exec(&PURGE_FILES, &[&tenant, &run, &policy]).await?;
+        }
+        scope.exec(&OUTCOMES, &[&tenant, &run]).await?;
+        scope.exec(&CARRIED_OUT, &[&tenant, &run]).await?;
+    }
+    scope.commit().await
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// After this a person proves again who they are before anything about their factors changes.
-const RECENT: TimeDelta = TimeDelta::minutes(10);
+pub const RECENT: TimeDelta = TimeDelta::minutes(10);
 
 sql! {
     /// $1 session, $2 not before.
@@ -99,9 +99,9 @@ pub static REVOKE: Operation = step(
     Run::Apart(|call| Box::pin(revoke(call))),
 );
 
-/// Whether somebody proved who they are a short while ago. STEP_UP_NEEDED.
-pub async fn recent(scope: &mut Scope, session: Uuid) -> Result<()> {
-    let since = scope.now() - RECENT;
+/// Whether somebody proved who they are so short a while ago. STEP_UP_NEEDED.
+pub async fn recent(scope: &mut Scope, session: Uuid, within: TimeDelta) -> Result<()> {
+    let since = scope.now() - within;
     match scope.optional(&RECENT_SESSION, &[&session, &since]).await? {
         Some(_) => Ok(()),
         None => Err(Error::new(&error::STEP_UP_NEEDED)),
@@ -113,7 +113,7 @@ async fn recently(call: &Call) -> Result<(Scope, Uuid)> {
     let (session, user) = own_session(call)?;
     let context = &call.caller.context;
     let mut scope = call.caller.kernel.door.open(&grant::behind(context, context.tenant)).await?;
-    recent(&mut scope, session).await?;
+    recent(&mut scope, session, RECENT).await?;
     Ok((scope, user))
 }
 

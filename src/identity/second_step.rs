@@ -209,6 +209,7 @@ async fn session(caller: &Caller, proof: &Proof, factor: &'static str, remember:
         encounter: None,
         dpop: None,
         renewable: false,
+        proved: None,
     };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method, factor).await?;

@@ -179,7 +179,7 @@ async fn end_everywhere(caller: &Caller, seat: &Seat) -> Result<Response> {
 /// A scope in which factors may change.
 async fn recently(caller: &Caller, seat: &Seat) -> Result<Scope> {
     let mut scope = seat.scope(caller).await?;
-    second_factor::recent(&mut scope, seat.session).await?;
+    second_factor::recent(&mut scope, seat.session, second_factor::RECENT).await?;
     Ok(scope)
 }
 

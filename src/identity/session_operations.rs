@@ -197,6 +197,7 @@ async fn enter(call: &Call, known: &Known, home: &Home, method: &'static str, fa
         encounter: None,
         dpop: None,
         renewable: true,
+        proved: None,
     };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, method, factor).await?;

@@ -1,5 +1,6 @@
 //! The words of the pages, a language each. Another language is one more value of [`Words`]: the compiler says what it lacks.
 
+use super::consent_words::{self, Consent};
 use crate::kernel::error::{self, Code};
 
 pub struct Words {
@@ -76,6 +77,7 @@ pub struct Words {
     pub join: &'static str,
     pub has_account: &'static str,
     pub leave_letter: &'static str,
+    pub consent: &'static Consent,
     credentials: &'static str,
     code_wrong: &'static str,
     many: &'static str,
@@ -189,6 +191,7 @@ static ENGLISH: Words = Words {
     code_wrong: "That was not right. Please try again.",
     many: "Too many tries. Please wait a little.",
     busy: "Too many sign-ins at this moment. Please try again.",
+    consent: &consent_words::ENGLISH,
     stale: "This took too long. Please begin again.",
 };
 
@@ -269,6 +272,7 @@ static GERMAN: Words = Words {
     code_wrong: "Das stimmte nicht. Bitte versuchen Sie es noch einmal.",
     many: "Zu viele Versuche. Bitte warten Sie ein wenig.",
     busy: "Im Augenblick melden sich zu viele an. Bitte versuchen Sie es noch einmal.",
+    consent: &consent_words::GERMAN,
     stale: "Das hat zu lange gedauert. Bitte beginnen Sie von vorn.",
 };
 

@@ -1,13 +1,11 @@
-//! A connection begins with a valid credential, rests, ends for good with its credentials, and is asked to synchronise
-//! (catalogue 15.02 to 15.04).
+//! A connection begins with a valid credential, rests, and ends for good with its credentials (catalogue 15.02 to 15.04).
 
-use super::sync_job::{JOB_TYPE, SYNC_JOB};
 use super::tenant_integration::TENANT_INTEGRATION;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Value, store};
+use crate::kernel::table::{Value, store};
 use crate::sql;
 
 sql! {
@@ -19,10 +17,6 @@ sql! {
     /// $1 tenant, $2 integration.
     REVOKE_CREDENTIALS(UUID, UUID) = "
         update integration_credentials set status = 'REVOKED' where tenant_id = $1 and integration_id = $2 and status = 'ACTIVE'";
-    /// $1 tenant, $2 integration, $3 kind of job.
-    IS_SYNCING(UUID, UUID, TEXT) = "
-        select exists (select from sync_jobs j where j.tenant_id = $1 and j.integration_id = $2 and j.job_type = $3
-                          and j.status in ('QUEUED', 'RUNNING'))";
 }
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, run: Run) -> Operation {
@@ -58,19 +52,6 @@ pub static DISABLE: Operation = step(
     "End the connection for good; its credentials are revoked with it",
     Run::Inside(|scope, call| Box::pin(disable(scope, call))),
 );
-pub static SYNC: Operation = Operation {
-    id: "syncTenantIntegration",
-    method: Method::Post,
-    path: "/tenant-integrations/{id}/sync",
-    tag: "Integrations",
-    doc: "Queue one exchange of an ACTIVE connection; one of each kind at a time",
-    takes: &[JOB_TYPE],
-    gives: Gives::Created(&SYNC_JOB),
-    planes: &[Plane::Staff],
-    permission: Permission::ManageIntegrations,
-    run: Run::Inside(|scope, call| Box::pin(sync(scope, call))),
-};
-
 async fn activate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let was = store::lock(scope, &TENANT_INTEGRATION, call.id()?, call.version, &call.caller.kernel.keys).await?;
     let usable: bool = scope.one(&HAS_CREDENTIAL, &[&was.tenant, &was.id]).await?.try_get(0)?;
@@ -84,47 +65,4 @@ async fn disable(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let answer = transition(scope, call, &TENANT_INTEGRATION, vec![]).await?;
     scope.exec(&REVOKE_CREDENTIALS, &[&scope.tenant()?, &call.id()?]).await?;
     Ok(answer)
-}
-
-async fn sync(scope: &mut Scope, call: &Call) -> Result<Answer> {
-    let keys = &call.caller.kernel.keys;
-    let was = store::lock(scope, &TENANT_INTEGRATION, call.id()?, call.version, keys).await?;
-    if was.text("status") != Some("ACTIVE") {
-        return Err(Error::new(&error::CONFLICT).detail("The connection is not active.").fault("status", "state", "It must be ACTIVE."));
-    }
-    let kind = call.text("job_type").unwrap_or_default();
-    let direction = direction(was.text("direction").unwrap_or_default(), kind)
-        .ok_or_else(|| Error::new(&error::INVALID).fault("job_type", "direction", "The connection does not exchange in that direction."))?;
-    if scope.one(&IS_SYNCING, &[&was.tenant, &was.id, &kind]).await?.try_get(0)? {
-        return Err(Error::new(&error::CONFLICT).detail("An exchange of this kind is queued or running."));
-    }
-    let draft = Draft::default()
-        .set(&SYNC_JOB, "integration_id", Value::Uuid(was.id))?
-        .set(&SYNC_JOB, "job_type", Value::Text(kind.to_owned()))?
-        .set(&SYNC_JOB, "direction", Value::Text(direction.to_owned()))?;
-    Ok(Answer::Record(store::insert(scope, &SYNC_JOB, &draft, keys).await?))
-}
-
-/// Where the data of that kind of job goes, if the connection goes there too.
-fn direction(connection: &str, kind: &str) -> Option<&'static str> {
-    let way = match kind {
-        "CLAIM_EXPORT" | "PATIENT_EXPORT" | "ELIGIBILITY" => "OUTBOUND",
-        _ => "INBOUND",
-    };
-    (connection == "BOTH" || connection == way).then_some(way)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::direction;
-
-    #[test]
-    fn a_job_goes_the_way_of_its_connection() {
-        assert_eq!(direction("INBOUND", "PATIENT_IMPORT"), Some("INBOUND"));
-        assert_eq!(direction("INBOUND", "CLAIM_EXPORT"), None);
-        assert_eq!(direction("OUTBOUND", "ELIGIBILITY"), Some("OUTBOUND"));
-        assert_eq!(direction("OUTBOUND", "FULL_IMPORT"), None);
-        assert_eq!(direction("BOTH", "CLAIM_EXPORT"), Some("OUTBOUND"));
-        assert_eq!(direction("BOTH", "FHIR_IMPORT"), Some("INBOUND"));
-    }
 }

@@ -22,7 +22,8 @@ pub static CREATE: Operation = Operation {
     path: "/export-jobs",
     tag: EXPORT_JOB.tag,
     doc: "Order a copy of all of the tenant's records or of one patient's, as far as the caller may read them, as a job: files of lines \
-          of JSON, a line a row, the last one with their number and hash. They can be fetched for 30 days by those who manage governance. \
+          of JSON, a line a row, the last one with their number and hash; what files hold stands behind their rows as FileBytes with \
+          base64, ended by FileBytesEnd with their hash. They can be fetched for 30 days by those who manage governance. \
           Bulk FHIR is ordered by /fhir/r4/$export, an audit package by exportAuditEvents, research data by exportResearchDataset",
     takes: &[
         Field::choice("export_type", &["TENANT_FULL", "PATIENT_RECORD"]).means(&["all of a tenant", "one patient's record"]).required(),

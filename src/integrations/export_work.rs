@@ -23,6 +23,9 @@ sql! {
         update export_jobs set progress_percent = $4, file_id = $5,
                params = params || jsonb_build_object('files', coalesce(params -> 'files', '[]') || $6::jsonb)
          where tenant_id = $1 and id = $2 and version = $3 and status = 'RUNNING' returning version";
+    /// $1 tenant, $2 job, $3 its version, $4 percent.
+    GOES_ON(UUID, UUID, INT8, INT4) = "
+        update export_jobs set progress_percent = $4 where tenant_id = $1 and id = $2 and version = $3 and status = 'RUNNING' returning version";
     /// $1 tenant, $2 file.
     FORGET(UUID, UUID) = "
         update files set status = 'DELETED', scan_result = 'EXPORT_CANCELLED', purge_after = current_date
@@ -71,6 +74,17 @@ impl Work {
         match &row {
             Some(row) => self.version = row.try_get(0)?,
             None => _ = scope.exec(&FORGET, &[&self.tenant, &file.id]).await?,
+        }
+        scope.commit().await?;
+        Ok(row.is_some())
+    }
+
+    /// Says that it is being worked on. False when the job is no longer this server's.
+    pub async fn goes_on(&mut self, kernel: &Kernel, server: &Context, percent: i32) -> Result<bool> {
+        let mut scope = kernel.door.open(server).await?;
+        let row = scope.optional(&GOES_ON, &[&self.tenant, &self.job, &self.version, &percent]).await?;
+        if let Some(row) = &row {
+            self.version = row.try_get(0)?;
         }
         scope.commit().await?;
         Ok(row.is_some())

@@ -48,7 +48,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &connection::ACTIVATE,
     &connection::PAUSE,
     &connection::DISABLE,
-    &connection::SYNC,
     &credential::ROTATE,
     &credential::REVOKE,
     &jobs::CANCEL_SYNC,
@@ -58,5 +57,4 @@ pub static OPERATIONS: &[&Operation] = &[
     &webhook::ACTIVATE,
     &webhook::PAUSE,
     &webhook::ROTATE_SECRET,
-    &webhook::REDELIVER,
 ];

@@ -4,7 +4,7 @@ use crate::kernel::context::Permission;
 use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 /// What is exchanged.
-pub const JOB_TYPE: Field = Field::choice(
+const JOB_TYPE: Field = Field::choice(
     "job_type",
     &[
         "SCHEDULE_IMPORT",
@@ -43,7 +43,7 @@ pub static SYNC_JOB: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ManageIntegrations,
     write: Permission::ManageIntegrations,
     group: true,

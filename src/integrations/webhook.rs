@@ -1,14 +1,11 @@
-//! Subscriptions to a tenant's events: paused and taken up again, given a new secret, and what failed sent once more
-//! (catalogue 15.07).
+//! Subscriptions to a tenant's events: paused and taken up again, given a new secret (catalogue 15.07).
 
 use super::sealed;
-use super::webhook_delivery::WEBHOOK_DELIVERY;
 use super::webhook_subscription::WEBHOOK_SUBSCRIPTION;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::error::{self, Error, Result};
+use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Table, Value, store};
-use crate::sql;
+use crate::kernel::table::{Draft, Field, Table, Value};
 use base64::Engine;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -16,12 +13,6 @@ use serde_json::json;
 /// As the Standard Webhooks specification writes a symmetric secret: a prefix and 24 to 64 random bytes.
 const SECRET_PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
-
-sql! {
-    /// $1 tenant, $2 subscription.
-    TAKES_EVENTS(UUID, UUID) = "
-        select status = 'ACTIVE' and deleted_at is null from webhook_subscriptions where tenant_id = $1 and id = $2 for share";
-}
 
 const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
     Operation {
@@ -72,14 +63,6 @@ pub static ROTATE_SECRET: Operation = step(
     Gives::Object("WebhookSubscriptionSecret", SECRET),
     Run::Apart(|call| Box::pin(rotate(call))),
 );
-pub static REDELIVER: Operation = step(
-    "redeliverWebhookDelivery",
-    "/webhook-deliveries/{id}/redeliver",
-    "Try a FAILED or DEAD_LETTER delivery again, now and with all its attempts",
-    &[],
-    Gives::Record(&WEBHOOK_DELIVERY),
-    Run::Apart(|call| Box::pin(redeliver(call))),
-);
 
 async fn rotate(call: Call) -> Result<Answer> {
     let table: &'static Table = &WEBHOOK_SUBSCRIPTION;
@@ -108,24 +91,4 @@ fn new_secret() -> Result<String> {
     let mut bytes = [0u8; SECRET_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::internal("no random numbers"))?;
     Ok(format!("{SECRET_PREFIX}{}", base64::prelude::BASE64_STANDARD.encode(bytes)))
-}
-
-/// Deliveries are the server's to write; the caller sees them and asks.
-async fn redeliver(call: Call) -> Result<Answer> {
-    let table: &'static Table = &WEBHOOK_DELIVERY;
-    let (mut scope, was) = sealed::held(&call, table).await?;
-    let from = was.text("status").unwrap_or_default();
-    if let Some(machine) = table.machines.first().filter(|machine| machine.allowed(from, "redeliver").is_empty()) {
-        return Err(store::refuse_move(machine, from));
-    }
-    let open = scope.optional(&TAKES_EVENTS, &[&was.tenant, &was.uuid("subscription_id")]).await?;
-    if !open.map(|row| row.try_get::<_, bool>(0)).transpose()?.unwrap_or(false) {
-        return Err(Error::new(&error::CONFLICT).detail("The subscription takes no events; activate it first."));
-    }
-    let draft = Draft::default()
-        .set(table, "status", Value::Text("PENDING".to_owned()))?
-        .set(table, "attempt", Value::Int(0))?
-        .set(table, "next_attempt_at", Value::Instant(scope.now()))?
-        .set(table, "error_details", Value::Null)?;
-    sealed::answered(scope, &call, &was, &draft).await
 }

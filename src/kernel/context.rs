@@ -209,10 +209,16 @@ pub struct Origin {
 }
 
 impl Context {
+    /// Whose cursor it is.
+    pub fn who(&self) -> String {
+        format!("{:?} {:?} {:?} {:?}", self.plane, self.tenant, self.actor, self.subject)
+    }
+
     /// Where the request came from, as far as that is known.
     pub fn ip(&self) -> Option<IpAddr> {
         self.origin.as_ref().and_then(|origin| origin.ip)
     }
+
     /// The server itself, for one tenant.
     pub fn system(plane: Plane, tenant: Option<Uuid>) -> Context {
         Context {

@@ -21,7 +21,7 @@ pub fn limit(call: &Call) -> usize {
 /// Reads one page and remembers who looked. Fields of the call that are filters of the table narrow the list.
 pub async fn page(call: &Call, context: &Context, mut list: List) -> Result<(Vec<Record>, Option<String>)> {
     let (caller, keys) = (&call.caller, &call.caller.kernel.keys);
-    list.limit = limit(call);
+    (list.limit, list.question) = (limit(call), caller.context.who());
     for filter in list.table.filters {
         if let Some(value) = call.value(filter.name) {
             list.filters.push((filter, value.clone()));

@@ -167,7 +167,11 @@ pub async fn carry_on(kernel: &Kernel) -> Result<usize> {
     scope.commit().await?;
     let mut done = 0;
     for row in &due {
-        done += usize::from(run(kernel, row.try_get(0)?, row.try_get(1)?).await?);
+        let (tenant, job): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+        match run(kernel, tenant, job).await {
+            Ok(ran) => done += usize::from(ran),
+            Err(failure) => tracing::warn!(job.id = %job, error = %failure, "The end of an import could not be written down"),
+        }
     }
     Ok(done)
 }

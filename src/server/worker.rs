@@ -186,7 +186,7 @@ pub async fn round(kernel: &Kernel, now: DateTime<Utc>) {
     }
     match plan_document::keep_presented(kernel).await {
         Ok(kept) => tracing::debug!(kept, "Kept documents of plans"),
-        Err(failure) => tracing::warn!(error = %failure, "Could not keep the document of a plan"),
+        Err(failure) => tracing::warn!(error = %failure, "Could not look for plans whose document is to be kept"),
     }
     match anchor_copies::keep(kernel).await {
         Ok(0) => {}

@@ -13,7 +13,7 @@ pub static TENANT_MOVE: Table = Table {
     home: Home::Installation,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ManagePlatform,
     write: Permission::ManagePlatform,
     group: false,

@@ -23,7 +23,7 @@ pub static PAYMENT: Table = Table {
     home: Home::Tenant,
     soft_delete: false,
     stamps: Stamps::Versioned,
-    verbs: &[Verb::List, Verb::Create, Verb::Read],
+    verbs: &[Verb::List, Verb::Read],
     read: Permission::ViewPayments,
     write: Permission::EditPayments,
     group: true,

@@ -87,14 +87,18 @@ async fn drawn(kernel: &Kernel, server: &Context, revision: &Record) -> Result<V
     render(&Sheet { content: revision.get("content"), details: &details, hash, presented_at })
 }
 
-/// Keeps what was presented and has no document yet. How many were kept; the first failure ends the round.
+/// Keeps what was presented and has no document yet, each whatever became of the others. How many were kept.
 pub async fn keep_presented(kernel: &Kernel) -> Result<usize> {
     let mut scope = kernel.door.open(&Context::system(Plane::Jobs, None)).await?;
     let due = scope.rows(&DUE, &[&ROUND_MAX]).await?;
     scope.commit().await?;
     let mut kept = 0;
     for row in &due {
-        kept += usize::from(keep(kernel, row.try_get(0)?, row.try_get(1)?).await?);
+        let (tenant, revision): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+        match keep(kernel, tenant, revision).await {
+            Ok(is_kept) => kept += usize::from(is_kept),
+            Err(failure) => tracing::warn!(tenant.id = %tenant, error = %failure, "Could not keep the document of a plan"),
+        }
     }
     Ok(kept)
 }

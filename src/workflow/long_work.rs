@@ -188,8 +188,10 @@ pub async fn sweep(kernel: &Kernel, kept_hours: i32) -> Result<usize> {
     let mut gone = 0;
     for row in answers.iter().flatten() {
         let (tenant, id, key): (Uuid, Uuid, Option<String>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        drop_file(kernel, &Context::system(Plane::Jobs, Some(tenant)), id, key.as_deref()).await?;
-        gone += 1;
+        match drop_file(kernel, &Context::system(Plane::Jobs, Some(tenant)), id, key.as_deref()).await {
+            Ok(()) => gone += 1,
+            Err(failure) => tracing::warn!(tenant.id = %tenant, error = %failure, "Could not remove a file of a job"),
+        }
     }
     Ok(gone)
 }

@@ -1,4 +1,4 @@
-//! An analysis runs with feature, consent, limit and a version in force, and not otherwise, whichever way it is asked for.
+//! A job for an analysis is made with feature, consent, limit and a released version, and not otherwise.
 
 use super::{model, platform, study, version};
 use crate::world::operations::{create, record, run};
@@ -8,6 +8,8 @@ use enamel::ai::ai_inference_job::AI_INFERENCE_JOB;
 use enamel::ai::ai_model_deployment::AI_MODEL_DEPLOYMENT;
 use enamel::kernel::Caller;
 use enamel::kernel::context::{Permission, Plane};
+use enamel::kernel::error::Result;
+use enamel::kernel::table::Record;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -49,45 +51,40 @@ pub async fn reader(clinic: &Clinic) -> Caller {
     clinic.world.caller(Plane::Staff, clinic.id, Some(member), Permission::ALL)
 }
 
+/// What the runner will find: nothing that is offered makes one yet.
+pub async fn job(caller: &Caller, study: Uuid, version: Uuid) -> Result<Record> {
+    let body = json!({"model_version_id": version, "input_type": "IMAGING_STUDY", "input_ref_id": study});
+    create(caller, &AI_INFERENCE_JOB, body).await
+}
+
 #[test]
-fn an_analysis_needs_all_it_needs() {
+fn a_job_needs_all_it_needs() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let staff = reader(&clinic).await;
         let (id, _, patient) = study(&clinic, "INTRAORAL", "IO").await;
         let version = on_trial(world, clinic.id, json!({})).await;
-        let ask = async |caller: &Caller, id: Uuid, version: Uuid| {
-            run(caller, "analyzeImagingStudy", Some(id), json!({"model_version_id": version})).await
-        };
-        let refused = async |id, version| ask(&staff, id, version).await.err().unwrap().code.status;
-        let by_hand = || json!({"model_version_id": version, "input_type": "IMAGING_STUDY", "input_ref_id": id, "patient_id": patient});
-        assert_eq!(refused(id, version).await, 403, "the feature");
-        assert_eq!(create(&staff, &AI_INFERENCE_JOB, by_hand()).await.unwrap_err().faults[0].field, "feature");
+        let lacks = async |study, version| job(&staff, study, version).await.unwrap_err().faults[0].field.clone();
+        assert_eq!(lacks(id, version).await, "feature");
         allow(&clinic).await;
-        assert_eq!(refused(id, version).await, 409, "the consent");
-        assert_eq!(create(&staff, &AI_INFERENCE_JOB, by_hand()).await.unwrap_err().faults[0].field, "consent_id");
+        assert_eq!(lacks(id, version).await, "consent_id");
         let given = consent(&clinic, patient, "AI_ANALYSIS").await;
-        assert_eq!(refused(Uuid::now_v7(), version).await, 404);
-        assert_eq!(refused(id, Uuid::now_v7()).await, 422, "no such version");
-        let elsewhere = on_trial(world, Uuid::now_v7(), json!({})).await;
-        assert_eq!(refused(id, elsewhere).await, 409, "in force for others");
-        let (wide, ..) = study(&clinic, "CBCT", "CT").await;
-        assert_eq!(refused(wide, version).await, 422, "outside of the intended use");
-        let adults = on_trial(world, clinic.id, json!({"intended_use": {"minimum_age": 18}})).await;
-        assert_eq!(refused(id, adults).await, 422, "the age is not known");
+        assert_eq!(lacks(Uuid::now_v7(), version).await, "input_ref_id");
+        assert_eq!(lacks(id, Uuid::now_v7()).await, "model_version_id");
         let weak = world.caller(Plane::Staff, clinic.id, staff.context.actor, &[Permission::ViewImaging]);
-        assert_eq!(ask(&weak, id, version).await.err().unwrap().code.status, 403);
-        let stranger = reader(&world.tenant("SOLO_PRACTICE", None).await).await;
-        assert_eq!(ask(&stranger, id, version).await.err().unwrap().code.status, 404);
+        assert_eq!(job(&weak, id, version).await.unwrap_err().code.status, 403);
+        let other = world.tenant("SOLO_PRACTICE", None).await;
+        allow(&other).await;
+        assert_eq!(job(&reader(&other).await, id, version).await.unwrap_err().faults[0].field, "input_ref_id");
 
-        let job = record(ask(&staff, id, version).await.unwrap());
-        assert_eq!((job.text("status"), job.uuid("consent_id")), (Some("QUEUED"), Some(given)));
-        assert_eq!((job.uuid("requested_by_user_id"), job.uuid("patient_id")), (staff.context.actor, Some(patient)));
-        assert!(job.uuid("deployment_id").is_some() && job.text("input_hash").is_some_and(|hash| hash.len() == 64));
-        assert_eq!(ask(&staff, id, version).await.err().unwrap().code.code, "conflict.duplicate", "the same images again");
+        let made = job(&staff, id, version).await.unwrap();
+        assert_eq!((made.text("status"), made.uuid("consent_id")), (Some("QUEUED"), Some(given)));
+        assert_eq!((made.uuid("requested_by_user_id"), made.uuid("patient_id")), (staff.context.actor, Some(patient)));
+        assert!(made.text("input_hash").is_some_and(|hash| hash.len() == 64));
+        assert_eq!(job(&staff, id, version).await.unwrap_err().code.code, "conflict.duplicate", "the same images again");
         let truth = world.truth().await;
         truth.execute("update enamel.imaging_studies set status = 'CANCELLED' where id = $1", &[&id]).await.unwrap();
-        assert_eq!(refused(id, version).await, 409, "a cancelled study");
+        assert_eq!(lacks(id, version).await, "input_ref_id", "a cancelled study");
     });
 }
 
@@ -107,37 +104,14 @@ fn the_months_limit_holds_in_a_race_and_what_is_cancelled_does_not_count() {
             consent(&clinic, patient, "AI_ANALYSIS").await;
             studies.push(id);
         }
-        let ask = |id: Uuid| run(&staff, "analyzeImagingStudy", Some(id), json!({"model_version_id": version}));
-        let all = futures_util::future::join_all(studies.iter().map(|id| ask(*id))).await;
+        let all = futures_util::future::join_all(studies.iter().map(|id| job(&staff, *id, version))).await;
         let over: Vec<_> = all.iter().filter_map(|made| made.as_ref().err()).map(|refusal| refusal.code.code).collect();
         assert_eq!(over, ["quota.exceeded", "quota.exceeded"]);
         let place = all.iter().position(std::result::Result::is_err).unwrap();
-        let job = record(all.into_iter().find_map(Result::ok).unwrap());
-        let gone = record(run(&staff, "cancelAiInferenceJob", Some(job.id), json!({})).await.unwrap());
+        let one = all.into_iter().find_map(std::result::Result::ok).unwrap();
+        let gone = record(run(&staff, "cancelAiInferenceJob", Some(one.id), json!({})).await.unwrap());
         assert_eq!(gone.text("status"), Some("CANCELLED"));
-        ask(studies[place]).await.unwrap();
-        assert_eq!(run(&staff, "cancelAiInferenceJob", Some(job.id), json!({})).await.err().unwrap().code.code, "state.move_refused");
-    });
-}
-
-#[test]
-fn a_failed_job_runs_again_until_it_has_run_enough() {
-    world::with(async |world| {
-        let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let staff = reader(&clinic).await;
-        allow(&clinic).await;
-        let version = on_trial(world, clinic.id, json!({})).await;
-        let (id, _, patient) = study(&clinic, "INTRAORAL", "IO").await;
-        consent(&clinic, patient, "AI_ANALYSIS").await;
-        let job = record(run(&staff, "analyzeImagingStudy", Some(id), json!({"model_version_id": version})).await.unwrap()).id;
-        let again = || run(&staff, "retryAiInferenceJob", Some(job), json!({}));
-        assert_eq!(again().await.err().unwrap().code.code, "state.move_refused");
-        let truth = world.truth().await;
-        let fail = "update enamel.ai_inference_jobs set status = 'FAILED', attempts = $2, error_details = 'no memory' where id = $1";
-        truth.execute(fail, &[&job, &4]).await.unwrap();
-        let queued = record(again().await.unwrap());
-        assert_eq!((queued.text("status"), queued.text("error_details")), (Some("QUEUED"), None));
-        truth.execute(fail, &[&job, &5]).await.unwrap();
-        assert_eq!(again().await.err().unwrap().code.code, "conflict");
+        job(&staff, studies[place], version).await.unwrap();
+        assert_eq!(run(&staff, "cancelAiInferenceJob", Some(one.id), json!({})).await.err().unwrap().code.code, "state.move_refused");
     });
 }

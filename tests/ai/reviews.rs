@@ -1,6 +1,6 @@
 //! A verdict is written once, moves the prediction, and teaches only with leave; accuracy hides the few.
 
-use super::analyses::{allow, consent, on_trial, reader};
+use super::analyses::{allow, consent, job, on_trial, reader};
 use super::study;
 use crate::world;
 use crate::world::operations::{create, patch, read, record, run};
@@ -26,7 +26,7 @@ async fn case(clinic: &Clinic) -> Case {
     let (id, object, patient) = study(clinic, "INTRAORAL", "IO").await;
     consent(clinic, patient, "AI_ANALYSIS").await;
     let staff = reader(clinic).await;
-    let job = record(run(&staff, "analyzeImagingStudy", Some(id), json!({"model_version_id": version})).await.unwrap()).id;
+    let job = job(&staff, id, version).await.unwrap().id;
     Case { job, object, patient, version }
 }
 

@@ -139,7 +139,13 @@ fn an_invoice_is_issued_by_number_and_paid_in_full() {
         truth.execute("update enamel.invoices set due_date = '2026-01-01' where id = $1", &[&july]).await.unwrap();
         bill(&clinic, JUNE).await.unwrap();
         assert_eq!(read(&staff, &INVOICE, july).await.unwrap().text("status"), Some("OVERDUE"));
+        let cover = async || -> String {
+            let sql = "select status from enamel.tenant_subscriptions where tenant_id = $1";
+            truth.query_one(sql, &[&clinic.id]).await.unwrap().get(0)
+        };
+        assert_eq!(cover().await, "PAST_DUE");
         assert_eq!(does(world, july, "writeOffInvoice", json!({})).await.unwrap().text("status"), Some("UNCOLLECTIBLE"));
+        assert_eq!(cover().await, "ACTIVE");
     });
 }
 

@@ -103,7 +103,6 @@ fn a_run_is_reviewed_by_two_and_leaves_what_changed_since() {
         let counts = object(run(&first, "previewDataRetentionPolicy", Some(policy), json!({})).await.unwrap());
         assert_eq!((&counts["deleted"], &counts["held"]), (&json!(2), &json!(1)));
         let started = create(&first, &RETENTION_RUN, json!({"policy_id": policy, "mode": "EXECUTE"})).await.unwrap().id;
-        assert_eq!(rule(&second, "approveRetentionRun", started, json!({})).await, (409, "state"));
         let listed = carried_on(&first, started, "REVIEW").await;
         assert_eq!((listed.int("candidates"), listed.int("held")), (Some(3), Some(1)));
         assert_eq!(rule(&first, "approveRetentionRun", started, json!({})).await, (409, "second_person"));
@@ -117,7 +116,34 @@ fn a_run_is_reviewed_by_two_and_leaves_what_changed_since() {
             truth.query("select id from enamel.patients where tenant_id = $1 and deleted_at is not null", &[&clinic.id]).await.unwrap();
         let retired: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         assert_eq!(retired, [gone], "{held_now} {held_later} {young} stay");
-        assert_eq!(rule(&second, "cancelRetentionRun", started, json!({})).await, (409, "state"));
+        for step in ["approveRetentionRun", "cancelRetentionRun"] {
+            assert_eq!(rule(&second, step, started, json!({})).await, (409, "state"), "{step}");
+        }
+    });
+}
+
+#[test]
+fn a_run_that_fails_is_over_and_keeps_no_other_from_its_turn() {
+    world::with(async |world| {
+        let (broken, whole) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let mut runs = Vec::new();
+        for clinic in [&broken, &whole] {
+            let officer = officer(clinic).await;
+            let years = json!({"data_class": "PATIENT_RECORD", "min_years": 10, "max_years": 12, "trigger_event": "CREATED", "archival_strategy": "DELETE"});
+            let refusal = create(&officer, &DATA_RETENTION_POLICY, json!({"data_class": "PATIENT_RECORD", "min_years": 2_000_000_000}));
+            assert_eq!(refusal.await.unwrap_err().faults[0].field, "min_years");
+            let policy = create(&officer, &DATA_RETENTION_POLICY, years).await.unwrap().id;
+            old(clinic, "Patient", 13).await;
+            // A day so far away that no years can be added to it.
+            let truth = world.truth().await;
+            truth.batch_execute("set session_replication_role = replica").await.unwrap();
+            truth.execute("update enamel.patients set created_at = '294275-01-01' where tenant_id = $1", &[&broken.id]).await.unwrap();
+            let body = json!({"policy_id": policy, "mode": "EXECUTE"});
+            runs.push((create(&officer, &RETENTION_RUN, body).await.unwrap().id, officer));
+        }
+        let failed = carried_on(&runs[0].1, runs[0].0, "FAILED").await;
+        assert!(!failed.get("completed_at").is_null());
+        assert_eq!(carried_on(&runs[1].1, runs[1].0, "REVIEW").await.int("candidates"), Some(1));
     });
 }
 

@@ -18,6 +18,7 @@ mod scim;
 pub mod second_factor;
 mod sign_in;
 mod smart;
+mod step_up;
 mod tokens;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};

@@ -1,10 +1,13 @@
 //! Copies of all records: what is in them, who may have them, and that nothing of one is left that was called off or is over.
 
+use crate::imaging::documents::file;
 use crate::world;
-use crate::world::files::{fetched, ready, until_copied};
-use crate::world::operations::{read, record, run};
+use crate::world::files::{csv, fetched, ready, until_copied};
+use crate::world::operations::{patch, read, record, run};
 use crate::world::tenants::Clinic;
 use enamel::imaging::file::FILE;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use enamel::integrations::export_job::EXPORT_JOB;
 use enamel::integrations::export_work;
 use enamel::kernel::Caller;
@@ -62,6 +65,84 @@ fn a_copy_of_a_tenant_has_all_of_its_records_and_no_other() {
         assert_eq!((status, shown["output_files"][0]["file_id"].as_str()), (200, Some(&*file.to_string())), "{shown}");
         let viewer = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewImaging, Permission::ViewPatient]);
         assert_eq!(fetched(&viewer, file).await.unwrap_err().code.status, 403);
+    });
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    enamel::kernel::hex::hex(&Sha256::digest(bytes))
+}
+
+/// The bytes of a file as the lines of a copy have them, and what its last line says of it.
+fn copied(lines: &[Json], file: Uuid) -> (Vec<u8>, Json) {
+    let mut bytes = Vec::new();
+    let of = |line: &&Json| line["record"]["file_id"].as_str() == Some(&*file.to_string());
+    for line in lines.iter().filter(|line| line["type"] == "FileBytes").filter(of) {
+        assert_eq!(line["record"]["offset"].as_u64(), Some(bytes.len() as u64));
+        bytes.extend(BASE64_STANDARD.decode(line["record"]["base64"].as_str().unwrap()).unwrap());
+    }
+    let end = lines.iter().filter(|line| line["type"] == "FileBytesEnd").find(of).map(|line| line["record"].clone());
+    (bytes, end.unwrap_or_default())
+}
+
+#[test]
+fn an_ordered_copy_has_what_files_hold() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let officer = officer(&clinic).await;
+        let text: String = (0..300_000).map(|line| format!("{line:06},x\n")).collect();
+        let (long, empty_place, changed) = (csv(&clinic, &text).await, ready(&clinic).await, csv(&clinic, "a,b\n1,2\n").await);
+        let truth = world.truth().await;
+        truth.execute("update enamel.files set sha256 = repeat('0', 64) where id = $1", &[&changed]).await.unwrap();
+        // A tenant that has no room left can have its copy.
+        let quota = "insert into enamel.tenant_quotas (tenant_id, id, max_storage_bytes) values ($1, gen_random_uuid(), 1000)";
+        truth.execute(quota, &[&clinic.id]).await.unwrap();
+        let order = async || {
+            let job = record(run(&officer, "createExportJob", None, json!({"export_type": "TENANT_FULL"})).await.unwrap());
+            let done = until_copied(&officer, job.id).await;
+            let file = done.uuid("file_id").unwrap();
+            let text = fetched(&officer, file).await.unwrap();
+            (file, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Json>>())
+        };
+        let (copy, lines) = order().await;
+        let (bytes, end) = copied(&lines, long);
+        assert!(bytes == text.as_bytes(), "{} bytes of {}", bytes.len(), text.len());
+        assert_eq!((end["size"].as_u64(), end["sha256"].as_str()), (Some(text.len() as u64), Some(&*sha256(text.as_bytes()))));
+        let files = &lines.last().unwrap()["record"]["files"];
+        assert_eq!((&files["missing"], &files["damaged"]), (&json!([empty_place]), &json!([changed])), "{files}");
+        assert_eq!((files["count"].as_u64(), files["bytes"].as_u64()), (Some(2), Some(text.len() as u64 + 8)));
+        // No copy holds a copy.
+        let (_, again) = order().await;
+        assert!(again.iter().any(|line| line["type"] == "File" && line["record"]["id"] == json!(copy)));
+        assert_eq!(copied(&again, copy), (Vec::new(), Json::Null));
+    });
+}
+
+#[test]
+fn nobody_makes_another_file_of_a_copy() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        let patient = clinic.patient("Ada").await.unwrap().id;
+        let officer = officer(&clinic).await;
+        let body = json!({"export_type": "PATIENT_RECORD", "patient_id": patient});
+        let job = record(run(&officer, "createExportJob", None, body).await.unwrap());
+        let copy = until_copied(&officer, job.id).await.uuid("file_id").unwrap();
+        let version = read(&officer, &FILE, copy).await.unwrap().version;
+        for change in [json!({"source": null}), json!({"source": "scanner"}), json!({"is_patient_visible": true}), json!({"file_name": "x"})] {
+            let refusal = patch(&officer, &FILE, copy, version, change.clone()).await.unwrap_err();
+            assert_eq!(refusal.code.status, 409, "{change}");
+        }
+        let plain = file(&clinic, patient, "READY", "film").await;
+        let granted = async |file: Uuid| {
+            let mut server = world.kernel.door.open(&Context::system(Plane::Jobs, Some(clinic.id))).await.unwrap();
+            let sql = format!(
+                "insert into document_grants (tenant_id, id, patient_id, file_id, grantee_tenant_id, reason, granted_at)
+                 values ('{}', gen_random_uuid(), '{patient}', '{file}', '{}', 'PATIENT_SHARED', now())",
+                clinic.id, other.id
+            );
+            server.rows_once(&sql, &[]).await
+        };
+        granted(plain).await.unwrap();
+        assert_eq!(granted(copy).await.unwrap_err().faults[0].field, "file_id");
     });
 }
 

@@ -1,16 +1,13 @@
-//! Where events may go, the secret they are signed with, and deliveries tried again.
+//! Where events may go, and the secret they are signed with.
 
 use crate::world;
 use crate::world::operations::{create, read, record, run};
 use crate::world::tenants::Clinic;
-use enamel::integrations::webhook_delivery::WEBHOOK_DELIVERY;
 use enamel::integrations::webhook_subscription::WEBHOOK_SUBSCRIPTION;
-use enamel::kernel::context::{Permission, Plane};
 use enamel::kernel::error::Result;
 use enamel::kernel::operation::Answer;
 use enamel::kernel::table::Record;
 use serde_json::json;
-use uuid::Uuid;
 
 async fn subscription(clinic: &Clinic, url: &str) -> Result<Record> {
     create(&clinic.staff(), &WEBHOOK_SUBSCRIPTION, json!({"url": url, "event_types": ["patients.update"]})).await
@@ -101,38 +98,5 @@ fn a_subscription_rests_and_goes_on() {
         truth.execute(set, &[&hook.id]).await.unwrap();
         let again = record(step("activateWebhookSubscription").await.unwrap());
         assert_eq!((again.text("status"), again.int("consecutive_failures"), again.text("disabled_at")), (Some("ACTIVE"), Some(0), None));
-    });
-}
-
-#[test]
-fn what_failed_is_delivered_again() {
-    world::with(async |world| {
-        let clinic = world.tenant("SOLO_PRACTICE", None).await;
-        let staff = clinic.staff();
-        let hook = subscription(&clinic, "https://hooks.example/x").await.unwrap();
-        let (event, delivery) = (Uuid::now_v7(), Uuid::now_v7());
-        let truth = world.truth().await;
-        truth.execute("insert into enamel.webhook_events (tenant_id, id, event_type, resource_type, resource_id, occurred_at, sequence_no, payload)
-            values ($1, $2, 'patients.update', 'patients', $2, now(), 1, '{}')", &[&clinic.id, &event]).await.unwrap();
-        truth
-            .execute(
-                "insert into enamel.webhook_deliveries (tenant_id, id, subscription_id, event_id, status, attempt, error_details)
-            values ($1, $2, $3, $4, 'DEAD_LETTER', 8, 'gone')",
-                &[&clinic.id, &delivery, &hook.id, &event],
-            )
-            .await
-            .unwrap();
-        let again = async |caller| run(&caller, "redeliverWebhookDelivery", Some(delivery), json!({})).await;
-        let weak = world.caller(Plane::Staff, clinic.id, None, &[Permission::ViewTenant]);
-        assert_eq!(again(weak).await.err().unwrap().code.status, 403);
-        run(&staff, "pauseWebhookSubscription", Some(hook.id), json!({})).await.unwrap();
-        assert_eq!(again(staff.clone()).await.err().unwrap().code.code, "conflict");
-        run(&staff, "activateWebhookSubscription", Some(hook.id), json!({})).await.unwrap();
-        let queued = record(again(staff.clone()).await.unwrap());
-        assert_eq!((queued.text("status"), queued.int("attempt"), queued.text("error_details")), (Some("PENDING"), Some(0), None));
-        assert!(queued.text("next_attempt_at").is_some());
-        assert_eq!(again(staff.clone()).await.err().unwrap().code.code, "state.move_refused");
-        assert_eq!(read(&staff, &WEBHOOK_DELIVERY, delivery).await.unwrap().text("status"), Some("PENDING"));
-        assert_eq!(again(world.tenant("SOLO_PRACTICE", None).await.staff()).await.err().unwrap().code.status, 404);
     });
 }

@@ -8,34 +8,23 @@ use super::shape::{Column, Shape};
 use enamel::kernel::context::{Caps, Context, Permission, Plane};
 use enamel::kernel::table::{How, Table};
 use enamel::server::domains;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 pub const TENANTS: u64 = 20;
-/// Rows of a tenant in most tables, and in those that are judged by the planner's own costs.
-const ROWS: u64 = 40;
-const MANY: u64 = 500;
-pub const LARGE: &[&str] = &[
-    "audit_events",
-    "external_contacts",
-    "files",
-    "imaging_studies",
-    "patient_addresses",
-    "patient_identifiers",
-    "patient_portal_accounts",
-    "patient_relationships",
-    "patients",
-    "payers",
-    "quotes",
-    "record_shares",
-];
+/// Rows of a tenant in every table that takes so many.
+const ROWS: u64 = 500;
+/// Of which a tenant has so many, the planner is judged by its own costs.
+const MANY: i64 = 300;
 /// The tenant of the one who asks, and another that knows them too.
 pub const HERE: u64 = 1;
 const THERE: u64 = 2;
 
 pub struct Volume {
     pub arena: Arena,
+    /// Tables with rows in quantity.
+    pub large: HashSet<String>,
     places: HashMap<String, usize>,
 }
 
@@ -45,7 +34,7 @@ impl Volume {
         truth.batch_execute("set search_path = enamel, kernel, pg_catalog").await.unwrap();
         let plans = seed::plans(&truth).await;
         let places = plans.iter().enumerate().map(|(place, plan)| (plan.shape.name.clone(), place)).collect();
-        let volume = Volume { arena, places };
+        let mut volume = Volume { arena, large: HashSet::new(), places };
         for plan in plans.iter().filter(|plan| plan.shape.has("id")) {
             if let Some(statement) = volume.fill(&truth, plan).await {
                 truth.batch_execute(&statement).await.unwrap_or_else(|failure| panic!("{failure:?}\n{statement}"));
@@ -53,6 +42,13 @@ impl Volume {
         }
         truth.batch_execute(&volume.ties()).await.unwrap();
         truth.batch_execute("vacuum analyze").await.unwrap();
+        for plan in plans.iter().filter(|plan| plan.shape.has("tenant_id")) {
+            let name = &plan.shape.name;
+            let sql = format!("select count(*) from enamel.{name} where tenant_id = '{}'", volume.id("tenants", HERE, 0));
+            if truth.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) >= MANY {
+                volume.large.insert(name.clone());
+            }
+        }
         volume
     }
 
@@ -99,7 +95,6 @@ impl Volume {
         }
         let (from, rows) = match shape.name.as_str() {
             "tenants" => (0, 1),
-            name if LARGE.contains(&name) => (1, MANY),
             _ => (1, ROWS),
         };
         Some(format!(

@@ -29,6 +29,41 @@ fn expired_answers_are_swept_and_living_ones_stay() {
     });
 }
 
+/// What has an end is said to be over when it is, and not before.
+#[test]
+fn what_is_over_is_said_to_be() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let patient = clinic.patient("Ended").await.unwrap().id;
+        let truth = world.truth().await;
+        truth.batch_execute("set session_replication_role = replica").await.unwrap();
+        let tenant = clinic.id;
+        for (end, last_day, cover) in
+            [("now() - interval '1 hour'", "current_date - 1", "CANCELLED"), ("now() + interval '1 day'", "current_date", "ACTIVE")]
+        {
+            let rows = format!(
+                "insert into enamel.quotes (tenant_id, id, patient_id, clinic_tenant_id, currency, expires_at)
+                 values ('{tenant}', gen_random_uuid(), '{patient}', '{tenant}', 'EUR', {end});
+                 insert into enamel.patient_proxies (tenant_id, id, patient_id, user_id, relationship, granted_by, status, valid_from, valid_until)
+                 values ('{tenant}', gen_random_uuid(), '{patient}', gen_random_uuid(), 'PARENT', 'CLINIC', 'ACTIVE', now() - interval '1 year', {end});
+                 insert into enamel.processor_agreements (tenant_id, id, processor_name, kind, purpose, region, status, signed_on, expires_on)
+                 values ('{tenant}', gen_random_uuid(), 'Lab', 'DPA', 'crowns', 'eu', 'SIGNED', '2020-01-01', {last_day});
+                 insert into enamel.integration_credentials (tenant_id, id, integration_id, kind, secret_enc, expires_at)
+                 values ('{tenant}', gen_random_uuid(), gen_random_uuid(), 'API_KEY', '', {end});
+                 insert into enamel.tenant_subscriptions (tenant_id, id, plan_id, start_at, end_at, status)
+                 values ('{tenant}', gen_random_uuid(), gen_random_uuid(), now() - interval '1 year', {end}, '{cover}')"
+            );
+            truth.batch_execute(&rows).await.unwrap();
+        }
+        enamel::server::worker::sweep(&world.kernel).await.unwrap();
+        for table in ["quotes", "patient_proxies", "processor_agreements", "integration_credentials", "tenant_subscriptions"] {
+            let sql = format!("select count(*), count(*) filter (where status = 'EXPIRED') from enamel.{table} where tenant_id = $1");
+            let row = truth.query_one(&sql, &[&tenant]).await.unwrap();
+            assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 1), "{table}");
+        }
+    });
+}
+
 /// Uploads nobody ended go with their objects after a day, in every tenant, also when two servers come at once.
 #[test]
 fn uploads_that_never_ended_are_closed_and_their_objects_removed() {

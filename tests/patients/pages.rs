@@ -106,6 +106,23 @@ fn every_row_comes_once_and_in_order_whatever_the_page_size() {
 }
 
 #[test]
+fn a_cursor_opens_for_whom_it_was_made() {
+    world::with(async |world| {
+        let (clinic, other) = (world.tenant("SOLO_PRACTICE", None).await, world.tenant("SOLO_PRACTICE", None).await);
+        for clinic in [&clinic, &other] {
+            fill(clinic, &mut Dice::new(1), 3).await;
+        }
+        let (ours, theirs) = (clinic.token("TENANT_ADMIN").await, other.token("TENANT_ADMIN").await);
+        let (_, page) = world.get(Some(&ours), "/patients?limit=1&sort=last_name").await;
+        let next = format!("/patients?limit=1&sort=last_name&cursor={}", page["next"].as_str().unwrap());
+        assert_eq!(world.get(Some(&ours), &next).await.0, 200);
+        // A name between two of theirs could be found by asking.
+        let (status, refusal) = world.get(Some(&theirs), &next).await;
+        assert_eq!((status, refusal["errors"][0]["field"].as_str()), (400, Some("cursor")), "{refusal}");
+    });
+}
+
+#[test]
 fn a_cursor_opens_only_on_its_own_list() {
     world::with(async |world| {
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
@@ -117,6 +134,8 @@ fn a_cursor_opens_only_on_its_own_list() {
         assert!(enamel::kernel::table::Cursor::open(&text, &list, world.kernel.keys.own()).is_ok());
         let mut other = list.clone();
         other.descending = true;
+        assert!(enamel::kernel::table::Cursor::open(&text, &other, world.kernel.keys.own()).is_err());
+        other = List { question: "of somebody else".to_owned(), ..list.clone() };
         assert!(enamel::kernel::table::Cursor::open(&text, &other, world.kernel.keys.own()).is_err());
         other = List { sort: sort_of(&PATIENT, "dob").unwrap(), ..list };
         assert!(enamel::kernel::table::Cursor::open(&text, &other, world.kernel.keys.own()).is_err());

@@ -141,6 +141,33 @@ fn a_booking_waits_for_its_deposit_and_gives_it_back_by_the_rule() {
 }
 
 #[test]
+fn what_is_taken_by_hand_is_asked_for_no_more() {
+    world::with(async |world| {
+        let desk = Desk::open(world).await;
+        desk.settings("deposit_rule, deposit_percent", "'PERCENT', 50").await;
+        let plan = desk.presented().await;
+        // Paid before it is asked for, it is part of what is asked for.
+        desk.pay(json!({"plan_id": plan.id, "purpose": "DEPOSIT", "amount_minor": 1})).await;
+        run(&desk.portal, "acceptTreatmentPlan", Some(plan.id), json!({"revision_no": 1})).await.unwrap();
+        let asked = async || {
+            let truth = world.truth().await;
+            let sql = "select coalesce(sum(amount_minor), 0)::int8 from enamel.payments where plan_id = $1 and status = 'PENDING'";
+            truth.query_one(sql, &[&plan.id]).await.unwrap().get::<_, i64>(0)
+        };
+        assert_eq!(asked().await, 36_000);
+        desk.pay(json!({"plan_id": plan.id, "purpose": "OTHER", "amount_minor": 500})).await;
+        assert_eq!(asked().await, 36_000, "for something else");
+        desk.pay(json!({"plan_id": plan.id, "purpose": "DEPOSIT", "amount_minor": 6_000})).await;
+        assert_eq!(asked().await, 30_000);
+        let body = json!({"patient_id": desk.patient, "plan_id": plan.id, "currency": "EUR"});
+        let booking = create(&desk.staff, &BOOKING, body).await.unwrap();
+        let last = desk.pay(json!({"booking_id": booking.id, "purpose": "DEPOSIT", "amount_minor": 30_000})).await;
+        assert_eq!((asked().await, last.uuid("plan_id")), (0, Some(plan.id)));
+        assert_eq!(read(&desk.staff, &BOOKING, booking.id).await.unwrap().text("deposit_status"), Some("PAID"));
+    });
+}
+
+#[test]
 fn a_deposit_that_is_not_given_back_stays() {
     world::with(async |world| {
         let desk = Desk::open(world).await;

@@ -23,6 +23,7 @@ fn a_value_is_of_its_fields_type() {
         assert_eq!(field(&staff, "NUMBER", json!({"max_length": 3})).await, Err((422, "validation_rules".into())));
         assert_eq!(field(&staff, "CHOICE", json!({})).await, Err((422, "validation_rules".into())));
         assert_eq!(field(&staff, "TEXT", json!({"pattern": "a"})).await, Err((422, "validation_rules".into())));
+        assert_eq!(field(&staff, "NUMBER", json!({"min": 5, "max": 1})).await, Err((422, "validation_rules".into())));
         let text = field(&staff, "TEXT", json!({"max_length": 3})).await.unwrap();
         let number = field(&staff, "NUMBER", json!({"min": 1, "max": 5})).await.unwrap();
         let choice = field(&staff, "CHOICE", json!({"choices": ["RED", "BLUE"]})).await.unwrap();
@@ -70,6 +71,12 @@ fn a_field_is_one_thing_and_has_one_value() {
         let body = json!({"definition_id": text, "entity_id": patient, "value_text": "one"});
         let value = create(&staff, &CUSTOM_FIELD_VALUE, body.clone()).await.unwrap();
         assert_eq!(create(&staff, &CUSTOM_FIELD_VALUE, body.clone()).await.unwrap_err().code.status, 409);
+        let theirs = world.tenant("SOLO_PRACTICE", None).await.patient("Theirs").await.unwrap().id;
+        for nothing in [theirs, Uuid::now_v7()] {
+            let body = json!({"definition_id": text, "entity_id": nothing, "value_text": "one"});
+            let refusal = create(&staff, &CUSTOM_FIELD_VALUE, body).await.unwrap_err();
+            assert_eq!((refusal.code.status, refusal.faults[0].field.as_str()), (422, "entity_id"));
+        }
         let longer = patch(&staff, &CUSTOM_FIELD_VALUE, value.id, value.version, json!({"value_text": "two"})).await.unwrap();
         assert_eq!(longer.text("value_text"), Some("two"));
         let mut scope = staff.kernel.door.open(&staff.context).await.unwrap();

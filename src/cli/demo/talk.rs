@@ -45,7 +45,9 @@ impl Clinic {
             "label_code_system": "HOUSE", "label_code": "BONE-LEVEL",
         });
         self.dentist.make(&IMAGE_ANNOTATION, ours).await?;
-        let job = self.dentist.record("analyzeImagingStudy", Some(study), json!({"model_version_id": self.model_version})).await?.id;
+        let asked =
+            json!({"model_version_id": self.model_version, "input_type": "IMAGING_STUDY", "input_ref_id": study, "patient_id": patient});
+        let job = self.dentist.make(&AI_INFERENCE_JOB, asked).await?.id;
         self.dentist.done().await?;
         let found = self.finding(job, object, patient, tooth).await?;
         // The first is confirmed, the second turned down, the third waits for somebody.

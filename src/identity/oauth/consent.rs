@@ -7,7 +7,6 @@ use super::authorize::{AUTHORIZE, Person};
 use crate::identity::browser;
 use crate::identity::pages::{self, Chart, ConsentPage, ScopeLine};
 use crate::identity::resolve::Bearer;
-use crate::identity::scope::{self, Level};
 use crate::identity::sign_in_pages;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
@@ -86,6 +85,7 @@ pub async fn page(caller: &Caller, request: &Request, asked: &Asked, person: &Pe
     if (picks || launched.is_some()) && charts.is_empty() && !searches {
         return asked.back(caller, &[("error", "invalid_scope")]);
     }
+    let base = sign_in_pages::base(caller, request, Some(asked.client.tenant)).await?;
     let kept = form.map(|form| kept(&person.scopes, form));
     let scopes: Vec<ScopeLine> = person
         .scopes
@@ -94,13 +94,13 @@ pub async fn page(caller: &Caller, request: &Request, asked: &Asked, person: &Pe
         .map(|(place, word)| ScopeLine {
             name: format!("keep-{place}"),
             word,
-            label: label(word),
+            label: base.words.consent.label(word),
             kept: kept.as_ref().is_none_or(|kept| kept.contains(word)),
         })
         .collect();
     let csrf = browser::form_token(&caller.kernel, person.token.expose())?;
     let shown = ConsentPage {
-        base: sign_in_pages::base(caller, request, Some(asked.client.tenant)).await?,
+        base,
         action: AUTHORIZE,
         flow: &asked.query,
         csrf: &csrf,
@@ -120,53 +120,9 @@ pub fn kept(scopes: &[String], form: &Form) -> Vec<String> {
     scopes.iter().enumerate().filter(|(place, word)| ticked(*place, word)).map(|(_, word)| word.clone()).collect()
 }
 
-/// What a scope lets an application do, for people.
-fn label(word: &str) -> String {
-    let plain = match word {
-        scope::OPENID => "Know that it is you who signed in",
-        scope::FHIR_USER => "Know who you are in this clinic",
-        scope::PROFILE => "Know your name and language",
-        scope::EMAIL => "Know your e-mail address",
-        scope::OFFLINE => "Go on when you are not there, for 30 days at most",
-        scope::ONLINE => "Go on while you are signed in",
-        scope::LAUNCH => "Know what you were looking at when you opened it",
-        scope::LAUNCH_PATIENT => "Know which patient you choose",
-        scope::LAUNCH_ENCOUNTER => "Know which visit you were looking at",
-        _ => "",
-    };
-    let Some(resource) = scope::Resource::parse(word) else { return plain.to_owned() };
-    let (sees, changes) = (resource.may('r') || resource.may('s'), resource.may('c') || resource.may('u'));
-    let verbs: Vec<&str> = [(sees, "see"), (changes, "change"), (resource.may('d'), "delete")]
-        .into_iter()
-        .filter(|(may, _)| *may)
-        .map(|(_, verb)| verb)
-        .collect();
-    let mut text = verbs.join(" and ");
-    if let Some(first) = text.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    let what = if resource.kind == "*" { "records of every kind".to_owned() } else { format!("{} records", resource.kind) };
-    let whose = if resource.level == Level::Patient { "of this patient" } else { "that you may see yourself" };
-    let only = resource.query.map(|query| format!(", only those with {query}")).unwrap_or_default();
-    format!("{text} {what} {whose}{only}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scopes_are_told_in_words() {
-        for (word, told) in [
-            ("user/Patient.cruds", "See and change and delete Patient records that you may see yourself"),
-            ("patient/*.rs", "See records of every kind of this patient"),
-            ("patient/Condition.r?category=a", "See Condition records of this patient, only those with category=a"),
-            ("openid", "Know that it is you who signed in"),
-        ] {
-            assert_eq!(label(word), told);
-        }
-        assert!(scope::PLAIN.iter().all(|word| !label(word).is_empty()));
-    }
 
     #[test]
     fn what_is_not_ticked_is_not_granted() {

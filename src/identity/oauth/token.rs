@@ -106,6 +106,7 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
         encounter: None,
         dpop,
         renewable: false,
+        proved: None,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     sign_in::remember(&mut scope, client.service_user, client.tenant, issued.session, "API_CLIENT");
@@ -156,6 +157,7 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
         encounter: row.try_get("encounter_id").map_err(read)?,
         dpop,
         renewable,
+        proved: sign_in.at,
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;

@@ -7,6 +7,7 @@
 mod presign;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub use self::presign::{GET_VALID_S_MAX, PUT_VALID_S_MAX, Presigned};
+pub use self::writing::{Sum, Writing};
 use crate::kernel::config::StorageConfig;
 use crate::kernel::error::{Error, Result, UPLOAD_MISSING};
 use crate::kernel::hex::hex;

@@ -223,3 +223,30 @@ fn keys_lead_with_the_tenant() {
     let (tenant, patient, file) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
     assert_eq!(object_key(tenant, Some(patient), None, file), format!("{tenant}/{patient}/none/{file}"));
 }
+
+#[tokio::test]
+async fn what_is_written_in_parts_is_there_at_its_end_and_not_before() {
+    let world = world().await;
+    let bytes: Vec<u8> = (0..20_000_003u32).map(|place| place.to_le_bytes()[usize::from(place % 3 == 0)]).collect();
+    let mut writing = world.store.write("t/p/n/long", "application/x-ndjson");
+    for piece in bytes.chunks(3_000_001) {
+        writing.push(piece).await.unwrap();
+    }
+    assert!(world.is_missing("t/p/n/long").await);
+    assert_eq!(writing.end().await.unwrap(), Sum { size: bytes.len() as u64, sha256_hex: sha256_hex(&bytes) });
+    let verified = world.store.verify("t/p/n/long").await.unwrap();
+    assert_eq!((verified.size, verified.sha256_hex), (bytes.len() as u64, sha256_hex(&bytes)));
+
+    for (key, pieces) in [("t/p/n/empty", 0), ("t/p/n/short", 2)] {
+        let mut writing = world.store.write(key, "text/plain");
+        for _ in 0..pieces {
+            writing.push(BYTES).await.unwrap();
+        }
+        assert_eq!(writing.end().await.unwrap().size, world.store.head(key).await.unwrap().size);
+    }
+
+    let mut writing = world.store.write("t/p/n/gone", "text/plain");
+    writing.push(&bytes).await.unwrap();
+    writing.abandon().await.unwrap();
+    assert!(world.is_missing("t/p/n/gone").await);
+}

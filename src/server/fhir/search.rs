@@ -259,8 +259,7 @@ fn can_be_met(list: &List) -> bool {
 
 /// Who asks for what: a page's cursor is of no use to others, nor to another question. How many a page has may change.
 fn question(caller: &Caller, query: &Query) -> String {
-    let context = &caller.context;
-    let who = format!("{:?} {:?} {:?} {:?}", context.plane, context.tenant, context.actor, context.subject);
+    let who = caller.context.who();
     let asked = query.applied.iter().filter(|(name, _)| !matches!(name.as_str(), "_cursor" | "_count" | "_total" | "_pretty" | "_format"));
     let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={value}")).collect();
     format!("{who} {}", asked.join("&"))

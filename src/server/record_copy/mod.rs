@@ -6,6 +6,7 @@
 //! What is about a patient follows from the field tables, so a new table is in the copy without being named here. It is read
 //! page by page, each in a transaction of its own: a slow receiver holds no connection, and memory is bounded by a page.
 
+mod bytes_of;
 pub mod job;
 
 use super::fhir::extras::{self, Of};
@@ -21,6 +22,7 @@ use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::list::Extra;
 use crate::kernel::table::value::instant_text;
 use crate::kernel::table::{Cursor, List, Record, Refers, Table, Value, Verb, store};
+use crate::imaging::file::FILE;
 use crate::patients::patient::PATIENT;
 use crate::tenancy::tenant::TENANT;
 use bytes::Bytes;
@@ -199,12 +201,16 @@ struct Copying {
     hash: Sha256,
     counts: BTreeMap<&'static str, usize>,
     unseen: Vec<&'static str>,
+    /// What files hold comes with their rows.
+    with_bytes: bool,
+    files: bytes_of::Files,
 }
 
 impl Copying {
     async fn begin(caller: Caller, whose: Whose, sink: mpsc::Sender<std::io::Result<Bytes>>) -> Result<Copying> {
         let id = Uuid::now_v7();
-        let copy = Copying { caller, whose, id, sink, hash: Sha256::new(), counts: BTreeMap::new(), unseen: Vec::new() };
+        let (hash, counts, unseen, files) = (Sha256::new(), BTreeMap::new(), Vec::new(), bytes_of::Files::default());
+        let copy = Copying { caller, whose, id, sink, hash, counts, unseen, with_bytes: false, files };
         copy.tell("RECORD_EXPORT_STARTED", Outcome::Success).await?;
         Ok(copy)
     }
@@ -261,8 +267,11 @@ impl Copying {
             }
         }
         let left_out: BTreeMap<_, _> = LEFT_OUT.iter().copied().collect();
-        let end = json!({"counts": self.counts, "not_shown": self.unseen, "left_out": left_out,
+        let mut end = json!({"counts": self.counts, "not_shown": self.unseen, "left_out": left_out,
             "sha256": hex(&self.hash.clone().finalize())});
+        if self.with_bytes {
+            end["files"] = self.files.told();
+        }
         self.lines([line(&format!("{kind}End"), end, None)?]).await
     }
 
@@ -288,8 +297,12 @@ impl Copying {
                 }
             }
             *self.counts.entry(table.schema).or_default() += rows.len();
+            let held: Vec<_> = rows.iter().filter(|_| self.with_bytes && table.name == FILE.name).filter_map(bytes_of::held).collect();
             let lines = rows.into_iter().enumerate().map(|(place, row)| line(table.schema, Json::Object(row.json), sent.remove(&place)));
             self.lines(lines.collect::<Result<Vec<_>>>()?).await?;
+            for file in held {
+                self.bytes_of(file).await?;
+            }
             match next {
                 Some(end) => after = Some(end),
                 None => return Ok(()),

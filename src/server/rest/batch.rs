@@ -4,9 +4,10 @@
 //! (a savepoint each), and its refusal is its own result. A step names itself with `ref`; later steps say `#name` in paths
 //! and bodies where they mean the id it got.
 
-use super::batch_step::{Names, Step, Target, read};
+use super::batch_step::{Names, Step, Target, operation_of, read};
 use super::resources::{body_bytes, object};
 use super::{answer, batch_run, operation_action, projections, verb_action};
+use crate::identity::step_up;
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Fault, Result};
@@ -42,6 +43,9 @@ pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
     limits::steps(&caller, steps.iter().map(|_| Kind::Write)).await?;
     if let Some(name) = body.keys().next() {
         return Err(Error::new(&error::INVALID).fault(super::query::shown(name), "unknown", "There is no such field."));
+    }
+    for operation in steps.iter().filter_map(operation_of) {
+        step_up::ask(&caller, operation.id).await?;
     }
     let scope = caller.kernel.door.open(&caller.context).await?;
     let mut once = match Once::begin(scope, &caller, Key::of(&request, &bytes)?.as_ref()).await? {

@@ -69,6 +69,14 @@ pub fn read(step: &Map<String, Json>, names: &Names) -> Result<Step> {
     Ok(Step { target, version, body, name })
 }
 
+/// The operation that a step names, whatever else is wrong with it.
+pub fn operation_of(step: &Map<String, Json>) -> Option<&'static Operation> {
+    let path = step.get("path")?.as_str()?;
+    let words = path.strip_prefix("/api/v1").unwrap_or(path).split('/');
+    let shape: Vec<&str> = words.map(|word| if word.starts_with('#') || word.parse::<Uuid>().is_ok() { "{id}" } else { word }).collect();
+    PLACES.operations.get(shape.join("/").as_str()).copied()
+}
+
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }

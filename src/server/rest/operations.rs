@@ -2,6 +2,7 @@
 
 use super::resources::{body_bytes, object};
 use super::{answer, query};
+use crate::identity::step_up;
 use crate::kernel::Caller;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, checked};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value as Json};
 pub async fn run(caller: Caller, operation: &'static Operation, mut request: Request) -> Result<Response> {
     caller.on(operation.planes)?;
     caller.needs(operation.permission)?;
+    step_up::ask(&caller, operation.id).await?;
     let id = if operation.path.contains("{id}") { Some(query::path_id(&request)?) } else { None };
     let version = query::version(&request)?;
     let (mut body, bytes) = input(operation, &mut request).await?;

@@ -76,7 +76,7 @@ pub fn version(request: &Request) -> Result<Option<i64>> {
 
 /// A list as its parameters ask for it, and whether the total is wanted.
 pub async fn list(caller: &Caller, table: &'static Table, pairs: &[(String, String)]) -> Result<(List, bool)> {
-    let mut list = List::new(table);
+    let mut list = List { question: caller.context.who(), ..List::new(table) };
     let mut wrong = Error::new(&error::PARAMETER_INVALID);
     let (mut cursor, mut total) = (None, false);
     for (name, text) in pairs {

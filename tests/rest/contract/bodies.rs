@@ -50,12 +50,11 @@ pub fn target(route: &Route, name: &str) -> Option<&'static str> {
 const LOOSE: &[(&str, &str)] =
     &[("input_ref_id", "imaging_studies"), ("subject_id", "patients"), ("entity_id", "patients"), ("resource_id", "patients")];
 
-/// Who plays a part that the set itself does not fit: a picture of nobody, a clinic that is at hand, a root with its place.
+/// Who plays a part that the set itself does not fit: a picture of nobody, a clinic that is at hand.
 const CAST: &[(&str, &str, Set)] = &[
     ("/clinic-images", "file_id", STRANGER),
     ("/knowledge-versions", "document_id", STRANGER),
     ("/quotes", "clinic_tenant_id", NORTH),
-    ("/tenant-moves", "root_tenant_id", NORTH),
 ];
 
 /// Whether the field table promises a look at what the property points to.

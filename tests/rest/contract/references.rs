@@ -24,7 +24,6 @@ const BOUND: &[(&str, &str)] = &[
     ("/chart-entries", "supersedes_id"),
     ("/claims", "patient_id"),
     ("/documents", "patient_id"),
-    ("/eligibility-checks", "patient_id"),
     ("/image-annotations", "patient_id"),
     ("/patient-relationships", "external_contact_id"),
 ];

@@ -5,6 +5,7 @@ use super::jobs::EXPORT;
 use super::order::{Asked, Level, Order, PATIENTS_MAX};
 use crate::fhir::operation::BULK;
 use crate::fhir::reference::Literal;
+use crate::identity::step_up;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::audit_store;
@@ -38,6 +39,7 @@ pub async fn export(fhir: Fhir, mut request: Request) -> Result<Response> {
 
 async fn ordered(fhir: &Fhir, caller: &Caller, request: &mut Request) -> Result<Uuid> {
     let by = By::of(caller, Permission::ManageGovernance)?;
+    step_up::ask(caller, "createExportJob").await?;
     let is_async = is_asked_for(request)?;
     let (level, group) = level(request)?;
     let query = request.uri().query().unwrap_or_default().to_owned();

@@ -10,7 +10,7 @@ select kernel.protect('usage_meters', 'staff=all/none group=all/none jobs=all/al
 select kernel.protect('usage_meter_readings',
     'staff=all/none group=all/none audit=all/none jobs=all/create platform=all/none', read => 'manage_billing',
     write => 'manage_billing');
-select kernel.protect('usage_events', 'staff=none/create jobs=all/create');
+select kernel.protect('usage_events', 'staff=none/create jobs=all/create', sec => 'rw');
 
 -- The moves of each state machine; the records' tables in the code hold the same.
 select kernel.moves('tenant_billing_accounts', 'status', '{

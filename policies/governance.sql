@@ -567,14 +567,15 @@ begin
 end $$;
 -- What an open visit may do at this moment.
 create or replace function sec.resolve_visit(hash bytea) returns table (
-    tenant_id uuid, visit_id uuid, share_id uuid, permissions text[]) language plpgsql stable parallel restricted
+    tenant_id uuid, visit_id uuid, share_id uuid, permissions text[], tenant_rate int) language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
-    return query select v.tenant_id, v.id, s.id, s.permissions from enamel.share_visits v
+    return query select v.tenant_id, v.id, s.id, s.permissions, q.api_rate_limit_per_minute from enamel.share_visits v
         join enamel.share_links l on l.tenant_id = v.tenant_id and l.id = v.link_id
         join enamel.record_shares s on s.tenant_id = l.tenant_id and s.id = l.share_id
         join enamel.tenants t on t.id = v.tenant_id
+        left join enamel.tenant_quotas q on q.tenant_id = v.tenant_id
      where v.token_hash = hash and v.expires_at > now() and l.revoked_at is null and t.status = 'ACTIVE' and s.revoked_at is null
        and s.valid_from <= now() and s.valid_until > now();
 end $$;

@@ -90,7 +90,7 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text)
+    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -105,11 +105,12 @@ begin
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
                and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1),
-           s.encounter_id, s.dpop_thumbprint
+           s.encounter_id, s.dpop_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
       left join enamel.api_clients k on k.tenant_id = s.active_tenant_id and k.id = s.api_client_id
+      left join enamel.tenant_quotas q on q.tenant_id = s.active_tenant_id
       left join enamel.user_tenants m on m.user_id = s.user_id and m.tenant_id = s.active_tenant_id and m.deleted_at is null
      cross join lateral (
         select coalesce(array_agg(distinct o.code), '{}') as codes,
@@ -130,7 +131,7 @@ create or replace function sec.resolve_session(session uuid) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text)
+    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;

@@ -60,7 +60,7 @@ begin
     return query select j.tenant_id, j.id from enamel.sync_jobs j
         where j.job_type = 'FILE_IMPORT' and j.params ? 'target'
           and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes')
-        order by j.created_at limit 100;
+        order by row_number() over (partition by j.tenant_id order by j.created_at), j.created_at limit 100;
 end $$;
 grant execute on function sec.imports_due() to enamel_jobs;
 -- Such an order is given by its operation, which asks for the right permission; never by a row alone.
@@ -85,7 +85,7 @@ begin
     return query select j.tenant_id, j.id from enamel.export_jobs j
         where j.export_type in ('PATIENT_RECORD', 'TENANT_FULL') and j.params ? 'order'
           and (j.status = 'QUEUED' or j.status = 'RUNNING' and j.updated_at < now() - interval '2 minutes')
-        order by j.created_at limit 100;
+        order by row_number() over (partition by j.tenant_id order by j.created_at), j.created_at limit 100;
 end $$;
 grant execute on function sec.record_copies_due() to enamel_jobs;
 

@@ -684,6 +684,11 @@ begin
         when 'max_ai_inferences_per_month' then return (
             select count(*) from enamel.ai_inference_jobs j
               where j.tenant_id = tenant and not j.is_shadow and j.status <> 'CANCELLED' and j.queued_at >= date_trunc('month', now()));
+        -- What the servers have told of the last minute.
+        when 'api_rate_limit_per_minute' then return (
+            select coalesce(sum(s.units), 0) from kernel.spent s
+             where s.subject = encode(substr(sha256('tenant'::bytea || uuid_send(tenant)), 1, 16), 'hex')::uuid
+               and s.slot > extract(epoch from clock_timestamp())::bigint / 2 - 31);
         else return null;
     end case;
 end $$;

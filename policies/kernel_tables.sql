@@ -14,7 +14,7 @@ select kernel.protect('jobs',
 -- Handed out by the server alone, to who ordered them.
 select kernel.protect('job_files', 'jobs=all/all', sec => 'r');
 select kernel.protect('encryption_keys', 'staff=all/none auth=all/none jobs=all/all platform=all/none',
-    patient => 'patient_id', secret => '{wrapped_key}', staff_rows => kernel.about_a_patient('view_patient'));
+    patient => 'patient_id', secret => '{wrapped_key}', staff_rows => kernel.about_a_patient('view_patient'), sec => 'r');
 select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/none jobs=all/all',
     read => 'view_audit', write => 'view_audit', patient => 'patient_id', sec => 'rw',
     staff_rows => 'table_name <> all ((select sec.untold())::text[])');
@@ -65,7 +65,8 @@ begin
     return query select j.tenant_id, j.id from enamel.jobs j
         where j.kind = any (kinds) and j.status in ('QUEUED', 'RUNNING') and j.run_after <= clock_timestamp()
           and (j.status = 'QUEUED' or j.lease_until is null or j.lease_until < clock_timestamp())
-        order by j.run_after limit 100;
+        -- Tenants take turns: one that has ordered a hundred waits behind its own.
+        order by row_number() over (partition by j.tenant_id order by j.run_after), j.run_after limit 100;
 end $$;
 -- Files of jobs that were called off, taken back by who ordered them, or ended so long ago.
 create or replace function sec.job_files_due(kept interval) returns table (tenant_id uuid, id uuid, storage_key text) language plpgsql
@@ -86,3 +87,19 @@ begin
 end $$;
 grant execute on function pg_catalog.pg_lock_status() to enamel_sec;
 grant execute on function sec.jobs_due(text[]), sec.job_files_due(interval), sec.open_transactions() to enamel_jobs;
+
+-- Tenants with keys that something else has wrapped than what wraps now.
+create or replace function sec.keys_to_rewrap(wraps text, most bigint) returns setof uuid language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select distinct k.tenant_id from enamel.encryption_keys k
+        where k.status <> 'DESTROYED' and k.kms_key_ref <> wraps order by k.tenant_id limit most;
+end $$;
+create or replace function sec.keys_wrapped() returns table (wrapped_by text, keys bigint) language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select k.kms_key_ref, count(*) from enamel.encryption_keys k where k.status <> 'DESTROYED' group by 1 order by 1;
+end $$;
+grant execute on function sec.keys_to_rewrap(text, bigint), sec.keys_wrapped() to enamel_jobs;

@@ -162,3 +162,46 @@ select kernel.moves('tenant_placements', 'status', '{ACTIVE>MOVING,MOVING>READ_O
 select kernel.moves('tenant_subscriptions', 'status', '{
     TRIALING>ACTIVE,TRIALING>CANCELLED,ACTIVE>CANCELLED,PAST_DUE>CANCELLED,ACTIVE>PAST_DUE,PAST_DUE>ACTIVE,
     TRIALING>EXPIRED,ACTIVE>EXPIRED,CANCELLED>EXPIRED}');
+
+-- ── Limits that several servers keep together ─────────────────────────────────────────────────────────────────
+-- What each server has spent of a limit, in slots of two seconds; nothing here is older than a minute, and a crash may lose it
+-- all. The nil subject says that a server is there. Only the two functions below see it.
+create unlogged table if not exists kernel.spent (
+    subject uuid not null, slot bigint not null, server uuid not null, units int not null, primary key (subject, slot, server));
+create index if not exists spent_slot on kernel.spent (slot);
+alter table kernel.spent owner to enamel_owner;
+grant select, insert, update, delete on kernel.spent to enamel_sec;
+
+-- Tells what this server has spent and hears what all others have, of the subjects asked about. In the row of the nil subject:
+-- how many other servers there are.
+create or replace function sec.exchange_limits(server uuid, subjects uuid[], slots bigint[], spent int[], asked uuid[], newest bigint,
+    oldest bigint) returns table (subject uuid, slot bigint, units bigint) language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    insert into kernel.spent as s (subject, slot, server, units)
+    select t.subject, t.slot, exchange_limits.server, t.units from unnest(subjects, slots, spent) t(subject, slot, units)
+    union all select '00000000-0000-0000-0000-000000000000', newest, exchange_limits.server, 0
+        on conflict on constraint spent_pkey do update set units = excluded.units where s.units <> excluded.units;
+    delete from kernel.spent s where s.server = exchange_limits.server and s.slot < oldest;
+    delete from kernel.spent s where s.ctid = any (array(
+        select x.ctid from kernel.spent x where x.slot < oldest - 30 limit 1000 for update skip locked));
+    return query
+    select s.subject, s.slot, sum(s.units) from kernel.spent s
+     where s.subject = any (asked) and s.slot >= oldest and s.server <> exchange_limits.server group by s.subject, s.slot
+    union all
+    select '00000000-0000-0000-0000-000000000000', newest, count(distinct s.server) from kernel.spent s
+     where s.subject = '00000000-0000-0000-0000-000000000000' and s.slot > newest - 5 and s.server <> exchange_limits.server;
+end $$;
+
+-- How often each tenant has called a server in an hour: the count so far, which replaces the one told before.
+create or replace function sec.tell_calls(tenants uuid[], ids uuid[], hours timestamptz[], calls float8[]) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    insert into enamel.usage_events as e (tenant_id, id, meter_code, quantity, source_id, occurred_at)
+    select t.tenant, gen_random_uuid(), 'API_CALLS', t.calls, t.id, t.hour from unnest(tenants, ids, hours, calls) t(tenant, id, hour, calls)
+      on conflict (tenant_id, meter_code, source_id) do update set quantity = greatest(e.quantity, excluded.quantity);
+end $$;
+grant execute on function sec.exchange_limits(uuid, uuid[], bigint[], int[], uuid[], bigint, bigint),
+    sec.tell_calls(uuid[], uuid[], timestamptz[], float8[]) to enamel_jobs;

@@ -5,6 +5,7 @@ pub mod data_schema;
 mod demo;
 pub mod generate;
 mod import;
+mod keys;
 mod openapi;
 mod secrets;
 mod serve;
@@ -42,6 +43,9 @@ enum Command {
     /// Loads a tenant's own licensed codes
     #[command(subcommand)]
     Import(import::Import),
+    /// Replaces the key that wraps the tenants' data keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Writes what is generated under openapi/; refuses what would break programs written for the document there
     Openapi(Openapi),
 }
@@ -107,6 +111,7 @@ pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         Command::Generate(asked) => generate::generate(asked).await?,
         Command::Audit(audit) => return audit::run(audit).await,
         Command::Import(import) => import::run(import).await?,
+        Command::Keys(keys) => keys::run(keys).await?,
         Command::Openapi(how) => openapi::write(std::path::Path::new("openapi"), how.breaking)?,
     }
     Ok(ExitCode::SUCCESS)

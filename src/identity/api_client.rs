@@ -1,7 +1,7 @@
 //! A service account or integration client (catalogue 2.22, 16.25, C-R).
 
 use crate::kernel::context::Permission;
-use crate::kernel::table::{Field, Filter, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
+use crate::kernel::table::{Field, Filter, Form, Home, How, Machine, Move, Refers, Sort, Stamps, Table, Ty, Verb};
 
 pub static API_CLIENT: Table = Table {
     name: "api_clients",
@@ -37,21 +37,21 @@ pub static API_CLIENT: Table = Table {
         Field::bytes("client_secret_hash").hidden(),
         Field::bytes("previous_secret_hash").hidden(),
         Field::instant("previous_secret_expires_at").read_only(),
-        Field::text("jwks_uri").length(2000).doc("where the client publishes its keys, when it proves itself by them"),
+        Field::text("jwks_uri").length(2000).form(Form::Address).doc("where the client publishes its keys, when it proves itself by them"),
         Field::json("jwks").read_only().doc("the client's public keys (RFC 7517), when they are registered here; changed by set-keys"),
-        Field::texts("redirect_uris").defaulted().doc("exact; https, or http on the loopback address"),
-        Field::text("launch_uri").length(2000).doc("where the application is launched from here"),
-        Field::texts("logout_uris").defaulted().doc("where a browser may go after signing out"),
+        Field::texts("redirect_uris").defaulted().form(Form::Address).doc("exact; https, or http on the loopback address"),
+        Field::text("launch_uri").length(2000).form(Form::Address).doc("where the application is launched from here"),
+        Field::texts("logout_uris").defaulted().form(Form::Address).doc("where a browser may go after signing out"),
         Field::instant("expires_at").doc("when the client ends by itself"),
         Field::texts("scopes").defaulted().read_only().doc("SMART v2 scopes; changed by set-scopes"),
         Field::texts("grant_types").defaulted().fixed(),
-        Field::int("rate_limit_per_minute").at_least(1),
+        Field::int("rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         Field::uuid("service_user_id")
             .required()
             .read_only()
             .refers(Refers::Installation("users"))
             .doc("the actor written to created_by and the audit log"),
-        Field::texts("allowed_ip_ranges").defaulted(),
+        Field::texts("allowed_ip_ranges").defaulted().form(Form::Network).doc("networks from which it may come; empty: everywhere"),
         Field::choice("status", &["ACTIVE", "DISABLED"]).means(&["may be used", "may not be used"]).defaulted().read_only(),
         Field::instant("last_used_at").read_only(),
     ],

@@ -13,7 +13,8 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use crate::kernel::table::form::is_address;
+use crate::kernel::table::{Draft, Field, Form, Record, Table, Value, store};
 use crate::kernel::{Caller, audit_store};
 use crate::sql;
 use chrono::TimeDelta;
@@ -80,8 +81,8 @@ pub static REGISTER: Operation = step(
             .required()
             .doc("SMART v2 scopes; a program's own may not exceed what the caller may do"),
         Field::texts("redirect_uris").doc("exact; https, or http on the loopback address"),
-        Field::texts("allowed_ip_ranges").doc("networks in CIDR form; empty: everywhere"),
-        Field::int("rate_limit_per_minute").at_least(1),
+        Field::texts("allowed_ip_ranges").form(Form::Network).doc("networks from which it may come; empty: everywhere"),
+        Field::int("rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         JWKS,
         JWKS_URI,
         Field::text("launch_uri").length(2000).doc("where the application is launched from here"),
@@ -144,9 +145,6 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let (scopes, redirects, ranges) = (words(call, "scopes")?, words(call, "redirect_uris")?, words(call, "allowed_ip_ranges")?);
     check_scopes(caller, kind, &scopes)?;
     check_redirects(kind, &redirects)?;
-    if ranges.iter().any(|range| range.parse::<crate::kernel::config::Network>().is_err()) {
-        return Err(Error::new(&error::INVALID).fault("allowed_ip_ranges", "format", "Each must be a network in CIDR form."));
-    }
     let grants: &[&str] = if kind == "BACKEND" { &["client_credentials"] } else { &["authorization_code", "refresh_token"] };
     let client_id = hex(Uuid::new_v4().as_bytes());
     let keys = keys(call)?;
@@ -157,7 +155,7 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let logouts = words(call, "logout_uris")?;
     let launches = call.text("launch_uri").map(str::to_owned);
     let addresses =
-        [("logout_uris", logouts.iter().all(|uri| is_redirect(uri))), ("launch_uri", launches.as_deref().is_none_or(is_redirect))];
+        [("logout_uris", logouts.iter().all(|uri| is_address(uri))), ("launch_uri", launches.as_deref().is_none_or(is_address))];
     for (field, _) in addresses.into_iter().filter(|(_, right)| !right) {
         return Err(Error::new(&error::INVALID).fault(field, "format", ADDRESS));
     }
@@ -212,7 +210,7 @@ fn keys(call: &Call) -> Result<Option<Keys>> {
             Ok(_) => Ok(Some(Keys::Here(keys.clone()))),
             Err(why) => fault("jwks", why),
         },
-        (_, Some(uri)) if is_redirect(uri) => Ok(Some(Keys::At(uri.to_owned()))),
+        (_, Some(uri)) if is_address(uri) => Ok(Some(Keys::At(uri.to_owned()))),
         (_, Some(_)) => fault("jwks_uri", ADDRESS),
         _ => Ok(None),
     }
@@ -269,7 +267,7 @@ fn check_scopes(caller: &Caller, kind: &str, scopes: &[String]) -> Result<()> {
 }
 
 fn check_redirects(kind: &str, redirects: &[String]) -> Result<()> {
-    let wrong = redirects.iter().any(|uri| !is_redirect(uri))
+    let wrong = redirects.iter().any(|uri| !is_address(uri))
         || kind == "BACKEND" && !redirects.is_empty()
         || kind != "BACKEND" && redirects.is_empty();
     if wrong {
@@ -277,16 +275,6 @@ fn check_redirects(kind: &str, redirects: &[String]) -> Result<()> {
         return Err(Error::new(&error::INVALID).fault("redirect_uris", "format", text));
     }
     Ok(())
-}
-
-/// RFC 9700 §2.1: https, or http to the same machine; no fragment, no credentials.
-pub(super) fn is_redirect(uri: &str) -> bool {
-    let Ok(url) = openidconnect::url::Url::parse(uri) else { return false };
-    let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    (url.scheme() == "https" || url.scheme() == "http" && here)
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none()
 }
 
 /// The client, locked where its sessions can end together with its change.

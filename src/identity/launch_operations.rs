@@ -1,12 +1,12 @@
 //! Opening an application out of one's own session, for the patient one is looking at (SMART EHR launch).
 
-use super::client_operations::is_redirect;
 use super::oauth::{Launching, launch};
 use super::session_operations::{object, own_session};
 use crate::clinical::encounter::ENCOUNTER;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::table::form::is_address;
 use crate::kernel::table::{Field, Table};
 use crate::patients::patient::PATIENT;
 use crate::sql;
@@ -71,7 +71,7 @@ async fn open(call: Call) -> Result<Answer> {
     let row = answers.iter().flatten().next().ok_or_else(unknown)?;
     let (client, uri): (Uuid, Option<String>) = (row.try_get("id")?, row.try_get("launch_uri")?);
     let (handle, until) = launch(caller, tenant, Launching { client, user, patient, encounter }).await?;
-    let url = uri.filter(|uri| is_redirect(uri)).and_then(|uri| openidconnect::url::Url::parse(&uri).ok()).map(|mut url| {
+    let url = uri.filter(|uri| is_address(uri)).and_then(|uri| openidconnect::url::Url::parse(&uri).ok()).map(|mut url| {
         let iss = super::oauth::fhir_base(&caller.kernel);
         url.query_pairs_mut().append_pair("iss", &iss).append_pair("launch", handle.expose());
         url.to_string()

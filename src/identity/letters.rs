@@ -134,7 +134,7 @@ pub async fn reset(caller: &Caller, token: &str, password: &str) -> Result<()> {
     let seen = kernel.door.open(&context).await?.once(&[((&TOKEN_SEEN).into(), vec![&hash.as_bytes(), &"PASSWORD_RESET"])]).await?;
     let row = seen.iter().flatten().next().ok_or_else(wrong)?;
     check_new(kernel, password, row.try_get("mfa_enabled")?, &[row.try_get("email")?, row.try_get("full_name")?]).await?;
-    let new = service.passwords.hash(password.to_owned().into()).await?;
+    let new = service.passwords.hash(context.ip(), password.to_owned().into()).await?;
     let mut scope = kernel.door.open(&context).await?;
     let row = scope.optional(&TOKEN_TAKE, &[&hash.as_bytes(), &"PASSWORD_RESET"]).await?.ok_or_else(wrong)?;
     let (user, id): (Uuid, Uuid) = (row.try_get("id")?, scope.new_id());
@@ -247,7 +247,7 @@ pub async fn join(caller: &Caller, asked: &Asked, name: &str, password: &str) ->
         return Err(fault("has 1 to 300 characters"));
     }
     check_new(kernel, password, false, &[&asked.email, name, &asked.clinic]).await?;
-    let hash = Service::of(kernel)?.passwords.hash(password.to_owned().into()).await?;
+    let hash = Service::of(kernel)?.passwords.hash(caller.context.ip(), password.to_owned().into()).await?;
     let mut scope = kernel.door.open(&caller.server(asked.tenant)).await?;
     let (user, identity) = (scope.new_id(), scope.new_id());
     let taken = Error::new(&error::CONFLICT).detail("The address has an account: sign in with it and accept the invitation there.");

@@ -3,15 +3,17 @@
 //! A hash takes 64 MiB and a core for a tenth of a second by design. So at most one runs per core, a bounded
 //! number waits, and the next caller hears 429 at once: a flood of sign-ins slows sign-ins, and nothing else.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 use tracing::error;
 
 use super::password_hash;
 pub use super::password_hash::{Algorithm, Costs, Pepper, Recipe, StoredHash};
+use super::throttle;
 use crate::kernel::error::{INVALID, SIGN_IN_BUSY};
+use crate::kernel::fair::{Fair, Size};
 use crate::kernel::{Error, Result};
 
 /// What a new password must be. NIST SP 800-63B-4 §3.1.1: length, no rules of composition, no forced renewal.
@@ -94,8 +96,7 @@ pub struct Passwords {
     recipe: Arc<Recipe>,
     /// The hash of nothing anybody knows, for people who do not exist: their answer takes as long.
     dummy: Arc<StoredHash>,
-    admitted: Arc<Semaphore>,
-    running: Arc<Semaphore>,
+    cores: Fair<IpAddr>,
 }
 
 impl Passwords {
@@ -108,19 +109,23 @@ impl Passwords {
         Ok(Self {
             recipe: Arc::new(recipe),
             dummy: Arc::new(dummy),
-            admitted: Arc::new(Semaphore::new(size.running_max + size.waiting_max)),
-            running: Arc::new(Semaphore::new(size.running_max)),
+            cores: Fair::new(Size {
+                places: size.running_max,
+                each_max: size.running_max,
+                waiting_max: size.waiting_max,
+                each_waiting_max: size.waiting_max.div_ceil(2),
+            }),
         })
     }
 
     /// A new PHC string for `password`. Rules are checked before, by [`Rules::check_new`]. SIGN_IN_BUSY.
-    pub async fn hash(&self, password: SecretString) -> Result<String> {
-        self.run(move |recipe, _| password_hash::make(password.expose_secret().as_bytes(), recipe)).await?
+    pub async fn hash(&self, from: Option<IpAddr>, password: SecretString) -> Result<String> {
+        self.run(from, move |recipe, _| password_hash::make(password.expose_secret().as_bytes(), recipe)).await?
     }
 
     /// Checks `password` against what is stored; `None` stands for an unknown person and takes as long. SIGN_IN_BUSY.
-    pub async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<Verdict> {
-        self.run(move |recipe, dummy| {
+    pub async fn verify(&self, from: Option<IpAddr>, password: SecretString, stored: Option<String>) -> Result<Verdict> {
+        self.run(from, move |recipe, dummy| {
             let bytes = password.expose_secret().as_bytes();
             let known = stored.as_deref().and_then(|text| {
                 let hash = StoredHash::parse(text);
@@ -143,18 +148,18 @@ impl Passwords {
         .await
     }
 
-    /// The permits go with the work, so that a caller who leaves does not make room for more than the pool holds.
-    async fn run<T, F>(&self, work: F) -> Result<T>
+    /// Networks take turns, and none fills the queue. The place goes with the work, so that a caller who leaves does not make
+    /// room for more than the pool holds.
+    async fn run<T, F>(&self, from: Option<IpAddr>, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Recipe, &StoredHash) -> T + Send + 'static,
     {
-        let place = self.admitted.clone().try_acquire_owned().map_err(|_| Error::new(&SIGN_IN_BUSY))?;
-        let core = self.running.clone().acquire_owned().await.map_err(Error::internal)?;
+        let core = self.cores.place(from.map(throttle::network)).await.map_err(|_| Error::new(&SIGN_IN_BUSY))?;
         let (recipe, dummy) = (self.recipe.clone(), self.dummy.clone());
         let job = move || {
             let made = work(&recipe, &dummy);
-            drop((core, place));
+            drop(core);
             made
         };
         tokio::task::spawn_blocking(job).await.map_err(Error::internal)
@@ -175,7 +180,7 @@ mod tests {
     }
 
     async fn verify(passwords: &Passwords, password: &str, stored: Option<&str>) -> Verdict {
-        passwords.verify(password.into(), stored.map(str::to_owned)).await.unwrap()
+        passwords.verify(None, password.into(), stored.map(str::to_owned)).await.unwrap()
     }
 
     #[tokio::test]
@@ -188,7 +193,7 @@ mod tests {
             assert_eq!(verify(&passwords, "U*U", Some(&stored)).await, Verdict { ok: true, upgrade: true });
             assert_eq!(verify(&passwords, "U*V", Some(&stored)).await, Verdict { ok: false, upgrade: false });
         }
-        let fresh = passwords.hash("U*U".into()).await.unwrap();
+        let fresh = passwords.hash(None, "U*U".into()).await.unwrap();
         assert_eq!(verify(&passwords, "U*U", Some(&fresh)).await, Verdict { ok: true, upgrade: false });
     }
 
@@ -200,7 +205,7 @@ mod tests {
         assert_eq!(verify(&passwords, "correct horse", Some("{SSHA}abc")).await, wrong);
         assert_eq!(verify(&passwords, "", None).await, wrong);
         let endless = "x".repeat(BYTES_MAX + 1);
-        let stored = passwords.hash(endless.as_str().into()).await.unwrap();
+        let stored = passwords.hash(None, endless.as_str().into()).await.unwrap();
         assert_eq!(verify(&passwords, &endless, Some(&stored)).await, wrong);
     }
 
@@ -208,7 +213,7 @@ mod tests {
     async fn an_unknown_person_takes_as_long_as_a_wrong_password() {
         let recipe = Recipe { costs: Costs { memory_kib: 16 * 1024, passes: 2, lanes: 1 }, peppers: vec![] };
         let passwords = Passwords::new(recipe, PoolSize::default()).unwrap();
-        let stored = passwords.hash("correct horse".into()).await.unwrap();
+        let stored = passwords.hash(None, "correct horse".into()).await.unwrap();
         let mut fastest = [std::time::Duration::MAX; 2];
         for _ in 0..5 {
             for (fastest, stored) in fastest.iter_mut().zip([Some(stored.as_str()), None]) {
@@ -231,7 +236,7 @@ mod tests {
                 begun.send(()).unwrap();
                 held.recv().ok();
             };
-            passwords.run(job).await.unwrap();
+            passwords.run(None, job).await.unwrap();
         });
         running.await.unwrap();
         (let_go, caller)
@@ -243,7 +248,7 @@ mod tests {
         let (let_go, _) = occupy(&passwords).await;
         let mut waiting = Vec::new();
         for _ in 0..100 {
-            let mut caller = Box::pin(passwords.verify("correct horse".into(), None));
+            let mut caller = Box::pin(passwords.verify(None, "correct horse".into(), None));
             match futures_util::poll!(caller.as_mut()) {
                 std::task::Poll::Pending => waiting.push(caller),
                 std::task::Poll::Ready(answer) => {
@@ -263,13 +268,27 @@ mod tests {
         let (let_go, caller) = occupy(&passwords).await;
         caller.abort();
         assert!(caller.await.unwrap_err().is_cancelled());
-        let refused = passwords.verify("correct horse".into(), None).await.unwrap_err();
+        let refused = passwords.verify(None, "correct horse".into(), None).await.unwrap_err();
         assert_eq!(refused.code, &SIGN_IN_BUSY);
         let_go.send(()).unwrap();
-        while passwords.admitted.available_permits() == 0 {
+        while passwords.verify(None, "correct horse".into(), None).await.is_err() {
             tokio::task::yield_now().await;
         }
-        assert!(passwords.verify("correct horse".into(), None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_network_fills_half_of_the_queue() {
+        let passwords = passwords(PoolSize { running_max: 1, waiting_max: 4 });
+        let (let_go, _) = occupy(&passwords).await;
+        let mut waiting = Vec::new();
+        for (from, admitted) in [("203.0.113.7", true), ("203.0.113.7", true), ("203.0.113.7", false), ("2001:db8::1", true)] {
+            let mut caller = Box::pin(passwords.verify(Some(from.parse().unwrap()), "correct horse".into(), None));
+            assert_eq!(futures_util::poll!(caller.as_mut()).is_pending(), admitted, "{from}");
+            waiting.push(caller);
+        }
+        drop(waiting.remove(2));
+        let_go.send(()).unwrap();
+        assert!(futures_util::future::join_all(waiting).await.iter().all(Result::is_ok));
     }
 
     #[test]

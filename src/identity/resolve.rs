@@ -5,7 +5,7 @@ use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
 use crate::kernel::config::Network;
-use crate::kernel::context::{Caps, Context, Origin, PLATFORM_TENANT, Permission, Plane};
+use crate::kernel::context::{Caps, Context, Origin, PLATFORM_TENANT, Permission, Plane, Rates};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
 use crate::sql;
@@ -29,7 +29,7 @@ sql! {
     /// $1 session.
     RESOLVE_SESSION(UUID) = "select * from sec.resolve_session($1)";
     /// $1 hash.
-    VISIT(BYTEA) = "select tenant_id, visit_id, share_id, permissions from sec.resolve_visit($1)";
+    VISIT(BYTEA) = "select tenant_id, visit_id, share_id, permissions, tenant_rate from sec.resolve_visit($1)";
     /// $1 session, $2 now.
     TOUCH(UUID, TIMESTAMPTZ) = "
         update sessions set last_activity_at = $2 where id = $1 and last_activity_at < $2 - interval '55 seconds'";
@@ -72,6 +72,7 @@ async fn visitor(kernel: &Arc<Kernel>, visit: &Token, request: Uuid, origin: Arc
     let mut context = Context::system(Plane::Share, Some(row.try_get("tenant_id")?));
     context.session = Some(row.try_get("visit_id")?);
     context.subject = Some(row.try_get("share_id")?);
+    context.rates.tenant = rate(row, "tenant_rate")?;
     context.caps = Caps::of(&permissions.iter().filter_map(|word| Permission::parse(word)).collect::<Vec<_>>());
     (context.request, context.origin) = (request, Some(origin));
     Ok(Caller { kernel: kernel.clone(), context, reads_subtree: false, scopes: Arc::from([]) })
@@ -163,6 +164,8 @@ impl Bearer {
         context.session = Some(row.try_get("session_id")?);
         context.client = client;
         context.break_glass = row.try_get("break_glass_id")?;
+        let program = word("auth_method")? == Some("API_CLIENT");
+        context.rates = Rates { client: rate(row, "client_rate")?, tenant: rate(row, "tenant_rate")?, program };
         let narrowed = Caps(row.try_get("scope_caps")?);
         context.caps = caps.and(narrowed);
         let (scopes, patient): (Vec<String>, Option<Uuid>) = (row.try_get("scopes")?, row.try_get("patient_id")?);
@@ -202,6 +205,10 @@ impl Bearer {
     fn admits(&self, origin: &Origin) -> bool {
         self.ranges.is_empty() || origin.ip.is_some_and(|ip| self.ranges.iter().any(|range| range.contains(ip)))
     }
+}
+
+fn rate(row: &Row, name: &str) -> Result<Option<u32>> {
+    Ok(row.try_get::<_, Option<i32>>(name)?.and_then(|rate| u32::try_from(rate).ok()))
 }
 
 /// Where somebody stands in the tenant of the session, and what they may there.

@@ -68,9 +68,9 @@ impl Service {
     }
 }
 
-/// A key for one use, derived from the one that wraps all others.
+/// A key for one use, derived from the one that stays when the envelope key is replaced.
 fn derived(config: &Config, purpose: &str) -> Result<Hmac<Sha256>> {
-    let mut root = Hmac::<Sha256>::new_from_slice(config.secrets.envelope_key.expose()).map_err(Error::internal)?;
+    let mut root = Hmac::<Sha256>::new_from_slice(config.secrets.password_pepper.expose()).map_err(Error::internal)?;
     root.update(purpose.as_bytes());
     Hmac::new_from_slice(&root.finalize().into_bytes()).map_err(Error::internal)
 }

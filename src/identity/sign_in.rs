@@ -111,7 +111,7 @@ pub async fn by_password(
     };
     let homes: Vec<Home> = answers[1].iter().map(home).collect::<Result<_>>()?;
     let stored = login.as_ref().and_then(|login| login.password.as_ref()).map(|(_, hash)| hash.clone());
-    let verdict = service.passwords.verify(password.clone(), stored).await?;
+    let verdict = service.passwords.verify(context.ip(), password.clone(), stored).await?;
     let by_tenant = homes.first().map(|home| home.tenant);
     let homes: Vec<Home> = homes.into_iter().filter(|home| !home.provider_only).collect();
     let Some(login) = login.as_ref().filter(|login| verdict.ok && login.open && !homes.is_empty()) else {
@@ -219,7 +219,7 @@ pub fn succeeding(context: &Context, user: Uuid, tenant: Uuid, session: Uuid, me
 
 /// Stores the hash as it would be made today, while the password is known.
 async fn upgrade(kernel: &Kernel, context: &Context, identity: Uuid, old: &str, password: SecretString) -> Result<()> {
-    let new = Service::of(kernel)?.passwords.hash(password).await?;
+    let new = Service::of(kernel)?.passwords.hash(context.ip(), password).await?;
     debug_assert!(StoredHash::parse(&new).is_some());
     let mut scope = kernel.door.open(&grant::behind(context, None)).await?;
     scope.exec(&UPGRADE, &[&identity, &old, &new]).await?;

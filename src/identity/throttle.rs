@@ -79,7 +79,7 @@ fn limited(wait: Duration) -> Error {
 }
 
 /// Whoever has one IPv6 address has all of its /64.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
         four => four,

@@ -165,12 +165,12 @@ async fn change_password(call: Call) -> Result<Answer> {
     let answers = caller.kernel.door.open(&context).await?.once(&[((&PASSWORD_OF).into(), vec![&user])]).await?;
     let row = answers.iter().flatten().next().ok_or_else(wrong)?;
     let (identity, old): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
-    if !service.passwords.verify(secret("current_password"), Some(old.clone())).await?.ok {
+    if !service.passwords.verify(context.ip(), secret("current_password"), Some(old.clone())).await?.ok {
         return Err(wrong());
     }
     let words: [&str; 2] = [row.try_get(2)?, row.try_get(3)?];
     letters::check_new(&caller.kernel, call.text("new_password").unwrap_or_default(), false, &words).await?;
-    let new = service.passwords.hash(secret("new_password")).await?;
+    let new = service.passwords.hash(context.ip(), secret("new_password")).await?;
     let mut scope = caller.kernel.door.open(&context).await?;
     if scope.exec(&PASSWORD_SET, &[&identity, &old, &new]).await? != 1 {
         return Err(Error::new(&error::CONFLICT));

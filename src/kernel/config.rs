@@ -144,12 +144,31 @@ section! {
     SecretsConfig at "secrets" {
         /// Seals the context PostgreSQL trusts.
         seal_key: Key32 = "";
-        /// Wraps the data keys of encrypted columns.
+        /// Seals what the server keeps for itself, and wraps the data keys of encrypted columns unless a KMS does.
         envelope_key: Key32 = "";
+        /// Further envelope keys that open and do not seal: the next one before a rotation, the last one until `enamel keys rewrap` is done.
+        other_envelope_keys: Vec<Key32> = "[]";
         /// Ed25519 seed that signs audit roots.
         audit_signing_key: Key32 = "";
-        /// Mixed into password hashes.
+        /// Mixed into password hashes, and the root of what makes recovery codes and forms; it stays.
         password_pepper: Key32 = "";
+        tables { kms: KmsConfig; }
+    }
+}
+
+section! {
+    /// AWS KMS, which then wraps the data keys.
+    KmsConfig at "secrets.kms" {
+        /// Key id, ARN or alias; without it the envelope key wraps.
+        key: Option<String> = "";
+        /// Region of the key.
+        region: String = "\"us-east-1\"";
+        /// URL of the service, when it is not Amazon's own of the region.
+        endpoint: Option<String> = "";
+        /// Access key, which may `kms:Encrypt` and `kms:Decrypt` with that key and nothing else.
+        access_key: Option<String> = "";
+        /// Secret key.
+        secret_key: Option<SecretString> = "" by "secret_text_option" or default;
     }
 }
 
@@ -209,6 +228,35 @@ section! {
 }
 
 section! {
+    /// What one caller may spend in any minute, in units. What a tenant or a program may spend stands in its own record.
+    LimitsConfig at "limits" {
+        /// Units a minute for each person, and each program without a limit of its own; 0: no limit.
+        user_per_minute: u32 = "120000";
+        /// Units a minute for each network address that shows no token; 0: no limit.
+        address_per_minute: u32 = "240000";
+        /// Part of each connection pool that one tenant may hold at once, in percent.
+        tenant_share_percent: u32 = "75";
+        /// Milliseconds between two exchanges of counts with the other servers.
+        exchange_ms: u64 = "1000";
+        tables { costs: LimitCosts; }
+    }
+}
+
+section! {
+    /// Units a request costs.
+    LimitCosts at "limits.costs" {
+        /// One record by its id, a page, a document.
+        read: u32 = "1";
+        /// A change, or an operation; each step of a batch or transaction.
+        write: u32 = "2";
+        /// A list, a search, a history; each search in a batch.
+        search: u32 = "5";
+        /// An export, an import, a whole record at once.
+        export: u32 = "100";
+    }
+}
+
+section! {
     /// Logs and traces. Metrics are always at `/metrics` of the admin listener.
     TelemetryConfig at "telemetry" {
         /// `json` or `pretty`.
@@ -258,6 +306,7 @@ pub struct Config {
     pub secrets: SecretsConfig,
     pub storage: StorageConfig,
     pub identity: IdentityConfig,
+    pub limits: LimitsConfig,
     pub telemetry: TelemetryConfig,
     pub audit: AuditConfig,
 }
@@ -268,9 +317,12 @@ const TABLES: &[(&str, &[Key])] = &[
     (DatabaseConfig::TABLE, DatabaseConfig::KEYS),
     (PoolSizes::TABLE, PoolSizes::KEYS),
     (SecretsConfig::TABLE, SecretsConfig::KEYS),
+    (KmsConfig::TABLE, KmsConfig::KEYS),
     (StorageConfig::TABLE, StorageConfig::KEYS),
     (IdentityConfig::TABLE, IdentityConfig::KEYS),
     (Argon2Config::TABLE, Argon2Config::KEYS),
+    (LimitsConfig::TABLE, LimitsConfig::KEYS),
+    (LimitCosts::TABLE, LimitCosts::KEYS),
     (TelemetryConfig::TABLE, TelemetryConfig::KEYS),
     (AuditConfig::TABLE, AuditConfig::KEYS),
 ];
@@ -302,6 +354,9 @@ impl Config {
             if let Some((other, _)) = keys[..at].iter().find(|(_, other)| other == key) {
                 return Err(ConfigError::new(format!("{name}: is the same key as {other}")));
             }
+        }
+        for key in &self.secrets.other_envelope_keys {
+            key.refuse_weak().map_err(|why| ConfigError::new(format!("secrets.other_envelope_keys: {why}")))?;
         }
         for (name, secret) in [("database.secret", &self.database.secret), ("storage.secret_key", &self.storage.secret_key)] {
             secret::refuse_weak_text(secret).map_err(|why| ConfigError::new(format!("{name}: {why}")))?;

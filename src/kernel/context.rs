@@ -188,6 +188,17 @@ pub struct Context {
     pub origin: Option<Arc<Origin>>,
     /// Emergency access that is open, for the audit trail only.
     pub break_glass: Option<Uuid>,
+    /// What the caller may spend, for the server only.
+    pub rates: Rates,
+}
+
+/// Limits a caller's own records set, in units a minute; where one is not set there is none of that kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    pub client: Option<u32>,
+    pub tenant: Option<u32>,
+    /// A program that acts by itself is no person beside it.
+    pub program: bool,
 }
 
 /// Where a request came from.
@@ -198,6 +209,10 @@ pub struct Origin {
 }
 
 impl Context {
+    /// Where the request came from, as far as that is known.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.origin.as_ref().and_then(|origin| origin.ip)
+    }
     /// The server itself, for one tenant.
     pub fn system(plane: Plane, tenant: Option<Uuid>) -> Context {
         Context {
@@ -212,6 +227,7 @@ impl Context {
             session: None,
             origin: None,
             break_glass: None,
+            rates: Rates::default(),
         }
     }
 }
@@ -299,6 +315,7 @@ mod tests {
             session: None,
             origin: None,
             break_glass: None,
+            rates: Rates::default(),
         };
         let sealed = sealer.seal(&context, 42, DateTime::from_timestamp(1_000, 0).unwrap());
         let (mac, payload) = sealed.split_once('.').unwrap();

@@ -9,6 +9,7 @@ pub mod crypto;
 pub mod db;
 pub mod embedded;
 pub mod error;
+pub mod fair;
 pub mod hex;
 pub mod json;
 pub mod money;

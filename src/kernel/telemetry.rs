@@ -9,7 +9,8 @@ use std::{error::Error, time::Duration};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, Layer, Registry, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::config::{LogFormat, TelemetryConfig};
 pub use request::RequestTrace;
@@ -30,7 +31,7 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, Box<dyn Error + Send 
     let filter = EnvFilter::try_new(&config.log_filter).map_err(|_| "telemetry.log_filter: is not a filter")?;
     let traces = config.otlp_endpoint.as_deref().map(export::provider).transpose()?;
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("enamel")));
-    Registry::default().with(spans).with(filter).with(lines(config.log_format)).try_init()?;
+    Registry::default().with(spans).with(filter).with(filter_fn(may_be_told)).with(lines(config.log_format)).try_init()?;
     log_panics();
 
     let recorder = recorder()?;
@@ -38,6 +39,12 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, Box<dyn Error + Send 
     metrics::set_global_recorder(recorder).map_err(|_| "metrics are started twice")?;
     tokio::spawn(upkeep(metrics.clone()));
     Ok(Telemetry { metrics, traces })
+}
+
+/// Whatever filter is set: below information, other crates repeat what they were given, parameters of statements among it.
+fn may_be_told(metadata: &Metadata<'_>) -> bool {
+    let own = metadata.target().split("::").next() == Some("enamel");
+    own || *metadata.level() <= Level::INFO
 }
 
 impl Telemetry {

@@ -7,6 +7,7 @@ use crate::kernel::context::{Context, Origin, Plane};
 use crate::kernel::error::{self, Error};
 use crate::kernel::telemetry::RequestTrace;
 use crate::kernel::{Caller, Kernel};
+use crate::server::limits::{Limits, cost};
 use poem::http::header;
 use poem::{Endpoint, Middleware, Request};
 use std::sync::Arc;
@@ -33,13 +34,21 @@ impl<E: Endpoint> Endpoint for Authenticated<E> {
 
     async fn call(&self, mut request: Request) -> poem::Result<E::Output> {
         let trace = request.data::<Arc<RequestTrace>>().cloned();
+        let (limits, kind) = (Limits::of(&self.kernel)?, cost::kind(request.method(), request.uri().path()));
         let origin = Arc::new(Origin { ip: trace.as_ref().and_then(|trace| trace.client), user_agent: user_agent(&request) });
         let id = trace.as_ref().map_or_else(Uuid::now_v7, |trace| trace.id);
         let caller = match shown(&request, &self.kernel.config.server.public_url)? {
             // A tenant's directory, whose own handler knows it.
             Some(_) if request.uri().path().starts_with(scim::ROOT) => anonymous(&self.kernel, id, origin),
             Some(shown) => {
-                let caller = crate::identity::resolve(&self.kernel, &shown, id, origin).await?;
+                let caller = match crate::identity::resolve(&self.kernel, &shown, id, origin.clone()).await {
+                    Ok(caller) => caller,
+                    // Whoever guesses tokens spends what their network may.
+                    Err(refusal) => {
+                        limits.admit(&anonymous(&self.kernel, id, origin).context, kind).await?;
+                        return Err(refusal.into());
+                    }
+                };
                 if let (Some(trace), Some(tenant)) = (&trace, caller.context.tenant) {
                     trace.set_tenant(tenant);
                 }
@@ -47,8 +56,18 @@ impl<E: Endpoint> Endpoint for Authenticated<E> {
             }
             None => anonymous(&self.kernel, id, origin),
         };
-        request.extensions_mut().insert(caller);
-        self.inner.call(request).await
+        let context = caller.context.clone();
+        let outcome = match limits.admit(&context, kind).await {
+            Ok(()) => {
+                request.extensions_mut().insert(caller);
+                self.inner.call(request).await
+            }
+            Err(refusal) => Err(refusal.into()),
+        };
+        if let Some((trace, fields)) = trace.zip(limits.fields(&context)) {
+            trace.set_limits(fields.policy, fields.left);
+        }
+        outcome
     }
 }
 

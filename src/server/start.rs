@@ -1,5 +1,6 @@
 //! From a configuration to a running server: pools, checks, kernel, app, listeners.
 
+use super::limits::{self, exchange::Exchange};
 use super::worker::Worker;
 use super::{Admin, Contract, Origins, bind, bind_admin, guard};
 use crate::governance;
@@ -99,18 +100,21 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     for (role, size) in ROLES.into_iter().zip(sizes) {
         pools.push((role, connector(&config, role, tls.as_ref())?, size as usize));
     }
-    pools.push(("keys", connector(&config, Plane::Jobs.word(), tls.as_ref())?, config.database.pools.keys as usize));
+    for (name, size) in [("keys", config.database.pools.keys as usize), ("limits", 1)] {
+        pools.push((name, connector(&config, Plane::Jobs.word(), tls.as_ref())?, size));
+    }
     check::refuse_unsafe(&pools.iter().map(|(_, connector, _)| connector).collect::<Vec<_>>()).await?;
-    let pools = Pools::new(pools, Duration::from_millis(config.database.acquire_timeout_ms))?;
+    let pools = Pools::new(pools, Duration::from_millis(config.database.acquire_timeout_ms), config.limits.tenant_share_percent)?;
     let door: SharedDoor = Arc::new(Door { pools, sealer: sealer(&config)? });
-    let keys = Keyring::new(config.secrets.envelope_key.expose(), door.clone())?;
+    let keys = Keyring::new(&config.secrets, door.clone())?;
     let sink_door = door.clone();
-    let limits = Limits::within(Duration::from_millis(config.database.audit_timeout_ms));
-    let (audit, audit_writer) = AuditLog::start(limits, move |events| audit_store::append(sink_door.clone(), events));
+    let patience = Limits::within(Duration::from_millis(config.database.audit_timeout_ms));
+    let (audit, audit_writer) = AuditLog::start(patience, move |events| audit_store::append(sink_door.clone(), events));
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
     crate::identity::scope::ask(super::scopes::kinds);
     services.insert(crate::identity::service::Service::start(&config)?);
+    services.insert(limits::Limits::new(&config.limits));
     services.insert(crate::kernel::bell::Bell::default());
     services.insert(crate::messaging::hub::Hub::start());
     let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });
@@ -126,6 +130,7 @@ pub struct Server {
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     audit_writer: AuditWriter,
     worker: Worker,
+    exchange: Exchange,
     pub sealer: governance::sealer::Sealer,
 }
 
@@ -135,6 +140,7 @@ impl Server {
         let api = bind(&kernel.config.server).await.map_err(Error::unavailable)?;
         let probes = bind_admin(&kernel.config.server).await.map_err(Error::unavailable)?;
         let (address, admin_address) = (api.address(), probes.address());
+        let exchange = Exchange::start(kernel.clone()).await?;
         let (stop, mut stopped) = watch::channel(false);
         let guarded = guard(super::app::app(kernel.clone()), contract(&kernel), &kernel.config.server);
         let admin = admin(&kernel, metrics);
@@ -145,7 +151,7 @@ impl Server {
         let running = tokio::spawn(super::run(api, guarded, probes, admin, shutdown));
         let worker = Worker::start(kernel.clone());
         let sealer = governance::sealer::Sealer::start(kernel.clone())?;
-        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker, sealer })
+        Ok(Server { kernel, address, admin_address, stop, running, audit_writer, worker, exchange, sealer })
     }
 
     /// Takes no more requests, lets the running ones end, writes and seals the last audit events, closes the pools.
@@ -161,6 +167,7 @@ impl Server {
             Err(error) => tracing::error!(error = %error, "The server's task failed"),
         }
         self.worker.stop().await;
+        self.exchange.stop().await;
         self.audit_writer.shutdown().await;
         self.sealer.stop().await;
         self.kernel.door.pools.close();

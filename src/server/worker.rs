@@ -16,6 +16,7 @@ use crate::server::record_copy;
 use crate::sql;
 use crate::treatment::plan_document;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -123,20 +124,29 @@ async fn copies(kernel: &Arc<Kernel>) {
 async fn bulk(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
     let bell = Bell::of(&kernel);
     let mut running = JoinSet::new();
+    let mut tenants = HashMap::new();
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             _ = tokio::time::timeout(LOOKS_EVERY, bell.bulk.notified()) => {}
-            Some(ended) = running.join_next() => match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(failure)) => tracing::warn!(error = %failure, "A job could not be ended"),
-                Err(failure) => tracing::error!(error = %failure, "A job panicked"),
+            Some(ended) = running.join_next_with_id() => match ended {
+                Ok((id, outcome)) => {
+                    tenants.remove(&id);
+                    if let Err(failure) = outcome {
+                        tracing::warn!(error = %failure, "A job could not be ended");
+                    }
+                }
+                Err(failure) => {
+                    tenants.remove(&failure.id());
+                    tracing::error!(error = %failure, "A job panicked");
+                }
             },
         }
         match jobs::due(&kernel).await {
             Ok(due) => {
-                for (tenant, id) in due.into_iter().take(BULK_JOBS_MAX.saturating_sub(running.len())) {
-                    running.spawn(jobs::run(kernel.clone(), tenant, id));
+                for (tenant, id) in chosen(due, tenants.values().copied().collect()) {
+                    let job = running.spawn(jobs::run(kernel.clone(), tenant, id));
+                    tenants.insert(job.id(), tenant);
                 }
             }
             Err(failure) => tracing::warn!(error = %failure, "Could not look for jobs"),
@@ -145,6 +155,19 @@ async fn bulk(kernel: Arc<Kernel>, mut stopped: watch::Receiver<bool>) {
             tracing::warn!(error = %failure, "Could not sweep the files of jobs");
         }
     }
+}
+
+/// What is begun beside what runs: a tenant leaves one place to the others, for it may hold its own for hours.
+fn chosen(due: Vec<(Uuid, Uuid)>, mut busy: Vec<Uuid>) -> Vec<(Uuid, Uuid)> {
+    let mut take = |(tenant, _): &(Uuid, Uuid)| {
+        let held = busy.iter().filter(|other| *other == tenant).count();
+        let free = busy.len() < BULK_JOBS_MAX && held < BULK_JOBS_MAX - 1;
+        if free {
+            busy.push(*tenant);
+        }
+        free
+    };
+    due.into_iter().filter(|job| take(job)).collect()
 }
 
 /// Everything that is due, each part whatever became of the others.
@@ -192,4 +215,20 @@ pub async fn sweep(kernel: &Kernel) -> Result<i64> {
     let row = scope.one(&SWEEP, &[&KEPT_DAYS]).await?;
     scope.commit().await?;
     Ok(row.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_with_many_jobs_leaves_a_place_to_another() {
+        let job = |tenant: u128, id: u128| (Uuid::from_u128(tenant), Uuid::from_u128(id));
+        let greedy: Vec<_> = (0..5).map(|id| job(1, id)).collect();
+        assert_eq!(chosen(greedy.clone(), vec![]), [job(1, 0)]);
+        assert_eq!(chosen(greedy.clone(), vec![Uuid::from_u128(1)]), []);
+        let both = [greedy, vec![job(2, 9)]].concat();
+        assert_eq!(chosen(both.clone(), vec![Uuid::from_u128(1)]), [job(2, 9)]);
+        assert_eq!(chosen(both, vec![Uuid::from_u128(3)]), [job(1, 0)]);
+    }
 }

@@ -26,7 +26,7 @@ pub static TENANT_QUOTA: Table = Table {
         Field::int("max_patients").at_least(0),
         Field::big("max_storage_bytes").at_least(0).doc("unit: bytes"),
         Field::big("max_ai_inferences_per_month").at_least(0),
-        Field::int("api_rate_limit_per_minute").at_least(1),
+        Field::int("api_rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         Field::int("max_webhook_subscriptions"),
         Field::big("max_file_bytes").doc("unit: bytes"),
         Field::flag("hard_limit").defaulted().doc("off: overage is billed instead of refused"),

@@ -2,7 +2,7 @@
 //! it, who is asked again while it runs.
 
 use crate::identity;
-use crate::kernel::context::{Caps, Context, Origin, Permission, Plane};
+use crate::kernel::context::{Caps, Context, Origin, Permission, Plane, Rates};
 use crate::kernel::crypto::TenantKeys;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Caller, Kernel};
@@ -73,6 +73,7 @@ impl By {
             session: self.session,
             request: self.request,
             break_glass: self.break_glass,
+            rates: Rates::default(),
             caps: Caps(self.caps),
             origin: Some(Arc::new(self.origin.clone())),
             ..Context::system(Plane::Staff, Some(self.tenant))

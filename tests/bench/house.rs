@@ -44,14 +44,16 @@ impl House {
         }
     }
 
-    /// Everything not named here stands at its default, the pools and the log included.
+    /// Everything not named here stands at its default, the pools and the log included. What one caller may spend is counted,
+    /// and never refused: one of them asks for more here than a thousand would.
     fn toml(&self, database: &str, sockets: &Path, api: u16, probes: u16) -> String {
         let [database_secret, seal, envelope, audit, pepper, store] = &self.secrets;
         format!(
             "[server]\nlisten = \"127.0.0.1:{api}\"\nadmin_listen = \"127.0.0.1:{probes}\"\n\
              [database]\nurl = \"host='{}' port=5432 dbname={database}\"\nsecret = \"{database_secret}\"\n\
              [secrets]\nseal_key = \"{seal}\"\nenvelope_key = \"{envelope}\"\naudit_signing_key = \"{audit}\"\npassword_pepper = \"{pepper}\"\n\
-             [storage]\nendpoint = \"{}\"\naccess_key = \"enamel\"\nsecret_key = \"{store}\"\n[identity]\n[telemetry]\n[audit]\n",
+             [storage]\nendpoint = \"{}\"\naccess_key = \"enamel\"\nsecret_key = \"{store}\"\n\
+             [limits]\nuser_per_minute = 4000000000\naddress_per_minute = 4000000000\n[identity]\n[telemetry]\n[audit]\n",
             sockets.display(),
             self.store.endpoint()
         )

@@ -19,6 +19,8 @@ enum What {
     Post(&'static str, Arc<[String]>),
     Patch,
     Put,
+    /// A program's token, by its secret.
+    Grant(&'static str),
 }
 
 /// What is asked, by whom, of which server.
@@ -62,6 +64,10 @@ impl Load {
     pub fn patches(server: &Serving, clinics: &[Clinic]) -> Load {
         Load::of(server, clinics, What::Patch)
     }
+    /// Tokens for the programs of these clinics, all of which have that secret.
+    pub fn grants(server: &Serving, clinics: &[Clinic], secret: &'static str) -> Load {
+        Load::of(server, clinics, What::Grant(secret))
+    }
     /// [`ROWS`] new rows in each.
     pub fn batches(server: &Serving, clinics: &[Clinic]) -> Load {
         Load::posts(server, clinics, "/api/v1/batch", vec![BATCH.clone()])
@@ -80,6 +86,10 @@ impl Load {
                 let patient = patient_id(caller.first + random.below(caller.patients));
                 ("POST", (*path).to_owned(), String::new(), if body.len() < SHORT { body.replace("PATIENT_ID", &patient) } else { body })
             }
+            What::Grant(secret) => {
+                let form = format!("grant_type=client_credentials&client_id=bench-{}&client_secret={secret}", caller.tenant);
+                ("POST", "/oauth2/token".to_owned(), String::new(), form)
+            }
             What::Patch => {
                 let (number, version) = next_version(caller, random, connection);
                 let head = format!("If-Match: W/\"{version}\"\r\n");
@@ -94,14 +104,15 @@ impl Load {
                 ("PUT", format!("{READ}{id}"), String::new(), body)
             }
         };
-        let head =
-            if body.is_empty() { head } else { format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()) };
-        format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: */*\r\n{head}\r\n{body}",
-            self.to,
-            caller.tokens[random.below(caller.tokens.len() as u64) as usize]
-        )
-        .into_bytes()
+        let (by, kind) = match self.what {
+            What::Grant(_) => (String::new(), "application/x-www-form-urlencoded"),
+            _ => (
+                format!("Authorization: Bearer {}\r\n", caller.tokens[random.below(caller.tokens.len() as u64) as usize]),
+                "application/json",
+            ),
+        };
+        let head = if body.is_empty() { head } else { format!("{head}Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()) };
+        format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{by}Accept: */*\r\n{head}\r\n{body}", self.to).into_bytes()
     }
 }
 

@@ -5,7 +5,7 @@
 //! BENCH_SECONDS    length of one measurement (default 5)
 //! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
 //! BENCH_QUICK      20 000 patients, 2 seconds, 1 round, where nothing else is said
-//! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, fhir, cost, bulk, with commas between (default: all)
+//! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, fhir, cost, identity, bulk, with commas between (default: all)
 //! ```
 //! With its defaults it takes less than a quarter of an hour on two cores; with the million patients of the limits, half
 //! an hour. A limit that is missed is said, not hidden: the run ends with the list of all and with success, for a busy machine
@@ -15,6 +15,7 @@ mod bulk;
 mod cost;
 mod fhir;
 mod house;
+mod identity;
 mod load;
 mod pages;
 mod people;
@@ -103,6 +104,9 @@ async fn run(size: Size) -> Stand {
     }
     if wanted("fhir") {
         fhir::measure(&mut stand, &house, &many, &server, &watch, size).await;
+    }
+    if wanted("identity") {
+        identity::measure(&mut stand, &house, &many, &server, &watch, size).await;
     }
     watch.stop().await;
     server.stop().await;

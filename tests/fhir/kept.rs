@@ -119,8 +119,9 @@ fn every_example_of_every_type_is_kept_and_found() {
             let title = title(&sent);
             joined(&mut sent, &ours);
             if name == "PractitionerRole" {
-                // One is nobody's twice at the same place.
-                known.insert("Location".into(), id(&fhir.made(json!({"resourceType": "Location", "name": title})).await));
+                // Somebody has one role at a place.
+                let place = fhir.made(json!({"resourceType": "Location", "name": title})).await;
+                known.insert("Location".to_owned(), id(&place));
             }
             refer(&mut sent, &known);
             if sent.pointer("/identifier/0").is_some() && name == "Patient" {

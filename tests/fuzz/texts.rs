@@ -5,7 +5,7 @@ use enamel::identity::password::StoredHash;
 use enamel::identity::token::{Kind, Token};
 use enamel::kernel::audit::{PinnedKeys, Verdict, verify};
 use enamel::kernel::config::Config;
-use enamel::kernel::crypto::Cipher;
+use enamel::kernel::crypto::Ring;
 use enamel::kernel::table::{Cursor, List};
 use enamel::patients::patient::PATIENT;
 use enamel::reference::code_value::CODE_VALUE;
@@ -31,7 +31,7 @@ fn fuzz_tokens_read_back_or_are_no_tokens() {
 
 #[test]
 fn fuzz_cursors_open_only_as_they_were_sealed() {
-    let cipher = Cipher::new(Uuid::from_u128(7), &[9; 32]).unwrap();
+    let cipher = Ring::new([&[9; 32]]).unwrap();
     let list = List::new(&PATIENT);
     let cursor = Cursor { value: Some("Müller".to_owned()), id: Uuid::from_u128(1), tenant: Uuid::from_u128(2) };
     let sealed: Vec<String> = (0..4).map(|_| cursor.seal(&list, &cipher).unwrap()).collect();

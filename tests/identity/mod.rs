@@ -13,6 +13,7 @@ mod letters;
 mod oauth;
 mod openid;
 mod required_factor;
+mod restricted;
 mod scim;
 pub mod second_factor;
 mod sign_in;

@@ -18,7 +18,7 @@ const LEFT: &str = "
           and name not in ('application_name', 'client_encoding')))";
 
 fn door(arena: &Arena, plane: Plane, size: usize) -> Arc<Door> {
-    let pools = Pools::new(vec![(plane.word(), arena.connector(plane.word()), size)], Duration::from_secs(10)).unwrap();
+    let pools = Pools::new(vec![(plane.word(), arena.connector(plane.word()), size)], Duration::from_secs(10), 75).unwrap();
     Arc::new(Door { pools, sealer: arena.sealer.clone() })
 }
 

@@ -1,2 +1,4 @@
+mod keys;
 mod records;
+mod secrets;
 mod worker;

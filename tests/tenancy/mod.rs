@@ -1,5 +1,6 @@
 mod child;
 mod lifecycle;
+mod limits;
 mod machines;
 mod migrations;
 mod plans;

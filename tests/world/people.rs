@@ -31,7 +31,8 @@ impl World {
     /// A password for them, as the server itself stores it; hashed once for all.
     pub async fn give_password(&self, user: Uuid) {
         static HASH: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
-        let hash = HASH.get_or_init(|| async { Service::of(&self.kernel).unwrap().passwords.hash(PASSWORD.into()).await.unwrap() }).await;
+        let hash =
+            HASH.get_or_init(|| async { Service::of(&self.kernel).unwrap().passwords.hash(None, PASSWORD.into()).await.unwrap() }).await;
         self.store_hash(user, hash, "ARGON2ID").await;
     }
     pub async fn store_hash(&self, user: Uuid, hash: &str, algorithm: &str) {

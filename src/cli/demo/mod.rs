@@ -77,7 +77,7 @@ pub async fn load(kernel: &Arc<Kernel>, plain: bool, secrets: &Secrets, issuer: 
 /// One password for all demo logins, hashed once.
 async fn hash(kernel: &Kernel, secrets: &Secrets) -> Outcome<String> {
     let pool = Passwords::new(Recipe::configured(&kernel.config)?, PoolSize::default())?;
-    Ok(pool.hash(secrets.demo_password.clone().into()).await?)
+    Ok(pool.hash(None, secrets.demo_password.clone().into()).await?)
 }
 
 fn system(tenant: Uuid) -> Context {

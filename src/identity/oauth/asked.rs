@@ -5,13 +5,13 @@ use super::client::Client;
 use super::handle::{self, Launch};
 use super::{Form, fhir_base};
 use crate::identity::browser;
-use crate::identity::client_operations::is_redirect;
 use crate::identity::pkce::Challenge;
 use crate::identity::resolve::Bearer;
 use crate::identity::scope::{self, Level};
 use crate::kernel::Caller;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::table::form::is_address;
 use poem::Response;
 
 const NONCE_MAX: usize = 300;
@@ -48,7 +48,7 @@ impl Asked {
     }
 
     pub fn of(client: Client, form: Form, query: &str) -> Result<Asked> {
-        let own = |uri: &&str| is_redirect(uri) && client.redirects.iter().any(|held| held == uri);
+        let own = |uri: &&str| is_address(uri) && client.redirects.iter().any(|held| held == uri);
         let redirect = form.get("redirect_uri").filter(own).ok_or_else(unknown)?.to_owned();
         let state = form.get("state").map(str::to_owned);
         Ok(Asked { client, redirect, state, query: query.to_owned(), form })

@@ -4,13 +4,13 @@
 use super::Form;
 use super::client::Client;
 use crate::identity::browser::{self, Cookie};
-use crate::identity::client_operations::is_redirect;
 use crate::identity::grant;
 use crate::identity::service::Service;
 use crate::identity::sign_in_pages;
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::table::form::is_address;
 use poem::http::Method;
 use poem::{Request, Response};
 use serde_json::Value as Json;
@@ -37,7 +37,7 @@ async fn onwards(caller: &Caller, form: &Form, hint: Option<&Hint>) -> Result<St
     let agreed = form.get("client_id").is_none_or(|id| Some(id) == named);
     let (Some(to), Some(named), true) = (form.get("post_logout_redirect_uri"), named, agreed) else { return Ok(SIGN_IN.to_owned()) };
     let client = Client::find(caller, named).await?;
-    if !client.is_some_and(|client| is_redirect(to) && client.logouts.iter().any(|held| held == to)) {
+    if !client.is_some_and(|client| is_address(to) && client.logouts.iter().any(|held| held == to)) {
         return Ok(SIGN_IN.to_owned());
     }
     let mut url = openidconnect::url::Url::parse(to).map_err(Error::internal)?;

@@ -39,6 +39,7 @@ use refusal::Refusal;
 pub use refusal::render;
 pub(super) use refused::Refused;
 pub(super) use signing::SigningKeys;
+pub use signing::reseal as reseal_signing_keys;
 
 /// Below the server's root.
 pub const ROOT: &str = "/oauth2";

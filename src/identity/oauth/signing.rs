@@ -31,10 +31,34 @@ const BELIEVED_FOR: Duration = Duration::from_secs(30);
 sql! {
     KEYS() = "
         select id, public_key, private_key_enc, signs_from from signing_keys where expires_at > now() order by generation desc";
+    /// $1 id, $2 private key as it is sealed now.
+    RESEAL(UUID, BYTEA) = "update signing_keys set private_key_enc = $2 where id = $1";
     /// $1 id, $2 public key, $3 sealed private key, $4 signs from, $5 until. Of servers that start together one makes the key.
     KEY_ADD(UUID, JSONB, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ) = "
         insert into signing_keys (id, generation, public_key, private_key_enc, signs_from, expires_at)
         select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5 from signing_keys on conflict (generation) do nothing";
+}
+
+/// What the envelope key before this one has sealed is sealed by this one: how many there were.
+pub async fn reseal(kernel: &Kernel) -> Result<u64> {
+    let jobs = Context::system(Plane::Jobs, Some(PLATFORM_TENANT));
+    let (mut scope, own) = (kernel.door.open(&jobs).await?, kernel.keys.own());
+    let mut resealed = 0;
+    for row in scope.rows(&KEYS, &[]).await? {
+        let (id, sealed): (Uuid, &[u8]) = (row.try_get("id")?, row.try_get("private_key_enc")?);
+        if !own.is_current(sealed) {
+            let der = zeroize::Zeroizing::new(own.open(&place(id), sealed)?);
+            resealed += scope.exec(&RESEAL, &[&id, &own.seal(&place(id), &der)?]).await?;
+        }
+    }
+    if resealed > 0 {
+        let mut event = audit_store::of(&jobs, "KEY_CHANGED", Action::Update, Outcome::Success, scope.now());
+        event.resource_type = Some("SigningKey".into());
+        event.metadata = Metadata::new().text("reason", "REWRAPPED");
+        scope.audit(event);
+    }
+    scope.commit().await?;
+    Ok(resealed)
 }
 
 pub struct Key {

@@ -64,6 +64,7 @@ impl Config {
             ("server.request_deadline_s", self.server.request_deadline_s),
             ("server.connections_max", self.server.connections_max),
             ("server.header_limit_bytes", self.server.header_limit_bytes),
+            ("limits.tenant_share_percent", self.limits.tenant_share_percent),
         ] {
             if value == 0 {
                 return Err(ConfigError::new(format!("{name}: is zero")));

@@ -6,10 +6,12 @@
 
 use super::shapes::{Met, Shapes};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fair::{Fair, Place, Size};
 use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
 
 /// Payloads that wait for whoever listens; PostgreSQL keeps the rest.
 const HEARD_MAX: usize = 1_000;
@@ -160,17 +163,42 @@ impl Manager for ConnManager {
     }
 }
 
-pub type Connection = Object<ConnManager>;
+/// A connection that is held, and the place of its tenant in the pool, which comes free after it.
+pub struct Connection {
+    object: Object<ConnManager>,
+    _place: Place<Uuid>,
+}
+
+impl Connection {
+    /// Never goes back to its pool.
+    pub fn close(self) {
+        drop(Object::take(self.object));
+    }
+}
+
+impl Deref for Connection {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.object
+    }
+}
+
+struct Shared {
+    pool: Pool<ConnManager>,
+    places: Fair<Uuid>,
+}
 
 /// The pools of a running server.
 pub struct Pools {
-    by_name: HashMap<&'static str, Pool<ConnManager>>,
+    by_name: HashMap<&'static str, Shared>,
     connectors: HashMap<&'static str, Connector>,
+    acquire: Duration,
 }
 
 impl Pools {
-    /// `pools`: name (`staff`, `log`, …), how to connect, and how many connections it may hold.
-    pub fn new(pools: Vec<(&'static str, Connector, usize)>, acquire: Duration) -> Result<Pools> {
+    /// `pools`: name (`staff`, `log`, …), how to connect, and how many connections it may hold. `tenant_percent`: the part of
+    /// them that one tenant may hold at once.
+    pub fn new(pools: Vec<(&'static str, Connector, usize)>, acquire: Duration, tenant_percent: u32) -> Result<Pools> {
         let mut by_name = HashMap::new();
         let mut connectors = HashMap::new();
         for (name, connector, size) in pools {
@@ -181,17 +209,24 @@ impl Pools {
                 .runtime(deadpool::Runtime::Tokio1)
                 .build()
                 .map_err(Error::internal)?;
-            by_name.insert(name, pool);
+            by_name.insert(name, Shared { pool, places: Fair::new(Size::shared(size, tenant_percent)) });
             connectors.insert(name, connector);
         }
-        Ok(Pools { by_name, connectors })
+        Ok(Pools { by_name, connectors, acquire })
     }
 
     /// A connection of that pool; 503 when none is free in time or PostgreSQL is away. Who holds one already may wait
     /// for one of `keys` or `log` only, whose holders wait for nobody: anything else could end in a ring.
     pub async fn take(&self, name: &'static str) -> Result<Connection> {
-        let pool = self.by_name.get(name).ok_or_else(|| Error::internal(format!("no pool {name}")))?;
-        pool.get().await.map_err(|failure| Error::unavailable(format!("pool {name}: {failure}")))
+        self.take_for(name, None).await
+    }
+    /// The same for a tenant, which takes turns with the others and has its share.
+    pub async fn take_for(&self, name: &'static str, tenant: Option<Uuid>) -> Result<Connection> {
+        let shared = self.by_name.get(name).ok_or_else(|| Error::internal(format!("no pool {name}")))?;
+        let place = tokio::time::timeout(self.acquire, shared.places.place(tenant)).await;
+        let _place = place.ok().and_then(Result::ok).ok_or_else(|| Error::unavailable(format!("pool {name}: no place came free")))?;
+        let object = shared.pool.get().await.map_err(|failure| Error::unavailable(format!("pool {name}: {failure}")))?;
+        Ok(Connection { object, _place })
     }
     pub fn connector(&self, name: &'static str) -> Result<&Connector> {
         self.connectors.get(name).ok_or_else(|| Error::internal(format!("no connector for {name}")))
@@ -200,10 +235,11 @@ impl Pools {
     pub fn stand(&self) -> Vec<(&'static str, usize, usize)> {
         self.by_name
             .iter()
-            .map(|(name, pool)| (*name, pool.status().size.saturating_sub(pool.status().available), pool.status().max_size))
+            .map(|(name, shared)| (*name, shared.pool.status()))
+            .map(|(name, status)| (name, status.size.saturating_sub(status.available), status.max_size))
             .collect()
     }
     pub fn close(&self) {
-        self.by_name.values().for_each(Pool::close);
+        self.by_name.values().for_each(|shared| shared.pool.close());
     }
 }

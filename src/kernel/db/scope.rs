@@ -123,7 +123,7 @@ impl Door {
     /// A scope on a connection of that pool, whose role must be the context's plane. For work that a request waits for
     /// while it holds a connection itself: it may not wait in the queue of the request's own pool.
     pub async fn open_from(&self, pool: &'static str, context: &Context) -> Result<Scope> {
-        let conn = self.pools.take(pool).await?;
+        let conn = self.pools.take_for(pool, context.tenant).await?;
         let now = Utc::now();
         let sealed = self.sealer.seal(context, conn.pid, now + TimeDelta::seconds(SEAL_VALID_S));
         let connector = self.pools.connector(context.plane.word())?.clone();
@@ -388,7 +388,7 @@ impl Drop for Scope {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { connector.cancel(token).await });
         }
-        drop(deadpool::managed::Object::take(conn));
+        conn.close();
     }
 }
 

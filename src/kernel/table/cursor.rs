@@ -3,7 +3,7 @@
 use super::field::Ty;
 use super::list::List;
 use super::value::Value;
-use crate::kernel::crypto::Cipher;
+use crate::kernel::crypto::Ring;
 use crate::kernel::error::{self, Error, Result};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -33,14 +33,14 @@ pub(super) fn from_text(ty: Ty, text: &str) -> Result<Value> {
 
 impl Cursor {
     /// Sealed for this list: a cursor of another list, sort or direction does not open.
-    pub fn seal(&self, list: &List, cipher: &Cipher) -> Result<String> {
+    pub fn seal(&self, list: &List, ring: &Ring) -> Result<String> {
         let plain = json!([self.value, self.id.to_string(), self.tenant.to_string()]).to_string();
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(cipher.seal(&place(list), plain.as_bytes())?))
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(ring.seal(&place(list), plain.as_bytes())?))
     }
-    pub fn open(text: &str, list: &List, cipher: &Cipher) -> Result<Cursor> {
+    pub fn open(text: &str, list: &List, ring: &Ring) -> Result<Cursor> {
         let wrong = || Error::new(&error::PARAMETER_INVALID).fault("cursor", "format", "The cursor is not one of this list's.");
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-        let plain = cipher.open(&place(list), &sealed).map_err(|_| wrong())?;
+        let plain = ring.open(&place(list), &sealed).map_err(|_| wrong())?;
         let (value, id, tenant): (Option<String>, Uuid, Uuid) = serde_json::from_slice(&plain).map_err(|_| wrong())?;
         Ok(Cursor { value, id, tenant })
     }

@@ -90,6 +90,10 @@ pub enum Form {
     Npi,
     Colour,
     Slug,
+    /// CIDR.
+    Network,
+    /// Where a browser may be sent (RFC 9700 §2.1).
+    Address,
     /// DICOM PS3.5 §9.1.
     DicomUid,
 }

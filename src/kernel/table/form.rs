@@ -1,6 +1,8 @@
 //! The forms a text may have to take. Each names the standard it comes from.
 
 use super::field::{Field, Form};
+use crate::kernel::config::Network;
+use reqwest::Url;
 use serde_json::Value as Json;
 
 pub type Broken = (&'static str, String);
@@ -28,6 +30,8 @@ pub fn checked(field: &Field, text: &str) -> Result<String, Broken> {
         Form::Npi => (is_npi(text), "a National Provider Identifier with a right check digit"),
         Form::Colour => (is_colour(text), "a colour like #1a2b3c"),
         Form::Slug => (is_slug(text), "lower-case letters, digits and hyphens, 3 to 63 characters"),
+        Form::Network => (text.parse::<Network>().is_ok(), "a network in CIDR form, like 192.0.2.0/24"),
+        Form::Address => (is_address(text), "an https address, or one of http on the loopback address, without a fragment"),
         Form::DicomUid => (is_uid(text), "a DICOM UID"),
     };
     if kept { Ok(text.to_owned()) } else { Err(("format", format!("It must be {form}."))) }
@@ -95,6 +99,16 @@ pub fn is_uid(text: &str) -> bool {
         && !text.ends_with('.')
 }
 
+/// https, or http to the same machine; no fragment, no credentials.
+pub fn is_address(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    (url.scheme() == "https" || url.scheme() == "http" && here)
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+}
+
 /// Free JSON that a column keeps: bounded, and without what jsonb cannot hold.
 pub fn bounded(json: &Json) -> Result<(), Broken> {
     fn walk(json: &Json, depth: usize, budget: &mut usize) -> Result<(), Broken> {
@@ -132,6 +146,10 @@ mod tests {
         assert!(is_email("a@b.example") && !is_email("a@b@c") && !is_email("a b@c"));
         assert!(is_language("de-CH") && !is_language("d") && !is_language("de_CH"));
         assert!(is_slug("bright-north") && !is_slug("-x-") && !is_slug("ab"));
+        assert!(is_address("https://app.example/back?x=1") && is_address("http://127.0.0.1:3000/") && is_address("http://[::1]/"));
+        for not in ["http://app.example/", "https://app.example/#x", "https://a:b@app.example/", "javascript:alert(1)", "app.example"] {
+            assert!(!is_address(not), "{not}");
+        }
         assert!(is_jurisdiction("DE") && is_jurisdiction("US-CA") && !is_jurisdiction("USA"));
     }
 }

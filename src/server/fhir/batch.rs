@@ -12,6 +12,8 @@ use crate::fhir::temporal;
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
 use crate::server::idempotency::{Key, Turn};
+use crate::server::limits::{self, cost::Kind};
+use poem::http::Method;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -23,11 +25,15 @@ const ENTRIES_MAX: usize = 2_000;
 pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str, key: Option<&Key>) -> Result<Json> {
     let entries = match bundle::parse_posted(bytes, base)? {
         Posted::Batch(entries) => entries,
-        Posted::Transaction(entries) => return transaction::run(caller, entries, prefer, base, key).await,
+        Posted::Transaction(entries) => {
+            limits::steps(caller, entries.iter().map(kind)).await?;
+            return transaction::run(caller, entries, prefer, base, key).await;
+        }
     };
     if entries.len() > ENTRIES_MAX {
         return Err(Error::new(&error::TOO_COSTLY).detail("A batch takes at most 2000 entries."));
     }
+    limits::steps(caller, entries.iter().flatten().map(kind)).await?;
     let batch = Batch { caller, prefer, base };
     let mut replies = Vec::with_capacity(entries.len());
     for (place, entry) in entries.into_iter().enumerate() {
@@ -43,6 +49,15 @@ pub async fn run(caller: &Caller, bytes: &[u8], prefer: Prefer, base: &str, key:
         }));
     }
     Ok(bundle::batch_response(replies))
+}
+
+/// As the request it could have been.
+fn kind(entry: &Entry) -> Kind {
+    match (entry.method != Method::GET, &entry.target.id) {
+        (true, _) => Kind::Write,
+        (false, Some(_)) => Kind::Read,
+        (false, None) => Kind::Search,
+    }
 }
 
 /// What its entries share.

@@ -1,12 +1,11 @@
 //! Headers: how many bytes of them come in, and which go out with every answer.
 
+use crate::kernel::error::{Error, HEADERS_TOO_LARGE, Result};
+use crate::kernel::telemetry::RequestTrace;
 use poem::{
     Request, Response,
     http::{HeaderName, HeaderValue, header},
 };
-use uuid::Uuid;
-
-use crate::kernel::error::{Error, HEADERS_TOO_LARGE, Result};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,8 +28,14 @@ pub(super) fn within(request: &Request, limit: usize) -> Result<()> {
     if target + headers > limit { Err(Error::new(&HEADERS_TOO_LARGE)) } else { Ok(()) }
 }
 
-pub(super) fn secure(response: &mut Response, request_id: Uuid, https: bool) {
+pub(super) fn secure(response: &mut Response, trace: &RequestTrace, https: bool) {
     let headers = response.headers_mut();
+    if let Some((policy, left)) = trace.limits() {
+        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
+            // Words of ours and numbers are always a legal header value.
+            headers.extend(HeaderValue::from_str(value).ok().map(|value| (HeaderName::from_static(name), value)));
+        }
+    }
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
@@ -38,7 +43,7 @@ pub(super) fn secure(response: &mut Response, request_id: Uuid, https: bool) {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     // A uuid is always a legal header value.
-    if let Ok(id) = HeaderValue::from_str(&request_id.to_string()) {
+    if let Ok(id) = HeaderValue::from_str(&trace.id.to_string()) {
         headers.insert(REQUEST_ID, id);
     }
 }

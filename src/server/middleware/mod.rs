@@ -137,7 +137,7 @@ impl<E: Endpoint> Rules<E> {
                 }
             },
         };
-        headers::secure(&mut response, trace.id, self.https);
+        headers::secure(&mut response, &trace, self.https);
         if let Some(origin) = origin {
             origins::open(&mut response, origin, &method);
         }

@@ -13,6 +13,7 @@ use crate::kernel::error::{self, Error, Fault, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, checked};
 use crate::kernel::table::{Draft, Projection, Table, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
+use crate::server::limits::{self, cost::Kind};
 use crate::server::{problem, scopes};
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -38,6 +39,7 @@ pub async fn run(caller: Caller, mut request: Request) -> Result<Response> {
     let mut body = object(&request, &bytes)?;
     let atomic = flag(&mut body, "atomic")?;
     let steps = steps(&mut body)?;
+    limits::steps(&caller, steps.iter().map(|_| Kind::Write)).await?;
     if let Some(name) = body.keys().next() {
         return Err(Error::new(&error::INVALID).fault(super::query::shown(name), "unknown", "There is no such field."));
     }

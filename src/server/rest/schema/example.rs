@@ -119,6 +119,8 @@ fn text(field: &Field) -> String {
         Form::Npi => "1234567893".into(),
         Form::Colour => "#1a2b3c".into(),
         Form::Slug => "bright-north".into(),
+        Form::Network => "192.0.2.0/24".into(),
+        Form::Address => "https://app.example/callback".into(),
         Form::DicomUid => "1.2.826.0.1.3680043.10.1".into(),
     }
 }

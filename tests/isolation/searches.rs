@@ -19,7 +19,8 @@ const KEPT: &str = "Basic";
 fn value(param: &SearchParam) -> Option<String> {
     Some(match param.kind {
         Kind::Token if param.name == "tooth" => "11".into(),
-        Kind::Token if param.name == "quadrant" => "1".into(),
+        Kind::Token if param.name == "quadrant" => "20".into(),
+        Kind::Token if param.name == "surface" => "M".into(),
         Kind::String | Kind::Token => "abc".into(),
         Kind::Date => "2024-05-06".into(),
         Kind::Number => "5".into(),

@@ -18,7 +18,12 @@ pub fn present(find: &Find) -> String {
         Find::Points { column, .. } | Find::Leads { column, .. } | Find::Amount { column, .. } | Find::Money { column, .. } => {
             format!("({column}) is not null")
         }
-        Find::Coded(coded) => format!("r.{} is not null", coded.code),
+        // A text alone is one too.
+        Find::Coded(coded) => {
+            let columns: Vec<String> =
+                [Some(coded.code), coded.display].into_iter().flatten().map(|column| format!("r.{column} is not null")).collect();
+            format!("({})", columns.join(" or "))
+        }
         Find::Plain { within } => within.replace("{}", "i.value is not null"),
         Find::Blind { within, column, .. } => within.replace("{}", &format!("i.{column}_bidx is not null")),
         Find::Days { from, until } | Find::Moments { from, until } => format!("({from} is not null or {until} is not null)"),

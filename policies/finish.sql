@@ -57,5 +57,5 @@ grant execute on function sec.repoint_patient(uuid, uuid, text[]) to enamel_staf
 grant execute on function sec.history(text, uuid, bigint, int) to enamel_staff, enamel_group;
 grant execute on function sec.part_with(text, uuid, uuid, text, uuid, bigint),
     sec.versions(jsonb, uuid, bigint, timestamptz, timestamptz, timestamptz, timestamptz, uuid, int)
-    to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit;
+    to enamel_staff, enamel_group, enamel_patient, enamel_audit;
 grant execute on function sec.one_by_one(text) to enamel_staff, enamel_jobs;

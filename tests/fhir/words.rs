@@ -37,7 +37,6 @@ fn a_narrative_is_found_by_its_words() {
             ("_content=etincelle%20dentine%20cold", true),
             ("_content=etincelle%20enamel", false),
             ("_content=cold&code:missing=false", true),
-            ("_filter=not%20(code%20co%20%22dentine%22)&_content=cold", false),
         ] {
             assert_eq!(found(query).await, is_found, "{query}");
         }

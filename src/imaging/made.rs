@@ -71,9 +71,11 @@ impl Making {
     pub async fn end(self, kernel: &Kernel, server: &Context) -> Result<Record> {
         let sum = self.writing.end().await?;
         let (keys, mut scope) = (&kernel.keys, kernel.door.open(server).await?);
-        let whole = Draft::default()
-            .set(&FILE, "file_size", Value::BigInt(i64::try_from(sum.size).map_err(Error::internal)?))?
-            .set(&FILE, "sha256", Value::Text(sum.sha256_hex))?;
+        let whole = Draft::default().set(&FILE, "file_size", Value::BigInt(i64::try_from(sum.size).map_err(Error::internal)?))?.set(
+            &FILE,
+            "sha256",
+            Value::Text(sum.sha256_hex),
+        )?;
         let was = store::lock(&mut scope, &FILE, self.file.id, Some(self.file.version), keys).await?;
         let file = store::update(&mut scope, &was, &whole, "system", keys).await?;
         let file = attached::ready(&mut scope, file, keys).await?;

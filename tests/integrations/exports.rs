@@ -5,9 +5,9 @@ use crate::world;
 use crate::world::files::{csv, fetched, ready, until_copied};
 use crate::world::operations::{patch, read, record, run};
 use crate::world::tenants::Clinic;
-use enamel::imaging::file::FILE;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use enamel::imaging::file::FILE;
 use enamel::integrations::export_job::EXPORT_JOB;
 use enamel::integrations::export_work;
 use enamel::kernel::Caller;
@@ -127,7 +127,9 @@ fn nobody_makes_another_file_of_a_copy() {
         let job = record(run(&officer, "createExportJob", None, body).await.unwrap());
         let copy = until_copied(&officer, job.id).await.uuid("file_id").unwrap();
         let version = read(&officer, &FILE, copy).await.unwrap().version;
-        for change in [json!({"source": null}), json!({"source": "scanner"}), json!({"is_patient_visible": true}), json!({"file_name": "x"})] {
+        for change in
+            [json!({"source": null}), json!({"source": "scanner"}), json!({"is_patient_visible": true}), json!({"file_name": "x"})]
+        {
             let refusal = patch(&officer, &FILE, copy, version, change.clone()).await.unwrap_err();
             assert_eq!(refusal.code.status, 409, "{change}");
         }

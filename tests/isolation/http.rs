@@ -66,7 +66,10 @@ fn nobody_passes_without_a_token() {
 
 /// Paths of the FHIR contract, as an integration finds them in the capability statement: each with what it takes.
 fn fhir_routes(statement: &Json) -> Vec<(String, Vec<Method>)> {
-    let mut routes = vec![("/fhir/r4".to_owned(), vec![Method::POST]), ("/fhir/r4/metadata".to_owned(), vec![Method::GET])];
+    let whole: Vec<&str> = statement["rest"][0]["interaction"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    let of_system = [("search-system", Method::GET), ("transaction", Method::POST)];
+    let of_system = of_system.into_iter().filter(|(code, _)| whole.contains(code)).map(|(_, method)| method).collect();
+    let mut routes = vec![("/fhir/r4".to_owned(), of_system), ("/fhir/r4/metadata".to_owned(), vec![Method::GET])];
     for resource in statement["rest"][0]["resource"].as_array().unwrap() {
         let name = resource["type"].as_str().unwrap();
         let codes: Vec<&str> = resource["interaction"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();

@@ -237,7 +237,12 @@ impl Judge<'_> {
         if self.ran {
             let loops = number("Actual Loops");
             let removed = number("Rows Removed by Filter") * loops;
-            if self.strict && self.large.contains(table) && !SMALL.contains(&table) && removed > FOR_NOTHING && removed > number("Actual Rows") * loops {
+            if self.strict
+                && self.large.contains(table)
+                && !SMALL.contains(&table)
+                && removed > FOR_NOTHING
+                && removed > number("Actual Rows") * loops
+            {
                 self.faults.push(format!("throws away {removed} of {table} by {}", text("Filter")));
             }
             let role = text("Parent Relationship");

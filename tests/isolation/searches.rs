@@ -68,7 +68,14 @@ fn every_search_parameter_walks_its_tenants_part_of_an_index() {
                     let rows =
                         session.client.query_typed(&sql, &params).await.unwrap_or_else(|failure| panic!("{question}: {failure:?}\n{sql}"));
                     let plan: Json = rows[0].get(0);
-                    let mut judge = Judge { catalogue: &catalogue, large: &volume.large, strict: false, by_cost: false, ran: false, faults: Vec::new() };
+                    let mut judge = Judge {
+                        catalogue: &catalogue,
+                        large: &volume.large,
+                        strict: false,
+                        by_cost: false,
+                        ran: false,
+                        faults: Vec::new(),
+                    };
                     judge.node(&plan[0]["Plan"]);
                     asked += 1;
                     for fault in judge.faults {

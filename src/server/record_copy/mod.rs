@@ -11,6 +11,7 @@ pub mod job;
 
 use super::fhir::extras::{self, Of};
 use super::{domains, fhir, scopes};
+use crate::imaging::file::FILE;
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome, PurposeOfUse};
@@ -22,7 +23,6 @@ use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::list::Extra;
 use crate::kernel::table::value::instant_text;
 use crate::kernel::table::{Cursor, List, Record, Refers, Table, Value, Verb, store};
-use crate::imaging::file::FILE;
 use crate::patients::patient::PATIENT;
 use crate::tenancy::tenant::TENANT;
 use bytes::Bytes;

@@ -51,11 +51,8 @@ const LOOSE: &[(&str, &str)] =
     &[("input_ref_id", "imaging_studies"), ("subject_id", "patients"), ("entity_id", "patients"), ("resource_id", "patients")];
 
 /// Who plays a part that the set itself does not fit: a picture of nobody, a clinic that is at hand.
-const CAST: &[(&str, &str, Set)] = &[
-    ("/clinic-images", "file_id", STRANGER),
-    ("/knowledge-versions", "document_id", STRANGER),
-    ("/quotes", "clinic_tenant_id", NORTH),
-];
+const CAST: &[(&str, &str, Set)] =
+    &[("/clinic-images", "file_id", STRANGER), ("/knowledge-versions", "document_id", STRANGER), ("/quotes", "clinic_tenant_id", NORTH)];
 
 /// Whether the field table promises a look at what the property points to.
 pub fn checked(route: &Route, name: &str) -> bool {

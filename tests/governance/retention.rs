@@ -106,9 +106,10 @@ fn a_run_is_reviewed_by_two_and_leaves_what_changed_since() {
         let listed = carried_on(&first, started, "REVIEW").await;
         assert_eq!((listed.int("candidates"), listed.int("held")), (Some(3), Some(1)));
         assert_eq!(rule(&first, "approveRetentionRun", started, json!({})).await, (409, "second_person"));
+        // Before it is approved: from then on any server may carry it out at once.
+        create(&first, &LEGAL_HOLD_ITEM, under(held_later)).await.unwrap();
         let approved = record(run(&second, "approveRetentionRun", Some(started), json!({})).await.unwrap());
         assert_eq!(approved.uuid("approved_by"), second.context.actor);
-        create(&first, &LEGAL_HOLD_ITEM, under(held_later)).await.unwrap();
         let done = carried_on(&first, started, "COMPLETED").await;
         assert_eq!(done.int("purged"), Some(1));
         let truth = world.truth().await;

@@ -20,8 +20,8 @@ use tokio_postgres::Row;
 pub const PEOPLE: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit, Plane::Patient];
 pub const STAFF: &[Plane] = &[Plane::Staff, Plane::Group, Plane::Audit];
 
-/// Words that are told when they are asked for.
-pub type Words = fn() -> &'static [&'static str];
+/// Values that are told when they are asked for.
+pub type Among = fn() -> &'static [&'static str];
 
 /// Resources of one type that are records of one table; a type may have several of them.
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ pub struct Mapping {
     /// Rows with this value in this column are shown to nobody here.
     pub hides: Option<(&'static str, &'static str)>,
     /// Of the table's rows those with one of these values in this column.
-    pub among: Option<(&'static str, Words)>,
+    pub among: Option<(&'static str, Among)>,
     /// How a state is reached: by the operations that REST has for it.
     pub steps: &'static [Step],
     /// A create of the type makes such records.

@@ -68,7 +68,7 @@ pub async fn tps(house: &House, people: &People, script: &str, clients: usize, s
 }
 
 const ENTER: &str = "\\if :entered = 0\nselect * from bench.enter(:client_id) \\gset\n\\set entered 1\n\\endif\n";
-pub const NUMBER: &str = "\\set number random(:first, :last)\n";
+pub const NUMBER: &str = "\\set number random(:first, :last)\n\\set fresh random(1, 9000000000000000000)\n";
 
 fn script(read: &[Statement], how: How, batch: u32) -> String {
     let statements: String = read.iter().map(|statement| bound(statement) + ";\n").collect();
@@ -118,7 +118,8 @@ fn literal(oid: u32, value: Option<&[u8]>) -> String {
             id if id.starts_with(PATIENT_PREFIX) => format!("('{PATIENT_PREFIX}' || :number::text)::uuid"),
             id if id.starts_with(TENANT_PREFIX) => ":tenant::uuid".to_owned(),
             id if id.starts_with(LOAD_PREFIX) => format!("'{id}'::uuid"),
-            _ => "gen_random_uuid()".to_owned(),
+            // One of each run's own, the same wherever it stands.
+            id => format!("md5('{id}' || :fresh)::uuid"),
         },
         // A colon before a letter would be one of pgbench's variables, in quotes too.
         25 => format!("('{}')::text", String::from_utf8_lossy(value).replace('\'', "''").replace(':', "' || ':' || '")),

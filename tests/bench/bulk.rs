@@ -101,12 +101,18 @@ impl<'a> Program<'a> {
         let place = format!("/fhir/r4{}", place.split_once("/fhir/r4").unwrap().1);
         loop {
             let answer = self.ask(reqwest::Method::GET, &place).send().await.unwrap();
+            // Whoever asks too often waits as long as the answer says.
+            if answer.status() == 429 {
+                let seconds: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                continue;
+            }
             if answer.status() != 202 {
                 assert_eq!(answer.status(), 200);
                 let text = answer.text().await.unwrap();
                 return serde_json::from_str(&text).unwrap();
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 

@@ -37,13 +37,16 @@ select kernel.protect('imaging_objects',
 select kernel.freeze('files', $$old.source in ('patient-record', 'research')$$, 'Order another one.',
     '{status,scan_result,file_size,sha256,uploaded_at,purge_after,deleted_at,delete_reason}');
 
--- Announced bytes count: uploads of a tenant take turns where its plan limits them. What another clinic shared lies with that
--- clinic, and counts here from the moment a copy is taken. A copy of records that the server made stays a month and counts for
--- nothing: a tenant at its limit can leave.
+-- What another clinic shared lies with that clinic, and counts here from the moment a copy is taken. A copy of records that
+-- the server made stays a month and counts for nothing: a tenant at its limit can leave.
+create or replace function kernel.takes_storage(f enamel.files) returns boolean language sql stable as $$
+    select f.storage_key <> f.tenant_id || '/shared/' || f.id
+           and (f.source = 'patient-record' and f.uploaded_by_party = 'SYSTEM') is not true $$;
+grant execute on function kernel.takes_storage(enamel.files) to enamel_staff, enamel_patient, enamel_jobs, enamel_platform, enamel_sec;
+
+-- Announced bytes count: uploads of a tenant take turns where its plan limits them.
 create or replace trigger within_quota before insert on enamel.files for each row
-    when (new.storage_key <> new.tenant_id || '/shared/' || new.id 
-          and (new.source = 'patient-record' and new.uploaded_by_party = 'SYSTEM') is not true)
-    execute function sec.within_quota('max_storage_bytes');
+    when (kernel.takes_storage(new)) execute function sec.within_quota('max_storage_bytes');
 create or replace trigger kept_within_quota before update of storage_key on enamel.files for each row
     when (old.storage_key = old.tenant_id || '/shared/' || old.id and new.storage_key <> old.storage_key)
     execute function sec.within_quota('max_storage_bytes');

@@ -446,6 +446,8 @@ create or replace function kernel.tell_columns(of_rel text default null) returns
        and a.attname not in ('version', 'updated_at', 'updated_by') and (of_rel is null or c.relname = of_rel)
      group by 1
     on conflict (rel) do update set columns = excluded.columns $$;
+-- A server of before this release goes on writing while this one begins.
+select kernel.tell_columns();
 
 -- Makes a table a record: who, when and version stamped; each change in the log and the outbox, in its transaction.
 -- born: parts come with a whole of the same transaction, which computes nothing from them.
@@ -678,8 +680,7 @@ begin
         when 'max_storage_bytes' then return (
             select coalesce(sum(f.file_size), 0) from enamel.files f
              where f.tenant_id = tenant and f.status <> 'DELETED' and f.deleted_at is null
-               and f.storage_key <> f.tenant_id || '/shared/' || f.id
-               and (f.source = 'patient-record' and f.uploaded_by_party = 'SYSTEM') is not true);
+               and kernel.takes_storage(f));
         when 'max_webhook_subscriptions' then return (
             select count(*) from enamel.webhook_subscriptions w where w.tenant_id = tenant and w.deleted_at is null);
         when 'max_ai_inferences_per_month' then return (

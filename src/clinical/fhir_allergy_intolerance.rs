@@ -44,13 +44,7 @@ const BINDS: &[Bind] = &[
         concept(
             "verification_status",
             VERIFICATION,
-            &[
-                ("UNCONFIRMED", "unconfirmed"),
-                ("UNCONFIRMED", "presumed"),
-                ("CONFIRMED", "confirmed"),
-                ("REFUTED", "refuted"),
-                ("ENTERED_IN_ERROR", "entered-in-error"),
-            ],
+            &[("UNCONFIRMED", "unconfirmed"), ("CONFIRMED", "confirmed"), ("REFUTED", "refuted"), ("ENTERED_IN_ERROR", "entered-in-error")],
         ),
     )
     .otherwise("UNCONFIRMED"),

@@ -7,7 +7,7 @@ use super::patient_social_history::PATIENT_SOCIAL_HISTORY;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
-use crate::kernel::table::list::PAGE_SIZE_MAX;
+use crate::kernel::table::list::{Built, PAGE_SIZE_MAX};
 use crate::kernel::table::{Field, List, Record, Table, Value, store};
 use crate::patients::patient::PATIENT;
 use serde_json::{Map, Value as Json, json};
@@ -51,7 +51,7 @@ async fn medical_history(call: Call) -> Result<Answer> {
     let whole = store::get_query(&PATIENT, context.plane, context.tenant, id, false)?;
     let lists: Vec<List> = PARTS.iter().map(|(_, table)| part(table, id)).collect::<Result<_>>()?;
     let pages = lists.iter().map(|list| list.page(context.plane, context.tenant)).collect::<Result<Vec<_>>>()?;
-    let queries: Vec<_> = std::iter::once(&whole).chain(&pages).map(|built| (built.query.clone(), built.params())).collect();
+    let queries: Vec<_> = std::iter::once(&whole).chain(&pages).map(Built::asked).collect();
     let answers = caller.kernel.door.open(context).await?.once(&queries).await?;
     let mut answers = answers.iter().map(Vec::as_slice);
     let patient = store::one(&PATIENT, context.plane, answers.next().unwrap_or_default(), keys).await?;

@@ -1,6 +1,6 @@
 //! The CapabilityStatement, made from the registry: what works is declared, what is declared works.
 
-use super::operation;
+use super::operation::{self, Operation};
 use super::registry::{Interaction, Registry, TypeDef};
 use super::search::param::{ID, LAST_UPDATED};
 use super::search::{Kind, SearchParam};
@@ -44,7 +44,7 @@ pub fn statement(registry: &Registry, server: &Server<'_>) -> Value {
         "interaction".into(),
         json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}, {"code": "search-system"}]),
     );
-    rest.insert("operation".into(), bulk(None).collect());
+    rest.insert("operation".into(), operation::of_system().map(named).chain(bulk(None)).collect());
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -67,19 +67,19 @@ fn resource(def: &TypeDef) -> Value {
         out.insert("supportedProfile".into(), json!(def.profiles));
     }
     let interactions: Vec<Value> = def.interactions.iter().map(|interaction| json!({"code": interaction.code()})).collect();
+    let offers = |interaction: Interaction| def.interactions.contains(&interaction);
     if !interactions.is_empty() {
         out.insert("interaction".into(), Value::Array(interactions));
+        out.insert("versioning".into(), json!("versioned-update"));
+        out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
+        out.insert("updateCreate".into(), json!(offers(Interaction::Create) && offers(Interaction::Update)));
+        // A condition is a search.
+        let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
+        out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));
+        out.insert("conditionalRead".into(), json!(if offers(Interaction::Read) { "full-support" } else { "not-supported" }));
+        out.insert("conditionalUpdate".into(), json!(conditional(Interaction::Update)));
+        out.insert("conditionalDelete".into(), json!(if conditional(Interaction::Delete) { "single" } else { "not-supported" }));
     }
-    out.insert("versioning".into(), json!("versioned-update"));
-    let offers = |interaction: Interaction| def.interactions.contains(&interaction);
-    out.insert("readHistory".into(), json!(offers(Interaction::Vread)));
-    out.insert("updateCreate".into(), json!(offers(Interaction::Create) && offers(Interaction::Update)));
-    // A condition is a search.
-    let conditional = |interaction: Interaction| offers(interaction) && offers(Interaction::SearchType);
-    out.insert("conditionalCreate".into(), json!(conditional(Interaction::Create)));
-    out.insert("conditionalRead".into(), json!(if offers(Interaction::Read) { "full-support" } else { "not-supported" }));
-    out.insert("conditionalUpdate".into(), json!(conditional(Interaction::Update)));
-    out.insert("conditionalDelete".into(), json!(if conditional(Interaction::Delete) { "single" } else { "not-supported" }));
     if offers(Interaction::SearchType) {
         let references = def.search.iter().filter(|param| param.kind == Kind::Reference);
         let includes: Vec<Value> = references.map(|param| json!(format!("{}:{}", def.name, param.name))).collect();
@@ -89,12 +89,15 @@ fn resource(def: &TypeDef) -> Value {
         let params: Vec<Value> = [&ID, &LAST_UPDATED].into_iter().chain(def.search).map(param).collect();
         out.insert("searchParam".into(), Value::Array(params));
     }
-    let operations = operation::of_type(def.name).map(|known| json!({"name": known.name, "definition": known.url()}));
-    let operations: Vec<Value> = operations.chain(bulk(Some(def.name))).collect();
+    let operations: Vec<Value> = operation::of_type(def).map(named).chain(bulk(Some(def.name))).collect();
     if !operations.is_empty() {
         out.insert("operation".into(), Value::Array(operations));
     }
     Value::Object(out)
+}
+
+fn named(operation: &Operation) -> Value {
+    json!({"name": operation.name, "definition": operation.url()})
 }
 
 /// What becomes a job, of a type or of the server itself.

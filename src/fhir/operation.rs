@@ -1,9 +1,12 @@
 //! The operations of R4 that are served, as its OperationDefinitions say them.
 
 use super::definitions::Definitions;
+use super::registry::{Interaction, TypeDef};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
+    /// `$name`
+    System,
     /// `Type/$name`
     Type,
     /// `Type/id/$name`
@@ -23,10 +26,11 @@ pub struct Operation {
     pub by_get: bool,
 }
 
-use Level::{Instance, Type};
+use Level::{Instance, System, Type};
 
 pub static OPERATIONS: &[Operation] = &[
-    Operation { name: "validate", of: None, definition: "Resource-validate", levels: &[Type, Instance], by_get: false },
+    // The definition has no system level, which others offer: the resource says its type.
+    Operation { name: "validate", of: None, definition: "Resource-validate", levels: &[System, Type, Instance], by_get: false },
     Operation { name: "expand", of: Some("ValueSet"), definition: "ValueSet-expand", levels: &[Type, Instance], by_get: true },
     Operation {
         name: "validate-code",
@@ -55,11 +59,21 @@ pub static OPERATIONS: &[Operation] = &[
 ];
 
 /// What a type offers.
-pub fn of_type(name: &str) -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().filter(move |operation| operation.of.is_none_or(|of| of == name))
+pub fn of_type(def: &TypeDef) -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().filter(move |operation| operation.of.is_none_or(|of| of == def.name) && operation.levels_of(def).next().is_some())
+}
+
+/// What is asked of the server itself.
+pub fn of_system() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().filter(|operation| operation.levels.contains(&System))
 }
 
 impl Operation {
+    /// The levels at which a type offers it: one that holds no records has no instances.
+    pub fn levels_of(&self, def: &TypeDef) -> impl Iterator<Item = Level> {
+        let is_read = def.allows(Interaction::Read).is_ok();
+        self.levels.iter().copied().filter(move |level| *level == Type || *level == Instance && is_read)
+    }
     pub fn url(&self) -> String {
         let known = Definitions.original("OperationDefinition", self.definition).and_then(|known| known.text("url"));
         known.unwrap_or_default().to_owned()

@@ -107,6 +107,10 @@ impl TypeDef {
     pub const fn seen(name: &'static str) -> Self {
         Self { interactions: &[Interaction::Read, Interaction::SearchType], ..Self::all(name) }
     }
+    /// A type of which nothing is kept: its resources are judged.
+    pub const fn judged(name: &'static str) -> Self {
+        Self { interactions: &[], ..Self::all(name) }
+    }
     pub fn allows(&self, interaction: Interaction) -> Result<()> {
         if self.interactions.contains(&interaction) { Ok(()) } else { Err(Error::new(&METHOD_NOT_ALLOWED)) }
     }

@@ -40,7 +40,6 @@ pub struct Round {
 
 /// The worker. Dropping it lets it run on; [`Sealer::stop`] ends it.
 pub struct Sealer {
-    work: Arc<Work>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -49,13 +48,8 @@ impl Sealer {
     pub fn start(kernel: Arc<Kernel>) -> Result<Sealer> {
         let work = Arc::new(Work::new(kernel)?);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(run(work.clone(), stopped));
-        Ok(Sealer { work, stop, task })
-    }
-
-    /// One round at once, beside the clock.
-    pub async fn seal_now(&self) -> Result<Round> {
-        self.work.round(Utc::now()).await
+        let task = tokio::spawn(run(work, stopped));
+        Ok(Sealer { stop, task })
     }
 
     /// Ends the worker after a last round, so that a server that stops in peace leaves nothing unsealed.

@@ -12,6 +12,7 @@ use crate::kernel::{Kernel, audit_store};
 use crate::sql;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::net::IpAddr;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// How long a refresh whose answer was lost can be asked again.
@@ -123,35 +124,33 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
     let caps = if opening.client.is_some() { scope::caps(&opening.scopes) } else { Caps::ALL };
     let origin = scope.context().origin.clone().unwrap_or_default();
     let (ip, agent): (Option<IpAddr>, Option<String>) = (origin.ip, origin.user_agent.clone());
-    let hash = access.hash();
-    scope
-        .exec(
-            &SESSION_ADD,
-            &[
-                &session,
-                &opening.user,
-                &opening.tenant,
-                &opening.client,
-                &ip,
-                &agent,
-                &now,
-                &hash.as_bytes(),
-                &opening.method,
-                &ends,
-                &token_ends,
-                &opening.scopes,
-                &caps.0,
-                &opening.patient,
-                &opening.factor,
-                &opening.encounter,
-                &opening.dpop,
-                &opening.proved.unwrap_or(now),
-            ],
-        )
-        .await?;
+    // Nobody waits for these: they travel with what follows.
+    let added: [Box<dyn ToSql + Sync + Send>; 18] = [
+        Box::new(session),
+        Box::new(opening.user),
+        Box::new(opening.tenant),
+        Box::new(opening.client),
+        Box::new(ip),
+        Box::new(agent),
+        Box::new(now),
+        Box::new(access.hash().as_bytes().to_vec()),
+        Box::new(opening.method),
+        Box::new(ends),
+        Box::new(token_ends),
+        Box::new(opening.scopes.clone()),
+        Box::new(caps.0),
+        Box::new(opening.patient),
+        Box::new(opening.factor),
+        Box::new(opening.encounter),
+        Box::new(opening.dpop.clone()),
+        Box::new(opening.proved.unwrap_or(now)),
+    ];
+    scope.post(&SESSION_ADD, added.into()).await?;
     if let Some(refresh) = &refresh {
-        let (id, family) = (scope.new_id(), scope.new_id());
-        scope.exec(&REFRESH_ADD, &[&id, &session, &opening.user, &refresh.hash().as_bytes(), &family, &ends]).await?;
+        let (id, family, hash) = (scope.new_id(), scope.new_id(), refresh.hash().as_bytes().to_vec());
+        let added: [Box<dyn ToSql + Sync + Send>; 6] =
+            [Box::new(id), Box::new(session), Box::new(opening.user), Box::new(hash), Box::new(family), Box::new(ends)];
+        scope.post(&REFRESH_ADD, added.into()).await?;
     }
     let (tenant, scopes, patient, encounter) = (opening.tenant, opening.scopes, opening.patient, opening.encounter);
     Ok(Issued {

@@ -42,7 +42,7 @@ impl Caller {
     /// One record in one round trip, as that context shows it; retired ones too.
     pub async fn glance(&self, context: &Context, table: &'static Table, id: Uuid) -> Result<Record> {
         let built = store::get_query(table, context.plane, context.tenant, id, false)?;
-        let answers = self.kernel.door.open(context).await?.once(&[(built.query.clone(), built.params())]).await?;
+        let answers = self.kernel.door.open(context).await?.once(&[built.asked()]).await?;
         store::one(table, context.plane, answers.first().map(Vec::as_slice).unwrap_or_default(), &self.kernel.keys).await
     }
     pub async fn write(&self, permission: Permission) -> Result<Scope> {

@@ -80,11 +80,13 @@ async fn storm(stand: &mut Stand, people: &People, server: &Serving, size: Size)
     let reads = Load::reads(server, &people.clinics);
     load::run(&reads, CONNECTIONS, 1.0).await;
     let (mut ratios, mut answered) = (Vec::new(), 0);
+    // One for all: each person's own would read its own trust store, and that storm is not the server's.
+    let http = reqwest::Client::new();
     for round in 0..size.rounds {
         people.settle().await;
         let quiet = load::run(&reads, CONNECTIONS, size.seconds).await;
         let url = format!("http://{}/api/v1/sessions/sign-in", server.address);
-        let storming: Vec<_> = (0..STORM).map(|n| tokio::spawn(sign_in(url.clone(), round * STORM + n))).collect();
+        let storming: Vec<_> = (0..STORM).map(|n| tokio::spawn(sign_in(http.clone(), url.clone(), round * STORM + n))).collect();
         let stormy = load::run(&reads, CONNECTIONS, size.seconds).await;
         for one in storming {
             one.abort();
@@ -98,8 +100,7 @@ async fn storm(stand: &mut Stand, people: &People, server: &Serving, size: Size)
 }
 
 /// Somebody nobody knows, whose password costs as much as anybody's. 1 when there was an answer about it.
-async fn sign_in(url: String, who: usize) -> usize {
-    let http = reqwest::Client::new();
+async fn sign_in(http: reqwest::Client, url: String, who: usize) -> usize {
     let body = json!({"email": format!("storm-{who}@people.example"), "password": "a password nobody has"});
     loop {
         let answer = http.post(&url).json(&body).send().await.unwrap();

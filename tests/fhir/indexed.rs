@@ -242,6 +242,8 @@ fn modifiers_and_prefixes_mean_what_r4_says() {
             ("url:below=http://x.test/aa", false),
             ("url:above=http://x.test/a/b/c", true),
             ("url:above=http://x.test/a", false),
+            ("url:contains=test/a", true),
+            ("url:contains=TEST", false),
             ("name=cafe", true),
             ("name=noir", false),
             ("name:contains=NOIR", true),
@@ -258,5 +260,49 @@ fn modifiers_and_prefixes_mean_what_r4_says() {
         let gone = fhir.send(poem::http::Method::DELETE, &format!("/Observation/{own}"), &[], Vec::new()).await;
         assert_eq!(gone.status, 204);
         assert_eq!(found(&fhir, "/Observation?code=width", &own).await, Ok(false));
+    });
+}
+
+#[test]
+fn a_code_that_the_column_has_no_word_for_is_found_by_itself_alone() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let ada = id(&fhir.made(patient("Lovelace")).await);
+        let allergy = |more: Value| {
+            let mut allergy = json!({"resourceType": "AllergyIntolerance", "patient": {"reference": format!("Patient/{ada}")},
+                "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]},
+                "code": {"text": "dust"}});
+            allergy.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            allergy
+        };
+        let system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+        let mut made = Vec::new();
+        for more in [
+            json!({"category": ["food"]}),
+            json!({"category": ["biologic"]}),
+            json!({"category": ["medication", "biologic"]}),
+            json!({}),
+            json!({"verificationStatus": {"coding": [{"system": system, "code": "unconfirmed"}]}}),
+        ] {
+            made.push(id(&fhir.made(allergy(more)).await));
+        }
+        let found = async |question: &str| {
+            let ids = fhir.ids(&format!("/AllergyIntolerance?{question}")).await;
+            made.iter().enumerate().filter(|(_, id)| ids.contains(id)).map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        for (question, places) in [
+            ("category=food", vec![0]),
+            ("category=biologic", vec![1, 2]),
+            ("category=medication", vec![2]),
+            ("category=medication,biologic", vec![1, 2]),
+            ("category=medication&category=biologic", vec![2]),
+            ("category:not=food", vec![1, 2, 3, 4]),
+            ("category:missing=true", vec![3, 4]),
+            ("verification-status=unconfirmed", vec![4]),
+            ("verification-status:missing=true", vec![0, 1, 2, 3]),
+        ] {
+            assert_eq!(found(question).await, places, "{question}");
+        }
     });
 }

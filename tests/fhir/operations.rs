@@ -51,6 +51,22 @@ fn validation_says_what_a_write_would() {
         assert_eq!(clinic.post("/Observation/$validate", &with("profile", None, weight.clone())).await.status, 400);
         assert_eq!(clinic.post("/Observation/$validate", &with("sometimes", None, weight.clone())).await.status, 400);
         assert_eq!(clinic.post("/Patient/$validate", &weight).await.body["issue"][0]["severity"], "error");
+        // Of the server itself the resource says its type, and what nothing is kept of is judged too.
+        let told = clinic.post("/$validate", &with("create", None, bad.clone())).await;
+        assert_eq!((told.status.as_u16(), &told.body["issue"][0]["expression"][0]), (200, &json!("Patient.birthDate")));
+        assert_eq!(clinic.post("/$validate", &patient("Good")).await.body["issue"][0]["severity"], "information");
+        for nothing in [json!({"resourceType": "Foo"}), json!({"resourceType": "Parameters"})] {
+            assert_eq!(clinic.post("/$validate", &nothing).await.status, 400, "{nothing}");
+        }
+        for (value, severity) in [(json!(true), "information"), (json!("true"), "error")] {
+            let judged = json!({"resourceType": "Parameters", "parameter": [{"name": "x", "valueBoolean": value}]});
+            for path in ["/$validate", "/Parameters/$validate"] {
+                let told = clinic.post(path, &with("create", None, judged.clone())).await;
+                assert_eq!((told.status.as_u16(), &told.body["issue"][0]["severity"]), (200, &json!(severity)), "{path}");
+            }
+        }
+        assert_eq!(clinic.get("/Parameters").await.status, 405);
+        assert_eq!(clinic.get("/$validate").await.status, 405);
         let made = clinic.made(patient("Here")).await;
         let path = format!("/Patient/{}/$validate", id(&made));
         assert_eq!(clinic.post(&path, &with("update", None, made.clone())).await.body["issue"][0]["severity"], "information");

@@ -43,7 +43,7 @@ fn looser(expression: &str) -> Vec<(String, String)> {
         return out;
     }
     let pair = parts.iter().any(|part| part.contains("sec.pairs") && !part.contains(" OR "));
-    // Narrows callers of an application's launch alone: `attacks::identity` proves it over every table.
+    // Narrows callers of an application's launch alone: `attacks::identity` loosens these.
     let launch = |part: &str| part.contains("sec.any_patient((0)::bigint)");
     let without = |drop: &dyn Fn(&str) -> bool| parts.iter().filter(|part| !drop(part)).cloned().collect::<Vec<_>>().join(" AND ");
     for part in &parts {

@@ -29,7 +29,8 @@ impl Kind {
             Self::String => &[Exact, Contains, Missing],
             Self::Token => &[Not, Text, In, NotIn, Above, Below, Missing],
             Self::Reference => &[Identifier, Missing],
-            Self::Uri => &[Above, Below, Missing],
+            // R5 gave it to addresses too, and there is no other way to look inside of one.
+            Self::Uri => &[Above, Below, Contains, Missing],
             Self::Date | Self::Number | Self::Quantity | Self::Composite => &[Missing],
             Self::Special => &[],
         }

@@ -61,6 +61,11 @@ impl Built {
     pub fn params(&self) -> Vec<Param<'_>> {
         self.values.iter().map(|value| value as Param<'_>).collect()
     }
+
+    /// The statement and its parameters, as a scope takes several of them.
+    pub fn asked(&self) -> (Query, Vec<Param<'_>>) {
+        (self.query.clone(), self.params())
+    }
 }
 
 /// Collects values as the text that names them grows.

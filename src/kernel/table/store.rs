@@ -63,7 +63,7 @@ pub async fn one(table: &'static Table, plane: Plane, rows: &[Row], keys: &Keyri
 pub async fn list(scope: Scope, list: &List, keys: &Keyring) -> Result<(Vec<Record>, Option<Cursor>)> {
     let (plane, tenant) = (scope.context().plane, scope.context().tenant);
     let built = list.page(plane, tenant)?;
-    let answers = scope.once(&[(built.query.clone(), built.params())]).await?;
+    let answers = scope.once(&[built.asked()]).await?;
     page(list, plane, answers.first().map(Vec::as_slice).unwrap_or_default(), keys).await
 }
 

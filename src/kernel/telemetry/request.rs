@@ -13,13 +13,12 @@ pub struct RequestTrace {
     /// The client's address, behind trusted proxies the one they report.
     pub client: Option<IpAddr>,
     tenant: OnceLock<Uuid>,
-    operation: OnceLock<&'static str>,
     limits: OnceLock<(String, String)>,
 }
 
 impl RequestTrace {
     pub fn new(id: Uuid, client: Option<IpAddr>) -> Self {
-        Self { id, started: Instant::now(), client, tenant: OnceLock::new(), operation: OnceLock::new(), limits: OnceLock::new() }
+        Self { id, started: Instant::now(), client, tenant: OnceLock::new(), limits: OnceLock::new() }
     }
 
     /// Set once the caller is known.
@@ -30,19 +29,11 @@ impl RequestTrace {
         self.tenant.get().copied()
     }
 
-    /// The operation's stable name, `listPatients`.
-    pub fn set_operation(&self, operation: &'static str) {
-        self.operation.get_or_init(|| operation);
-    }
     /// What the answer says of the caller's limits: `RateLimit-Policy` and `RateLimit`.
     pub fn set_limits(&self, policy: String, left: String) {
         self.limits.get_or_init(|| (policy, left));
     }
     pub fn limits(&self) -> Option<&(String, String)> {
         self.limits.get()
-    }
-
-    pub fn operation(&self) -> Option<&'static str> {
-        self.operation.get().copied()
     }
 }

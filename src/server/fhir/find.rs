@@ -170,9 +170,15 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (find, Asked::Words(words)) => Box::pin(worded(asking, writing, find, words)).await?,
         (Find::Indexed(index), asked) => indexed(asking, writing, index, asked).await?,
         (Find::Any(finds), asked) => {
+            let index = finds.iter().find_map(indexed::of);
             let mut any = Vec::with_capacity(finds.len());
             for find in *finds {
-                any.push(Box::pin(one(asking, writing, find, asked)).await?);
+                let told = Box::pin(one(asking, writing, find, asked)).await?;
+                any.push(match index.zip(held::code(find, asking.mapping).filter(|_| matches!(find, Find::Words { .. }))) {
+                    // The column has fewer words than FHIR has codes: where somebody said another one, or none, it is not found.
+                    Some((index, code)) if told != NEVER => format!("({told}) and not {}", asking.search(&[]).unsaid(index, &code)),
+                    _ => told,
+                });
             }
             any_of_these(any)
         }

@@ -161,11 +161,15 @@ fn tokens(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
 /// Behind a parameter: what the record says of it by itself and nobody said who sent it.
 const UNSAID: &str = ":unsaid";
 
-/// Of the codes that the record says by itself those of parameters of which the resource says nothing.
+/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing.
 fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
     let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.span.is_none() && row.range.is_none() && row.target.is_none();
-    let is_silent = |row: &&Row| resource.iter().all(|other| other.param != row.param);
-    own.iter().filter(plain).filter(is_silent).map(|row| Row { param: format!("{}{UNSAID}", row.param), words: None, ..row.clone() })
+    let said = |row: &Row| resource.iter().any(|other| (&other.param, &other.system, &other.code) == (&row.param, &row.system, &row.code));
+    own.iter().filter(plain).filter(move |row| !said(row)).map(|row| Row {
+        param: format!("{}{UNSAID}", row.param),
+        words: None,
+        ..row.clone()
+    })
 }
 
 /// One parameter asked of the index: where, and the identifiers' hashes of all tenants searched.
@@ -313,6 +317,7 @@ impl Search<'_> {
                 let all = cuts.chain([url.to_owned()]).filter(|above| !above.is_empty()).collect();
                 format!("x.code = any ({})", writing.texts(all))
             }
+            Some(Modifier::Contains) => format!("strpos(x.code, {}) > 0", writing.text(url)),
             _ => format!("x.code = {}", writing.text(url)),
         }
     }

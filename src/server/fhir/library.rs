@@ -177,6 +177,8 @@ fn agrees(found: &str, asked: &str, modifier: Option<&str>, is_text: bool) -> bo
         (true, None) => found.to_lowercase().starts_with(&asked.to_lowercase()),
         (true, Some("contains")) => found.to_lowercase().contains(&asked.to_lowercase()),
         (true, Some("exact")) => found == asked,
+        // Of an address.
+        (false, Some("contains")) => found.contains(asked),
         // A code's system is that of its element.
         (false, None | Some("not")) => found == asked || asked.rsplit_once('|').is_some_and(|(_, code)| found == code),
         _ => false,

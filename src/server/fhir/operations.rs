@@ -97,14 +97,20 @@ pub struct Call<'a> {
 
 pub async fn run(fhir: super::Fhir, mut request: Request) -> Result<Response> {
     let caller = super::caller(&request)?;
-    let (type_name, id) = (request.raw_path_param("type").unwrap_or_default().to_owned(), request.raw_path_param("id").map(str::to_owned));
+    let id = request.raw_path_param("id").map(str::to_owned);
     let name = request.uri().path().rsplit_once('$').map(|(_, name)| name.to_owned()).unwrap_or_default();
-    let def = types::registry().find(&type_name)?;
-    let level = if id.is_some() { Level::Instance } else { Level::Type };
-    let known = operation::of_type(def.name).find(|known| known.name == name && known.levels.contains(&level));
+    let of = request.raw_path_param("type").map(|name| types::registry().find(name)).transpose()?;
+    let known = match of {
+        Some(def) => {
+            let level = if id.is_some() { Level::Instance } else { Level::Type };
+            operation::of_type(def).find(|known| known.name == name && known.levels_of(def).any(|offered| offered == level))
+        }
+        None => operation::of_system().find(|known| known.name == name),
+    };
     let known = known.ok_or_else(|| Error::new(&error::NO_ROUTE).detail("The type has no such operation."))?;
-    let permitted = scopes::on_type(&caller, def.name, 'r');
-    super::told(&caller, def, id.as_deref().and_then(|id| id.parse().ok()), Action::Read, permitted).await?;
+    if let Some(def) = of {
+        permitted(&caller, def, id.as_deref()).await?;
+    }
     let query = request.uri().query().unwrap_or_default().to_owned();
     let inputs = match (request.method() == Method::GET, known.by_get) {
         (true, false) => return Err(Error::new(&error::METHOD_NOT_ALLOWED)),
@@ -115,10 +121,30 @@ pub async fn run(fhir: super::Fhir, mut request: Request) -> Result<Response> {
         }
     };
     let shape = shape(&request, &inputs)?;
-
+    let def = match of {
+        Some(def) => def,
+        None => {
+            let def = said(&inputs)?;
+            permitted(&caller, def, None).await?;
+            def
+        }
+    };
     let call = Call { caller: &caller, def, id: id.as_deref(), inputs: &inputs, base: &fhir.base };
     let told = super::told(&caller, def, id.as_deref().and_then(|id| id.parse().ok()), Action::Read, answered(known, &call).await).await?;
     answer::body(StatusCode::OK, &told, &shape)
+}
+
+async fn permitted(caller: &Caller, def: &TypeDef, id: Option<&str>) -> Result<()> {
+    let permitted = scopes::on_type(caller, def.name, 'r');
+    super::told(caller, def, id.and_then(|id| id.parse().ok()), Action::Read, permitted).await
+}
+
+/// The type of the resource that the server itself is asked about.
+fn said(inputs: &Inputs) -> Result<&'static TypeDef> {
+    let invalid = |text: &str| Error::new(&error::PARAMETER_INVALID).fault("resource", "type", text);
+    let resource = inputs.get("resource").ok_or_else(|| invalid("The resource is required."))?;
+    let name = resource.get("resourceType").and_then(Json::as_str).unwrap_or_default();
+    types::registry().find(name).map_err(|_| invalid("The resource is of no type of R4."))
 }
 
 /// The form of the answer; the other parameters are the operation's.

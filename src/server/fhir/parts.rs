@@ -1,5 +1,6 @@
 //! Writing the rows that belong to a record, and those it points to.
 
+use super::run::Refused;
 use crate::fhir::mapping::{Columns, Link, Mapping, Part, Whole};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
@@ -96,7 +97,8 @@ pub async fn children(
             made.push(below(mapping, part, column, root.id, row)?);
         }
     }
-    insert(scope, made, keys).await.map(drop)
+    insert(scope, made, keys).await?;
+    Ok(())
 }
 
 /// A row on its way.
@@ -125,10 +127,13 @@ fn below(mapping: &'static Mapping, part: &Part, column: &'static str, root: Uui
 }
 
 /// Stores them together; a refusal names what the resource says of its row.
-pub async fn insert(scope: &mut Scope, new: Vec<New>, keys: &Keyring) -> Result<Vec<Record>> {
+pub async fn insert(scope: &mut Scope, new: Vec<New>, keys: &Keyring) -> Result<Vec<Record>, Refused> {
     let (rows, drafts): (Vec<Columns>, Vec<(&'static Table, Draft)>) = new.into_iter().map(|new| (new.row, (new.table, new.draft))).unzip();
-    store::insert_all(scope, &drafts, keys).await.map_err(|(place, refusal)| match rows.get(place) {
-        Some(row) => row.told(refusal),
-        None => refusal,
+    store::insert_all(scope, &drafts, keys).await.map_err(|(place, refusal)| Refused {
+        place,
+        refusal: match rows.get(place) {
+            Some(row) => row.told(refusal),
+            None => refusal,
+        },
     })
 }

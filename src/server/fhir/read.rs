@@ -146,7 +146,7 @@ async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Resul
     for (mapping, context) in &open {
         queries.push(by_id(mapping, context, id)?);
     }
-    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().flatten().map(|built| (built.query.clone(), built.params())).collect();
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().flatten().map(Built::asked).collect();
     let answers = caller.kernel.door.open(&context).await?.once(&flat).await?;
     let mut answers = answers.into_iter();
     let keys = &caller.kernel.keys;
@@ -206,7 +206,7 @@ pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records
             queries.push(part_query(part, context.plane, &of));
         }
     }
-    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
     let answers = way.once(caller, context, &flat).await?;
     let mut answers = answers.into_iter();
     let keys = &caller.kernel.keys;
@@ -358,7 +358,7 @@ async fn gathered(
     let of: Vec<&Record> = roots.iter().collect();
     let (asked, mut queries) = (more.len(), more);
     queries.extend(parts(mapping, plane).map(|(_, part)| part_query(part, plane, &of)));
-    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
     let mut answers = scope.gather(&flat).await?;
     let rows = answers.split_off(asked.min(answers.len()));
     let mut found = Vec::new();

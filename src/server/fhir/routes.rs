@@ -3,7 +3,7 @@
 use super::{
     Fhir, PATH, base, batch, bulk, change, compartment, get, history, metadata, operations, search_get, search_post, system, types,
 };
-use crate::fhir::operation::{self, Level, OPERATIONS};
+use crate::fhir::operation::{self, Level, OPERATIONS, Operation};
 use crate::fhir::registry::Interaction;
 use crate::kernel::Kernel;
 use crate::kernel::error::Result;
@@ -36,10 +36,11 @@ pub fn routes(kernel: &Kernel) -> Route {
     let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
     names.sort_unstable();
     names.dedup();
-    let routes = names.into_iter().fold(Route::new(), |routes, name| {
-        let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
-        routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run())
-    });
+    let run = || RouteMethod::new().get(at(&fhir, operations::run)).post(at(&fhir, operations::run));
+    let routes = names
+        .into_iter()
+        .fold(Route::new(), |routes, name| routes.at(format!("/:type/${name}"), run()).at(format!("/:type/:id/${name}"), run()));
+    let routes = operation::of_system().fold(routes, |routes, known| routes.at(format!("/${}", known.name), run()));
     bulk::routes(routes, &fhir)
         .at("/:type/:id/:member", RouteMethod::new().get(at(&fhir, compartment)))
         .at("/", RouteMethod::new().get(at(&fhir, system::get)).post(at(&fhir, batch)))
@@ -81,20 +82,24 @@ pub fn allow(table: AllowTable) -> AllowTable {
         .path(&path("metadata", ""), &[Method::GET])
         .path(&path("_history", ""), &[Method::GET]);
     let table = ASKED.iter().fold(table, |table, (_, method, rest)| table.path(&path(":type", rest), from_ref(method)));
+    let table = operation::of_system().fold(table, |table, known| table.path(&path(&format!("${}", known.name), ""), methods(known)));
     types::registry().types().iter().fold(table, |table, def| {
         let table = ASKED.iter().fold(table, |table, (interaction, method, rest)| {
             let takes = if def.allows(*interaction).is_ok() { from_ref(method) } else { &[] };
             table.path(&path(def.name, rest), takes)
         });
-        let table = operation::of_type(def.name).fold(table, |table, operation| {
-            let methods: &[Method] = if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] };
-            operation.levels.iter().fold(table, |table, level| {
-                let between = if *level == Level::Instance { "/:id" } else { "" };
-                table.path(&path(def.name, &format!("{between}/${}", operation.name)), methods)
+        let table = operation::of_type(def).fold(table, |table, operation| {
+            operation.levels_of(def).fold(table, |table, level| {
+                let between = if level == Level::Instance { "/:id" } else { "" };
+                table.path(&path(def.name, &format!("{between}/${}", operation.name)), methods(operation))
             })
         });
         table.path(&path(def.name, "/:id/:member"), &[Method::GET])
     })
+}
+
+fn methods(operation: &Operation) -> &'static [Method] {
+    if operation.by_get { &[Method::GET, Method::POST] } else { &[Method::POST] }
 }
 
 pub fn bodies(limits: BodyLimits) -> BodyLimits {

@@ -1,15 +1,16 @@
 //! Creates of one type that travel together: neighbours that are one row each go in one statement, and so does what is kept
 //! and searched beside them.
 
+use super::parts::{self, New};
 use super::read::Shown;
 use super::states;
 use super::write::{self, Chosen};
 use crate::fhir::Resource;
-use crate::fhir::mapping::{Columns, Mapping, Taken};
+use crate::fhir::mapping::Mapping;
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::table::{Draft, Table, store};
+use crate::kernel::table::{Draft, store};
 use uuid::Uuid;
 
 /// The first that was refused, by its place among those that travel.
@@ -18,11 +19,16 @@ pub struct Refused {
     pub refusal: Error,
 }
 
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Error {
+        refused.refusal
+    }
+}
+
 /// One that is a row and nothing besides.
 struct Plain {
     place: usize,
-    taken: Taken,
-    draft: Draft,
+    row: New,
     resource: Resource,
 }
 
@@ -48,7 +54,8 @@ pub async fn create(
         }
         match draft {
             Some(draft) => {
-                let plain = Plain { place, taken: chosen.taken, draft, resource: chosen.said };
+                let row = New { table: mapping.table, row: chosen.taken.root, draft };
+                let plain = Plain { place, row, resource: chosen.said };
                 run.get_or_insert_with(|| (mapping, Vec::new())).1.push(plain);
             }
             None => shown.push((place, write::make(scope, caller, id, chosen, base).await.map_err(refused)?)),
@@ -81,14 +88,10 @@ async fn store_run(
     let refused = |refusal| Refused { place: first, refusal };
     caller.needs(mapping.table.write).map_err(refused)?;
     let keys = &caller.kernel.keys;
-    let (places, new): (Vec<usize>, Vec<(Columns, Draft, Resource)>) =
-        run.into_iter().map(|plain| (plain.place, (plain.taken.root, plain.draft, plain.resource))).unzip();
-    let drafts: Vec<(&'static Table, Draft)> = new.iter().map(|(_, draft, _)| (mapping.table, draft.clone())).collect();
-    let written = store::insert_all(scope, &drafts, keys).await.map_err(|(at, refusal)| Refused {
-        place: places.get(at).copied().unwrap_or(first),
-        refusal: new.get(at).map_or_else(|| Error::internal("nothing was refused"), |(root, ..)| root.told(refusal)),
-    })?;
-    let sent = new.into_iter().map(|(.., resource)| resource).collect();
+    let (places, new): (Vec<usize>, Vec<(New, Resource)>) = run.into_iter().map(|plain| (plain.place, (plain.row, plain.resource))).unzip();
+    let (rows, sent): (Vec<New>, Vec<Resource>) = new.into_iter().unzip();
+    let in_run = |refused: Refused| Refused { place: places.get(refused.place).copied().unwrap_or(first), ..refused };
+    let written = parts::insert(scope, rows, keys).await.map_err(in_run)?;
     let shown = write::finished(scope, mapping, written, sent, base, keys).await.map_err(refused)?;
     Ok(places.into_iter().zip(shown).collect())
 }

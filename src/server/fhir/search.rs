@@ -304,7 +304,7 @@ impl Prepared {
 
 async fn fetch(caller: &Caller, way: &mut Way<'_>, context: &Context, all: &[Prepared]) -> Result<Vec<(Vec<Found>, Option<u64>)>> {
     let built = all.iter().map(Prepared::statements).collect::<Result<Vec<_>>>()?;
-    let queries: Vec<(_, Vec<Param<'_>>)> = built.iter().flatten().map(|built| (built.query.clone(), built.params())).collect();
+    let queries: Vec<(_, Vec<Param<'_>>)> = built.iter().flatten().map(Built::asked).collect();
     let answers = way.once(caller, context, &queries).await?;
     let (mut rest, mut merged) = (answers.as_slice(), Vec::with_capacity(all.len()));
     for (one, built) in all.iter().zip(&built) {

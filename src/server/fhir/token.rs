@@ -59,7 +59,7 @@ fn one(writing: &mut Writing, find: &Find, wanted: &Wanted<'_>) -> Option<String
         },
         Find::Words { column, system, words } => match &wanted.codes {
             _ if !wanted.is_of(system) => NEVER.into(),
-            Some(codes) => writing.is_one_of(column, stored(words, |code| codes.contains(&code))),
+            Some(codes) => writing.is_one_of(column, shown(words, |code| codes.contains(&code))),
             None => format!("{column} is not null"),
         },
         Find::Constant { codes, given } => {
@@ -82,6 +82,13 @@ fn one(writing: &mut Writing, find: &Find, wanted: &Wanted<'_>) -> Option<String
         },
         _ => return None,
     })
+}
+
+/// What the column holds that is shown as such a code: of a word that stands for several codes the first.
+fn shown(words: Words, is_it: impl Fn(&'static str) -> bool) -> Vec<String> {
+    let is_first = |at: usize, word: &str| words.iter().position(|(known, _)| *known == word) == Some(at);
+    let shown = words.iter().enumerate().filter(|(at, (word, code))| is_it(code) && is_first(*at, word));
+    shown.map(|(_, (word, _))| (*word).to_owned()).collect()
 }
 
 /// What the column holds for such codes.
@@ -135,7 +142,7 @@ fn called(writing: &mut Writing, find: &Find, text: &Text) -> Option<String> {
         display.to_lowercase().contains(&text.words().to_lowercase())
     };
     Some(match find {
-        Find::Words { column, system, words } => writing.is_one_of(column, stored(words, |code| named(system, code))),
+        Find::Words { column, system, words } => writing.is_one_of(column, shown(words, |code| named(system, code))),
         Find::Constant { codes, given } => {
             let is_any = codes.iter().any(|(system, code)| named(system, code));
             if is_any { given.unwrap_or("true").to_owned() } else { NEVER.into() }

@@ -30,7 +30,9 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
         known.extend(other::mapping(name, known).map(completed));
     }
     sources.retain(|_, mappings| !mappings.is_empty());
-    let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types());
+    // Of a type that is none of these a resource can still be judged.
+    let judged = Definitions::r4().resources().map(|name| &*forever(TypeDef::judged(name)));
+    let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types()).chain(judged);
     Types { registry: Registry::new(types.collect::<Vec<_>>()), sources }
 });
 

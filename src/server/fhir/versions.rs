@@ -173,7 +173,7 @@ async fn revived(caller: &Caller, way: &mut Way<'_>, open: &[(&'static Mapping, 
         queries.push(root_query(mapping, plane, of));
         queries.extend(read::parts(mapping, plane).map(|(_, part)| part_query(mapping, part, plane, of)));
     }
-    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(|built| (built.query.clone(), built.params())).collect();
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
     let mut answers = way.once(caller, context, &flat).await?.into_iter();
     let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;
     let mut versions = Vec::with_capacity(images.len());

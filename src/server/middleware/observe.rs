@@ -90,7 +90,7 @@ impl Observed {
         let duration_ms = elapsed.as_micros() as f64 / 1000.0;
         tracing::info!(
             target: "enamel::access", method = self.method, route = &*route, status, duration_ms,
-            request_id = %self.trace.id, tenant.id = tenant, operation = self.trace.operation(), "Answered"
+            request_id = %self.trace.id, tenant.id = tenant, "Answered"
         );
         let labels = [("method", self.method.into()), ("route", metrics::SharedString::from(route))];
         metrics::histogram!("http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());

@@ -45,7 +45,7 @@ pub async fn history(caller: Caller, table: &'static Table, request: Request) ->
     let built = store::get_query(table, context.plane, context.tenant, id, false)?;
     let asked: [Param<'_>; 4] = [&table.name, &id, &before, &most];
     let scope = caller.kernel.door.open(&context).await?;
-    let answers = scope.once(&[(built.query.clone(), built.params()), (Query::from(&store::HISTORY), asked.to_vec())]).await?;
+    let answers = scope.once(&[built.asked(), (Query::from(&store::HISTORY), asked.to_vec())]).await?;
     let [rows, versions] = <[Vec<Row>; 2]>::try_from(answers).map_err(|_| Error::internal("two statements have two answers"))?;
     let record = store::one(table, context.plane, &rows, &caller.kernel.keys).await?;
     caller.saw(&context, &record).await?;

@@ -26,7 +26,7 @@ pub async fn found(caller: &Caller, list: &List, with_total: bool) -> Result<(Ve
     let scope = caller.kernel.door.open(&context).await?;
     let built = list.page(context.plane, context.tenant)?;
     let count = with_total.then(|| list.count(context.plane, context.tenant)).transpose()?;
-    let mut queries = vec![(built.query.clone(), built.params())];
+    let mut queries = vec![built.asked()];
     if let Some(count) = &count {
         queries.push((count.query.clone(), count.params()));
     }

@@ -2,6 +2,7 @@
 
 use super::super::arena::{Arena, DSO, NORTH, OAK, SOUTH, STRANGER, Session, Set, context, own, texts};
 use super::super::naive::Naive;
+use super::super::shape::conjuncts;
 use crate::world;
 use enamel::kernel::context::{Caps, Context, Permission, Plane};
 
@@ -286,6 +287,22 @@ fn a_launch_narrows_staff_to_one_patient_in_every_table() {
             assert!(more.is_empty(), "{more:?} {throughout}");
             let visits = staff.ask(&launched(theirs), "select id from enamel.appointments").await.unwrap();
             assert_eq!(visits, [NORTH.id("appointments").to_string()], "a place and a provider on every row do not hide their own");
+        }
+        // No mutant leaves out what is asked for no permission, for no other statement shows it: this one does.
+        let asked = "sec.any_patient((0)::bigint)";
+        let sql = "select tablename::text, policyname::text, qual from pg_policies
+                    where schemaname = 'enamel' and roles = '{enamel_staff}' and strpos(qual, $1) > 0";
+        let policies = truth.query(sql, &[&asked]).await.unwrap();
+        assert!(!policies.is_empty());
+        for row in policies {
+            let (table, policy, form): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            let about = format!("update enamel.{table} set patient_id = $1 where user_id = $2");
+            assert!(truth.execute(&about, &[&other, &NORTH.id("users")]).await.unwrap() > 0, "{table}");
+            let sql = format!("select id from enamel.{table} where patient_id <> '{theirs}'");
+            assert_eq!(staff.ask(&launched(theirs), &sql).await.unwrap(), [""; 0], "{table}");
+            let looser = conjuncts(&form).into_iter().filter(|part| !part.contains(asked)).collect::<Vec<_>>().join(" AND ");
+            truth.execute(&format!("alter policy {policy} on enamel.{table} using ({looser})"), &[]).await.unwrap();
+            assert_ne!(staff.ask(&launched(theirs), &sql).await.unwrap(), [""; 0], "{table} {policy}");
         }
         drop((truth, staff));
         arena.drop().await;

@@ -157,7 +157,7 @@ impl Slice {
 pub async fn read(caller: &Caller, order: &Order, slice: &Slice, after: Option<Cursor>) -> Result<Page> {
     let list = slice.list(order, after);
     let built = list.page(slice.context.plane, slice.context.tenant)?;
-    let answers = caller.kernel.door.open(&slice.context).await?.once(&[(built.query.clone(), built.params())]).await?;
+    let answers = caller.kernel.door.open(&slice.context).await?.once(&[built.asked()]).await?;
     let rows = answers.first().map(Vec::as_slice).unwrap_or_default();
     let (records, next) = store::page(&list, slice.context.plane, rows, &caller.kernel.keys).await?;
     // Before any of it can leave.
@@ -234,7 +234,7 @@ async fn versions_now(caller: &Caller, slice: &Slice, shown: &[Shown]) -> Result
             Value::Uuids(shown.iter().map(|shown| shown.record.tenant).collect()),
         ],
     };
-    let answers = caller.kernel.door.open(&slice.context).await?.once(&[(built.query.clone(), built.params())]).await?;
+    let answers = caller.kernel.door.open(&slice.context).await?.once(&[built.asked()]).await?;
     answers.iter().flatten().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
@@ -261,7 +261,7 @@ pub async fn known_patients(caller: &Caller, ids: &[Uuid]) -> Result<usize> {
         let mut list = List { width: Width::Lean, ..List::new(mapping.table) };
         list.extra.push(("r.id = any ($value)".into(), vec![(Value::Uuids(ids.to_vec()), Type::UUID_ARRAY)]));
         let built = list.count(context.plane, context.tenant)?;
-        let answers = own.kernel.door.open(&context).await?.once(&[(built.query.clone(), built.params())]).await?;
+        let answers = own.kernel.door.open(&context).await?.once(&[built.asked()]).await?;
         let count: i64 = answers.iter().flatten().next().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
         known += usize::try_from(count).map_err(Error::internal)?;
     }

@@ -28,9 +28,10 @@ select kernel.protect('role_permissions', 'staff=all/all audit=all/none auth=all
 select kernel.protect('user_roles', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('sessions', 'staff=own/none patient=own/none auth=all/all jobs=all/all platform=none/none',
-    home => 'login', patient => 'user_id', secret => '{token_hash}', sec => 'r', staff_rows => kernel.about_a_patient('self'));
+    home => 'login', patient => 'user_id', secret => '{token_hash,provider_session_hash}', sec => 'rw',
+    staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
-    secret => '{token_hash}', sec => 'rd');
+    secret => '{token_hash}', sec => 'rwd');
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     read => 'manage_integrations', write => 'manage_integrations',
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
@@ -42,6 +43,8 @@ select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home =
 select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',
     secret => '{private_key_enc}', sec => 'rd');
 select kernel.protect('oauth_requests', 'auth=all/all jobs=all/all', secret => '{handle_hash,pushed}', sec => 'rd');
+-- Made by the end of a session, told by the worker.
+select kernel.protect('logout_notices', 'jobs=all/all', sec => 'rwd');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
     secret => '{state_hash,pending_enc}', sec => 'rd');
 
@@ -78,6 +81,51 @@ begin
     return query update enamel.api_clients k
         set previous_secret_hash = k.client_secret_hash, previous_secret_expires_at = until, client_secret_hash = hash
       where k.tenant_id = c.tenant and k.id = client returning k.*;
+end $$;
+
+-- ── What ends with a session ───────────────────────────────────────────────────────────────────────────────────
+-- However a session ends: what came from it and has no offline_access ends too (OpenID Connect Back-Channel Logout 1.0 §2.7),
+-- and the applications that know it from an ID token and want to be told will be.
+create or replace function sec.session_ended() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into enamel.logout_notices (tenant_id, id, api_client_id, user_id, session_id)
+    select k.tenant_id, gen_random_uuid(), k.id, new.user_id, new.id
+      from enamel.api_clients k
+     where k.backchannel_logout_uri is not null and k.status = 'ACTIVE'
+       and (k.tenant_id, k.id) in (select s.active_tenant_id, s.api_client_id from enamel.sessions s
+                                    where s.parent_session_id = new.id and s.from_tenant_id is null and s.scopes @> '{openid}')
+    on conflict (tenant_id, session_id, api_client_id) do nothing;
+    with ended as (
+        update enamel.sessions s set revoked_at = new.revoked_at, revoke_reason = new.revoke_reason
+         where s.parent_session_id = new.id and s.revoked_at is null and not s.scopes @> '{offline_access}' returning s.id)
+    update enamel.refresh_tokens r set revoked_at = new.revoked_at from ended where r.session_id = ended.id and r.revoked_at is null;
+    return null;
+end $$;
+create or replace trigger session_ended after update on enamel.sessions for each row
+    when (new.revoked_at is not null and old.revoked_at is null) execute function sec.session_ended();
+
+-- Notices that are due, each as it is tried once more: of a tenant some at a time, so that one whose applications answer
+-- slowly keeps no other waiting. waits: seconds to the attempt after each.
+create or replace function sec.take_logouts(most int, of_a_tenant int, waits int[]) returns table (
+    tenant_id uuid, id uuid, client uuid, client_id text, uri text, user_id uuid, session_id uuid, attempts int)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    with turns as (
+        select n.tenant_id, n.id, row_number() over (partition by n.tenant_id order by n.due_at) as turn
+          from enamel.logout_notices n where n.status = 'PENDING' and n.due_at <= now()),
+    due as (
+        select n.tenant_id, n.id from enamel.logout_notices n join turns t on t.tenant_id = n.tenant_id and t.id = n.id
+         where t.turn <= of_a_tenant and n.status = 'PENDING' and n.due_at <= now() order by t.turn, n.due_at limit most
+           for update of n skip locked),
+    taken as (
+        update enamel.logout_notices n
+           set attempts = n.attempts + 1, due_at = now() + waits[least(n.attempts + 1, cardinality(waits))] * interval '1 second'
+          from due where n.tenant_id = due.tenant_id and n.id = due.id returning n.*)
+    select t.tenant_id, t.id, k.id, k.client_id, k.backchannel_logout_uri, t.user_id, t.session_id, t.attempts
+      from taken t join enamel.api_clients k on k.tenant_id = t.tenant_id and k.id = t.api_client_id;
 end $$;
 
 -- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────

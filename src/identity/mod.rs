@@ -22,6 +22,7 @@ pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
 pub mod oidc;
+mod oidc_logout;
 mod oidc_provider;
 pub mod outbound;
 pub mod pages;

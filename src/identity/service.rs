@@ -24,6 +24,8 @@ pub struct Service {
     pub(super) records: Box<dyn TxtRecords>,
     pub(super) refused: Refused,
     pub(super) client_keys: ClientKeys,
+    /// To addresses that others named.
+    pub(super) outbound: Outbound,
     pub(super) origins: AppOrigins,
     pub(super) signing: SigningKeys,
     /// Makes the successors of refresh tokens.
@@ -49,7 +51,8 @@ impl Service {
             origins: AppOrigins::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             signing: SigningKeys::default(),
-            openid: RelyingParty::new(outbound),
+            openid: RelyingParty::new(outbound.clone()),
+            outbound,
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
             letters: Throttle::of_letters(),

@@ -82,6 +82,8 @@ pub async fn openid(caller: Caller, _: Request) -> Result<Response> {
     let more = json!({
         "userinfo_endpoint": format!("{issuer}/oauth2/userinfo"),
         "end_session_endpoint": format!("{issuer}/oauth2/logout"),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "fhirUser", "name", "locale", "email", "email_verified"],

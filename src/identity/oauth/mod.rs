@@ -5,6 +5,7 @@ mod app_origins;
 mod asked;
 mod assertion;
 mod authorize;
+pub mod backchannel;
 mod client;
 mod client_keys;
 mod consent;
@@ -15,6 +16,7 @@ mod handle;
 mod id_token;
 mod inspect;
 pub mod jwt;
+mod logged_out;
 mod logout;
 mod refusal;
 mod refused;
@@ -40,6 +42,7 @@ pub use refusal::render;
 pub(super) use refused::Refused;
 pub(super) use signing::SigningKeys;
 pub use signing::reseal as reseal_signing_keys;
+use uuid::Uuid;
 
 /// Below the server's root.
 pub const ROOT: &str = "/oauth2";
@@ -49,6 +52,11 @@ pub const FHIR: &str = "/fhir/r4";
 /// The base that applications are launched against.
 pub(super) fn fhir_base(kernel: &Kernel) -> String {
     format!("{}{FHIR}", kernel.config.server.public_url.trim_end_matches('/'))
+}
+
+/// Where a tenant's provider tells that somebody has signed out there.
+pub(super) fn hears_logouts(kernel: &Kernel, tenant: Uuid, provider: Uuid) -> String {
+    format!("{}{ROOT}/logged-out/{tenant}/{provider}", kernel.config.server.public_url.trim_end_matches('/'))
 }
 
 /// What clients may sign with.
@@ -64,6 +72,7 @@ pub fn routes() -> Route {
         .at("/introspect", post(program(|caller, request| Box::pin(inspect::introspect(caller, request)))))
         .at("/par", post(program(|caller, request| Box::pin(handle::push(caller, request)))))
         .at("/userinfo", both(|| program(|caller, request| Box::pin(id_token::userinfo(caller, request)))))
+        .at("/logged-out/:tenant_id/:provider_id", post(program(|caller, request| Box::pin(logged_out::take(caller, request)))))
         .at("/jwks", get(page(|caller, request| Box::pin(discovery::jwks(caller, request)))))
         .at(
             "/authorize",
@@ -98,6 +107,7 @@ pub const PATHS: &[(&str, &[Method])] = &[
     ("/oauth2/par", &[Method::POST]),
     ("/oauth2/userinfo", &[Method::GET, Method::POST]),
     ("/oauth2/jwks", &[Method::GET]),
+    ("/oauth2/logged-out/:tenant_id/:provider_id", &[Method::POST]),
     ("/oauth2/authorize", &[Method::GET, Method::POST]),
     ("/oauth2/logout", &[Method::GET, Method::POST]),
     (SERVER, &[Method::GET]),

@@ -5,7 +5,7 @@ use super::client::{Client, authenticated};
 use super::dpop::Proof;
 use super::id_token::{self, SignIn};
 use super::refusal::Refusal;
-use crate::identity::grant::{self, Issued, Opening, Renewal};
+use crate::identity::grant::{self, Issued, Opening, Parent, Renewal, Vouched};
 use crate::identity::pkce::Challenge;
 use crate::identity::token::{Kind, Token};
 use crate::identity::{scope, sign_in};
@@ -23,8 +23,11 @@ sql! {
     /// $1 tenant, $2 client, $3 code hash. Twins take turns.
     CODE_FIND(UUID, UUID, BYTEA) = "
         select id, user_id, patient_id, encounter_id, scopes, code_challenge, code_expires_at, redirect_uri, session_id, revoked_at, nonce,
-               authenticated_at
+               authenticated_at, sign_in_session_id
           from oauth_authorizations where tenant_id = $1 and api_client_id = $2 and code_hash = $3 for update";
+    /// $1 the browser's session in which it was allowed. It does not end meanwhile.
+    SIGNED_IN(UUID) = "
+        select id, expires_at, mfa_level, provider_id from sessions where id = $1 and revoked_at is null and expires_at > now() for share";
     /// $1 tenant, $2 authorization, $3 session.
     CODE_SPEND(UUID, UUID, UUID) = "update oauth_authorizations set session_id = $3 where tenant_id = $1 and id = $2";
     /// $1 tenant, $2 authorization.
@@ -95,18 +98,10 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
     }
     let mut scope = caller.kernel.door.open(&Context { actor: Some(client.service_user), ..of(caller, client) }).await?;
     let opening = Opening {
-        user: client.service_user,
-        tenant: client.tenant,
         client: Some(client.id),
-        method: "API_CLIENT",
-        factor: "NONE",
-        kind: Kind::Access,
         scopes,
-        patient: None,
-        encounter: None,
         dpop,
-        renewable: false,
-        proved: None,
+        ..Opening::of(client.service_user, client.tenant, "API_CLIENT", Kind::Access)
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     sign_in::remember(&mut scope, client.service_user, client.tenant, issued.session, "API_CLIENT");
@@ -128,7 +123,9 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
     let (id, used): (Uuid, Option<Uuid>) = (row.try_get("id").map_err(read)?, row.try_get("session_id").map_err(read)?);
     let until: Option<DateTime<Utc>> = row.try_get("code_expires_at").map_err(read)?;
     let challenge = row.try_get::<_, Option<&str>>("code_challenge").map_err(read)?.and_then(Challenge::from_stored);
+    let browser = scope.optional(&SIGNED_IN, &[&row.try_get::<_, Option<Uuid>>("sign_in_session_id").map_err(read)?]).await?;
     let right = used.is_none()
+        && browser.is_some()
         && row.try_get::<_, Option<DateTime<Utc>>>("revoked_at").map_err(read)?.is_none()
         && until.is_some_and(|until| until > scope.now())
         && row.try_get::<_, Option<&str>>("redirect_uri").map_err(read)? == Some(redirect)
@@ -144,20 +141,26 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
     }
     let (user, scopes): (Uuid, Vec<String>) = (row.try_get("user_id").map_err(read)?, row.try_get("scopes").map_err(read)?);
     let renewable = scopes.iter().any(|word| word == scope::OFFLINE || word == scope::ONLINE);
-    let sign_in = SignIn { user, nonce: row.try_get("nonce").map_err(read)?, at: row.try_get("authenticated_at").map_err(read)? };
-    let opening = Opening {
+    let browser = browser.ok_or_else(Refusal::grant)?;
+    let parent = Parent { session: browser.try_get("id").map_err(read)?, until: browser.try_get("expires_at").map_err(read)? };
+    let sign_in = SignIn {
         user,
-        tenant: client.tenant,
+        nonce: row.try_get("nonce").map_err(read)?,
+        at: row.try_get("authenticated_at").map_err(read)?,
+        session: parent.session,
+    };
+    let opening = Opening {
         client: Some(client.id),
-        method: "OAUTH",
-        factor: "NONE",
-        kind: Kind::Access,
+        factor: browser.try_get::<_, String>("mfa_level").map_err(read)?.into(),
         scopes,
         patient: row.try_get("patient_id").map_err(read)?,
         encounter: row.try_get("encounter_id").map_err(read)?,
         dpop,
         renewable,
         proved: sign_in.at,
+        vouched: browser.try_get::<_, Option<Uuid>>("provider_id").map_err(read)?.map(|provider| Vouched { provider, session: None }),
+        parent: Some(parent),
+        ..Opening::of(user, client.tenant, "OAUTH", Kind::Access)
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;

@@ -17,6 +17,7 @@ mod restricted;
 mod scim;
 pub mod second_factor;
 mod sign_in;
+mod sign_out;
 mod smart;
 mod step_up;
 mod tokens;

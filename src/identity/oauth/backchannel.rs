@@ -99,8 +99,8 @@ async fn tell(kernel: &Kernel, notice: &Notice) -> Result<()> {
     scope.exec(&ENDED, &[&notice.tenant, &notice.id, &state]).await?;
     let mut event = audit_store::of(&context, "LOGOUT_TOLD", Action::Execute, outcome, scope.now());
     (event.resource_type, event.resource_id) = (Some("Session".into()), Some(notice.session));
-    (event.user_id, event.api_client_id) = (Some(notice.user), Some(notice.client));
-    event.metadata = Metadata::new().integer("attempts", notice.attempts.into());
+    let (user, client) = (notice.user.to_string(), notice.client.to_string());
+    event.metadata = Metadata::new().text("user", user).text("client", client).integer("attempts", notice.attempts.into());
     scope.audit(event);
     scope.commit().await
 }

@@ -131,6 +131,12 @@ end $$;
 -- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────
 -- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).
 
+-- Whether an exchanged token of that tenant reaches the other one: a group its clinics, while they are its own.
+create or replace function sec.reaches(above uuid, below uuid) returns boolean language sql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+    select exists (select from enamel.tenant_closure p join enamel.tenants t on t.id = above and t.type = 'DSO' and t.status = 'ACTIVE'
+                    where p.ancestor_id = above and p.descendant_id = below and p.depth > 0) $$;
+
 -- The one session a token opens, and what its bearer may do at this moment.
 drop function if exists sec.resolve_token(bytea);
 create or replace function sec.resolve_token(token_hash bytea) returns table (
@@ -138,13 +144,13 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int)
+    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
     select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
-           case when k.expires_at <= now() then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
+           case when k.expires_at <= now() or s.from_tenant_id is not null and not sec.reaches(s.from_tenant_id, s.active_tenant_id) then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
            coalesce(s.token_scopes, s.scopes), s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
            s.last_activity_at, r.codes, r.caps, r.part,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
@@ -153,11 +159,11 @@ begin
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
                and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1),
-           s.encounter_id, s.dpop_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute
+           s.encounter_id, s.dpop_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute, s.from_tenant_id
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
-      left join enamel.api_clients k on k.tenant_id = s.active_tenant_id and k.id = s.api_client_id
+      left join enamel.api_clients k on k.tenant_id = coalesce(s.from_tenant_id, s.active_tenant_id) and k.id = s.api_client_id
       left join enamel.tenant_quotas q on q.tenant_id = s.active_tenant_id
       left join enamel.user_tenants m on m.user_id = s.user_id and m.tenant_id = s.active_tenant_id and m.deleted_at is null
      cross join lateral (
@@ -179,7 +185,7 @@ create or replace function sec.resolve_session(session uuid) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int)
+    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;

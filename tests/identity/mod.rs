@@ -1,4 +1,5 @@
 //! Who is asking: sign-in at OpenID providers.
+mod acting_for;
 mod backend;
 pub mod browser;
 mod certified_provider;

@@ -1,7 +1,7 @@
 //! What this server is, for programs that ask before they are known: RFC 8414, OpenID Connect Discovery, SMART App Launch, and
 //! the keys that sign. The same for everybody; nothing in it is of a tenant.
 
-use super::jwt_algorithms;
+use super::{exchange, jwt_algorithms};
 use crate::identity::scope::PLAIN;
 use crate::identity::service::Service;
 use crate::kernel::Caller;
@@ -55,7 +55,7 @@ fn metadata(caller: &Caller) -> Json {
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token", exchange::GRANT],
         "token_endpoint_auth_methods_supported": proofs,
         "token_endpoint_auth_signing_alg_values_supported": jwt_algorithms(),
         "revocation_endpoint_auth_methods_supported": proofs,

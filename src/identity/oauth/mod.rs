@@ -1,6 +1,6 @@
 //! OAuth 2.0 and OpenID Connect as Enamel serves them, with SMART App Launch on top: client credentials, codes with PKCE,
 //! refresh, revocation, introspection, ID tokens. Access tokens are opaque.
-//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 9126, 9207, 9449 and the advice of RFC 9700.
+//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 8693, 9126, 9207, 9449 and the advice of RFC 9700.
 mod app_origins;
 mod asked;
 mod assertion;
@@ -11,6 +11,7 @@ mod client_keys;
 mod consent;
 mod discovery;
 mod dpop;
+mod exchange;
 mod form;
 mod handle;
 mod id_token;
@@ -67,7 +68,7 @@ fn jwt_algorithms() -> [&'static str; 4] {
 pub fn routes() -> Route {
     let page = super::browser::page;
     Route::new()
-        .at("/token", post(program(|caller, request| Box::pin(token::exchange(caller, request)))))
+        .at("/token", post(program(|caller, request| Box::pin(token::grant(caller, request)))))
         .at("/revoke", post(program(|caller, request| Box::pin(inspect::revoke(caller, request)))))
         .at("/introspect", post(program(|caller, request| Box::pin(inspect::introspect(caller, request)))))
         .at("/par", post(program(|caller, request| Box::pin(handle::push(caller, request)))))

@@ -3,6 +3,7 @@
 use super::Form;
 use super::client::{Client, authenticated};
 use super::dpop::Proof;
+use super::exchange;
 use super::id_token::{self, SignIn};
 use super::refusal::Refusal;
 use crate::identity::grant::{self, Issued, Opening, Parent, Renewal, Vouched};
@@ -34,10 +35,15 @@ sql! {
     CODE_END(UUID, UUID) = "update oauth_authorizations set revoked_at = now(), code_expires_at = now() where tenant_id = $1 and id = $2";
 }
 
-pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, Refusal> {
+pub async fn grant(caller: Caller, mut request: Request) -> Result<Response, Refusal> {
     let form = Form::read(&mut request).await?;
     let grant = form.get("grant_type").ok_or_else(|| Refusal::request("grant_type is needed."))?;
     let client = authenticated(&caller, &request, &form).await?;
+    let dpop = bound(&caller, &request).await?;
+    if grant == exchange::GRANT {
+        let issued = exchange::exchange(&caller, &client, &form, dpop).await?;
+        return Ok(answer(&issued, &[("issued_token_type", exchange::ACCESS_TOKEN.to_owned())]));
+    }
     if !["client_credentials", "authorization_code", "refresh_token"].contains(&grant) {
         return Err(Refusal::new("unsupported_grant_type", "This kind of grant is not served."));
     }
@@ -46,12 +52,11 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
     if !renews && !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "The client may not use this kind of grant."));
     }
-    let dpop = bound(&caller, &request).await?;
     match grant {
-        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form, dpop).await?, None)),
+        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form, dpop).await?, &[])),
         "authorization_code" => {
             let (issued, id_token) = by_code(&caller, &client, &form, dpop).await?;
-            Ok(answer(&issued, id_token))
+            Ok(answer(&issued, &id_token.map(|token| ("id_token", token)).into_iter().collect::<Vec<_>>()))
         }
         _ => {
             let token = form.get("refresh_token").ok_or_else(|| Refusal::request("refresh_token is needed."))?;
@@ -63,7 +68,7 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
                     failure.into()
                 }
             })?;
-            Ok(answer(&issued, None))
+            Ok(answer(&issued, &[]))
         }
     }
 }
@@ -172,15 +177,15 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
     Ok((issued, id_token))
 }
 
-fn answer(issued: &Issued, id_token: Option<String>) -> Response {
+fn answer(issued: &Issued, more: &[(&str, String)]) -> Response {
     let mut body = json!({
         "access_token": issued.access.expose(), "token_type": if issued.dpop { "DPoP" } else { "Bearer" }, "expires_in": issued.expires_in_s, "scope": issued.scopes.join(" "),
     });
     if let Some(refresh) = &issued.refresh {
         body["refresh_token"] = json!(refresh.expose());
     }
-    if let Some(id_token) = id_token {
-        body["id_token"] = json!(id_token);
+    for (name, text) in more {
+        body[*name] = json!(text);
     }
     if let Some(patient) = issued.patient {
         (body["patient"], body["need_patient_banner"]) = (json!(patient), json!(true));

@@ -340,6 +340,32 @@ begin
      where t.id = tenant and t.status = 'ACTIVE' limit 1;
 end $$;
 
+-- The clinics that wish to be listed, and the platform, for anybody to read: what each has published of itself. Addresses are not
+-- told where they are told after booking only; of a profile, what is published.
+create or replace function sec.listed_brands() returns table (
+    id uuid, name text, slug text, aliases text[], logo_url text, website text, addresses jsonb, changed_at timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select t.id, coalesce(b.display_name, t.name), t.slug, coalesce(b.aliases, '{}'), b.logo_url, p.website, l.addresses,
+           greatest(t.updated_at, b.updated_at, p.updated_at, s.updated_at, l.changed_at)
+      from enamel.tenants t
+      left join enamel.tenant_branding b on b.tenant_id = t.id
+      left join enamel.tenant_settings s on s.tenant_id = t.id
+      left join enamel.clinic_profiles p on p.tenant_id = t.id and p.status = 'PUBLISHED'
+      -- An Address of FHIR R4.
+      left join lateral (
+        select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('type', 'physical',
+                   'line', nullif(array_remove(array[x.address_line1, x.address_line2], null), '{}'), 'city', x.city, 'state', x.region,
+                   'postalCode', x.postal_code, 'country', x.country)) order by x.name_key, x.id) as addresses, max(x.updated_at) as changed_at
+          from enamel.locations x
+         where x.tenant_id = t.id and x.status = 'ACTIVE' and x.deleted_at is null and x.kind in ('CLINIC', 'TEACHING_CLINIC')
+           and coalesce(s.contact_visibility, 'PUBLIC') = 'PUBLIC' and t.id <> '00000000-0000-7000-8000-000000000001') l on true
+     where t.status = 'ACTIVE' and (b.is_listed or t.id = '00000000-0000-7000-8000-000000000001')
+     order by t.id;
+end $$;
+
 -- The tenant has found its own words in the domain's records. False where another tenant has proved it before.
 create or replace function sec.prove_domain(provider uuid, domain text) returns boolean language plpgsql volatile
 security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
 use super::domains::{self, TxtRecords};
-use super::oauth::{AppOrigins, ClientKeys, Refused, SigningKeys};
+use super::oauth::{AppOrigins, Brands, ClientKeys, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::passkey::Passkeys;
@@ -27,6 +27,7 @@ pub struct Service {
     /// To addresses that others named.
     pub(super) outbound: Outbound,
     pub(super) origins: AppOrigins,
+    pub(super) brands: Brands,
     pub(super) signing: SigningKeys,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
@@ -49,6 +50,7 @@ impl Service {
         Ok(Arc::new(Service {
             passwords: Passwords::new(Recipe::configured(config)?, size)?,
             origins: AppOrigins::default(),
+            brands: Brands::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             signing: SigningKeys::default(),
             openid: RelyingParty::new(outbound.clone()),

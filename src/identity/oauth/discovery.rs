@@ -1,7 +1,7 @@
 //! What this server is, for programs that ask before they are known: RFC 8414, OpenID Connect Discovery, SMART App Launch, and
 //! the keys that sign. The same for everybody; nothing in it is of a tenant.
 
-use super::{exchange, jwt_algorithms};
+use super::{brands, exchange, jwt_algorithms};
 use crate::identity::scope::PLAIN;
 use crate::identity::service::Service;
 use crate::kernel::Caller;
@@ -96,7 +96,13 @@ pub async fn openid(caller: Caller, _: Request) -> Result<Response> {
 }
 
 pub async fn smart(caller: Caller, _: Request) -> Result<Response> {
-    Ok(open(&with(metadata(&caller), json!({"capabilities": CAPABILITIES})), 3600))
+    let issuer = caller.kernel.config.server.public_url.trim_end_matches('/');
+    let more = json!({
+        "capabilities": CAPABILITIES,
+        "user_access_brand_bundle": format!("{issuer}{}", brands::PATH),
+        "user_access_brand_identifier": brands::identifier(&caller.kernel),
+    });
+    Ok(open(&with(metadata(&caller), more), 3600))
 }
 
 pub async fn jwks(caller: Caller, _: Request) -> Result<Response> {

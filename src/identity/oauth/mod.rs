@@ -6,6 +6,7 @@ mod asked;
 mod assertion;
 mod authorize;
 pub mod backchannel;
+mod brands;
 mod client;
 mod client_keys;
 mod consent;
@@ -30,6 +31,7 @@ pub(super) use app_origins::AppOrigins;
 pub use app_origins::is_app;
 pub(super) use asked::asking;
 pub(super) use authorize::AUTHORIZE;
+pub(super) use brands::Brands;
 pub(super) use client_keys::ClientKeys;
 pub use dpop::Proof;
 pub(super) use form::Form;
@@ -94,6 +96,7 @@ pub fn well_known(routes: Route) -> Route {
         .at(SERVER, get(page(|caller, request| Box::pin(discovery::server(caller, request)))))
         .at(OPENID, get(page(|caller, request| Box::pin(discovery::openid(caller, request)))))
         .at(SMART, get(page(|caller, request| Box::pin(discovery::smart(caller, request)))))
+        .at(brands::PATH, get(page(|caller, request| Box::pin(brands::bundle(caller, request)))))
 }
 
 const SERVER: &str = "/.well-known/oauth-authorization-server";
@@ -114,6 +117,7 @@ pub const PATHS: &[(&str, &[Method])] = &[
     (SERVER, &[Method::GET]),
     (OPENID, &[Method::GET]),
     (SMART, &[Method::GET]),
+    (brands::PATH, &[Method::GET]),
 ];
 
 type Handler = fn(Caller, Request) -> BoxFuture<'static, Result<Response, Refusal>>;

@@ -16,7 +16,7 @@ begin
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
         -- What must be known before it is known who asks.
-        if f.nspname = 'sec' and f.proname in ('resolve_token', 'resolve_session', 'session_in_force', 'homes_of', 'client_of', 'client_came', 'is_app_origin', 'tenant_of', 'face_of', 'prove_domain', 'provider_of', 'scim_provider', 'member_elsewhere',
+        if f.nspname = 'sec' and f.proname in ('resolve_token', 'resolve_session', 'session_in_force', 'reaches', 'homes_of', 'client_of', 'client_came', 'is_app_origin', 'tenant_of', 'face_of', 'listed_brands', 'prove_domain', 'provider_of', 'scim_provider', 'member_elsewhere',
                                                'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;
@@ -44,7 +44,7 @@ begin
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
-grant execute on function sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
+grant execute on function sec.take_logouts(int, int, int[]), sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
     sec.unfinished_exports(), sec.export_is_dead(uuid, uuid) to enamel_jobs;
 grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int), sec.hold_export(uuid) to enamel_sealer;
 grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid), sec.user_type_of(uuid) to enamel_staff, enamel_group, enamel_patient,

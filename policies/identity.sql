@@ -28,9 +28,10 @@ select kernel.protect('role_permissions', 'staff=all/all audit=all/none auth=all
 select kernel.protect('user_roles', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('sessions', 'staff=own/none patient=own/none auth=all/all jobs=all/all platform=none/none',
-    home => 'login', patient => 'user_id', secret => '{token_hash}', sec => 'r', staff_rows => kernel.about_a_patient('self'));
+    home => 'login', patient => 'user_id', secret => '{token_hash,provider_session_hash}', sec => 'rw',
+    staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
-    secret => '{token_hash}', sec => 'rd');
+    secret => '{token_hash}', sec => 'rwd');
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     read => 'manage_integrations', write => 'manage_integrations',
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
@@ -42,6 +43,8 @@ select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home =
 select kernel.protect('signing_keys', 'jobs=all/all', home => 'login', patient => 'id',
     secret => '{private_key_enc}', sec => 'rd');
 select kernel.protect('oauth_requests', 'auth=all/all jobs=all/all', secret => '{handle_hash,pushed}', sec => 'rd');
+-- Made by the end of a session, told by the worker.
+select kernel.protect('logout_notices', 'jobs=all/all', sec => 'rwd');
 select kernel.protect('sign_in_attempts', 'auth=all/all jobs=all/all', home => 'login', patient => 'id',
     secret => '{state_hash,pending_enc}', sec => 'rd');
 
@@ -80,8 +83,59 @@ begin
       where k.tenant_id = c.tenant and k.id = client returning k.*;
 end $$;
 
+-- ── What ends with a session ───────────────────────────────────────────────────────────────────────────────────
+-- However a session ends: what came from it and has no offline_access ends too (OpenID Connect Back-Channel Logout 1.0 §2.7),
+-- and the applications that know it from an ID token and want to be told will be.
+create or replace function sec.session_ended() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into enamel.logout_notices (tenant_id, id, api_client_id, user_id, session_id)
+    select k.tenant_id, gen_random_uuid(), k.id, new.user_id, new.id
+      from enamel.api_clients k
+     where k.backchannel_logout_uri is not null and k.status = 'ACTIVE'
+       and (k.tenant_id, k.id) in (select s.active_tenant_id, s.api_client_id from enamel.sessions s
+                                    where s.parent_session_id = new.id and s.from_tenant_id is null and s.scopes @> '{openid}')
+    on conflict (tenant_id, session_id, api_client_id) do nothing;
+    with ended as (
+        update enamel.sessions s set revoked_at = new.revoked_at, revoke_reason = new.revoke_reason
+         where s.parent_session_id = new.id and s.revoked_at is null and not s.scopes @> '{offline_access}' returning s.id)
+    update enamel.refresh_tokens r set revoked_at = new.revoked_at from ended where r.session_id = ended.id and r.revoked_at is null;
+    return null;
+end $$;
+create or replace trigger session_ended after update on enamel.sessions for each row
+    when (new.revoked_at is not null and old.revoked_at is null) execute function sec.session_ended();
+
+-- Notices that are due, each as it is tried once more: of a tenant some at a time, so that one whose applications answer
+-- slowly keeps no other waiting. waits: seconds to the attempt after each.
+create or replace function sec.take_logouts(most int, of_a_tenant int, waits int[]) returns table (
+    tenant_id uuid, id uuid, client uuid, client_id text, uri text, user_id uuid, session_id uuid, attempts int)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    with turns as (
+        select n.tenant_id, n.id, row_number() over (partition by n.tenant_id order by n.due_at) as turn
+          from enamel.logout_notices n where n.status = 'PENDING' and n.due_at <= now()),
+    due as (
+        select n.tenant_id, n.id from enamel.logout_notices n join turns t on t.tenant_id = n.tenant_id and t.id = n.id
+         where t.turn <= of_a_tenant and n.status = 'PENDING' and n.due_at <= now() order by t.turn, n.due_at limit most
+           for update of n skip locked),
+    taken as (
+        update enamel.logout_notices n
+           set attempts = n.attempts + 1, due_at = now() + waits[least(n.attempts + 1, cardinality(waits))] * interval '1 second'
+          from due where n.tenant_id = due.tenant_id and n.id = due.id returning n.*)
+    select t.tenant_id, t.id, k.id, k.client_id, k.backchannel_logout_uri, t.user_id, t.session_id, t.attempts
+      from taken t join enamel.api_clients k on k.tenant_id = t.tenant_id and k.id = t.api_client_id;
+end $$;
+
 -- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────
 -- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).
+
+-- Whether an exchanged token of that tenant reaches the other one: a group its clinics, while they are its own.
+create or replace function sec.reaches(above uuid, below uuid) returns boolean language sql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+    select exists (select from enamel.tenant_closure p join enamel.tenants t on t.id = above and t.type = 'DSO' and t.status = 'ACTIVE'
+                    where p.ancestor_id = above and p.descendant_id = below and p.depth > 0) $$;
 
 -- The one session a token opens, and what its bearer may do at this moment.
 drop function if exists sec.resolve_token(bytea);
@@ -90,13 +144,13 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int)
+    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
     select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
-           case when k.expires_at <= now() then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
+           case when k.expires_at <= now() or s.from_tenant_id is not null and not sec.reaches(s.from_tenant_id, s.active_tenant_id) then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
            coalesce(s.token_scopes, s.scopes), s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
            s.last_activity_at, r.codes, r.caps, r.part,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
@@ -105,11 +159,11 @@ begin
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
                and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1),
-           s.encounter_id, s.dpop_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute
+           s.encounter_id, s.dpop_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute, s.from_tenant_id
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
-      left join enamel.api_clients k on k.tenant_id = s.active_tenant_id and k.id = s.api_client_id
+      left join enamel.api_clients k on k.tenant_id = coalesce(s.from_tenant_id, s.active_tenant_id) and k.id = s.api_client_id
       left join enamel.tenant_quotas q on q.tenant_id = s.active_tenant_id
       left join enamel.user_tenants m on m.user_id = s.user_id and m.tenant_id = s.active_tenant_id and m.deleted_at is null
      cross join lateral (
@@ -131,7 +185,7 @@ create or replace function sec.resolve_session(session uuid) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int)
+    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;
@@ -284,6 +338,32 @@ begin
       left join enamel.tenant_branding b on b.tenant_id = t.id
       left join enamel.tenant_settings s on s.tenant_id = t.id
      where t.id = tenant and t.status = 'ACTIVE' limit 1;
+end $$;
+
+-- The clinics that wish to be listed, and the platform, for anybody to read: what each has published of itself. Addresses are not
+-- told where they are told after booking only; of a profile, what is published.
+create or replace function sec.listed_brands() returns table (
+    id uuid, name text, slug text, aliases text[], logo_url text, website text, addresses jsonb, changed_at timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    return query
+    select t.id, coalesce(b.display_name, t.name), t.slug, coalesce(b.aliases, '{}'), b.logo_url, p.website, l.addresses,
+           greatest(t.updated_at, b.updated_at, p.updated_at, s.updated_at, l.changed_at)
+      from enamel.tenants t
+      left join enamel.tenant_branding b on b.tenant_id = t.id
+      left join enamel.tenant_settings s on s.tenant_id = t.id
+      left join enamel.clinic_profiles p on p.tenant_id = t.id and p.status = 'PUBLISHED'
+      -- An Address of FHIR R4.
+      left join lateral (
+        select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('type', 'physical',
+                   'line', nullif(array_remove(array[x.address_line1, x.address_line2], null), '{}'), 'city', x.city, 'state', x.region,
+                   'postalCode', x.postal_code, 'country', x.country)) order by x.name_key, x.id) as addresses, max(x.updated_at) as changed_at
+          from enamel.locations x
+         where x.tenant_id = t.id and x.status = 'ACTIVE' and x.deleted_at is null and x.kind in ('CLINIC', 'TEACHING_CLINIC')
+           and coalesce(s.contact_visibility, 'PUBLIC') = 'PUBLIC' and t.id <> '00000000-0000-7000-8000-000000000001') l on true
+     where t.status = 'ACTIVE' and (b.is_listed or t.id = '00000000-0000-7000-8000-000000000001')
+     order by t.id;
 end $$;
 
 -- The tenant has found its own words in the domain's records. False where another tenant has proved it before.

@@ -45,6 +45,7 @@ begin
     delete from enamel.refresh_tokens r where r.expires_at < now() - kept
        and not exists (select from enamel.refresh_tokens o where o.replaced_by_id = r.id);
     get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.logout_notices where created_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.share_visits where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     perform sec.lapse();

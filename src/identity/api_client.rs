@@ -42,6 +42,10 @@ pub static API_CLIENT: Table = Table {
         Field::texts("redirect_uris").defaulted().form(Form::Address).doc("exact; https, or http on the loopback address"),
         Field::text("launch_uri").length(2000).form(Form::Address).doc("where the application is launched from here"),
         Field::texts("logout_uris").defaulted().form(Form::Address).doc("where a browser may go after signing out"),
+        Field::text("backchannel_logout_uri")
+            .length(2000)
+            .form(Form::Address)
+            .doc("where the server tells that a person has signed out (OpenID Connect Back-Channel Logout 1.0)"),
         Field::instant("expires_at").doc("when the client ends by itself"),
         Field::texts("scopes").defaulted().read_only().doc("SMART v2 scopes; changed by set-scopes"),
         Field::texts("grant_types").defaulted().fixed(),

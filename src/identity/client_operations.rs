@@ -87,6 +87,10 @@ pub static REGISTER: Operation = step(
         JWKS_URI,
         Field::text("launch_uri").length(2000).form(Form::Address).doc("where the application is launched from here"),
         Field::texts("logout_uris").form(Form::Address).doc("where a browser may go after signing out; as redirect_uris"),
+        Field::text("backchannel_logout_uri")
+            .length(2000)
+            .form(Form::Address)
+            .doc("where the server tells that a person has signed out (OpenID Connect Back-Channel Logout 1.0)"),
         Field::instant("expires_at").doc("when the client ends by itself"),
     ],
     Gives::Made("ApiClientSecret", SECRET, &API_CLIENT),
@@ -168,7 +172,7 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
         .set(&API_CLIENT, "allowed_ip_ranges", Value::Texts(ranges))?
         .set(&API_CLIENT, "grant_types", Value::Texts(grants.iter().map(|word| (*word).to_owned()).collect()))?;
     draft = draft.set(&API_CLIENT, "logout_uris", Value::Texts(logouts))?;
-    for name in ["rate_limit_per_minute", "launch_uri", "expires_at"] {
+    for name in ["rate_limit_per_minute", "launch_uri", "backchannel_logout_uri", "expires_at"] {
         if let Some(value) = call.value(name) {
             draft = draft.set(&API_CLIENT, name, value.clone())?;
         }

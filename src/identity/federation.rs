@@ -2,12 +2,13 @@
 //! what a provider says opens its own tenant alone.
 
 use super::browser::{self, Cookie};
+use super::grant::{self, Vouched};
+use super::mapped_roles;
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
 use super::second_step::{self, First, Proof};
 use super::service::Service;
 use super::sign_in_pages::{Flow, ROOT, View};
-use super::{grant, mapped_roles};
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Outcome};
 use crate::kernel::audit_store;
@@ -60,16 +61,16 @@ sql! {
 }
 
 /// A provider as its tenant has set it up.
-struct Registered {
+pub(super) struct Registered {
     id: Uuid,
     tenant: Uuid,
-    provider: Provider,
+    pub(super) provider: Provider,
     /// Those it answers for and has proved.
     domains: Vec<String>,
     mapping: Json,
 }
 
-async fn registered(caller: &Caller, tenant: Uuid, id: Uuid) -> Result<Registered> {
+pub(super) async fn registered(caller: &Caller, tenant: Uuid, id: Uuid) -> Result<Registered> {
     let scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(tenant))).await?;
     let answers = scope.once(&[((&PROVIDER).into(), vec![&tenant, &id])]).await?;
     let row = answers.iter().flatten().next().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
@@ -175,7 +176,8 @@ async fn prove(caller: &Caller, tenant: Uuid, provider: Uuid, pending: &Pending,
     let open = scope.optional(&OPEN, &[&user, &tenant]).await?.ok_or_else(wrong)?;
     scope.commit().await?;
     let (held, needed) = (open.try_get("mfa_enabled")?, open.try_get("second_required")?);
-    Ok((First { user, tenant, method: "OIDC", held, needed }, claims.mfa))
+    let session = claims.said["sid"].as_str().map(|sid| Sha256::digest(sid.as_bytes()).to_vec());
+    Ok((First { user, tenant, method: "OIDC", held, needed, vouched: Some(Vouched { provider, session }) }, claims.mfa))
 }
 
 sql! {

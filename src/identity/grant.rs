@@ -4,6 +4,7 @@ use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
 use crate::kernel::audit::{Action, Metadata, Outcome};
+use crate::kernel::bell::Bell;
 use crate::kernel::config::IdentityConfig;
 use crate::kernel::context::{Caps, Context, Plane};
 use crate::kernel::db::Scope;
@@ -11,6 +12,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Kernel, audit_store};
 use crate::sql;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::borrow::Cow;
 use std::net::IpAddr;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -22,11 +24,11 @@ const OFFLINE_DAYS: i64 = 30;
 const CLIENT_TOKEN_S: u32 = 300;
 
 sql! {
-    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT, TIMESTAMPTZ) = "
+    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT, TIMESTAMPTZ, UUID, UUID, BYTEA, UUID) = "
         insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
                               auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level, encounter_id, dpop_thumbprint,
-                              proved_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+                              proved_at, parent_session_id, provider_id, provider_session_hash, from_tenant_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
     /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 the token's scopes, where they are fewer, $6 their permissions.
     SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8) = "
         update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4, token_scopes = $5, scope_caps = $6 where id = $1";
@@ -64,7 +66,7 @@ pub struct Opening {
     /// A word of `sessions.auth_method`.
     pub method: &'static str,
     /// A word of `sessions.mfa_level`.
-    pub factor: &'static str,
+    pub factor: Cow<'static, str>,
     pub kind: Kind,
     /// Empty for a person's own session, which may do what the person may.
     pub scopes: Vec<String>,
@@ -75,6 +77,48 @@ pub struct Opening {
     pub renewable: bool,
     /// When the person proved who they are, if that was not just now.
     pub proved: Option<DateTime<Utc>>,
+    /// The session it comes from, with which it ends.
+    pub parent: Option<Parent>,
+    pub vouched: Option<Vouched>,
+    /// Of an exchanged token: the tenant of the application, where that is not the one it acts in.
+    pub from: Option<Uuid>,
+}
+
+impl Opening {
+    /// A person's own session, or a program's, with nothing more to be said of it.
+    pub fn of(user: Uuid, tenant: Uuid, method: &'static str, kind: Kind) -> Opening {
+        Opening {
+            user,
+            tenant,
+            client: None,
+            method,
+            factor: "NONE".into(),
+            kind,
+            scopes: vec![],
+            patient: None,
+            encounter: None,
+            dpop: None,
+            renewable: false,
+            proved: None,
+            parent: None,
+            vouched: None,
+            from: None,
+        }
+    }
+}
+
+/// What a session comes from. Without `offline_access` it lasts no longer.
+pub struct Parent {
+    pub session: Uuid,
+    pub until: DateTime<Utc>,
+}
+
+/// The tenant's identity provider that has vouched for a person.
+#[derive(Clone)]
+pub struct Vouched {
+    pub provider: Uuid,
+    /// SHA-256 of what it calls the session there.
+    pub session: Option<Vec<u8>>,
 }
 
 /// What its bearer gets, once.
@@ -115,17 +159,21 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         _ if opening.kind == Kind::Session => config.session_absolute_s,
         _ => config.access_token_s,
     };
-    let token_ends = now + TimeDelta::seconds(token_lives.into());
+    let most = opening.parent.as_ref().filter(|_| !offline).map_or(DateTime::<Utc>::MAX_UTC, |parent| parent.until);
+    let token_ends = most.min(now + TimeDelta::seconds(token_lives.into()));
     let ends = match opening.renewable || opening.kind == Kind::Session {
         true if offline => now + TimeDelta::days(OFFLINE_DAYS),
         true => now + TimeDelta::seconds(config.session_absolute_s.into()),
         false => token_ends,
     };
+    let ends = ends.min(most);
+    let (parent, provider) = (opening.parent.as_ref().map(|parent| parent.session), opening.vouched.as_ref().map(|by| by.provider));
+    let provider_session = opening.vouched.as_ref().and_then(|by| by.session.clone());
     let caps = if opening.client.is_some() { scope::caps(&opening.scopes) } else { Caps::ALL };
     let origin = scope.context().origin.clone().unwrap_or_default();
     let (ip, agent): (Option<IpAddr>, Option<String>) = (origin.ip, origin.user_agent.clone());
     // Nobody waits for these: they travel with what follows.
-    let added: [Box<dyn ToSql + Sync + Send>; 18] = [
+    let added: [Box<dyn ToSql + Sync + Send>; 22] = [
         Box::new(session),
         Box::new(opening.user),
         Box::new(opening.tenant),
@@ -144,6 +192,10 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         Box::new(opening.encounter),
         Box::new(opening.dpop.clone()),
         Box::new(opening.proved.unwrap_or(now)),
+        Box::new(parent),
+        Box::new(provider),
+        Box::new(provider_session),
+        Box::new(opening.from),
     ];
     scope.post(&SESSION_ADD, added.into()).await?;
     if let Some(refresh) = &refresh {
@@ -158,7 +210,7 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         tenant,
         access,
         refresh,
-        expires_in_s: token_lives.into(),
+        expires_in_s: (token_ends - now).num_seconds(),
         scopes,
         patient,
         encounter,
@@ -311,8 +363,9 @@ pub async fn end_all(scope: &mut Scope, user: Uuid, reason: &'static str, but: O
     Ok(())
 }
 
-/// This server believes the tokens no more; the others ask again within seconds.
+/// This server believes the tokens no more; the others ask again within seconds. Whoever is to hear of it, hears of it now.
 pub fn forget(kernel: &Kernel, gone: impl Fn(&Context) -> bool) -> Result<()> {
     Service::of(kernel)?.tokens.forget(gone);
+    Bell::of(kernel).logouts.notify_one();
     Ok(())
 }

@@ -117,5 +117,6 @@ async fn join(caller: &Caller, view: &View, token: &str, form: &Form) -> Result<
     let (name, password) = (form.get("full_name").unwrap_or_default(), form.get("password").unwrap_or_default());
     let user = letters::join(caller, &asked, name, password).await?;
     let needed = letters::needs_second(caller, user, asked.tenant).await?;
-    second_step::proceed(caller, view, First { user, tenant: asked.tenant, method: "PASSWORD", held: false, needed }, None).await
+    let first = First { user, tenant: asked.tenant, method: "PASSWORD", held: false, needed, vouched: None };
+    second_step::proceed(caller, view, first, None).await
 }

@@ -1,5 +1,6 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
 mod accept_invitation;
+mod admit_program;
 pub mod api_client;
 mod breached;
 mod browser;
@@ -22,6 +23,7 @@ pub mod member_invitation;
 pub mod oauth;
 pub mod oauth_authorization;
 pub mod oidc;
+mod oidc_logout;
 mod oidc_provider;
 pub mod outbound;
 pub mod pages;
@@ -107,6 +109,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &second_factor::ADD_PASSKEY,
     &second_factor::REVOKE,
     &accept_invitation::ACCEPT,
+    &admit_program::ADMIT_PROGRAM,
     &revoke_grant::REVOKE_GRANT,
     &test_provider::TEST,
     &domains::PROVE_DOMAIN,

@@ -24,13 +24,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use subtle::ConstantTimeEq;
 
+use super::oidc_logout::{self, LoggedOut};
 use super::oidc_provider::{Freshness, Metadata, Providers};
 use super::outbound::{Outbound, OutboundError};
 use crate::kernel::error::CREDENTIALS_WRONG;
 use crate::kernel::{Error, Result};
 
 /// How far the other side's clock may be off.
-const SKEW: TimeDelta = TimeDelta::seconds(60);
+pub(super) const SKEW: TimeDelta = TimeDelta::seconds(60);
 const RANDOM_BYTES: u32 = 32;
 
 type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
@@ -164,6 +165,19 @@ impl RelyingParty {
         Ok(claims)
     }
 
+    /// Whose session a provider says has ended. CREDENTIALS_WRONG, UNAVAILABLE.
+    pub async fn logged_out(&self, provider: &Provider, token: &str, now: DateTime<Utc>) -> Result<LoggedOut> {
+        let metadata = self.discover(&provider.issuer).await?;
+        match oidc_logout::read(&metadata, provider, token, now) {
+            Err(Refusal::UnknownKey) => {
+                let newer = self.providers.newer_keys(&provider.issuer, &metadata).await;
+                let metadata = newer.ok_or_else(|| wrong("the token's key is unknown"))?;
+                oidc_logout::read(&metadata, provider, token, now).map_err(Refusal::into_error)
+            }
+            other => other.map_err(Refusal::into_error),
+        }
+    }
+
     async fn exchange(&self, client: &Client, pending: &Pending, code: &str) -> Result<CoreTokenResponse> {
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
@@ -187,8 +201,8 @@ impl RelyingParty {
     }
 }
 
-/// Why an ID token is not taken.
-enum Refusal {
+/// Why an ID token or a logout token is not taken.
+pub(super) enum Refusal {
     /// Perhaps the provider has turned its keys over.
     UnknownKey,
     Wrong(&'static str),

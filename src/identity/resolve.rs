@@ -138,6 +138,8 @@ pub(super) struct Bearer {
     pub encounter: Option<Uuid>,
     /// The key to which the token is bound.
     pub dpop: Option<String>,
+    /// Of an exchanged token: the tenant of its application.
+    pub from: Option<Uuid>,
     pub expires: DateTime<Utc>,
     last_activity: DateTime<Utc>,
     ranges: Vec<Network>,
@@ -157,7 +159,10 @@ impl Bearer {
             && word("user_status")? == Some("ACTIVE")
             && (tenant.is_none() || word("tenant_status")? == Some("ACTIVE"))
             && (client.is_none() || word("client_status")? == Some("ACTIVE"));
-        let Some((plane, caps)) = standing(row)?.filter(|_| in_force) else { return Ok(None) };
+        let from: Option<Uuid> = row.try_get("from_tenant_id")?;
+        // Somebody of the staff acts for the group, and nobody else.
+        let stands = |(plane, _): &(Plane, Caps)| in_force && (from.is_none() || *plane == Plane::Staff);
+        let Some((plane, caps)) = standing(row)?.filter(stands) else { return Ok(None) };
         let ranges: Vec<String> = row.try_get::<_, Option<_>>("client_ranges")?.unwrap_or_default();
         let mut context = Context::system(plane, tenant);
         context.actor = Some(row.try_get("user_id")?);
@@ -191,6 +196,7 @@ impl Bearer {
             patient,
             encounter: row.try_get("encounter_id")?,
             dpop: row.try_get("dpop_thumbprint")?,
+            from,
             expires,
             last_activity,
             // An entry that cannot be read admits nobody: it must not fall away silently.
@@ -216,7 +222,8 @@ fn standing(row: &Row) -> Result<Option<(Plane, Caps)>> {
     let caps = Caps(row.try_get("caps")?);
     let roles: Vec<&str> = row.try_get("role_codes")?;
     let has = |code: &str| roles.contains(&code);
-    if row.try_get::<_, &str>("auth_method")? == "API_CLIENT" {
+    // In a clinic of its group a program is a member like others.
+    if row.try_get::<_, &str>("auth_method")? == "API_CLIENT" && row.try_get::<_, Option<Uuid>>("from_tenant_id")?.is_none() {
         return Ok(Some((Plane::Staff, Caps::ALL)));
     }
     let member = row.try_get::<_, Option<&str>>("membership_status")? == Some("ACTIVE");

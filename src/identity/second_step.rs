@@ -3,7 +3,7 @@
 use super::browser::{self, Cookie};
 use super::device;
 use super::factors::{self, Begun};
-use super::grant::{self, Opening};
+use super::grant::{self, Opening, Vouched};
 use super::oauth::Form;
 use super::pages::{self, Carried, CodesPage, EnrolPage, PasskeyForm, Qr, SecondFactorPage};
 use super::passkey::{self, Ceremony};
@@ -14,6 +14,7 @@ use super::sign_in_pages::{View, json_of, status_of};
 use super::token::Kind;
 use crate::kernel::Caller;
 use crate::kernel::error::{self, Error, Result};
+use crate::kernel::hex::{hex, unhex};
 use chrono::Utc;
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -35,6 +36,8 @@ pub struct First {
     pub held: bool,
     /// They do not get in without one.
     pub needed: bool,
+    /// Of the method OIDC.
+    pub vouched: Option<Vouched>,
 }
 
 /// On to where they wanted, or to the second step. `here` is whose browser this is known to be.
@@ -64,15 +67,21 @@ pub struct Proof {
     pub method: &'static str,
     /// Seconds since the epoch.
     pub until: i64,
+    pub vouched: Option<Vouched>,
 }
 
 impl Proof {
     pub fn of(first: &First) -> Proof {
-        Proof { user: first.user, tenant: first.tenant, method: first.method, until: Utc::now().timestamp() + PROOF_LIVES_S }
+        let until = Utc::now().timestamp() + PROOF_LIVES_S;
+        Proof { user: first.user, tenant: first.tenant, method: first.method, until, vouched: first.vouched.clone() }
     }
 
     fn sealed(&self, caller: &Caller, visit: &str) -> Result<String> {
-        let said = format!("{}.{}.{}.{}", self.user, self.tenant, self.method, self.until);
+        let vouched = self.vouched.as_ref().map_or_else(String::new, |by| {
+            let session = by.session.as_deref().map(hex).unwrap_or_default();
+            format!("{}:{session}", by.provider)
+        });
+        let said = format!("{}.{}.{}.{}.{vouched}", self.user, self.tenant, self.method, self.until);
         Ok(format!("{said}.{}", browser::form_token(&caller.kernel, &format!("{said}.{visit}"))?))
     }
 
@@ -85,6 +94,13 @@ impl Proof {
             tenant: part()?.parse().map_err(|_| stale())?,
             method: if part()? == "OIDC" { "OIDC" } else { "PASSWORD" },
             until: part()?.parse().map_err(|_| stale())?,
+            vouched: match part()?.split_once(':') {
+                None => None,
+                Some((provider, session)) => {
+                    let session = unhex(session).filter(|hash| !hash.is_empty());
+                    Some(Vouched { provider: provider.parse().map_err(|_| stale())?, session })
+                }
+            },
         };
         let own = proof.sealed(caller, visit)?;
         if own.as_bytes().ct_eq(text.as_bytes()).into() && proof.until > Utc::now().timestamp() { Ok(proof) } else { Err(stale()) }
@@ -196,21 +212,8 @@ pub async fn enter(caller: &Caller, view: &View, proof: &Proof, factor: &'static
 async fn session(caller: &Caller, proof: &Proof, factor: &'static str, remember: bool) -> Result<Vec<String>> {
     let (kernel, user, tenant) = (&caller.kernel, proof.user, proof.tenant);
     let mut scope = kernel.door.open(&grant::proven(&caller.context, tenant, user)).await?;
-    let (method, kind) = (proof.method, Kind::Session);
-    let opening = Opening {
-        user,
-        tenant,
-        client: None,
-        method,
-        factor,
-        kind,
-        scopes: vec![],
-        patient: None,
-        encounter: None,
-        dpop: None,
-        renewable: false,
-        proved: None,
-    };
+    let method = proof.method;
+    let opening = Opening { factor: factor.into(), vouched: proof.vouched.clone(), ..Opening::of(user, tenant, method, Kind::Session) };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method, factor).await?;
     let mut cookies = vec![browser::set_cookie(kernel, Cookie::Session, issued.access.expose())];

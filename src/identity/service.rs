@@ -1,7 +1,7 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
 use super::domains::{self, TxtRecords};
-use super::oauth::{AppOrigins, ClientKeys, Refused, SigningKeys};
+use super::oauth::{AppOrigins, Brands, ClientKeys, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::passkey::Passkeys;
@@ -24,7 +24,10 @@ pub struct Service {
     pub(super) records: Box<dyn TxtRecords>,
     pub(super) refused: Refused,
     pub(super) client_keys: ClientKeys,
+    /// To addresses that others named.
+    pub(super) outbound: Outbound,
     pub(super) origins: AppOrigins,
+    pub(super) brands: Brands,
     pub(super) signing: SigningKeys,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
@@ -47,9 +50,11 @@ impl Service {
         Ok(Arc::new(Service {
             passwords: Passwords::new(Recipe::configured(config)?, size)?,
             origins: AppOrigins::default(),
+            brands: Brands::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             signing: SigningKeys::default(),
-            openid: RelyingParty::new(outbound),
+            openid: RelyingParty::new(outbound.clone()),
+            outbound,
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
             letters: Throttle::of_letters(),

@@ -185,20 +185,7 @@ async fn chosen<'a>(call: &Call, known: &'a Known) -> Result<&'a Home> {
 async fn enter(call: &Call, known: &Known, home: &Home, method: &'static str, factor: &'static str) -> Result<Answer> {
     let (kernel, context) = (&call.caller.kernel, &call.caller.context);
     let mut scope = kernel.door.open(&grant::proven(context, home.tenant, known.user)).await?;
-    let opening = Opening {
-        user: known.user,
-        tenant: home.tenant,
-        client: None,
-        method,
-        factor,
-        kind: Kind::Access,
-        scopes: vec![],
-        patient: None,
-        encounter: None,
-        dpop: None,
-        renewable: true,
-        proved: None,
-    };
+    let opening = Opening { factor: factor.into(), renewable: true, ..Opening::of(known.user, home.tenant, method, Kind::Access) };
     let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, method, factor).await?;
     scope.commit().await?;

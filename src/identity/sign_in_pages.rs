@@ -260,7 +260,7 @@ async fn take(caller: Caller, mut request: Request) -> Result<Response> {
     let known = sign_in::by_password(&caller.kernel, &caller.context, email, password.to_owned().into(), here).await;
     let first = known.and_then(|known| {
         let (home, held) = (known.choose(view.flow.tenant)?, known.second);
-        Ok(First { user: known.user, tenant: home.tenant, method: "PASSWORD", held, needed: held || home.second_required })
+        Ok(First { user: known.user, tenant: home.tenant, method: "PASSWORD", held, needed: held || home.second_required, vouched: None })
     });
     match first {
         Ok(first) => second_step::proceed(&caller, &view, first, here).await,
@@ -276,7 +276,7 @@ async fn take_passkey(caller: Caller, mut request: Request) -> Result<Response> 
     let known = sign_in::by_passkey(&caller.kernel, &caller.context, ceremony, &credential).await;
     match known.and_then(|known| known.choose(view.flow.tenant).map(|home| (known.user, home.tenant))) {
         Ok((user, tenant)) => {
-            let proof = Proof { user, tenant, method: "PASSKEY", until: 0 };
+            let proof = Proof { user, tenant, method: "PASSKEY", until: 0, vouched: None };
             second_step::enter(&caller, &view, &proof, "WEBAUTHN", false).await
         }
         Err(failure) if failure.code.status < 500 => render(&caller, &view, "", told(&view, &failure)).await,

@@ -1,6 +1,7 @@
 //! Whether a tenant's identity provider can be reached, before anybody's sign-in depends on it (catalogue 2.12).
 
 use super::identity_provider::IDENTITY_PROVIDER;
+use super::oauth;
 use super::service::Service;
 use super::session_operations::object;
 use crate::kernel::context::{Permission, Plane};
@@ -15,6 +16,9 @@ static FOUND: &[Field] = &[
     Field::text("token_endpoint").length(2_000),
     Field::text("jwks_uri").length(2_000),
     Field::int("keys").doc("how many it signs with"),
+    Field::text("backchannel_logout_uri")
+        .length(2_000)
+        .doc("ours, to be registered there: the provider tells it that somebody has signed out (OpenID Connect Back-Channel Logout 1.0)"),
 ];
 
 pub static TEST: Operation = Operation {
@@ -53,5 +57,6 @@ async fn test(call: Call) -> Result<Answer> {
         "token_endpoint": metadata.token_endpoint().map(|url| url.as_str()),
         "jwks_uri": metadata.jwks_uri().as_str(),
         "keys": metadata.jwks().keys().len(),
+        "backchannel_logout_uri": oauth::hears_logouts(&caller.kernel, provider.tenant, provider.id),
     }))))
 }

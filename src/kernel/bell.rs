@@ -12,6 +12,8 @@ pub struct Bell {
     pub copies: Arc<Notify>,
     /// What may take hours.
     pub bulk: Arc<Notify>,
+    /// Sessions that have ended, for whoever is to be told.
+    pub logouts: Arc<Notify>,
 }
 
 impl Bell {

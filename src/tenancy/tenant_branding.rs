@@ -35,6 +35,11 @@ pub static TENANT_BRANDING: Table = Table {
         Field::text("email_sender_name"),
         Field::text("email_reply_to").form(Form::Email),
         Field::text("custom_domain"),
+        Field::flag("is_listed")
+            .defaulted()
+            .doc("whether the clinic stands in the public list that applications read (SMART App Launch 2.2, user-access brands)"),
+        Field::texts("aliases").defaulted().doc("other names under which people look for the clinic, in that list; 20 at most"),
+        Field::text("logo_url").length(2000).form(Form::Address).doc("where the logo is published, for that list"),
     ],
     machines: &[],
 };

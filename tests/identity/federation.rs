@@ -29,7 +29,7 @@ async fn issuer(world: &World, people: &[(&str, &str)]) -> Issuer {
 }
 
 /// Registers the provider as the clinic's administrator.
-async fn register(clinic: &Clinic, issuer: &str, client_id: &str, secret: &str, more: Json) -> String {
+pub async fn register(clinic: &Clinic, issuer: &str, client_id: &str, secret: &str, more: Json) -> String {
     let admin = clinic.token("TENANT_ADMIN").await;
     let mut body = json!({"name": "Clinic sign-in", "kind": "OIDC", "issuer": issuer, "client_id": client_id, "client_secret": secret});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -48,7 +48,7 @@ async fn prove(clinic: &Clinic, provider: &str, domain: &str) -> (u16, Json) {
     clinic.world.post(Some(&admin), &path, json!({"domain": domain})).await
 }
 
-async fn link(world: &World, person: &Person, issuer: &str, subject: &str) {
+pub async fn link(world: &World, person: &Person, issuer: &str, subject: &str) {
     world
         .truth()
         .await

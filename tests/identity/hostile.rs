@@ -103,6 +103,14 @@ impl Hostile {
         change(&mut self.behaviour.lock().unwrap());
     }
 
+    /// Other words of its own, as an ID token of the same behaviour would be signed.
+    pub fn sign(&self, claims: Value) -> String {
+        let before = std::mem::replace(&mut self.behaviour.lock().unwrap().claims, claims);
+        let signed = self.id_token();
+        self.set(|behaviour| behaviour.claims = before);
+        signed
+    }
+
     fn id_token(&self) -> String {
         let behaviour = self.behaviour.lock().unwrap();
         let header = |algorithm| Header { kid: Some(behaviour.key_id.clone()), ..Header::new(algorithm) };

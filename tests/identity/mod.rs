@@ -1,4 +1,5 @@
 //! Who is asking: sign-in at OpenID providers.
+mod acting_for;
 mod backend;
 pub mod browser;
 mod certified_provider;
@@ -17,6 +18,7 @@ mod restricted;
 mod scim;
 pub mod second_factor;
 mod sign_in;
+mod sign_out;
 mod smart;
 mod step_up;
 mod tokens;

@@ -20,8 +20,8 @@ async fn fetch(world: &World, path: &str) -> Json {
     answer.json().await.unwrap()
 }
 
-/// The claims of an ID token that a published key has signed.
-async fn read(world: &World, token: &str) -> Json {
+/// The claims of a token that a published key has signed.
+pub async fn read(world: &World, token: &str) -> Json {
     let head = jsonwebtoken::decode_header(token).unwrap();
     assert_eq!(head.alg, jsonwebtoken::Algorithm::RS256);
     let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_value(fetch(world, "/oauth2/jwks").await).unwrap();

@@ -4,6 +4,7 @@ use super::client::Client;
 use super::jwt;
 use crate::identity::service::Service;
 use crate::kernel::context::{Context, Plane};
+use crate::kernel::db::Scope;
 use crate::kernel::error::Result;
 use crate::kernel::{Caller, Kernel};
 use crate::sql;
@@ -93,10 +94,15 @@ impl Claims {
 
 /// Kept in the database until it could pass no more, for every server and across restarts.
 pub async fn first(kernel: &Kernel, whose: &[u8], jti: &str, until: DateTime<Utc>) -> Result<bool> {
-    let hash = Sha256::digest([whose, b" ", jti.as_bytes()].concat());
     let mut scope = kernel.door.open(&Context::system(Plane::Auth, None)).await?;
-    let id = scope.new_id();
-    let kept = scope.exec(&SHOWN, &[&id, &hash.as_slice(), &(until + TimeDelta::seconds(60))]).await?;
+    let first = first_in(&mut scope, whose, jti, until).await?;
     scope.commit().await?;
-    Ok(kept == 1)
+    Ok(first)
+}
+
+/// The same, together with what it is shown for.
+pub async fn first_in(scope: &mut Scope, whose: &[u8], jti: &str, until: DateTime<Utc>) -> Result<bool> {
+    let hash = Sha256::digest([whose, b" ", jti.as_bytes()].concat());
+    let id = scope.new_id();
+    Ok(scope.exec(&SHOWN, &[&id, &hash.as_slice(), &(until + TimeDelta::seconds(60))]).await? == 1)
 }

@@ -30,8 +30,8 @@ const MOMENT_S: i64 = 15;
 sql! {
     CODE_ADD(UUID, UUID, UUID, UUID, UUID, TEXT_ARRAY, BYTEA, TEXT, TIMESTAMPTZ, TEXT, TIMESTAMPTZ, TEXT, UUID, UUID) = "
         insert into oauth_authorizations (tenant_id, id, api_client_id, user_id, patient_id, scopes, code_hash, code_challenge,
-                                          code_expires_at, redirect_uri, granted_at, nonce, encounter_id, authenticated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, (select created_at from sessions where id = $14))";
+                                          code_expires_at, redirect_uri, granted_at, nonce, encounter_id, authenticated_at, sign_in_session_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, (select created_at from sessions where id = $14), $14)";
     /// $1 tenant, $2 client, $3 user, $4 scopes: what this person has allowed this application before, if it was as much.
     PRIOR(UUID, UUID, UUID, TEXT_ARRAY) = "
         select patient_id from oauth_authorizations

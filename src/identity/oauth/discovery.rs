@@ -1,7 +1,7 @@
 //! What this server is, for programs that ask before they are known: RFC 8414, OpenID Connect Discovery, SMART App Launch, and
 //! the keys that sign. The same for everybody; nothing in it is of a tenant.
 
-use super::jwt_algorithms;
+use super::{brands, exchange, jwt_algorithms};
 use crate::identity::scope::PLAIN;
 use crate::identity::service::Service;
 use crate::kernel::Caller;
@@ -55,7 +55,7 @@ fn metadata(caller: &Caller) -> Json {
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token", exchange::GRANT],
         "token_endpoint_auth_methods_supported": proofs,
         "token_endpoint_auth_signing_alg_values_supported": jwt_algorithms(),
         "revocation_endpoint_auth_methods_supported": proofs,
@@ -82,6 +82,8 @@ pub async fn openid(caller: Caller, _: Request) -> Result<Response> {
     let more = json!({
         "userinfo_endpoint": format!("{issuer}/oauth2/userinfo"),
         "end_session_endpoint": format!("{issuer}/oauth2/logout"),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "fhirUser", "name", "locale", "email", "email_verified"],
@@ -94,7 +96,13 @@ pub async fn openid(caller: Caller, _: Request) -> Result<Response> {
 }
 
 pub async fn smart(caller: Caller, _: Request) -> Result<Response> {
-    Ok(open(&with(metadata(&caller), json!({"capabilities": CAPABILITIES})), 3600))
+    let issuer = caller.kernel.config.server.public_url.trim_end_matches('/');
+    let more = json!({
+        "capabilities": CAPABILITIES,
+        "user_access_brand_bundle": format!("{issuer}{}", brands::PATH),
+        "user_access_brand_identifier": brands::identifier(&caller.kernel),
+    });
+    Ok(open(&with(metadata(&caller), more), 3600))
 }
 
 pub async fn jwks(caller: Caller, _: Request) -> Result<Response> {

@@ -35,6 +35,8 @@ pub struct SignIn {
     pub user: Uuid,
     pub nonce: Option<String>,
     pub at: Option<DateTime<Utc>>,
+    /// The browser's: one for all that was allowed from it.
+    pub session: Uuid,
 }
 
 /// None, where the grant is not about who signed in.
@@ -50,12 +52,12 @@ pub async fn of(caller: &Caller, client: &Client, issued: &Issued, sign_in: &Sig
         ("aud".to_owned(), json!(client.public_id)),
         ("iat".to_owned(), json!(now)),
         ("exp".to_owned(), json!(now + LIVES_S)),
-        ("sid".to_owned(), json!(issued.session)),
+        ("sid".to_owned(), json!(sign_in.session)),
         ("at_hash".to_owned(), json!(BASE64_URL_SAFE_NO_PAD.encode(&hash[..16]))),
     ]);
     claims.extend(sign_in.at.map(|at| ("auth_time".to_owned(), json!(at.timestamp()))));
     claims.extend(sign_in.nonce.as_ref().map(|nonce| ("nonce".to_owned(), json!(nonce))));
-    Service::of(&caller.kernel)?.signing.sign(&caller.kernel, &Json::Object(claims)).await.map(Some)
+    Service::of(&caller.kernel)?.signing.sign(&caller.kernel, "JWT", &Json::Object(claims)).await.map(Some)
 }
 
 /// What the scopes tell about a person.

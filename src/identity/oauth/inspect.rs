@@ -1,7 +1,7 @@
 //! Revocation (RFC 7009) and introspection (RFC 7662). Both answer about the asking client's own tenant only.
 
 use super::Form;
-use super::client::{Client, authenticated};
+use super::client::authenticated;
 use super::id_token::fhir_user;
 use super::refusal::Refusal;
 use crate::identity::resolve::Bearer;
@@ -24,7 +24,7 @@ sql! {
         union all
         select s.id from refresh_tokens r join sessions s on s.id = r.session_id where s.api_client_id = $1 and r.token_hash = $2";
     /// $1 tenant, $2 client.
-    CLIENT_OF(UUID, UUID) = "select client_id from api_clients where tenant_id = $1 and id = $2";
+    CLIENT_OF(UUID, UUID) = "select client_id, service_user_id from api_clients where tenant_id = $1 and id = $2";
 }
 
 /// Either token ends the whole session. An unknown token is no error, so that nothing is learnt by trying.
@@ -58,24 +58,31 @@ pub async fn introspect(caller: Caller, mut request: Request) -> Result<Response
         Some(token) => resolve::bearer(&caller.kernel, &token).await?,
         None => None,
     };
-    let known = bearer.filter(|bearer| bearer.context.tenant == Some(client.tenant) && bearer.expires > Utc::now());
-    let body = match known {
+    let own = |bearer: &Bearer| [bearer.context.tenant, bearer.from].contains(&Some(client.tenant));
+    let known = bearer.filter(|bearer| own(bearer) && bearer.expires > Utc::now());
+    let body = match known.as_ref().and_then(|bearer| bearer.context.tenant.map(|tenant| (bearer, tenant))) {
         None => json!({"active": false}),
-        Some(bearer) => described(&caller, &client, &bearer).await?,
+        Some((bearer, tenant)) => described(&caller, bearer, tenant).await?,
     };
     Ok(Response::builder().content_type("application/json").header(header::CACHE_CONTROL, "no-store").body(body.to_string()))
 }
 
-/// As it was issued: SMART wants the launch's context and the person beside the words of RFC 7662.
-async fn described(caller: &Caller, client: &Client, bearer: &Bearer) -> Result<Json, Error> {
+/// As it was issued: SMART wants the launch's context and the person beside the words of RFC 7662. Of an exchanged token it is
+/// told who acts (RFC 8693 §4.1).
+async fn described(caller: &Caller, bearer: &Bearer, tenant: Uuid) -> Result<Json, Error> {
     let mut told = json!({
         "active": true, "token_type": "Bearer", "scope": bearer.scopes.join(" "), "exp": bearer.expires.timestamp(),
-        "sub": bearer.context.actor, "iss": caller.kernel.config.server.public_url, "tenant_id": client.tenant,
+        "sub": bearer.context.actor, "iss": caller.kernel.config.server.public_url, "tenant_id": tenant,
     });
-    let scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(client.tenant))).await?;
-    let answers = scope.once(&[((&CLIENT_OF).into(), vec![&client.tenant, &bearer.context.client])]).await?;
+    let home = bearer.from.unwrap_or(tenant);
+    let scope = caller.kernel.door.open(&grant::behind(&caller.context, Some(home))).await?;
+    let answers = scope.once(&[((&CLIENT_OF).into(), vec![&home, &bearer.context.client])]).await?;
     if let Some(row) = answers.iter().flatten().next() {
-        told["client_id"] = json!(row.try_get::<_, &str>(0)?);
+        let (id, service): (&str, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+        told["client_id"] = json!(id);
+        if bearer.from.is_some() {
+            told["act"] = json!({"sub": service, "client_id": id, "tenant_id": home});
+        }
     }
     if let Some(key) = &bearer.dpop {
         (told["cnf"], told["token_type"]) = (json!({"jkt": key}), json!("DPoP"));
@@ -86,7 +93,7 @@ async fn described(caller: &Caller, client: &Client, bearer: &Bearer) -> Result<
         }
     }
     if let Some(user) = bearer.context.actor.filter(|_| bearer.scopes.iter().any(|word| word == FHIR_USER))
-        && let Some(url) = fhir_user(caller, client.tenant, user).await?
+        && let Some(url) = fhir_user(caller, tenant, user).await?
     {
         told[FHIR_USER] = json!(url);
     }

@@ -1,20 +1,24 @@
 //! OAuth 2.0 and OpenID Connect as Enamel serves them, with SMART App Launch on top: client credentials, codes with PKCE,
 //! refresh, revocation, introspection, ID tokens. Access tokens are opaque.
-//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 9126, 9207, 9449 and the advice of RFC 9700.
+//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 8693, 9126, 9207, 9449 and the advice of RFC 9700.
 mod app_origins;
 mod asked;
 mod assertion;
 mod authorize;
+pub mod backchannel;
+mod brands;
 mod client;
 mod client_keys;
 mod consent;
 mod discovery;
 mod dpop;
+mod exchange;
 mod form;
 mod handle;
 mod id_token;
 mod inspect;
 pub mod jwt;
+mod logged_out;
 mod logout;
 mod refusal;
 mod refused;
@@ -27,6 +31,7 @@ pub(super) use app_origins::AppOrigins;
 pub use app_origins::is_app;
 pub(super) use asked::asking;
 pub(super) use authorize::AUTHORIZE;
+pub(super) use brands::Brands;
 pub(super) use client_keys::ClientKeys;
 pub use dpop::Proof;
 pub(super) use form::Form;
@@ -40,6 +45,7 @@ pub use refusal::render;
 pub(super) use refused::Refused;
 pub(super) use signing::SigningKeys;
 pub use signing::reseal as reseal_signing_keys;
+use uuid::Uuid;
 
 /// Below the server's root.
 pub const ROOT: &str = "/oauth2";
@@ -51,6 +57,11 @@ pub(super) fn fhir_base(kernel: &Kernel) -> String {
     format!("{}{FHIR}", kernel.config.server.public_url.trim_end_matches('/'))
 }
 
+/// Where a tenant's provider tells that somebody has signed out there.
+pub(super) fn hears_logouts(kernel: &Kernel, tenant: Uuid, provider: Uuid) -> String {
+    format!("{}{ROOT}/logged-out/{tenant}/{provider}", kernel.config.server.public_url.trim_end_matches('/'))
+}
+
 /// What clients may sign with.
 fn jwt_algorithms() -> [&'static str; 4] {
     ["RS384", "ES384", "RS256", "ES256"]
@@ -59,11 +70,12 @@ fn jwt_algorithms() -> [&'static str; 4] {
 pub fn routes() -> Route {
     let page = super::browser::page;
     Route::new()
-        .at("/token", post(program(|caller, request| Box::pin(token::exchange(caller, request)))))
+        .at("/token", post(program(|caller, request| Box::pin(token::grant(caller, request)))))
         .at("/revoke", post(program(|caller, request| Box::pin(inspect::revoke(caller, request)))))
         .at("/introspect", post(program(|caller, request| Box::pin(inspect::introspect(caller, request)))))
         .at("/par", post(program(|caller, request| Box::pin(handle::push(caller, request)))))
         .at("/userinfo", both(|| program(|caller, request| Box::pin(id_token::userinfo(caller, request)))))
+        .at("/logged-out/:tenant_id/:provider_id", post(program(|caller, request| Box::pin(logged_out::take(caller, request)))))
         .at("/jwks", get(page(|caller, request| Box::pin(discovery::jwks(caller, request)))))
         .at(
             "/authorize",
@@ -84,6 +96,7 @@ pub fn well_known(routes: Route) -> Route {
         .at(SERVER, get(page(|caller, request| Box::pin(discovery::server(caller, request)))))
         .at(OPENID, get(page(|caller, request| Box::pin(discovery::openid(caller, request)))))
         .at(SMART, get(page(|caller, request| Box::pin(discovery::smart(caller, request)))))
+        .at(brands::PATH, get(page(|caller, request| Box::pin(brands::bundle(caller, request)))))
 }
 
 const SERVER: &str = "/.well-known/oauth-authorization-server";
@@ -98,11 +111,13 @@ pub const PATHS: &[(&str, &[Method])] = &[
     ("/oauth2/par", &[Method::POST]),
     ("/oauth2/userinfo", &[Method::GET, Method::POST]),
     ("/oauth2/jwks", &[Method::GET]),
+    ("/oauth2/logged-out/:tenant_id/:provider_id", &[Method::POST]),
     ("/oauth2/authorize", &[Method::GET, Method::POST]),
     ("/oauth2/logout", &[Method::GET, Method::POST]),
     (SERVER, &[Method::GET]),
     (OPENID, &[Method::GET]),
     (SMART, &[Method::GET]),
+    (brands::PATH, &[Method::GET]),
 ];
 
 type Handler = fn(Caller, Request) -> BoxFuture<'static, Result<Response, Refusal>>;

@@ -101,11 +101,12 @@ impl SigningKeys {
         id.ok_or_else(|| Error::unavailable("another server has just made one"))
     }
 
-    pub async fn sign(&self, kernel: &Kernel, claims: &Json) -> Result<String> {
+    /// `typ`: what kind of token it is, so that none passes for another (RFC 8725 §3.11).
+    pub async fn sign(&self, kernel: &Kernel, typ: &str, claims: &Json) -> Result<String> {
         let keys = self.published(kernel).await?;
         let now = Utc::now();
         let key = keys.iter().find(|key| key.signs_from <= now).or(keys.first());
-        key.ok_or_else(|| Error::internal("no key to sign with"))?.sign(claims)
+        key.ok_or_else(|| Error::internal("no key to sign with"))?.sign(typ, claims)
     }
 
     /// The claims of a token that one of our keys has signed, however old it is.
@@ -123,8 +124,8 @@ impl Key {
         &self.public
     }
 
-    fn sign(&self, claims: &Json) -> Result<String> {
-        let head = json!({"alg": "RS256", "typ": "JWT", "kid": self.id});
+    fn sign(&self, typ: &str, claims: &Json) -> Result<String> {
+        let head = json!({"alg": "RS256", "typ": typ, "kid": self.id});
         let part = |json: &Json| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
         let said = format!("{}.{}", part(&head), part(claims));
         let mut signature = vec![0; self.pair.public_modulus_len()];

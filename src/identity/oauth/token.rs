@@ -3,9 +3,10 @@
 use super::Form;
 use super::client::{Client, authenticated};
 use super::dpop::Proof;
+use super::exchange;
 use super::id_token::{self, SignIn};
 use super::refusal::Refusal;
-use crate::identity::grant::{self, Issued, Opening, Renewal};
+use crate::identity::grant::{self, Issued, Opening, Parent, Renewal, Vouched};
 use crate::identity::pkce::Challenge;
 use crate::identity::token::{Kind, Token};
 use crate::identity::{scope, sign_in};
@@ -23,18 +24,26 @@ sql! {
     /// $1 tenant, $2 client, $3 code hash. Twins take turns.
     CODE_FIND(UUID, UUID, BYTEA) = "
         select id, user_id, patient_id, encounter_id, scopes, code_challenge, code_expires_at, redirect_uri, session_id, revoked_at, nonce,
-               authenticated_at
+               authenticated_at, sign_in_session_id
           from oauth_authorizations where tenant_id = $1 and api_client_id = $2 and code_hash = $3 for update";
+    /// $1 the browser's session in which it was allowed. It does not end meanwhile.
+    SIGNED_IN(UUID) = "
+        select id, expires_at, mfa_level, provider_id from sessions where id = $1 and revoked_at is null and expires_at > now() for share";
     /// $1 tenant, $2 authorization, $3 session.
     CODE_SPEND(UUID, UUID, UUID) = "update oauth_authorizations set session_id = $3 where tenant_id = $1 and id = $2";
     /// $1 tenant, $2 authorization.
     CODE_END(UUID, UUID) = "update oauth_authorizations set revoked_at = now(), code_expires_at = now() where tenant_id = $1 and id = $2";
 }
 
-pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, Refusal> {
+pub async fn grant(caller: Caller, mut request: Request) -> Result<Response, Refusal> {
     let form = Form::read(&mut request).await?;
     let grant = form.get("grant_type").ok_or_else(|| Refusal::request("grant_type is needed."))?;
     let client = authenticated(&caller, &request, &form).await?;
+    let dpop = bound(&caller, &request).await?;
+    if grant == exchange::GRANT {
+        let issued = exchange::exchange(&caller, &client, &form, dpop).await?;
+        return Ok(answer(&issued, &[("issued_token_type", exchange::ACCESS_TOKEN.to_owned())]));
+    }
     if !["client_credentials", "authorization_code", "refresh_token"].contains(&grant) {
         return Err(Refusal::new("unsupported_grant_type", "This kind of grant is not served."));
     }
@@ -43,12 +52,11 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
     if !renews && !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "The client may not use this kind of grant."));
     }
-    let dpop = bound(&caller, &request).await?;
     match grant {
-        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form, dpop).await?, None)),
+        "client_credentials" => Ok(answer(&by_itself(&caller, &client, &form, dpop).await?, &[])),
         "authorization_code" => {
             let (issued, id_token) = by_code(&caller, &client, &form, dpop).await?;
-            Ok(answer(&issued, id_token))
+            Ok(answer(&issued, &id_token.map(|token| ("id_token", token)).into_iter().collect::<Vec<_>>()))
         }
         _ => {
             let token = form.get("refresh_token").ok_or_else(|| Refusal::request("refresh_token is needed."))?;
@@ -60,7 +68,7 @@ pub async fn exchange(caller: Caller, mut request: Request) -> Result<Response, 
                     failure.into()
                 }
             })?;
-            Ok(answer(&issued, None))
+            Ok(answer(&issued, &[]))
         }
     }
 }
@@ -95,18 +103,10 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
     }
     let mut scope = caller.kernel.door.open(&Context { actor: Some(client.service_user), ..of(caller, client) }).await?;
     let opening = Opening {
-        user: client.service_user,
-        tenant: client.tenant,
         client: Some(client.id),
-        method: "API_CLIENT",
-        factor: "NONE",
-        kind: Kind::Access,
         scopes,
-        patient: None,
-        encounter: None,
         dpop,
-        renewable: false,
-        proved: None,
+        ..Opening::of(client.service_user, client.tenant, "API_CLIENT", Kind::Access)
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     sign_in::remember(&mut scope, client.service_user, client.tenant, issued.session, "API_CLIENT");
@@ -128,7 +128,9 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
     let (id, used): (Uuid, Option<Uuid>) = (row.try_get("id").map_err(read)?, row.try_get("session_id").map_err(read)?);
     let until: Option<DateTime<Utc>> = row.try_get("code_expires_at").map_err(read)?;
     let challenge = row.try_get::<_, Option<&str>>("code_challenge").map_err(read)?.and_then(Challenge::from_stored);
+    let browser = scope.optional(&SIGNED_IN, &[&row.try_get::<_, Option<Uuid>>("sign_in_session_id").map_err(read)?]).await?;
     let right = used.is_none()
+        && browser.is_some()
         && row.try_get::<_, Option<DateTime<Utc>>>("revoked_at").map_err(read)?.is_none()
         && until.is_some_and(|until| until > scope.now())
         && row.try_get::<_, Option<&str>>("redirect_uri").map_err(read)? == Some(redirect)
@@ -144,20 +146,26 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
     }
     let (user, scopes): (Uuid, Vec<String>) = (row.try_get("user_id").map_err(read)?, row.try_get("scopes").map_err(read)?);
     let renewable = scopes.iter().any(|word| word == scope::OFFLINE || word == scope::ONLINE);
-    let sign_in = SignIn { user, nonce: row.try_get("nonce").map_err(read)?, at: row.try_get("authenticated_at").map_err(read)? };
-    let opening = Opening {
+    let browser = browser.ok_or_else(Refusal::grant)?;
+    let parent = Parent { session: browser.try_get("id").map_err(read)?, until: browser.try_get("expires_at").map_err(read)? };
+    let sign_in = SignIn {
         user,
-        tenant: client.tenant,
+        nonce: row.try_get("nonce").map_err(read)?,
+        at: row.try_get("authenticated_at").map_err(read)?,
+        session: parent.session,
+    };
+    let opening = Opening {
         client: Some(client.id),
-        method: "OAUTH",
-        factor: "NONE",
-        kind: Kind::Access,
+        factor: browser.try_get::<_, String>("mfa_level").map_err(read)?.into(),
         scopes,
         patient: row.try_get("patient_id").map_err(read)?,
         encounter: row.try_get("encounter_id").map_err(read)?,
         dpop,
         renewable,
         proved: sign_in.at,
+        vouched: browser.try_get::<_, Option<Uuid>>("provider_id").map_err(read)?.map(|provider| Vouched { provider, session: None }),
+        parent: Some(parent),
+        ..Opening::of(user, client.tenant, "OAUTH", Kind::Access)
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;
@@ -169,15 +177,15 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
     Ok((issued, id_token))
 }
 
-fn answer(issued: &Issued, id_token: Option<String>) -> Response {
+fn answer(issued: &Issued, more: &[(&str, String)]) -> Response {
     let mut body = json!({
         "access_token": issued.access.expose(), "token_type": if issued.dpop { "DPoP" } else { "Bearer" }, "expires_in": issued.expires_in_s, "scope": issued.scopes.join(" "),
     });
     if let Some(refresh) = &issued.refresh {
         body["refresh_token"] = json!(refresh.expose());
     }
-    if let Some(id_token) = id_token {
-        body["id_token"] = json!(id_token);
+    for (name, text) in more {
+        body[*name] = json!(text);
     }
     if let Some(patient) = issued.patient {
         (body["patient"], body["need_patient_banner"]) = (json!(patient), json!(true));

@@ -79,6 +79,7 @@ pub static LEFT_OUT: &[(&str, &str)] = &[
     ("refresh_tokens", "how somebody signed in"),
     ("oauth_authorizations", "how an application was let in"),
     ("oauth_requests", "how an application was let in"),
+    ("logout_notices", "how an application heard of a sign-out"),
     ("fhir_extras", "stands beside the record it was sent for"),
     ("fhir_resources", "the other form of records that are here"),
     ("share_links", "keys to a RecordShare that is here"),

@@ -319,7 +319,7 @@ fn generated_searches_find_what_an_evaluator_finds() {
     let searches: usize = std::env::var("SEARCHES").ok().and_then(|text| text.parse().ok()).unwrap_or(400);
     world::with(async move |world| {
         let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
-        let mut dice = Dice(0x5EED_0F_7EE7);
+        let mut dice = Dice(0x5E_ED0F_7EE7);
         let all = stored(&fhir, &mut dice).await;
         let (mut asked, mut hits, mut wrong) = (0, 0, Vec::new());
         while asked < searches {

@@ -19,7 +19,7 @@ fn value(field: &Field, turn: usize, needed: bool) -> Json {
     match field.ty {
         Ty::Uuid => json!(Uuid::from_u128(7)),
         Ty::Enum(words) => json!(words[turn % words.len()]),
-        Ty::Bool => json!(turn % 2 == 0),
+        Ty::Bool => json!(turn.is_multiple_of(2)),
         Ty::Int | Ty::BigInt => json!(3),
         Ty::Double => json!(36.5),
         Ty::Date => json!("2026-03-02"),

@@ -31,7 +31,7 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
     }
     sources.retain(|_, mappings| !mappings.is_empty());
     // Of a type that is none of these a resource can still be judged.
-    let judged = Definitions::r4().resources().map(|name| &*forever(TypeDef::judged(name)));
+    let judged = Definitions::r4().resources().map(|name| forever(TypeDef::judged(name)));
     let types = sources.values().filter_map(|mappings| served(mappings)).chain(library::types()).chain(judged);
     Types { registry: Registry::new(types.collect::<Vec<_>>()), sources }
 });

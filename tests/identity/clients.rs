@@ -4,18 +4,19 @@
 use super::backend::{Key, Program};
 use super::browser::Browser;
 use super::oauth::through;
-use crate::world::people::text;
+use crate::world::people::{Person, text};
 use crate::world::{self, World, packages};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+use uuid::Uuid;
 
 /// Without a query of its own: one of the two would leave it out of the second request.
-const REDIRECT: &str = "http://127.0.0.1:8976/callback";
+pub const REDIRECT: &str = "http://127.0.0.1:8976/callback";
 
-/// What the program tells at its end; in the middle it names where to send the browser, and is told where that landed.
+/// A program by its key and an application of a clinic, as that client tells of them.
 async fn told(world: &'static World, dir: &Path, program: &[&str], key: Key) {
     let clinic = world.tenant("SOLO_PRACTICE", None).await;
     let (person, patient) = (clinic.employee("CLINICIAN").await, clinic.patient("Weber").await.unwrap().id);
@@ -27,15 +28,31 @@ async fn told(world: &'static World, dir: &Path, program: &[&str], key: Key) {
     assert_eq!(status, 201, "{app}");
     let pem = key.pkcs8();
     let backend = Program::register(&clinic, key, json!({"jwks": keys})).await;
+    let known = [("BACKEND", backend.id.clone()), ("APP", text(&app, "client_id")), ("KEY", pem), ("EXPECTED", patient.to_string())];
+    let told = story(world, dir, program, &known, &person, patient).await;
+    assert_eq!(
+        told,
+        json!({"backend": 200, "narrow": 403, "person": "Test Person", "patient": patient, "seen": 200,
+            "active": [true, true, true], "dead": false, "refused": "invalid_grant"}),
+    );
+}
+
+/// A program's story: in the middle it names where to send the browser, where that person lets it in for the patient, and is told
+/// where they landed; at its end it tells what it saw.
+pub async fn story(
+    world: &'static World,
+    dir: &Path,
+    program: &[&str],
+    known: &[(&str, String)],
+    person: &Person,
+    patient: Uuid,
+) -> Json {
     let mut story = Command::new(program[0])
         .args(&program[1..])
         .current_dir(dir)
         .env("ENAMEL_URL", &world.base_url)
-        .env("BACKEND", &backend.id)
-        .env("APP", text(&app, "client_id"))
         .env("REDIRECT", REDIRECT)
-        .env("KEY", pem)
-        .env("EXPECTED", patient.to_string())
+        .envs(known.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -51,7 +68,7 @@ async fn told(world: &'static World, dir: &Path, program: &[&str], key: Key) {
     };
     let decision = [("decision", "find"), ("q", "weber")];
     let mut browser = Browser::new();
-    let page = through(&mut browser, &person, &address, &decision).await;
+    let page = through(&mut browser, person, &address, &decision).await;
     let landed = browser.submit(&page, &[("decision", "allow"), ("patient", &patient.to_string())]).await;
     let landed = landed.location.unwrap_or_else(|| panic!("{}", page.body));
     let mut input = story.stdin.take().unwrap();
@@ -60,13 +77,7 @@ async fn told(world: &'static World, dir: &Path, program: &[&str], key: Key) {
     let last = lines.next_line().await.unwrap();
     let mut why = String::new();
     errors.read_to_string(&mut why).await.unwrap();
-    let told: Json = serde_json::from_str(&last.unwrap_or_else(|| panic!("{why}"))).unwrap();
-    assert_eq!(
-        told,
-        json!({"backend": 200, "narrow": 403, "person": "Test Person", "patient": patient, "seen": 200,
-            "active": [true, true, true], "dead": false, "refused": "invalid_grant"}),
-        "{why}"
-    );
+    serde_json::from_str(&last.unwrap_or_else(|| panic!("{why}"))).unwrap()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Who is asking: sign-in at OpenID providers.
 mod acting_for;
 mod backend;
+mod brands;
 pub mod browser;
 mod certified_provider;
 mod clients;
@@ -20,6 +21,7 @@ pub mod second_factor;
 mod sign_in;
 mod sign_out;
 mod smart;
+mod smart_client;
 mod step_up;
 mod tokens;
 

@@ -32,7 +32,7 @@ struct Practice {
     conditions: [String; 2],
 }
 
-fn condition(patient: Uuid, code: &str, category: &str) -> Json {
+pub fn condition(patient: Uuid, code: &str, category: &str) -> Json {
     json!({"resourceType": "Condition", "subject": {"reference": format!("Patient/{patient}")},
         "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
         "verificationStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "confirmed"}]},

@@ -208,6 +208,7 @@ async fn session(caller: &Caller, proof: &Proof, factor: &'static str, remember:
         patient: None,
         encounter: None,
         dpop: None,
+        certificate: None,
         renewable: false,
         proved: None,
     };

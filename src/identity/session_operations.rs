@@ -196,6 +196,7 @@ async fn enter(call: &Call, known: &Known, home: &Home, method: &'static str, fa
         patient: None,
         encounter: None,
         dpop: None,
+        certificate: None,
         renewable: true,
         proved: None,
     };
@@ -249,7 +250,7 @@ async fn refresh(call: Call) -> Result<Answer> {
     let issued = grant::renew(
         kernel,
         context,
-        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None },
+        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None, certificate: None },
     )
     .await?;
     Ok(tokens(&issued, &[]))

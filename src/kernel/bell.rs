@@ -12,6 +12,8 @@ pub struct Bell {
     pub copies: Arc<Notify>,
     /// What may take hours.
     pub bulk: Arc<Notify>,
+    /// Letters to people.
+    pub letters: Arc<Notify>,
 }
 
 impl Bell {

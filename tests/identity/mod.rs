@@ -1,19 +1,23 @@
 //! Who is asking: sign-in at OpenID providers.
 mod backend;
 pub mod browser;
+mod certificates;
 mod certified_provider;
 mod clients;
 mod clinic_pages;
+mod delivery;
 mod development_issuer;
 mod federation;
 mod hostile;
 mod hostile_provider;
 mod invitations;
 mod letters;
+mod lives;
 mod oauth;
 mod openid;
 mod required_factor;
 mod restricted;
+mod rules;
 mod scim;
 pub mod second_factor;
 mod sign_in;

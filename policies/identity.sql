@@ -15,10 +15,24 @@ select kernel.protect('user_tokens', 'auth=all/all jobs=all/all', home => 'login
     secret => '{token_hash}', sec => 'rd');
 select kernel.protect('identity_providers', 'staff=all/all audit=all/none auth=all/none jobs=all/all',
     read => 'manage_users', write => 'manage_users', secret => '{client_secret_enc,scim_token_hash}', sec => 'rw');
+select kernel.protect('domain_checks', 'jobs=all/all', sec => 'r');
 select kernel.protect('user_tenants', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('member_invitations', 'staff=all/all audit=all/none jobs=all/all',
     read => 'manage_users', write => 'manage_users', sec => 'rw');
+select kernel.protect('letters', 'staff=all/none jobs=all/all platform=all/none',
+    read => 'manage_users', write => 'manage_users', secret => '{letter_enc}', sec => 'rd');
+select kernel.moves('letters', 'state', '{WAITING>SENT,WAITING>FAILED}');
+-- Letters to be delivered. Tenants take turns: one that has written a thousand waits behind its own.
+create or replace function sec.letters_due(too_late boolean, most bigint) returns table (tenant_id uuid, id uuid) language plpgsql
+stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select l.tenant_id, l.id from enamel.letters l
+        where l.state = 'WAITING' and l.next_attempt_at <= clock_timestamp() and (not too_late or l.good_until <= clock_timestamp())
+        order by row_number() over (partition by l.tenant_id order by l.next_attempt_at), l.next_attempt_at limit most;
+end $$;
+grant execute on function sec.letters_due(boolean, bigint) to enamel_jobs;
 select kernel.protect('roles', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     home => 'shared', read => 'view_tenant', write => 'manage_users', sec => 'rw');
 select kernel.protect('permissions', 'staff=all/none audit=all/none auth=all/none jobs=all/none platform=all/all',
@@ -36,7 +50,7 @@ select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none
     read => 'manage_integrations', write => 'manage_integrations',
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
 select kernel.protect('oauth_authorizations',
-    'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id',
+    'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id', sec => 'rw',
     secret => '{code_hash,code_challenge,code_expires_at}', staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
     secret => '{shown_hash}', sec => 'rd');
@@ -128,6 +142,15 @@ begin
       from taken t join enamel.api_clients k on k.tenant_id = t.tenant_id and k.id = t.api_client_id;
 end $$;
 
+-- A code is a session about to begin: what ends all of a person's sessions ends the codes nobody has redeemed, in every tenant.
+create or replace function sec.end_codes(person uuid) returns void language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    update enamel.oauth_authorizations set code_expires_at = now()
+     where user_id = person and session_id is null and code_expires_at > now();
+end $$;
+
 -- ── Before it is known who asks ────────────────────────────────────────────────────────────────────────────────
 -- These see across tenants, so each answers one narrow question, on the auth plane alone (policies/finish.sql).
 
@@ -144,7 +167,7 @@ create or replace function sec.resolve_token(token_hash bytea) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
+    encounter_id uuid, dpop_thumbprint text, certificate_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
@@ -159,7 +182,7 @@ begin
            -- What is done while emergency access is open is marked with it.
            (select b.id from enamel.break_glass_grants b where b.tenant_id = s.active_tenant_id and b.user_id = s.user_id
                and b.status = 'OPEN' and b.valid_until > now() order by b.valid_from desc limit 1),
-           s.encounter_id, s.dpop_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute, s.from_tenant_id
+           s.encounter_id, s.dpop_thumbprint, s.certificate_thumbprint, k.rate_limit_per_minute, q.api_rate_limit_per_minute, s.from_tenant_id
       from enamel.sessions s
       join enamel.users u on u.id = s.user_id
       left join enamel.tenants t on t.id = s.active_tenant_id
@@ -185,7 +208,7 @@ create or replace function sec.resolve_session(session uuid) returns table (
     client_status text, client_ranges text[], membership_status text, user_type text, is_patient boolean, auth_method text,
     scopes text[], scope_caps bigint, patient_id uuid, expires_at timestamptz, revoked_at timestamptz,
     last_activity_at timestamptz, role_codes text[], caps bigint, part bigint, patient_caps bigint, break_glass_id uuid,
-    encounter_id uuid, dpop_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
+    encounter_id uuid, dpop_thumbprint text, certificate_thumbprint text, client_rate int, tenant_rate int, from_tenant_id uuid)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query select r.* from enamel.sessions s cross join lateral sec.resolve_token(s.token_hash) r where s.id = session;
@@ -287,14 +310,14 @@ end $$;
 drop function if exists sec.client_of(text);
 create or replace function sec.client_of(public_id text) returns table (
     tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
-    previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, redirect_uris text[], logout_uris text[], scopes text[],
+    previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
     grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
     select k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
-           k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.redirect_uris, k.logout_uris, k.scopes, k.grant_types,
+           k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.tls_names, k.tls_thumbprints, k.redirect_uris, k.logout_uris, k.scopes, k.grant_types,
            k.allowed_ip_ranges, k.service_user_id,
            case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now())
                 then k.status else 'DISABLED' end, k.last_used_at
@@ -381,6 +404,53 @@ begin
      where p.tenant_id = c.tenant and p.id = provider and p.deleted_at is null and not p.proven_domains @> array[domain];
     return true;
 end $$;
+
+-- Proven domains to be looked up again.
+create or replace function sec.domains_due(every interval, most bigint) returns table (tenant_id uuid, provider_id uuid, domain text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane is distinct from 'jobs' then raise exception 'jobs ask this' using errcode = '42501'; end if;
+    return query select p.tenant_id, p.id, d.domain from enamel.identity_providers p cross join lateral unnest(p.proven_domains) d(domain)
+        left join enamel.domain_checks c on c.tenant_id = p.tenant_id and c.provider_id = p.id and c.domain = d.domain
+        where p.deleted_at is null and (c.id is null or c.checked_at <= now() - every)
+        order by c.checked_at nulls first limit most;
+end $$;
+grant execute on function sec.domains_due(interval, bigint) to enamel_jobs;
+
+-- ── A rule about signing in holds for those who are signed in, too ──────────────────────────────────────────────
+-- Sessions in a tenant that do not meet its rules end, and what applications hold with them: nothing tells how their person
+-- signed in. Codes that are about to become sessions end as well.
+create or replace function sec.end_unfit(tenant uuid, second boolean, domains text[]) returns void language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    with ended as (
+        update enamel.sessions s set revoked_at = now(), revoke_reason = 'ADMIN' from enamel.users u
+         where s.active_tenant_id = tenant and s.revoked_at is null and u.id = s.user_id and u.kind = 'HUMAN'
+           and (second and s.mfa_level = 'NONE'
+                    and exists (select from enamel.user_tenants m where m.tenant_id = tenant and m.user_id = u.id
+                                   and m.user_type <> 'PATIENT' and m.deleted_at is null)
+                or s.auth_method <> 'OIDC' and split_part(u.email_key, '@', 2) = any (domains))
+        returning s.id)
+    update enamel.refresh_tokens r set revoked_at = now() from ended where r.session_id = ended.id and r.revoked_at is null;
+    update enamel.oauth_authorizations a set code_expires_at = now()
+     where a.tenant_id = tenant and a.session_id is null and a.code_expires_at > now();
+end $$;
+create or replace function sec.second_demanded() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin perform sec.end_unfit(new.tenant_id, true, '{}'); return null; end $$;
+create or replace trigger second_demanded after insert on enamel.tenant_settings for each row
+    when (new.require_mfa) execute function sec.second_demanded();
+create or replace trigger second_demanded_now after update on enamel.tenant_settings for each row
+    when (new.require_mfa and not old.require_mfa) execute function sec.second_demanded();
+create or replace function sec.provider_demanded() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin perform sec.end_unfit(new.tenant_id, false, new.allowed_domains); return null; end $$;
+create or replace trigger provider_demanded after insert on enamel.identity_providers for each row
+    when (new.is_enforced and new.status = 'ACTIVE') execute function sec.provider_demanded();
+create or replace trigger provider_demanded_now after update on enamel.identity_providers for each row
+    when (new.is_enforced and new.status = 'ACTIVE' and new.deleted_at is null
+          and (not old.is_enforced or old.status <> 'ACTIVE' or not new.allowed_domains <@ old.allowed_domains))
+    execute function sec.provider_demanded();
 
 -- The provider whose directory comes with that key.
 create or replace function sec.scim_provider(token_hash bytea) returns table (

@@ -47,6 +47,7 @@ begin
     get diagnostics n = row_count; swept := swept + n;
     delete from enamel.logout_notices where created_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.user_tokens where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.letters where good_until < now() - kept and state <> 'WAITING'; get diagnostics n = row_count; swept := swept + n;
     delete from enamel.share_visits where expires_at < now() - kept; get diagnostics n = row_count; swept := swept + n;
     perform sec.lapse();
     perform sec.expire_exports();

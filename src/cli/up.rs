@@ -63,7 +63,8 @@ pub async fn up(asked: Up) -> Outcome {
 }
 
 async fn serve(dir: &Path, ports: Ports, secrets: &Secrets, cluster: &Cluster, (started, plain): (Instant, bool)) -> Outcome {
-    let config = configure(cluster, ports, secrets)?;
+    let mailbox = dir.join("mail");
+    let config = configure(cluster, ports, secrets, &mailbox)?;
     let telemetry = telemetry::init(&config.telemetry).map_err(|error| line(error.to_string()))?;
     create_database(cluster).await?;
     start::migrate_as(cluster.superuser_config(DATABASE), &config).await?;
@@ -73,7 +74,7 @@ async fn serve(dir: &Path, ports: Ports, secrets: &Secrets, cluster: &Cluster, (
     let made = demo::load(&server.kernel, plain, secrets, issuer.issuer_url()).await?;
     let described = world::describe(&server, issuer.issuer_url(), secrets).await?;
     write_private(&dir.join("dev.json"), &serde_json::to_vec_pretty(&described)?)?;
-    world::greet(&described, made, started.elapsed());
+    world::greet(&described, made, started.elapsed(), &mailbox);
     let outcome = tokio::select! {
         () = asked_to_stop() => {
             println!("\nStopping …");
@@ -138,7 +139,7 @@ fn issuer_client(ports: Ports, secrets: &Secrets) -> Client {
     }
 }
 
-fn configure(cluster: &Cluster, ports: Ports, secrets: &Secrets) -> Outcome<Config> {
+fn configure(cluster: &Cluster, ports: Ports, secrets: &Secrets, mailbox: &Path) -> Outcome<Config> {
     let host = match cluster.superuser_config(DATABASE).get_hosts() {
         [tokio_postgres::config::Host::Unix(path)] => path.display().to_string(),
         _ => return Err(line("the private PostgreSQL listens nowhere")),
@@ -170,6 +171,7 @@ fn configure(cluster: &Cluster, ports: Ports, secrets: &Secrets) -> Outcome<Conf
                 ("secret_key", secrets.store.clone()),
             ],
         ),
+        ("mail", &[("folder", mailbox.display().to_string()), ("from", "Enamel <enamel@localhost>".to_owned())]),
         ("telemetry", &[("log_format", "pretty".to_owned()), ("log_filter", "warn,s3s=off".to_owned())]),
     ]);
     // What `up` decides wins over the environment of the shell it runs in, except for logging.

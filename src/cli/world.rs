@@ -7,6 +7,7 @@ use crate::server::start::Server;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value as Json, json};
 use sha2::Sha256;
+use std::path::Path;
 use std::time::Duration;
 
 /// Name, type, scopes, grants, redirects.
@@ -82,7 +83,7 @@ pub async fn describe(server: &Server, issuer: &str, secrets: &Secrets) -> Outco
 }
 
 /// What to try next.
-pub fn greet(world: &Json, made: bool, took: Duration) {
+pub fn greet(world: &Json, made: bool, took: Duration, mailbox: &Path) {
     let text = |place: &Json| place.as_str().unwrap_or_default().to_owned();
     let (base, api, fhir) = (text(&world["base_url"]), text(&world["api_url"]), text(&world["fhir_url"]));
     let word = if made { "a new demo world" } else { "its world as it was" };
@@ -102,5 +103,6 @@ pub fn greet(world: &Json, made: bool, took: Duration) {
     );
     println!("  curl -s -H \"Authorization: Bearer $TOKEN\" '{api}/patients?limit=3'");
     println!("  curl -s -H \"Authorization: Bearer $TOKEN\" '{fhir}/Patient?family=Lindqvist&_pretty=true'\n");
+    println!("Letters (invitations, new passwords) are not sent: each is a file in {}.", mailbox.display());
     println!("The same for programs is in dev.json of the data directory. Ctrl-C stops everything.");
 }

@@ -39,6 +39,14 @@ pub static API_CLIENT: Table = Table {
         Field::instant("previous_secret_expires_at").read_only(),
         Field::text("jwks_uri").length(2000).form(Form::Address).doc("where the client publishes its keys, when it proves itself by them"),
         Field::json("jwks").read_only().doc("the client's public keys (RFC 7517), when they are registered here; changed by set-keys"),
+        Field::texts("tls_names")
+            .defaulted()
+            .read_only()
+            .doc("DNS names or URIs of the certificate by which it proves itself; changed by set-keys"),
+        Field::texts("tls_thumbprints")
+            .defaulted()
+            .read_only()
+            .doc("certificates by which it proves itself, each the base64url of its SHA-256; changed by set-keys"),
         Field::texts("redirect_uris").defaulted().form(Form::Address).doc("exact; https, or http on the loopback address"),
         Field::text("launch_uri").length(2000).form(Form::Address).doc("where the application is launched from here"),
         Field::texts("logout_uris").defaulted().form(Form::Address).doc("where a browser may go after signing out"),

@@ -17,12 +17,15 @@ use crate::kernel::table::form::is_address;
 use crate::kernel::table::{Draft, Field, Form, Record, Table, Value, store};
 use crate::kernel::{Caller, audit_store};
 use crate::sql;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use serde_json::{Map, Value as Json, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const LIST_MAX: usize = 50;
+const THUMBPRINT_BYTES: usize = 32;
 const ADDRESS: &str = "It is https, or http on the loopback address, without a fragment.";
 
 sql! {
@@ -30,6 +33,10 @@ sql! {
     CLIENT_SESSIONS_END(UUID, TIMESTAMPTZ) = "
         with ended as (update sessions set revoked_at = $2, revoke_reason = 'ADMIN' where api_client_id = $1 and revoked_at is null returning id)
         update refresh_tokens r set revoked_at = $2 from ended where r.session_id = ended.id and r.revoked_at is null";
+    /// $1 tenant, $2 client, $3 now.
+    CLIENT_CODES_END(UUID, UUID, TIMESTAMPTZ) = "
+        update oauth_authorizations set code_expires_at = $3
+         where tenant_id = $1 and api_client_id = $2 and session_id is null and code_expires_at > $3";
 }
 
 static SECRET: &[Field] = &[
@@ -41,6 +48,13 @@ static SECRET: &[Field] = &[
 
 const JWKS: Field = Field::json("jwks").doc("public keys (RFC 7517) by which the program proves itself; it has no secret then");
 const JWKS_URI: Field = Field::text("jwks_uri").length(2000).doc("where the program publishes such keys; https");
+
+const TLS_NAMES: Field = Field::texts("tls_names").doc(
+    "DNS names or URIs of the certificate by which the program proves itself, given by an authority of the server (RFC 8705 section 2.1)",
+);
+const TLS_THUMBPRINTS: Field = Field::texts("tls_thumbprints").doc(
+    "certificates by which the program proves itself, each the base64url of its SHA-256 (RFC 8705 section 2.2); two while it is renewed",
+);
 
 const fn step(
     id: &'static str,
@@ -85,6 +99,8 @@ pub static REGISTER: Operation = step(
         Field::int("rate_limit_per_minute").at_least(1).doc("units a minute: a read costs one, a search and an export more"),
         JWKS,
         JWKS_URI,
+        TLS_NAMES,
+        TLS_THUMBPRINTS,
         Field::text("launch_uri").length(2000).form(Form::Address).doc("where the application is launched from here"),
         Field::texts("logout_uris").form(Form::Address).doc("where a browser may go after signing out; as redirect_uris"),
         Field::text("backchannel_logout_uri")
@@ -118,8 +134,8 @@ pub static SET_SCOPES: Operation = step(
 pub static SET_KEYS: Operation = step(
     "setApiClientKeys",
     "/api-clients/{id}/set-keys",
-    "Replace the keys by which a program proves itself; its secrets and tokens end",
-    &[JWKS, JWKS_URI],
+    "Replace the keys or certificates by which a program proves itself; its secrets and tokens end",
+    &[JWKS, JWKS_URI, TLS_NAMES, TLS_THUMBPRINTS],
     Gives::Record(&API_CLIENT),
     STAFF,
     Run::Apart(|call| Box::pin(set_keys(call))),
@@ -184,24 +200,41 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Made(record.id, told(&record, secret.as_ref())))
 }
 
-/// Where a program's public keys are.
+/// By what a program proves itself that keeps no secret with us.
 enum Keys {
     Here(Json),
     At(String),
+    Certificates { names: Vec<String>, thumbprints: Vec<String> },
 }
 
 impl Keys {
     fn into_draft(self, draft: Draft) -> Result<Draft> {
-        let (here, at) = match self {
-            Keys::Here(keys) => (Value::Json(keys), Value::Null),
-            Keys::At(uri) => (Value::Null, Value::Text(uri)),
-        };
-        draft.set(&API_CLIENT, "jwks", here)?.set(&API_CLIENT, "jwks_uri", at)
+        let (mut here, mut at, mut certificates) = (Value::Null, Value::Null, (Vec::new(), Vec::new()));
+        match self {
+            Keys::Here(keys) => here = Value::Json(keys),
+            Keys::At(uri) => at = Value::Text(uri),
+            Keys::Certificates { names, thumbprints } => certificates = (names, thumbprints),
+        }
+        let draft = draft.set(&API_CLIENT, "jwks", here)?.set(&API_CLIENT, "jwks_uri", at)?;
+        draft.set(&API_CLIENT, "tls_names", Value::Texts(certificates.0))?.set(&API_CLIENT, "tls_thumbprints", Value::Texts(certificates.1))
     }
 }
 
 fn keys(call: &Call) -> Result<Option<Keys>> {
     let fault = |name, text: &str| Err(Error::new(&error::INVALID).fault(name, "format", text));
+    let (names, thumbprints) = (words(call, "tls_names")?, words(call, "tls_thumbprints")?);
+    if !names.is_empty() || !thumbprints.is_empty() {
+        if call.value("jwks").is_some() || call.text("jwks_uri").is_some() {
+            return fault("jwks", "A program proves itself by keys or by certificates, not by both.");
+        }
+        if names.iter().any(|name| !(1..=253).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return fault("tls_names", "Each is a DNS name or a URI, as it stands in the certificate.");
+        }
+        if thumbprints.iter().any(|text| BASE64_URL_SAFE_NO_PAD.decode(text).map_or(0, |bytes| bytes.len()) != THUMBPRINT_BYTES) {
+            return fault("tls_thumbprints", "Each is the base64url, without padding, of a SHA-256.");
+        }
+        return Ok(Some(Keys::Certificates { names, thumbprints }));
+    }
     match (call.value("jwks"), call.text("jwks_uri")) {
         (Some(_), Some(_)) => fault("jwks_uri", "Keys are registered here or published there, not both."),
         (Some(Value::Json(keys)), None) => match jwt::keys(keys.to_string().as_bytes()) {
@@ -215,7 +248,8 @@ fn keys(call: &Call) -> Result<Option<Keys>> {
 }
 
 async fn set_keys(call: Call) -> Result<Answer> {
-    let keys = keys(&call)?.ok_or_else(|| Error::new(&error::INVALID).fault("jwks", "required", "Keys, or where they are, are needed."))?;
+    let keys = keys(&call)?
+        .ok_or_else(|| Error::new(&error::INVALID).fault("jwks", "required", "Keys, where they are, or certificates are needed."))?;
     let (mut scope, was) = held(&call).await?;
     if was.text("client_type") == Some("PUBLIC") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("A public program keeps no keys."));
@@ -289,7 +323,8 @@ async fn held(call: &Call) -> Result<(Scope, Record)> {
 async fn rotate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
     let was = store::lock(scope, &API_CLIENT, call.id()?, call.version, keys).await?;
-    let keyed = !was.get("jwks").is_null() || was.text("jwks_uri").is_some();
+    let listed = |name| was.get(name).as_array().is_some_and(|held| !held.is_empty());
+    let keyed = !was.get("jwks").is_null() || was.text("jwks_uri").is_some() || listed("tls_names") || listed("tls_thumbprints");
     if was.text("client_type") == Some("PUBLIC") || keyed || was.text("status") != Some("ACTIVE") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("Only an active program with a secret can get a new one."));
     }
@@ -326,10 +361,11 @@ async fn disable(call: Call) -> Result<Answer> {
     ended(&call, scope, record).await
 }
 
-/// The client's tokens end with the change.
+/// The client's tokens end with the change, and the codes for them.
 async fn ended(call: &Call, mut scope: Scope, record: Record) -> Result<Answer> {
     let now = scope.now();
     scope.exec(&CLIENT_SESSIONS_END, &[&record.id, &now]).await?;
+    scope.exec(&CLIENT_CODES_END, &[&record.tenant, &record.id, &now]).await?;
     scope.did(Action::Execute, &record);
     scope.commit().await?;
     let client = record.id;

@@ -113,7 +113,7 @@ async fn prove(call: Call) -> Result<Answer> {
         return Err(Error::new(&error::NOT_FOUND));
     }
     let (service, tenant) = (Service::of(&caller.kernel)?, caller.tenant()?);
-    let (name, value) = (format!("{LABEL}.{domain}"), challenge(service, tenant, &domain));
+    let (name, value) = (record_name(&domain), challenge(service, tenant, &domain));
     let found = service.records.of(&name).await?.contains(&value);
     let proven = found && keep(&call, tenant, id, &domain).await?;
     if found && !proven {
@@ -133,7 +133,13 @@ async fn keep(call: &Call, tenant: Uuid, provider: Uuid, domain: &str) -> Result
     Ok(proven)
 }
 
-fn challenge(service: &Service, tenant: Uuid, domain: &str) -> String {
+/// Where the TXT record of a domain stands.
+pub(super) fn record_name(domain: &str) -> String {
+    format!("{LABEL}.{domain}")
+}
+
+/// What it says.
+pub(super) fn challenge(service: &Service, tenant: Uuid, domain: &str) -> String {
     let mac = service.domains.clone().chain_update(tenant.as_bytes()).chain_update(domain.as_bytes());
     format!("enamel-domain={}", hex(&mac.finalize().into_bytes()[..16]))
 }

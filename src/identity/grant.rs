@@ -24,21 +24,24 @@ const OFFLINE_DAYS: i64 = 30;
 const CLIENT_TOKEN_S: u32 = 300;
 
 sql! {
-    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT, TIMESTAMPTZ, UUID, UUID, BYTEA, UUID) = "
+    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT, TIMESTAMPTZ, UUID, UUID, BYTEA, UUID, TEXT) = "
         insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
                               auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level, encounter_id, dpop_thumbprint,
-                              proved_at, parent_session_id, provider_id, provider_session_hash, from_tenant_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
-    /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 the token's scopes, where they are fewer, $6 their permissions.
-    SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8) = "
-        update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4, token_scopes = $5, scope_caps = $6 where id = $1";
+                              proved_at, parent_session_id, provider_id, provider_session_hash, from_tenant_id,
+                              certificate_thumbprint)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
+    /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 the token's scopes, where they are fewer, $6 their permissions, $7 the
+    /// certificate shown, which may be a newer one of its client.
+    SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, TEXT) = "
+        update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4, token_scopes = $5, scope_caps = $6,
+               certificate_thumbprint = $7 where id = $1";
     REFRESH_ADD(UUID, UUID, UUID, BYTEA, UUID, TIMESTAMPTZ) = "
         insert into refresh_tokens (id, session_id, user_id, token_hash, family_id, expires_at) values ($1, $2, $3, $4, $5, $6)";
     /// $1 hash. Twins take turns.
     REFRESH_FIND(BYTEA) = "
         select r.id, r.session_id, r.user_id, r.family_id, r.expires_at, r.used_at, r.revoked_at, n.used_at as next_used_at,
                s.api_client_id, s.active_tenant_id, s.revoked_at as ended_at, s.expires_at as ends_at, s.token_expires_at,
-               s.last_activity_at, s.scopes, s.token_scopes, s.patient_id, s.encounter_id, s.dpop_thumbprint, u.status,
+               s.last_activity_at, s.scopes, s.token_scopes, s.patient_id, s.encounter_id, s.dpop_thumbprint, s.certificate_thumbprint, u.status,
                exists (select from sec.homes_of(s.user_id) h where h.tenant_id = s.active_tenant_id) as at_home
           from refresh_tokens r
           join sessions s on s.id = r.session_id
@@ -56,6 +59,8 @@ sql! {
         with ended as (update sessions set revoked_at = $2, revoke_reason = $3
                         where user_id = $1 and revoked_at is null and id is distinct from $4 returning id)
         update refresh_tokens r set revoked_at = $2 from ended where r.session_id = ended.id and r.revoked_at is null";
+    /// $1 user.
+    CODES_END(UUID) = "select sec.end_codes($1)";
 }
 
 /// What a session is opened for.
@@ -74,6 +79,8 @@ pub struct Opening {
     pub encounter: Option<Uuid>,
     /// The thumbprint of the key without which its tokens are of no use.
     pub dpop: Option<String>,
+    /// The thumbprint of the certificate without which its tokens are of no use.
+    pub certificate: Option<String>,
     pub renewable: bool,
     /// When the person proved who they are, if that was not just now.
     pub proved: Option<DateTime<Utc>>,
@@ -98,6 +105,7 @@ impl Opening {
             patient: None,
             encounter: None,
             dpop: None,
+            certificate: None,
             renewable: false,
             proved: None,
             parent: None,
@@ -173,7 +181,7 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
     let origin = scope.context().origin.clone().unwrap_or_default();
     let (ip, agent): (Option<IpAddr>, Option<String>) = (origin.ip, origin.user_agent.clone());
     // Nobody waits for these: they travel with what follows.
-    let added: [Box<dyn ToSql + Sync + Send>; 22] = [
+    let added: [Box<dyn ToSql + Sync + Send>; 23] = [
         Box::new(session),
         Box::new(opening.user),
         Box::new(opening.tenant),
@@ -196,6 +204,7 @@ pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) 
         Box::new(provider),
         Box::new(provider_session),
         Box::new(opening.from),
+        Box::new(opening.certificate),
     ];
     scope.post(&SESSION_ADD, added.into()).await?;
     if let Some(refresh) = &refresh {
@@ -234,6 +243,7 @@ struct Held {
     patient: Option<Uuid>,
     encounter: Option<Uuid>,
     dpop: Option<String>,
+    certificate: Option<String>,
 }
 
 /// A refresh token as it comes, and from whom.
@@ -244,6 +254,8 @@ pub struct Renewal<'a> {
     pub asked: Option<&'a str>,
     /// The key that was proven to be there.
     pub dpop: Option<&'a str>,
+    /// The certificate by which the client has proved itself.
+    pub certificate: Option<&'a str>,
 }
 
 /// Spends a refresh token for a new pair. A second use ends the session and everything that came from it.
@@ -256,6 +268,8 @@ pub async fn renew(kernel: &Kernel, context: &Context, renewal: Renewal<'_>) -> 
     let held = find(&mut scope, &spent, renewal.client, &kernel.config.identity).await?;
     // What a key goes with is renewed with that key.
     let held = held.filter(|held| held.dpop.is_none() || held.dpop.as_deref() == renewal.dpop);
+    // The client is the same; its certificate may have been renewed meanwhile.
+    let held = held.filter(|held| held.certificate.is_none() || renewal.certificate.is_some());
     let mut held = held.ok_or_else(wrong)?;
     let now = scope.now();
     let fewer = match renewal.asked {
@@ -273,7 +287,9 @@ pub async fn renew(kernel: &Kernel, context: &Context, renewal: Renewal<'_>) -> 
             let scopes = fewer.as_ref().unwrap_or(&held.scopes);
             let caps = if renewal.client.is_some() { scope::caps(scopes) } else { Caps::ALL };
             let hash = access.hash();
-            scope.exec(&SESSION_RENEW, &[&held.session, &hash.as_bytes(), &token_ends, &now, &fewer, &caps.0]).await?;
+            scope
+                .exec(&SESSION_RENEW, &[&held.session, &hash.as_bytes(), &token_ends, &now, &fewer, &caps.0, &renewal.certificate])
+                .await?;
             held.token_scopes = fewer;
             let mut event =
                 audit_store::of(&proven(context, held.tenant, held.user), "TOKEN_REFRESHED", Action::Execute, Outcome::Success, now);
@@ -341,6 +357,7 @@ async fn find(scope: &mut Scope, token: &Token, client: Option<Uuid>, config: &I
         patient: row.try_get("patient_id")?,
         encounter: row.try_get("encounter_id")?,
         dpop: row.try_get("dpop_thumbprint")?,
+        certificate: row.try_get("certificate_thumbprint")?,
     }))
 }
 
@@ -356,10 +373,11 @@ pub async fn end(scope: &mut Scope, session: Uuid, reason: &'static str) -> Resu
     Ok(())
 }
 
-/// Ends every session of somebody, but one.
+/// Ends every session of somebody, but one, and those about to begin by a code.
 pub async fn end_all(scope: &mut Scope, user: Uuid, reason: &'static str, but: Option<Uuid>) -> Result<()> {
     let now = scope.now();
     scope.exec(&SESSIONS_END, &[&user, &now, &reason, &but]).await?;
+    scope.rows(&CODES_END, &[&user]).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use super::breached;
 use super::device;
 use super::grant;
-use super::mail::{self, Letter};
+use super::mail::{self, About, Letter};
 use super::password::Rules;
 use super::service::Service;
 use super::sign_in;
@@ -19,7 +19,7 @@ use crate::kernel::{Caller, Kernel, audit_store};
 use crate::sql;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -59,7 +59,7 @@ sql! {
         update users set email_verified_at = coalesce(email_verified_at, now()), failed_login_count = 0, locked_until = null where id = $1";
     /// $1 tenant, $2 invitation.
     INVITATION(UUID, UUID) = "
-        select i.email, t.name, coalesce(s.default_language, t.default_locale) as language,
+        select i.email, i.expires_at, t.name, coalesce(s.default_language, t.default_locale) as language,
                exists (select from users u where u.email_key = i.email_key) as known
           from member_invitations i join tenants t on t.id = i.tenant_id and t.status = 'ACTIVE'
           left join tenant_settings s on s.tenant_id = t.id
@@ -95,23 +95,21 @@ pub fn forgotten(caller: &Caller, email: &str) -> Result<()> {
 
 async fn write_reset(kernel: &Arc<Kernel>, context: &Context, email: &str) -> Result<()> {
     let mut scope = kernel.door.open(context).await?;
-    if let Some(row) = scope.optional(&OWNER, &[&email]).await? {
-        let user: Uuid = row.try_get("id")?;
-        let words = words::best("", row.try_get("preferred_locale")?);
-        let token = new_token(&mut scope, user, "PASSWORD_RESET", RESET_LIVES).await?;
-        let link = link(kernel, RESET, token.expose());
-        let letter = Letter::with_link(words, row.try_get("email")?, words.new_password, words.reset_letter, &link);
-        mail::write(&mut scope, kernel, ("users", user), &letter).await?;
-        note(&mut scope, user, "request-password-reset");
-    }
-    scope.commit().await
+    let Some(row) = scope.optional(&OWNER, &[&email]).await? else { return scope.commit().await };
+    let user: Uuid = row.try_get("id")?;
+    let words = words::best("", row.try_get("preferred_locale")?);
+    let (token, good_until) = new_token(&mut scope, user, "PASSWORD_RESET", RESET_LIVES).await?;
+    let link = link(kernel, RESET, token.expose());
+    let letter = Letter::with_link(words, row.try_get("email")?, words.new_password, words.reset_letter, &link);
+    note(&mut scope, user, "request-password-reset");
+    mail::post(scope, kernel, &About { kind: "PASSWORD_RESET", table: "users", id: user, good_until }, &letter).await
 }
 
-async fn new_token(scope: &mut Scope, user: Uuid, purpose: &str, lives: TimeDelta) -> Result<Token> {
+async fn new_token(scope: &mut Scope, user: Uuid, purpose: &str, lives: TimeDelta) -> Result<(Token, DateTime<Utc>)> {
     let (token, id, until) = (Token::new(Kind::Mail)?, scope.new_id(), scope.now() + lives);
     scope.exec(&TOKENS_END, &[&user, &purpose]).await?;
     scope.exec(&TOKEN_ADD, &[&id, &user, &purpose, &token.hash().as_bytes(), &until]).await?;
-    Ok(token)
+    Ok((token, until))
 }
 
 fn note(scope: &mut Scope, user: Uuid, operation: &'static str) {
@@ -158,10 +156,9 @@ pub async fn ask_to_verify(caller: &Caller, user: Uuid, email: &str, words: &Wor
     let service = Service::of(&caller.kernel)?;
     service.letters.admit_anywhere(email)?;
     let mut scope = caller.kernel.door.open(&caller.server(PLATFORM_TENANT)).await?;
-    let token = new_token(&mut scope, user, "EMAIL_VERIFY", VERIFY_LIVES).await?;
+    let (token, good_until) = new_token(&mut scope, user, "EMAIL_VERIFY", VERIFY_LIVES).await?;
     let letter = Letter::with_link(words, email, words.verify, words.verify_letter, &link(&caller.kernel, VERIFY, token.expose()));
-    mail::write(&mut scope, &caller.kernel, ("users", user), &letter).await?;
-    scope.commit().await
+    mail::post(scope, &caller.kernel, &About { kind: "EMAIL_VERIFICATION", table: "users", id: user, good_until }, &letter).await
 }
 
 /// The address of whoever was sent that key is theirs. CREDENTIALS_WRONG.
@@ -191,6 +188,7 @@ pub struct Asked {
     pub email: String,
     pub clinic: String,
     language: String,
+    good_until: DateTime<Utc>,
     /// An account has the address already.
     pub known: bool,
 }
@@ -207,14 +205,15 @@ pub async fn send_invitation(caller: &Caller, tenant: Uuid, invitation: Uuid) ->
     let words = words::best("", Some(&asked.language));
     let about = format!("{} {}", asked.clinic, words.invite_letter);
     let letter = Letter::with_link(words, &asked.email, words.invitation, &about, &link(kernel, JOIN, &token));
-    mail::write(&mut scope, kernel, ("member_invitations", invitation), &letter).await?;
-    scope.commit().await
+    let about = About { kind: "INVITATION", table: "member_invitations", id: invitation, good_until: asked.good_until };
+    mail::post(scope, kernel, &about, &letter).await
 }
 
 async fn standing(scope: &mut Scope, tenant: Uuid, invitation: Uuid) -> Result<Option<Asked>> {
     let Some(row) = scope.optional(&INVITATION, &[&tenant, &invitation]).await? else { return Ok(None) };
     let (email, clinic, language) = (row.try_get("email")?, row.try_get("name")?, row.try_get("language")?);
-    Ok(Some(Asked { tenant, invitation, email, clinic, language, known: row.try_get("known")? }))
+    let good_until = row.try_get("expires_at")?;
+    Ok(Some(Asked { tenant, invitation, email, clinic, language, good_until, known: row.try_get("known")? }))
 }
 
 /// What the holder of an invitation's letter is asked. CREDENTIALS_WRONG.

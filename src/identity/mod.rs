@@ -7,13 +7,16 @@ mod browser;
 mod client_operations;
 mod consent_words;
 mod copy_role;
+pub mod delivery;
 mod device;
+pub mod domain_checks;
 pub mod domains;
 mod factors;
 mod federation;
 mod grant;
 pub mod identity_provider;
 mod launch_operations;
+pub mod letter;
 mod letter_operations;
 mod letter_pages;
 mod letters;
@@ -72,6 +75,7 @@ pub static TABLES: &[&Table] = &[
     &identity_provider::IDENTITY_PROVIDER,
     &user_tenant::USER_TENANT,
     &member_invitation::MEMBER_INVITATION,
+    &letter::LETTER,
     &role::ROLE,
     &permission::PERMISSION,
     &role_permission::ROLE_PERMISSION,

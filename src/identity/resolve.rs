@@ -4,6 +4,7 @@ use super::oauth::Proof;
 use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
+use crate::kernel::certificate::Certificate;
 use crate::kernel::config::Network;
 use crate::kernel::context::{Caps, Context, Origin, PLATFORM_TENANT, Permission, Plane, Rates};
 use crate::kernel::error::{self, Error, Result};
@@ -35,10 +36,12 @@ sql! {
         update sessions set last_activity_at = $2 where id = $1 and last_activity_at < $2 - interval '55 seconds'";
 }
 
-/// A token as it came with a request; with the proof of its key, where one goes with it.
+/// A token as it came with a request; with the proof of its key or the certificate, where one goes with it.
 pub struct Shown {
     pub token: String,
     pub proof: Option<Proof>,
+    /// What the client of the connection has shown.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// The caller behind a token. UNAUTHENTICATED, whatever the reason.
@@ -57,6 +60,10 @@ pub async fn resolve(kernel: &Arc<Kernel>, shown: &Shown, request: Uuid, origin:
         (None, None) => {}
         (Some(key), Some(proof)) if proof.key(kernel, Some(token.expose())).await?.as_ref() == Some(key) => {}
         _ => return Err(refused()),
+    }
+    let certificate = shown.certificate.as_ref().map(|certificate| &certificate.thumbprint);
+    if bearer.certificate.is_some() && bearer.certificate.as_ref() != certificate {
+        return Err(refused());
     }
     let mut context = bearer.context.clone();
     (context.request, context.origin) = (request, Some(origin));
@@ -140,6 +147,8 @@ pub(super) struct Bearer {
     pub dpop: Option<String>,
     /// Of an exchanged token: the tenant of its application.
     pub from: Option<Uuid>,
+    /// The thumbprint of the certificate to which the token is bound (RFC 8705).
+    pub certificate: Option<String>,
     pub expires: DateTime<Utc>,
     last_activity: DateTime<Utc>,
     ranges: Vec<Network>,
@@ -197,6 +206,7 @@ impl Bearer {
             encounter: row.try_get("encounter_id")?,
             dpop: row.try_get("dpop_thumbprint")?,
             from,
+            certificate: row.try_get("certificate_thumbprint")?,
             expires,
             last_activity,
             // An entry that cannot be read admits nobody: it must not fall away silently.

@@ -8,6 +8,7 @@ use super::passkey::Passkeys;
 use super::password::{Passwords, PoolSize, Recipe};
 use super::resolve::KnownTokens;
 use super::throttle::Throttle;
+use crate::kernel::certificate::Authorities;
 use crate::kernel::config::Config;
 use crate::kernel::{Error, Kernel, Result};
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,6 +30,8 @@ pub struct Service {
     pub(super) origins: AppOrigins,
     pub(super) brands: Brands,
     pub(super) signing: SigningKeys,
+    /// Those whose word about a program's name is taken.
+    pub(super) authorities: Option<Authorities>,
     /// Makes the successors of refresh tokens.
     pub(super) successors: Hmac<Sha256>,
     /// Makes the tokens that tie a form to the browser it was sent to.
@@ -53,6 +56,7 @@ impl Service {
             brands: Brands::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             signing: SigningKeys::default(),
+            authorities: config.server.client_ca.as_deref().map(Authorities::read).transpose().map_err(Error::internal)?,
             openid: RelyingParty::new(outbound.clone()),
             outbound,
             tokens: KnownTokens::default(),

@@ -236,7 +236,7 @@ async fn refresh(call: Call) -> Result<Answer> {
     let issued = grant::renew(
         kernel,
         context,
-        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None },
+        Renewal { token: call.text("refresh_token").unwrap_or_default(), client: None, asked: None, dpop: None, certificate: None },
     )
     .await?;
     Ok(tokens(&issued, &[]))

@@ -14,6 +14,8 @@ pub struct Bell {
     pub bulk: Arc<Notify>,
     /// Sessions that have ended, for whoever is to be told.
     pub logouts: Arc<Notify>,
+    /// Letters to people.
+    pub letters: Arc<Notify>,
 }
 
 impl Bell {

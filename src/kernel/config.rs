@@ -52,13 +52,16 @@ macro_rules! section {
             $($(pub $child: $of,)*)?
         }
         impl $name {
-            const TABLE: &str = $table;
-            const KEYS: &[Key] = &[$(Key {
+            pub(in crate::kernel::config) const TABLE: &str = $table;
+            pub(in crate::kernel::config) const KEYS: &[Key] = &[$(Key {
                 name: stringify!($field), default: $default, meaning: concat!($($meaning),+), kind: stringify!($kind),
             }),*];
         }
     };
 }
+
+mod mail;
+pub use mail::{MailConfig, MailTls};
 
 section! {
     /// Listeners and the limits of a request.
@@ -73,6 +76,12 @@ section! {
         tls_cert: Option<PathBuf> = "";
         /// PEM file with the private key.
         tls_key: Option<PathBuf> = "";
+        /// Asks clients for a certificate when TLS is set up, for programs that prove themselves by one (RFC 8705).
+        client_certificates: bool = "false";
+        /// Takes the client's certificate from the header `Client-Cert` (RFC 9440) of `trusted_proxies`, which must remove it from what clients send.
+        client_certificates_of_proxies: bool = "false";
+        /// PEM file of the authorities whose word about a program's name is taken; without it only registered certificates are.
+        client_ca: Option<PathBuf> = "";
         /// Seconds after which a request is given up with 503.
         request_deadline_s: u32 = "30";
         /// Largest body in bytes.
@@ -306,6 +315,7 @@ pub struct Config {
     pub secrets: SecretsConfig,
     pub storage: StorageConfig,
     pub identity: IdentityConfig,
+    pub mail: MailConfig,
     pub limits: LimitsConfig,
     pub telemetry: TelemetryConfig,
     pub audit: AuditConfig,
@@ -321,11 +331,19 @@ const TABLES: &[(&str, &[Key])] = &[
     (StorageConfig::TABLE, StorageConfig::KEYS),
     (IdentityConfig::TABLE, IdentityConfig::KEYS),
     (Argon2Config::TABLE, Argon2Config::KEYS),
+    (MailConfig::TABLE, MailConfig::KEYS),
     (LimitsConfig::TABLE, LimitsConfig::KEYS),
     (LimitCosts::TABLE, LimitCosts::KEYS),
     (TelemetryConfig::TABLE, TelemetryConfig::KEYS),
     (AuditConfig::TABLE, AuditConfig::KEYS),
 ];
+
+impl ServerConfig {
+    /// Whether a program can prove itself by a certificate at all.
+    pub fn sees_certificates(&self) -> bool {
+        self.client_certificates && self.tls_cert.is_some() || self.client_certificates_of_proxies && !self.trusted_proxies.is_empty()
+    }
+}
 
 impl DatabaseConfig {
     /// The password of one plane's role: base64url of HMAC-SHA-256(secret, role). The migration that makes the role

@@ -3,6 +3,7 @@
 use crate::identity::Shown;
 use crate::identity::oauth::Proof;
 use crate::identity::scim;
+use crate::kernel::certificate::Certificate;
 use crate::kernel::context::{Context, Origin, Plane};
 use crate::kernel::error::{self, Error};
 use crate::kernel::telemetry::RequestTrace;
@@ -82,11 +83,14 @@ pub fn anonymous(kernel: &Arc<Kernel>, request: Uuid, origin: Arc<Origin>) -> Ca
 fn shown(request: &Request, public_url: &str) -> Result<Option<Shown>, Error> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().map_err(|_| Error::new(&error::UNAUTHENTICATED))?;
+    let certificate = request.data::<Arc<Certificate>>().cloned();
     match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(Shown { token: token.trim().to_owned(), proof: None })),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Some(Shown { token: token.trim().to_owned(), proof: None, certificate }))
+        }
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("dpop") => {
             let proof = Proof::of(request, public_url).ok_or_else(|| Error::new(&error::UNAUTHENTICATED))?;
-            Ok(Some(Shown { token: token.trim().to_owned(), proof: Some(proof) }))
+            Ok(Some(Shown { token: token.trim().to_owned(), proof: Some(proof), certificate }))
         }
         // Client credentials at the token endpoint; its own handler reads them.
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") && request.uri().path().starts_with("/oauth2/") => Ok(None),

@@ -1,6 +1,7 @@
 //! Sockets: TCP and TLS, how many connections and how patient with each, and how the last ones end.
 
 mod connection;
+mod secure;
 mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ use tokio::{
 
 use crate::kernel::config::ServerConfig;
 use connection::Connection;
+use secure::{Secure, Shown, Told};
 use tls::TlsFiles;
 
 /// Requests one HTTP/2 connection may have open.
@@ -65,6 +67,7 @@ pub struct Bound {
     address: SocketAddr,
     acceptor: BoxAcceptor,
     limits: Limits,
+    shown: Shown,
 }
 
 /// Binds the API's address, with TLS when the configuration names a certificate. Errors are one line.
@@ -75,22 +78,23 @@ pub async fn bind(config: &ServerConfig) -> io::Result<Bound> {
 /// As [`bind`], with other patience.
 pub async fn bind_with(config: &ServerConfig, limits: Limits) -> io::Result<Bound> {
     let tcp = listen(config.listen).await?;
-    let address = tcp.local_addr()?;
+    let (address, shown) = (tcp.local_addr()?, Shown::default());
     let acceptor = match (&config.tls_cert, &config.tls_key) {
         (Some(cert), Some(key)) => {
-            let changes = TlsFiles::new(cert.clone(), key.clone()).changes(limits.certificate_check).await?;
-            Guarded::new(Tcp(tcp).rustls(changes), &limits).boxed()
+            let files = TlsFiles::new(cert.clone(), key.clone(), config.client_certificates);
+            let changes = files.changes(limits.certificate_check).await?;
+            Guarded::new(Secure::new(Tcp(tcp), changes, shown.clone()).await?, &limits).boxed()
         }
         _ => Guarded::new(Tcp(tcp), &limits).boxed(),
     };
-    Ok(Bound { address, acceptor, limits })
+    Ok(Bound { address, acceptor, limits, shown })
 }
 
 /// Binds a plain socket for the probes.
 pub async fn bind_admin(config: &ServerConfig) -> io::Result<Bound> {
     let limits = Limits { connections_max: 64, ..Limits::new(config) };
     let tcp = listen(config.admin_listen).await?;
-    Ok(Bound { address: tcp.local_addr()?, acceptor: Guarded::new(Tcp(tcp), &limits).boxed(), limits })
+    Ok(Bound { address: tcp.local_addr()?, acceptor: Guarded::new(Tcp(tcp), &limits).boxed(), limits, shown: Shown::default() })
 }
 
 async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -113,7 +117,7 @@ impl Bound {
         poem::Server::new_with_acceptor(self.acceptor)
             .http2_max_concurrent_streams(STREAMS_MAX)
             .http2_max_header_list_size(self.limits.header_list_bytes)
-            .run_with_graceful_shutdown(app, shutdown, Some(DRAIN_MAX))
+            .run_with_graceful_shutdown(Told { app: app.into_endpoint(), shown: self.shown }, shutdown, Some(DRAIN_MAX))
             .await
     }
 }

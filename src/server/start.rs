@@ -12,6 +12,7 @@ use crate::kernel::context::{Plane, Sealer};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Connector, Door, Pools, SharedDoor, check, migrate};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::post::Post;
 use crate::kernel::storage::Store;
 use crate::kernel::{audit_store, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -117,6 +118,9 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     services.insert(limits::Limits::new(&config.limits));
     services.insert(crate::kernel::bell::Bell::default());
     services.insert(crate::messaging::hub::Hub::start());
+    if let Some(post) = Post::of(&config.mail)? {
+        services.insert(Arc::new(post));
+    }
     let kernel = Arc::new(Kernel { door, keys, audit, storage, config, services });
     Ok(Prepared { kernel, audit_writer })
 }

@@ -1,11 +1,13 @@
-//! Work beside the requests: expired rows are swept, uploads that never ended are closed and their objects removed, exports
-//! whose server died are ended, applications hear of sign-outs, plans that were presented are kept as documents, audit anchors are copied out of the database, retention runs are carried on, and once a day
+//! Work beside the requests: letters are delivered, applications hear of sign-outs, expired rows are swept, uploads that never ended
+//! are closed and their objects removed, exports whose server died are ended, proven domains are looked up again, plans that were
+//! presented are kept as documents, audit anchors are copied out of the database, retention runs are carried on, and once a day
 //! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
 
 use crate::ai::deidentify;
 use crate::governance::unfinished::tell_aborted;
 use crate::governance::{anchor_copies, retention};
 use crate::identity::oauth::backchannel;
+use crate::identity::{delivery, domain_checks};
 use crate::imaging::sweep::abandoned_uploads;
 use crate::kernel::Kernel;
 use crate::kernel::bell::Bell;
@@ -44,16 +46,18 @@ sql! {
 
 pub struct Worker {
     stop: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 5],
+    tasks: [JoinHandle<()>; 6],
 }
 
 impl Worker {
     pub fn start(kernel: Arc<Kernel>) -> Worker {
         let (stop, mut stopped) = watch::channel(false);
-        let (bell, imports, copied, left) = (Bell::of(&kernel), kernel.clone(), kernel.clone(), kernel.clone());
+        let bell = Bell::of(&kernel);
+        let (imports, copied, left, written) = (kernel.clone(), kernel.clone(), kernel.clone(), kernel.clone());
         let ordered = tokio::spawn(on_the_bell(bell.ordered, stopped.clone(), async move || imports_and_research(&imports).await));
         let copies = tokio::spawn(on_the_bell(bell.copies, stopped.clone(), async move || copies(&copied).await));
         let logouts = tokio::spawn(on_the_bell(bell.logouts, stopped.clone(), async move || logouts(&left).await));
+        let letters = tokio::spawn(on_the_bell(bell.letters, stopped.clone(), async move || letters(&written).await));
         let bulk = tokio::spawn(bulk(kernel.clone(), stopped.clone()));
         let rounds = tokio::spawn(async move {
             let mut billed = None;
@@ -80,7 +84,7 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, tasks: [ordered, copies, logouts, bulk, rounds] }
+        Worker { stop, tasks: [ordered, copies, logouts, letters, bulk, rounds] }
     }
 
     pub async fn stop(self) {
@@ -125,6 +129,12 @@ async fn copies(kernel: &Arc<Kernel>) {
 async fn logouts(kernel: &Arc<Kernel>) {
     if let Err(failure) = backchannel::carry_on(kernel).await {
         tracing::warn!(error = %failure, "Could not look for applications that are to hear of a sign-out");
+    }
+}
+
+async fn letters(kernel: &Kernel) {
+    if let Err(failure) = delivery::carry_on(kernel).await {
+        tracing::warn!(error = %failure, "Could not look for letters that wait");
     }
 }
 
@@ -195,6 +205,9 @@ pub async fn round(kernel: &Kernel, now: DateTime<Utc>) {
     match plan_document::keep_presented(kernel).await {
         Ok(kept) => tracing::debug!(kept, "Kept documents of plans"),
         Err(failure) => tracing::warn!(error = %failure, "Could not look for plans whose document is to be kept"),
+    }
+    if let Err(failure) = domain_checks::carry_on(kernel).await {
+        tracing::warn!(error = %failure, "Could not look for proven domains that are due");
     }
     match anchor_copies::keep(kernel).await {
         Ok(0) => {}

@@ -40,6 +40,20 @@ impl Process {
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.said).unwrap_or_default()
     }
+    /// Whether this text stands in what it may write to of its memory.
+    pub fn remembers(&self, text: &str) -> bool {
+        let of = std::path::PathBuf::from(format!("/proc/{}", self.child.id().expect("it runs")));
+        let memory = std::fs::File::open(of.join("mem")).unwrap();
+        let maps = std::fs::read_to_string(of.join("maps")).unwrap();
+        let written = maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|may| may.starts_with("rw")));
+        written.filter_map(|line| line.split_whitespace().next()?.split_once('-')).any(|(from, to)| {
+            let [from, to] = [from, to].map(|place| u64::from_str_radix(place, 16).unwrap());
+            let mut part = vec![0; (to - from) as usize];
+            // A part that has gone meanwhile holds nothing.
+            let read = std::os::unix::fs::FileExt::read_at(&memory, &mut part, from).unwrap_or(0);
+            String::from_utf8_lossy(&part[..read]).contains(text)
+        })
+    }
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = self.child.id() {
             kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();

@@ -1,5 +1,6 @@
 //! A provider that errs in exactly one way at a time.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,9 +13,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use poem::http::StatusCode;
 use poem::listener::TcpAcceptor;
 use poem::middleware::AddData;
-use poem::web::Data;
+use poem::web::{Data, Form};
 use poem::{EndpointExt, Response, Route, Server, get, handler, post};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use enamel::identity::oidc::Pending;
 
 pub const ACCESS_TOKEN: &str = "an access token";
 
@@ -29,16 +33,29 @@ pub enum Signed {
     Tampered,
 }
 
+/// The sign-in that a code was given for.
+#[derive(Clone)]
+pub struct Given {
+    client: String,
+    challenge: String,
+    nonce: String,
+    subject: String,
+}
+
 /// How the provider behaves. Everything right by default.
 pub struct Behaviour {
     pub claims: Value,
     pub signed: Signed,
     pub key_id: String,
     pub keys: Value,
-    pub discovery: fn(&mut Value),
+    pub discovery: Box<dyn Fn(&mut Value) + Send>,
     pub redirects: bool,
     pub delay: Duration,
     pub token_status: StatusCode,
+    /// What a code stands for. Others are taken for any.
+    pub codes: HashMap<String, Given>,
+    /// Whether it asks for the verifier of the sign-in (RFC 7636).
+    pub asks_verifier: bool,
 }
 
 pub struct Hostile {
@@ -60,10 +77,12 @@ impl Hostile {
             signed: Signed::Rightly,
             key_id: "k1".into(),
             keys: jwks(&public_key, "k1"),
-            discovery: |_| {},
+            discovery: Box::new(|_| {}),
             redirects: false,
             delay: Duration::ZERO,
             token_status: StatusCode::OK,
+            codes: HashMap::new(),
+            asks_verifier: true,
         };
         let hostile = Arc::new(Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
@@ -97,6 +116,15 @@ impl Hostile {
             }
         }
         self.set(|behaviour| behaviour.claims = claims);
+    }
+
+    /// A code for that sign-in, as this person's browser brings it back.
+    pub fn give(&self, code: &str, pending: &Pending, subject: &str) {
+        let url = reqwest::Url::parse(&pending.url).unwrap();
+        let part = |name: &str| url.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
+        let (client, challenge, nonce) = (part("client_id"), part("code_challenge"), part("nonce"));
+        let given = Given { client, challenge, nonce, subject: subject.to_owned() };
+        self.set(|behaviour| drop(behaviour.codes.insert(code.to_owned(), given)));
     }
 
     pub fn set(&self, change: impl FnOnce(&mut Behaviour)) {
@@ -181,7 +209,17 @@ fn keys(Data(hostile): Data<&Arc<Hostile>>) -> Response {
 }
 
 #[handler]
-fn token(Data(hostile): Data<&Arc<Hostile>>) -> Response {
+fn token(Data(hostile): Data<&Arc<Hostile>>, Form(form): Form<HashMap<String, String>>) -> Response {
+    let given = hostile.behaviour.lock().unwrap().codes.get(&form["code"]).cloned();
+    if let Some(given) = given {
+        let right = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"])) == given.challenge;
+        if hostile.behaviour.lock().unwrap().asks_verifier && !right {
+            let mut refusal = answer(&json!({"error": "invalid_grant"}));
+            refusal.set_status(StatusCode::BAD_REQUEST);
+            return refusal;
+        }
+        hostile.claim(&given.client, &given.nonce, json!({"sub": given.subject}));
+    }
     let status = hostile.behaviour.lock().unwrap().token_status;
     let tokens = json!({"access_token": ACCESS_TOKEN, "token_type": "Bearer", "id_token": hostile.id_token()});
     let mut response = answer(&tokens);

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::Utc;
-use enamel::identity::oidc::{Callback, Claims, Provider, RelyingParty};
+use enamel::identity::oidc::{Callback, Claims, Pending, Provider, RelyingParty};
 use enamel::identity::outbound::{Outbound, Policy};
 use enamel::kernel::Error;
 use enamel::kernel::error::{CREDENTIALS_WRONG, UNAVAILABLE};
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
 
 use super::hostile::{ACCESS_TOKEN, Hostile, Signed, jwks, new_key};
 use super::{REDIRECT_URI, SECRET, now, provider, relying_party};
@@ -132,12 +133,12 @@ async fn a_key_turned_over_is_fetched_once_a_minute_at_most() {
 async fn a_provider_that_answers_badly_is_unavailable() {
     for (what, spoil) in [
         ("redirects", (|world| world.hostile.set(|b| b.redirects = true)) as fn(&World)),
-        ("names another issuer", |world| world.hostile.set(|b| b.discovery = |d| d["issuer"] = json!("https://other.example"))),
+        ("names another issuer", |world| world.hostile.set(|b| b.discovery = Box::new(|d| d["issuer"] = json!("https://other.example")))),
         ("sends people to a script", |world| {
-            world.hostile.set(|b| b.discovery = |d| d["authorization_endpoint"] = json!("javascript:alert(1)"));
+            world.hostile.set(|b| b.discovery = Box::new(|d| d["authorization_endpoint"] = json!("javascript:alert(1)")));
         }),
         ("keeps its keys in our network", |world| {
-            world.hostile.set(|b| b.discovery = |d| d["jwks_uri"] = json!("http://169.254.169.254/keys"));
+            world.hostile.set(|b| b.discovery = Box::new(|d| d["jwks_uri"] = json!("http://169.254.169.254/keys")));
         }),
         ("has keys without end", |world| {
             let keys: Vec<_> = (0..5_000).map(|n| json!({"kty": "oct", "kid": format!("{n:0100}"), "k": "AAAA"})).collect();
@@ -166,6 +167,58 @@ async fn a_slow_provider_costs_the_time_limit_and_no_more() {
     assert!((Duration::from_millis(300)..Duration::from_secs(20)).contains(&begin.elapsed()));
 }
 
+/// A server that takes every request and sends a byte a second for ever: of the head, or of the body behind a right head.
+async fn dripping(head: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut next = head.as_bytes();
+                while stream.write_all(next).await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    next = b" ";
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_provider_that_sends_a_byte_a_second_holds_nobody_else_up() {
+    const LIMIT: Duration = Duration::from_millis(1_500);
+    let body = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{";
+    let party = RelyingParty::new(Outbound::new(Policy { timeout: LIMIT, ..Policy::with_loopback() }).unwrap());
+    let honest = World { party, ..world().await };
+    for head in ["HTTP/1.1 200", body] {
+        let url = dripping(head).await;
+        for endpoint in ["discovery", "jwks_uri", "token_endpoint"] {
+            let slow = Hostile::start(SECRET).await;
+            let place = format!("{url}/{endpoint}");
+            slow.set(|b| b.discovery = Box::new(move |d| d[endpoint] = json!(place)));
+            let issuer = if endpoint == "discovery" { &url } else { &slow.url };
+            let provider = provider(issuer, CLIENT, Some(SECRET));
+            let sign_in = async {
+                let begun = Instant::now();
+                let pending = honest.party.begin(&provider, REDIRECT_URI, None).await?;
+                slow.claim(CLIENT, &pending.nonce, json!({}));
+                let answer = Callback { code: "c".into(), state: pending.state.clone(), iss: None };
+                let outcome = honest.party.finish(&provider, &pending, &answer, now()).await;
+                assert!(begun.elapsed() < LIMIT * 2 + Duration::from_secs(5), "{endpoint}");
+                outcome
+            };
+            let others = async {
+                let begun = Instant::now();
+                honest.check("meanwhile", json!({}), None).await;
+                assert!(begun.elapsed() < LIMIT, "others waited {:?}", begun.elapsed());
+            };
+            let (slow, ()) = tokio::join!(sign_in, others);
+            assert_eq!(slow.unwrap_err().code, &UNAVAILABLE, "{endpoint} {head:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn in_production_a_provider_on_our_own_machine_is_not_asked() {
     let world = world().await;
@@ -178,7 +231,7 @@ async fn in_production_a_provider_on_our_own_machine_is_not_asked() {
 async fn a_promised_issuer_parameter_may_not_be_missing() {
     let world = world().await;
     world.hostile.set(|behaviour| {
-        behaviour.discovery = |document| document["authorization_response_iss_parameter_supported"] = json!(true);
+        behaviour.discovery = Box::new(|document| document["authorization_response_iss_parameter_supported"] = json!(true));
     });
     world.check("promised and missing", json!({}), Some("iss is missing")).await;
 }
@@ -200,4 +253,29 @@ async fn one_providers_answer_is_not_anothers() {
     assert_eq!(begun.unwrap_err(), "the sign-in was begun at another provider");
     assert_eq!(finish(&one.provider, None, "another state").await.unwrap_err(), "state");
     assert_eq!(finish(&one.provider, Some(&one.hostile.url), &pending.state).await.unwrap().subject, "s-1");
+}
+
+/// An attacker's own code in the victim's callback, and the victim's in the attacker's, at a provider that asks for the verifier
+/// and at one that does not.
+#[tokio::test]
+async fn a_code_is_worth_something_in_its_own_sign_in_alone() {
+    for asks_verifier in [true, false] {
+        let world = world().await;
+        world.hostile.set(|behaviour| behaviour.asks_verifier = asks_verifier);
+        let begin = async || world.party.begin(&world.provider, REDIRECT_URI, None).await.unwrap();
+        let (victim, attacker) = (begin().await, begin().await);
+        world.hostile.give("victims", &victim, "victim");
+        world.hostile.give("attackers", &attacker, "attacker");
+        let finish = async |pending: &Pending, code: &str| {
+            let answer = Callback { code: code.into(), state: pending.state.clone(), iss: None };
+            world.party.finish(&world.provider, pending, &answer, now()).await
+        };
+        for (pending, code) in [(&victim, "attackers"), (&attacker, "victims")] {
+            let refused = finish(pending, code).await.unwrap_err();
+            assert_eq!(refused.code, &CREDENTIALS_WRONG, "{code}: {refused}");
+            assert!(asks_verifier || refused.cause.unwrap().to_string() == "nonce");
+        }
+        assert_eq!(finish(&victim, "victims").await.unwrap().subject, "victim");
+        assert_eq!(finish(&attacker, "attackers").await.unwrap().subject, "attacker");
+    }
 }

@@ -184,7 +184,7 @@ impl Stage {
 
     async fn resolve(&self, token: &str) -> Context {
         let origin = Arc::new(Origin::default());
-        let shown = enamel::identity::Shown { token: token.to_owned(), proof: None };
+        let shown = enamel::identity::Shown { token: token.to_owned(), proof: None, certificate: None };
         enamel::identity::resolve(&self.kernel, &shown, Uuid::now_v7(), origin).await.unwrap().context
     }
 }

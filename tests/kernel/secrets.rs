@@ -123,6 +123,24 @@ fn no_log_trace_metric_or_refusal_repeats_a_secret_or_a_person() {
 }
 
 #[test]
+fn the_text_of_the_configuration_is_forgotten() {
+    world::runtime().block_on(async {
+        let house = Ground::get().await.house("canary_text").await;
+        let text = std::fs::read_to_string(&house.config).unwrap();
+        let config = house.dir.join("told.toml");
+        std::fs::write(&config, format!("# {}\n{text}", canary("comment"))).unwrap();
+        let mut process = Process::start(command(["serve", "--config", config.to_str().unwrap()]), &house.dir.join("told"));
+        process.answers(&format!("{}/livez", house.admin_url), Duration::from_secs(60)).await;
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(&format!("{name} = \""))?.strip_suffix('"')).unwrap();
+        assert!(process.remembers(value("secret")), "what it works with: the control");
+        for gone in [canary("comment").as_str(), value("seal_key"), value("envelope_key"), value("audit_signing_key")] {
+            assert!(!process.remembers(gone), "{gone}");
+        }
+        process.kill_9().await;
+    });
+}
+
+#[test]
 fn a_key_that_cannot_be_read_is_named_and_not_repeated() {
     world::runtime().block_on(async {
         let house = Ground::get().await.house("canary_config").await;

@@ -192,6 +192,14 @@ impl World {
         let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
         std::io::Write::write_all(&mut file, format!("{name} {text}\n").as_bytes()).unwrap();
     }
+    /// It says so no more. Others add lines meanwhile, so the line stays, under a name that nobody asks for.
+    pub fn withdraw(&self, name: &str) {
+        let path = self.config.identity.txt_records_file.as_ref().unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        for (at, _) in std::fs::read_to_string(path).unwrap().match_indices(&format!("{name} ")) {
+            std::os::unix::fs::FileExt::write_all_at(&file, b"-", at as u64).unwrap();
+        }
+    }
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }

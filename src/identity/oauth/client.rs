@@ -3,8 +3,10 @@
 use super::refusal::Refusal;
 use super::{Form, assertion, jwt, refused};
 use crate::identity::grant;
+use crate::identity::service::Service;
 use crate::identity::token::TokenHash;
 use crate::kernel::Caller;
+use crate::kernel::certificate::Certificate;
 use crate::kernel::config::Network;
 use crate::kernel::error::Result;
 use crate::sql;
@@ -15,6 +17,7 @@ use jsonwebtoken::jwk::JwkSet;
 use poem::Request;
 use poem::http::header;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use uuid::Uuid;
 
 sql! {
@@ -41,6 +44,10 @@ pub struct Client {
     pub logouts: Vec<String>,
     pub jwks: Option<JwkSet>,
     pub jwks_uri: Option<String>,
+    /// The thumbprint of the certificate by which it has proved itself; its tokens are bound to it.
+    pub certificate: Option<String>,
+    names: Vec<String>,
+    thumbprints: Vec<String>,
     secrets: Vec<TokenHash>,
     ranges: Vec<String>,
     used: Option<DateTime<Utc>>,
@@ -73,6 +80,9 @@ impl Client {
             logouts: row.try_get("logout_uris")?,
             jwks: jwks.as_ref().map(jwt::stored).transpose()?,
             jwks_uri: row.try_get("jwks_uri")?,
+            certificate: None,
+            names: row.try_get("tls_names")?,
+            thumbprints: row.try_get("tls_thumbprints")?,
             used: row.try_get("used_at")?,
             tenant: row.try_get("tenant_id")?,
             name: row.try_get("name")?,
@@ -100,10 +110,22 @@ impl Client {
         self.ranges.is_empty() || self.ranges.iter().any(inside)
     }
 
-    /// Whoever has registered a key proves itself by nothing else.
-    async fn proves(&self, caller: &Caller, proof: &Proof) -> Result<bool> {
+    /// It is known by its certificate (RFC 8705), and by nothing else.
+    fn is_certified(&self) -> bool {
+        !self.names.is_empty() || !self.thumbprints.is_empty()
+    }
+
+    /// Whoever has registered a key or a certificate proves itself by nothing else.
+    async fn proves(&self, caller: &Caller, proof: &Proof, shown: Option<&Certificate>) -> Result<bool> {
         let keyed = self.jwks.is_some() || self.jwks_uri.is_some();
         match proof {
+            Proof::None if self.is_certified() => match shown {
+                Some(shown) if self.thumbprints.contains(&shown.thumbprint) => Ok(true),
+                Some(shown) if shown.is_named(&self.names) => {
+                    Ok(Service::of(&caller.kernel)?.authorities.as_ref().is_some_and(|known| known.vouch_for(shown)))
+                }
+                _ => Ok(false),
+            },
             Proof::None => Ok(self.is_public() && !keyed),
             Proof::Secret(secret) => {
                 let given = TokenHash::from_stored(&Sha256::digest(secret.as_bytes()));
@@ -127,11 +149,13 @@ impl Client {
 /// The client of a request to the token, revocation or introspection endpoint. A refusal is on record before it is told.
 pub async fn authenticated(caller: &Caller, request: &Request, form: &Form) -> Result<Client, Refusal> {
     let (public_id, proof) = credentials(request, form)?;
-    let client = Client::find(caller, &public_id).await?;
-    if let Some(client) = &client
+    let mut client = Client::find(caller, &public_id).await?;
+    let shown = request.data::<Arc<Certificate>>();
+    if let Some(client) = &mut client
         && client.admits(caller)
-        && client.proves(caller, &proof).await?
+        && client.proves(caller, &proof, shown.map(Arc::as_ref)).await?
     {
+        client.certificate = shown.filter(|_| client.is_certified()).map(|shown| shown.thumbprint.clone());
         client.came(caller).await?;
     } else {
         refused::remember(caller, client.as_ref().map(|client| (client.tenant, client.id))).await?;

@@ -43,7 +43,13 @@ fn metadata(caller: &Caller) -> Json {
     let issuer = caller.kernel.config.server.public_url.as_str();
     let at = |path: &str| format!("{}{path}", issuer.trim_end_matches('/'));
     let scopes: Vec<&str> = PLAIN.iter().copied().chain(["patient/*.cruds", "user/*.cruds", "system/*.cruds"]).collect();
-    let proofs = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+    let server = &caller.kernel.config.server;
+    let certificates = server.sees_certificates();
+    let mut proofs = vec!["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    proofs.extend(certificates.then_some("self_signed_tls_client_auth"));
+    proofs.extend((certificates && server.client_ca.is_some()).then_some("tls_client_auth"));
+    let confidential = proofs.clone();
+    proofs.push("none");
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/oauth2/authorize"),
@@ -59,7 +65,8 @@ fn metadata(caller: &Caller) -> Json {
         "token_endpoint_auth_methods_supported": proofs,
         "token_endpoint_auth_signing_alg_values_supported": jwt_algorithms(),
         "revocation_endpoint_auth_methods_supported": proofs,
-        "introspection_endpoint_auth_methods_supported": &proofs[..3],
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "tls_client_certificate_bound_access_tokens": certificates,
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": jwt_algorithms(),
         "authorization_response_iss_parameter_supported": true,

@@ -89,6 +89,7 @@ async fn subject(caller: &Caller, client: &Client, text: &str, dpop: Option<&str
         (context.client, context.tenant, context.plane, bearer.from) == (Some(client.id), Some(client.tenant), Plane::Staff, None)
             && bearer.expires > Utc::now()
             && (bearer.dpop.is_none() || bearer.dpop.as_deref() == dpop)
+            && (bearer.certificate.is_none() || bearer.certificate == client.certificate)
     };
     bearer.filter(own).ok_or_else(|| Refusal::request("subject_token is no token that this client can exchange."))
 }
@@ -136,6 +137,7 @@ async fn open(
         factor: factor.into(),
         scopes,
         dpop,
+        certificate: client.certificate.clone(),
         proved: Some(proved),
         parent: Some(Parent { session, until: subject.expires }),
         from: Some(client.tenant),

@@ -87,6 +87,9 @@ async fn described(caller: &Caller, bearer: &Bearer, tenant: Uuid) -> Result<Jso
     if let Some(key) = &bearer.dpop {
         (told["cnf"], told["token_type"]) = (json!({"jkt": key}), json!("DPoP"));
     }
+    if let Some(thumbprint) = &bearer.certificate {
+        told["cnf"]["x5t#S256"] = json!(thumbprint);
+    }
     for (name, id) in [("patient", bearer.patient), ("encounter", bearer.encounter)] {
         if let Some(id) = id {
             told[name] = json!(id);

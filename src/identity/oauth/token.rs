@@ -60,7 +60,13 @@ pub async fn grant(caller: Caller, mut request: Request) -> Result<Response, Ref
         }
         _ => {
             let token = form.get("refresh_token").ok_or_else(|| Refusal::request("refresh_token is needed."))?;
-            let renewal = Renewal { token, client: Some(client.id), asked: form.get("scope"), dpop: dpop.as_deref() };
+            let renewal = Renewal {
+                token,
+                client: Some(client.id),
+                asked: form.get("scope"),
+                dpop: dpop.as_deref(),
+                certificate: client.certificate.as_deref(),
+            };
             let issued = grant::renew(&caller.kernel, &of(&caller, &client), renewal).await.map_err(|failure| {
                 if failure.code == &error::INVALID {
                     Refusal::new("invalid_scope", "The grant does not reach that far.")
@@ -106,6 +112,7 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
         client: Some(client.id),
         scopes,
         dpop,
+        certificate: client.certificate.clone(),
         ..Opening::of(client.service_user, client.tenant, "API_CLIENT", Kind::Access)
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
@@ -161,6 +168,7 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
         patient: row.try_get("patient_id").map_err(read)?,
         encounter: row.try_get("encounter_id").map_err(read)?,
         dpop,
+        certificate: client.certificate.clone(),
         renewable,
         proved: sign_in.at,
         vouched: browser.try_get::<_, Option<Uuid>>("provider_id").map_err(read)?.map(|provider| Vouched { provider, session: None }),

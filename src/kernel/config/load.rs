@@ -3,11 +3,11 @@
 use std::{fmt, path::Path};
 
 use figment::{
-    Figment, Metadata, Profile, Provider,
     error::Kind,
     providers::{Format, Toml},
-    value::{Dict, Map, Value},
+    value::{Dict, Value},
 };
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Config, Key, TABLES};
 
@@ -34,11 +34,10 @@ impl std::error::Error for ConfigError {}
 impl Config {
     /// Reads the file, if one is given, and then the environment of the process over it.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let unreadable = |path: &Path, error: std::io::Error| ConfigError::new(format!("{}: {}", path.display(), error.kind()));
         let file = match path {
-            Some(path) => {
-                std::fs::read_to_string(path).map_err(|error| ConfigError::new(format!("{}: {}", path.display(), error.kind())))?
-            }
-            None => String::new(),
+            Some(path) => Zeroizing::new(std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?),
+            None => Zeroizing::default(),
         };
         // A variable that is not Unicode cannot be one of ours; std::env::vars would panic on it.
         let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -47,9 +46,11 @@ impl Config {
 
     /// As [`Config::load`], from a text and variables that are already in hand.
     pub fn from_parts(toml: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let environment = Environment::read(variables)?;
-        let config: Self =
-            Figment::from(Toml::string(&defaults())).merge(Toml::string(toml)).merge(environment).extract().map_err(one_line)?;
+        let mut whole = Wiped(Value::from(Dict::new()));
+        for layer in [parsed(&defaults())?, parsed(toml)?, environment(variables)?] {
+            lay_over(&mut whole.0, layer);
+        }
+        let config: Self = whole.0.deserialize().map_err(one_line)?;
         config.check()
     }
 
@@ -70,6 +71,7 @@ impl Config {
                 return Err(ConfigError::new(format!("{name}: is zero")));
             }
         }
+        self.mail.check()?;
         Ok(self)
     }
 }
@@ -86,36 +88,60 @@ fn defaults() -> String {
     text
 }
 
-/// `ENAMEL_SERVER__LISTEN` is `server.listen`. Names without a double underscore belong to the command line.
-struct Environment(Dict);
+/// What the layers say together. Secrets stand in it as text, so it is wiped when the configuration has been read from it.
+struct Wiped(Value);
 
-impl Environment {
-    fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut whole = Dict::new();
-        for (name, text) in variables {
-            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            let path = rest.to_ascii_lowercase().replace("__", ".");
-            if !path.contains('.') {
-                refuse_single_underscore(&name, &path)?;
-                continue;
-            }
-            let Some(key) = find(&path) else {
-                return Err(ConfigError::new(format!("{path}: unknown key (environment variable {name})")));
-            };
-            let value = if key.is_text() { Value::from(text) } else { text.parse().unwrap_or(Value::from(text)) };
-            put(&mut whole, &path, value);
-        }
-        Ok(Self(whole))
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
     }
 }
 
-impl Provider for Environment {
-    fn metadata(&self) -> Metadata {
-        Metadata::named("the environment")
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(_, text) => text.zeroize(),
+        Value::Dict(_, members) => members.values_mut().for_each(wipe),
+        Value::Array(_, items) => items.iter_mut().for_each(wipe),
+        Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
     }
-    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
-        Ok(Profile::Default.collect(self.0.clone()))
+}
+
+/// A higher layer replaces what a lower one says, key by key.
+fn lay_over(into: &mut Value, layer: Value) {
+    match (into, layer) {
+        (Value::Dict(_, held), Value::Dict(_, more)) => {
+            for (key, value) in more {
+                lay_over(held.entry(key).or_insert_with(|| Value::from(Dict::new())), value);
+            }
+        }
+        (into, layer) => wipe(&mut std::mem::replace(into, layer)),
     }
+}
+
+/// The parser's message ends with the line it stumbled over; only what comes before is told.
+fn parsed(toml: &str) -> Result<Value, ConfigError> {
+    let read = Toml::from_str::<Dict>(toml).map(Value::from);
+    read.map_err(|error| ConfigError::new(error.to_string().lines().next().unwrap_or_default()))
+}
+
+/// `ENAMEL_SERVER__LISTEN` is `server.listen`. Names without a double underscore belong to the command line.
+fn environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Value, ConfigError> {
+    let mut whole = Dict::new();
+    for (name, text) in variables {
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        let text = Zeroizing::new(text);
+        let path = rest.to_ascii_lowercase().replace("__", ".");
+        if !path.contains('.') {
+            refuse_single_underscore(&name, &path)?;
+            continue;
+        }
+        let Some(key) = find(&path) else {
+            return Err(ConfigError::new(format!("{path}: unknown key (environment variable {name})")));
+        };
+        let plain = || Value::from(text.as_str());
+        put(&mut whole, &path, if key.is_text() { plain() } else { text.parse().unwrap_or_else(|_| plain()) });
+    }
+    Ok(Value::from(whole))
 }
 
 fn find(path: &str) -> Option<&'static Key> {

@@ -57,6 +57,23 @@ fn the_environment_stands_over_the_file() {
 }
 
 #[test]
+fn letters_leave_encrypted_or_not_at_all() {
+    let mail = |text: &str| load(&format!("[mail]\n{text}"), &[]).map(|config| config.mail.tls);
+    let from = "from = \"Enamel <enamel@clinic.example>\"\n";
+    assert_eq!(mail(&format!("{from}host = \"mail.clinic.example\"")), Ok(MailTls::Starttls));
+    assert_eq!(mail(&format!("{from}host = \"127.0.0.1\"\ntls = \"none\"")), Ok(MailTls::None));
+    for (text, key) in [
+        (format!("{from}host = \"mail.clinic.example\"\ntls = \"none\""), "mail.tls"),
+        (format!("{from}host = \"127.0.0.1\"\nfolder = \"letters\""), "mail.host and mail.folder"),
+        ("host = \"mail.clinic.example\"".to_owned(), "mail.from"),
+        (format!("{from}host = \"mail.clinic.example\"\nuser = \"enamel\""), "mail.user and mail.password"),
+    ] {
+        let told = mail(&text).unwrap_err();
+        assert!(told.starts_with(key), "{told}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_by_its_name() {
     assert_eq!(load("[server]\nlisten_on = \"x\"", &[]).unwrap_err(), "server.listen_on: unknown key");
     assert_eq!(load("[sever]\nlisten = 1", &[]).unwrap_err(), "sever: unknown key");

@@ -1,6 +1,6 @@
 //! Which request this is and where it comes from. What a client says about that is believed from trusted proxies only.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use opentelemetry::{
     Context,
@@ -11,7 +11,7 @@ use poem::{Request, http::HeaderMap};
 use uuid::Uuid;
 
 use super::headers::REQUEST_ID;
-use crate::kernel::{config::Network, telemetry::RequestTrace};
+use crate::kernel::{certificate::Certificate, config::Network, telemetry::RequestTrace};
 
 /// What one request says about its way here.
 pub(super) struct Origin<'r> {
@@ -60,6 +60,18 @@ impl<'r> Origin<'r> {
             nearest = address.to_canonical();
         }
         Some(nearest)
+    }
+}
+
+/// Behind a trusted proxy the client's certificate is the one that the proxy names; the proxy's own is nobody's.
+pub(super) fn take_certificate(request: &mut Request, trusted: &[Network]) {
+    let origin = Origin::of(request, trusted);
+    if !origin.believed() {
+        return;
+    }
+    match Certificate::of_proxy(origin.headers) {
+        Some(named) => drop(request.extensions_mut().insert(named)),
+        None => drop(request.extensions_mut().remove::<Arc<Certificate>>()),
     }
 }
 

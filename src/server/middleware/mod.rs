@@ -59,6 +59,7 @@ where
         app: app.into_endpoint(),
         contract,
         trusted: config.trusted_proxies.clone(),
+        certificates_of_proxies: config.client_certificates_of_proxies,
         deadline: Duration::from_secs(config.request_deadline_s.into()),
         header_limit: config.header_limit_bytes as usize,
         https: config.tls_cert.is_some() || config.public_url.starts_with("https://"),
@@ -81,6 +82,7 @@ struct Rules<E> {
     app: E,
     contract: Contract,
     trusted: Vec<Network>,
+    certificates_of_proxies: bool,
     deadline: Duration,
     header_limit: usize,
     https: bool,
@@ -107,6 +109,9 @@ impl<E: Endpoint> Rules<E> {
     async fn serve(&self, mut request: Request, trace: Arc<RequestTrace>) -> Response {
         let _running = self.in_flight.enter();
         request.set_data(trace.clone());
+        if self.certificates_of_proxies {
+            identify::take_certificate(&mut request, &self.trusted);
+        }
         let mut observed = Observed::start(&request, trace.clone());
         let span = observed.span(Origin::of(&request, &self.trusted).parent());
         let render = self.contract.renderers.pick(&request);

@@ -1,8 +1,10 @@
 //! Acting in a clinic of one's group: a token is exchanged for one that reaches where its person, or the program, has a role, and
 //! nowhere else (RFC 8693).
 
+use super::backend::Key;
 use super::browser::Browser;
-use super::oauth::{app, authorize, part, redeem, through};
+use super::oauth::{REDIRECT, VERIFIER, app, authorize, part, redeem, through};
+use super::openid::proof;
 use super::tokens::{ends, status};
 use crate::world::people::{Person, text};
 use crate::world::tenants::Clinic;
@@ -198,6 +200,38 @@ async fn clinic_again(world: &World, held: &Group) {
     for again in [again, role] {
         truth.execute(again, &[&held.clinic.id, &held.person.id]).await.unwrap();
     }
+}
+
+#[test]
+fn a_token_with_a_key_is_exchanged_with_that_key() {
+    world::with(async |world| {
+        let held = group(world).await;
+        let (mine, other) = (Key::ec(), Key::ec());
+        let url = format!("{}/oauth2/token", world.base_url);
+        let shown = |key: &Key| proof(key, &[("htm", json!("POST")), ("htu", json!(url))]);
+        let asks = async |form: &[(&str, &str)], key: Option<&Key>| {
+            let mut request = world.http.post(&url).basic_auth(&held.app.0, Some(&held.app.1)).form(form);
+            if let Some(key) = key {
+                request = request.header("dpop", shown(key));
+            }
+            let answer = request.send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
+        };
+        let url = authorize(world, &held.app.0, &[("scope", "user/Patient.rs")]);
+        let landed = through(&mut Browser::new(), &held.person, &url, &[("decision", "allow")]).await;
+        let code = part(&landed, "code");
+        let redeem = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)];
+        let (status, made) = asks(&redeem, Some(&mine)).await;
+        assert_eq!((status, &made["token_type"]), (200, &json!("DPoP")), "{made}");
+        let (token, clinic) = (text(&made, "access_token"), held.clinic.id.to_string());
+        let form = [("grant_type", GRANT), ("subject_token", &token), ("subject_token_type", ACCESS_TOKEN), ("audience", &clinic)];
+        for (what, key) in [("stolen", None), ("with another key", Some(&other))] {
+            assert_eq!(asks(&form, key).await.1["error"], "invalid_request", "{what}");
+        }
+        let (status, acting) = asks(&form, Some(&mine)).await;
+        assert_eq!((status, &acting["token_type"]), (200, &json!("DPoP")), "{acting}");
+        assert_eq!(super::tokens::status(world, &text(&acting, "access_token"), "/patients").await, 401, "nothing without it");
+    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub const REDIRECT: &str = "http://127.0.0.1:8976/callback?from=enamel";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// An app of that clinic: public id, and the secret when it keeps one.
 pub async fn app(clinic: &Clinic, kind: &str) -> (String, Option<String>) {

@@ -43,7 +43,7 @@ fn what_this_server_is_can_be_read_by_anybody() {
                 assert!(told[endpoint].as_str().unwrap().starts_with(&format!("{}/oauth2/", world.base_url)), "{endpoint}");
             }
             assert_eq!(told["code_challenge_methods_supported"], json!(["S256"]));
-            for grant in ["authorization_code", "client_credentials"] {
+            for grant in ["authorization_code", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"] {
                 assert!(told["grant_types_supported"].as_array().unwrap().contains(&json!(grant)));
             }
         }
@@ -52,6 +52,9 @@ fn what_this_server_is_can_be_read_by_anybody() {
         assert!(has("launch-ehr") && has("client-confidential-asymmetric") && has("permission-v2") && has("sso-openid-connect"));
         let openid = fetch(world, "/.well-known/openid-configuration").await;
         assert_eq!(openid["id_token_signing_alg_values_supported"], json!(["RS256"]));
+        for promise in ["backchannel_logout_supported", "backchannel_logout_session_supported"] {
+            assert_eq!(openid[promise], json!(true), "{promise}");
+        }
         for key in fetch(world, "/oauth2/jwks").await["keys"].as_array().unwrap() {
             assert!(key["kid"].is_string() && ["d", "p", "q"].iter().all(|part| key.get(part).is_none()), "{key}");
         }
@@ -253,7 +256,7 @@ fn pages_of_registered_apps_read_our_answers_and_no_others() {
 }
 
 /// A proof for one request, by the key of a client.
-fn proof(key: &super::backend::Key, changes: &[(&str, Json)]) -> String {
+pub fn proof(key: &super::backend::Key, changes: &[(&str, Json)]) -> String {
     let mut claims = json!({"iat": chrono::Utc::now().timestamp(), "jti": Uuid::now_v7()});
     for (name, value) in changes {
         claims[*name] = value.clone();

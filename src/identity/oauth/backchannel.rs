@@ -11,7 +11,7 @@ use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::{Error, Result};
 use crate::sql;
 use chrono::Utc;
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use http::{StatusCode, header};
 use serde_json::json;
 use std::sync::Arc;
@@ -23,11 +23,12 @@ pub const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 pub const TYP: &str = "logout+jwt";
 /// §2.4: it is used at once, and two minutes are advised at most.
 const TOKEN_LIVES_S: i64 = 120;
-/// Seconds from each attempt to the next. After the last it is given up.
-const WAITS_S: [i32; 6] = [5, 30, 120, 600, 2400, 600];
-const TAKEN_MAX: i32 = 64;
-const OF_A_TENANT_MAX: i32 = 8;
-const AT_ONCE: usize = 8;
+/// Seconds from each attempt to the next. After the last it is given up. The first is longer than a request may take: until then
+/// no other server makes the attempt again.
+const WAITS_S: [i32; 6] = [15, 60, 300, 900, 1800, 600];
+/// Told at once, and how many of them for one tenant.
+const TAKEN_MAX: i32 = 8;
+const OF_A_TENANT_MAX: i32 = 4;
 
 sql! {
     /// $1 how many, $2 of one tenant, $3 seconds to the next attempts.
@@ -73,13 +74,12 @@ pub async fn carry_on(kernel: &Arc<Kernel>) -> Result<()> {
         if due.is_empty() {
             return Ok(());
         }
-        stream::iter(due)
-            .for_each_concurrent(AT_ONCE, async |notice| {
-                if let Err(failure) = tell(kernel, &notice).await {
-                    tracing::warn!(tenant.id = %notice.tenant, error = %failure, "An application could not be told of a sign-out");
-                }
-            })
-            .await;
+        let telling = due.iter().map(async |notice| {
+            if let Err(failure) = tell(kernel, notice).await {
+                tracing::warn!(tenant.id = %notice.tenant, error = %failure, "An application could not be told of a sign-out");
+            }
+        });
+        join_all(telling).await;
     }
 }
 

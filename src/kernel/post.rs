@@ -5,8 +5,8 @@
 use crate::kernel::config::{MailConfig, MailTls};
 use crate::kernel::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
@@ -92,7 +92,12 @@ impl Post {
             // RFC 3834 section 5: nobody's holiday notice answers it.
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN);
-        message.body(letter.text.to_owned()).ok()
+        let text = letter.text.to_owned();
+        match self.way {
+            // Somebody reads the file as it stands, and follows its link.
+            Way::Folder(_) => message.body(Body::new_with_encoding(text, ContentTransferEncoding::Binary).ok()?).ok(),
+            Way::Server(_) => message.body(text).ok(),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use uuid::Uuid;
 
+/// With a line of one dot, and one that is longer than mail likes.
+const TEXT: &str = "Grüße\n\n.\nhttps://clinic.example/?token=0123456789012345678901234567890123456789012345678901234567890123456789-x";
+
 /// The servers of `aiosmtpd/peer.py`, which end with this value.
 struct Peer {
     servers: Servers,
@@ -121,10 +124,7 @@ async fn write(kernel: &Kernel, tenant: Uuid, to: &str) -> Uuid {
         id: Uuid::now_v7(),
         good_until: chrono::Utc::now() + chrono::TimeDelta::hours(1),
     };
-    let letter =
-        Letter {
-            to: to.into(), subject: "Einladung: Zähne & Ärzte".into(), text: "Grüße\n\n.\nhttps://clinic.example/?token=x\n".into()
-        };
+    let letter = Letter { to: to.into(), subject: "Einladung: Zähne & Ärzte".into(), text: TEXT.into() };
     let scope = kernel.door.open(&Context::system(Plane::Jobs, Some(tenant))).await.unwrap();
     mail::post(scope, kernel, &about, &letter).await.unwrap();
     about.id
@@ -149,7 +149,7 @@ fn a_letter_arrives_once_whichever_server_delivers_it() {
             assert_eq!(taken["From"], "Zahnärzte <letters@clinic.example>");
             assert_eq!((&taken["Auto-Submitted"], &taken["mailboxes"]), (&json!("auto-generated"), &json!([taken["To"]])));
             let text = taken["text"].as_str().unwrap().replace("\r\n", "\n");
-            assert_eq!(text.trim_end(), "Grüße\n\n.\nhttps://clinic.example/?token=x");
+            assert_eq!(text.trim_end(), TEXT);
             assert!(taken["raw"].as_str().unwrap().is_ascii() && taken["Date"].is_string());
             ids.insert(taken["Message-ID"].to_string());
             mailboxes.insert(taken["To"].to_string());
@@ -277,6 +277,8 @@ fn a_tenant_that_writes_much_keeps_nobody_waiting() {
         delivery::carry_on(&server.kernel).await.unwrap();
         assert_eq!(house.row(last).await["state"], "SENT", "a round is no longer than forty letters");
         let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+        let one = std::fs::read_to_string(&files[0]).unwrap();
+        assert!(one.contains(&TEXT.replace('\n', "\r\n")), "to be read as it stands: {one}");
         assert!(files.len() == 40 && files.iter().all(|file| file.extension().is_some_and(|end| end == "eml")), "{files:?}");
         server.stop().await;
     });

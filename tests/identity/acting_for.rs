@@ -128,7 +128,8 @@ fn a_person_of_the_group_acts_where_they_have_a_role() {
         }
         assert_eq!(exchanges(world, &(client.0.clone(), "en_cs_wrong".into()), &token, &[audience]).await.0, 401);
         let (public, _) = app(group, "PUBLIC").await;
-        let form = [("grant_type", GRANT), ("client_id", &public), ("subject_token", &token), ("subject_token_type", ACCESS_TOKEN), audience];
+        let form =
+            [("grant_type", GRANT), ("client_id", &public), ("subject_token", &token), ("subject_token_type", ACCESS_TOKEN), audience];
         assert_eq!(world.exchange(None, &form).await.1["error"], "unauthorized_client");
 
         // Who acts for whom is told to those it concerns.
@@ -251,7 +252,9 @@ fn a_program_of_the_group_acts_where_a_clinic_lets_it() {
             let admin = clinic.token("TENANT_ADMIN").await;
             world.post(Some(&admin), "/user-tenants/admit-program", json!({"client_id": id})).await
         };
-        for (who, id) in [(foreign, client.0.as_str()), (group, &client.0), (clinic, "nobody"), (clinic, &foreign.client("system/*.rs").await.0)] {
+        for (who, id) in
+            [(foreign, client.0.as_str()), (group, &client.0), (clinic, "nobody"), (clinic, &foreign.client("system/*.rs").await.0)]
+        {
             let (code, told) = lets_in(who, id).await;
             assert_eq!((code, &told["code"]), (422, &json!("reference.unknown")), "a stranger's program is nobody: {told}");
         }

@@ -88,10 +88,14 @@ fn a_clinic_is_in_the_list_by_its_own_wish_only() {
         let brand = of(&list, "Organization", &clinic).unwrap();
         assert_eq!((&brand["name"], &brand["alias"]), (&json!("Oak Street <Dental>"), &json!(["Oak Dental"])));
         assert_eq!(brand["identifier"], json!([{"system": "urn:ietf:rfc:3986", "value": "https://oak.example"}]));
-        let address = json!([{"type": "physical", "line": ["Oak Street 1"], "city": "Springfield", "postalCode": "12345", "country": "US"}]);
+        let address =
+            json!([{"type": "physical", "line": ["Oak Street 1"], "city": "Springfield", "postalCode": "12345", "country": "US"}]);
         assert_eq!(brand["address"], address);
         let text = brand.to_string();
-        assert!(text.contains("https://oak.example/logo.png") && text.contains(&format!("/signin?tenant=t-{}", clinic.id.simple())), "{text}");
+        assert!(
+            text.contains("https://oak.example/logo.png") && text.contains(&format!("/signin?tenant=t-{}", clinic.id.simple())),
+            "{text}"
+        );
         let endpoint = of(&list, "Endpoint", &clinic).unwrap();
         assert_eq!(endpoint["address"], json!(format!("{}/fhir/r4", world.base_url)));
         assert_eq!(brand["endpoint"][0]["reference"], json!(format!("Endpoint/{}", clinic.id)));

@@ -39,14 +39,7 @@ async fn told(world: &'static World, dir: &Path, program: &[&str], key: Key) {
 
 /// A program's story: in the middle it names where to send the browser, where that person lets it in for the patient, and is told
 /// where they landed; at its end it tells what it saw.
-pub async fn story(
-    world: &'static World,
-    dir: &Path,
-    program: &[&str],
-    known: &[(&str, String)],
-    person: &Person,
-    patient: Uuid,
-) -> Json {
+pub async fn story(world: &'static World, dir: &Path, program: &[&str], known: &[(&str, String)], person: &Person, patient: Uuid) -> Json {
     let mut story = Command::new(program[0])
         .args(&program[1..])
         .current_dir(dir)

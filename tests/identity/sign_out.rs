@@ -159,7 +159,8 @@ fn applications_hear_that_a_browsers_session_has_ended() {
         for made in [&two, &stays, &colleagues] {
             assert_eq!(status(world, &text(made, "access_token"), "/patients").await, 200);
         }
-        let told = "select count(*) from enamel.audit_events where tenant_id = $1 and event_type = 'LOGOUT_TOLD' and resource_id = $2::text::uuid";
+        let told =
+            "select count(*) from enamel.audit_events where tenant_id = $1 and event_type = 'LOGOUT_TOLD' and resource_id = $2::text::uuid";
         let told: i64 = world.truth().await.query_one(told, &[&clinic.id, &whose.1]).await.unwrap().get(0);
         assert_eq!(told, 2);
     });

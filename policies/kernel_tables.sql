@@ -30,8 +30,8 @@ select kernel.protect('clinical_search_values',
     'staff=all/replace group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
     read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
 
--- Removes what has expired, of every tenant: kept answers, sign-ins that never came back, spent refresh tokens and the sessions
--- nothing refers to any more. Validity is always judged by time as well; this only keeps tables small. Rows removed.
+-- Removes what has expired, of every tenant: kept answers, sign-ins that never came back and spent refresh tokens. Validity is
+-- always judged by time as well; this only keeps tables small. Sessions stay: the log names them. Rows removed.
 create or replace function sec.sweep(kept interval) returns bigint language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare swept bigint := 0; n bigint; c sec.claims := sec.claims();

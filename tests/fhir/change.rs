@@ -150,7 +150,7 @@ fn versions_headers_and_preferences() {
         for served in statement["rest"][0]["resource"].as_array().unwrap() {
             let codes: Vec<&str> = served["interaction"].as_array().into_iter().flatten().map(|it| it["code"].as_str().unwrap()).collect();
             let makes = codes.contains(&"create") && codes.contains(&"update");
-            assert_eq!(served["updateCreate"], makes, "{}", served["type"]);
+            assert_eq!(served["updateCreate"] == true, makes, "{}", served["type"]);
         }
     });
 }

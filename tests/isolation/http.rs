@@ -72,7 +72,9 @@ fn fhir_routes(statement: &Json) -> Vec<(String, Vec<Method>)> {
     let mut routes = vec![("/fhir/r4".to_owned(), of_system), ("/fhir/r4/metadata".to_owned(), vec![Method::GET])];
     for resource in statement["rest"][0]["resource"].as_array().unwrap() {
         let name = resource["type"].as_str().unwrap();
-        let codes: Vec<&str> = resource["interaction"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+        // Of a type that nothing is kept of there are operations alone.
+        let Some(interactions) = resource["interaction"].as_array() else { continue };
+        let codes: Vec<&str> = interactions.iter().filter_map(|one| one["code"].as_str()).collect();
         let take = |pairs: &[(&str, Method)]| {
             pairs.iter().filter(|(code, _)| codes.contains(code)).map(|(_, method)| method.clone()).collect::<Vec<_>>()
         };

@@ -39,7 +39,7 @@ async fn known(house: &House, people: &People, size: Size) -> f64 {
     let prepared = start::prepare(house.config("thousand")).await.unwrap();
     let kernel = prepared.kernel.clone();
     let limits = Limits::of(&kernel).unwrap().clone();
-    let shown = Shown { token: people.clinics[0].tokens[0].clone(), proof: None };
+    let shown = Shown { token: people.clinics[0].tokens[0].clone(), proof: None, certificate: None };
     let origin = Arc::new(Origin::default());
     let mut blocks = Vec::new();
     let until = Instant::now() + Duration::from_secs_f64(size.seconds);

@@ -53,7 +53,7 @@ fn a_composition_leaves_with_all_that_it_names() {
         assert_eq!(bare(&kept), bare(&made.body));
         let kept = id(&kept);
         assert_eq!(fhir.ids(&format!("/Bundle?composition=Composition/{}", id(&letter))).await, [""; 0], "it is inside, and no reference");
-        assert_eq!(fhir.ids("/Bundle?type=document").await, [kept.clone()]);
+        assert_eq!(fhir.ids("/Bundle?type=document").await, std::slice::from_ref(&kept));
         let whose = "select patient_id from enamel.kept_resources where tenant_id = $1 and id = $2";
         let row = world.truth().await.query_one(whose, &[&clinic.id, &kept.parse::<uuid::Uuid>().unwrap()]).await.unwrap();
         assert_eq!(row.get::<_, Option<uuid::Uuid>>(0), ada.parse().ok());

@@ -107,7 +107,7 @@ fn a_search_tells_nothing_that_a_read_would_not() {
             assert_eq!((answer.status.as_u16(), &answer.body["total"]), (200, &json!(0)), "{question}");
             assert_eq!(desk.get(&format!("/{question}&_total=accurate")).await.status, 403, "{question}");
         }
-        assert_eq!(desk.ids(&format!("/Patient?_id={ada}&_revinclude=Observation:patient")).await, [ada.clone()]);
+        assert_eq!(desk.ids(&format!("/Patient?_id={ada}&_revinclude=Observation:patient")).await, std::slice::from_ref(&ada));
         let included = of_mode(&desk, &format!("/Patient?_id={ada}&_revinclude=Observation:patient"), "include").await;
         assert!(included.is_empty(), "{included:?}");
         // A group reads its clinics; each identifier is hashed with its clinic's own key.

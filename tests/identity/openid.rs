@@ -314,7 +314,7 @@ fn a_token_with_a_key_is_nothing_without_it() {
         assert_eq!(asks("DPoP", &[proof(&key, &right[..2])]).await, 401, "for no token");
         assert_eq!(asks("DPoP", &[proof(&key, &[right[0].clone(), ("htu", token_url.clone()), right[2].clone()])]).await, 401);
         let once = fresh();
-        assert_eq!((asks("DPoP", &[once.clone()]).await, asks("DPoP", &[once]).await), (200, 401));
+        assert_eq!((asks("DPoP", std::slice::from_ref(&once)).await, asks("DPoP", &[once]).await), (200, 401));
         // A proof makes nothing of a token that has no key.
         let plain = clinic.client_token("system/Patient.rs").await;
         let request = world.http.get(format!("{}{path}", world.base_url)).header("authorization", format!("DPoP {plain}"));

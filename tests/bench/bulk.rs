@@ -108,8 +108,8 @@ impl<'a> Program<'a> {
                 continue;
             }
             if answer.status() != 202 {
-                assert_eq!(answer.status(), 200);
-                let text = answer.text().await.unwrap();
+                let (status, text) = (answer.status(), answer.text().await.unwrap());
+                assert_eq!(status, 200, "{text}");
                 return serde_json::from_str(&text).unwrap();
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -5,6 +5,7 @@ use crate::house::{House, Serving};
 use crate::people::{Clinic, People};
 use crate::stand::{Limit, Stand};
 use enamel::kernel::hex::hex;
+use enamel::server::start;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -24,6 +25,9 @@ struct Program<'a> {
 
 pub async fn measure(stand: &mut Stand, house: &House, patients: u64) {
     let people = People::make(house, "bulk", CLINICS, patients / 3, false).await;
+    let prepared = start::prepare(house.config("bulk")).await.unwrap();
+    prepared.kernel.storage.ensure_bucket().await.unwrap();
+    prepared.stop().await;
     let server = Serving::start(house, "bulk").await;
     let mut clinics: Vec<&Clinic> = people.clinics.iter().collect();
     clinics.sort_by_key(|clinic| std::cmp::Reverse(clinic.patients));

@@ -4,7 +4,7 @@
 create table letters (
     tenant_id uuid not null references tenants (id),
     id uuid not null,
-    kind text not null check (kind in ('PASSWORD_RESET', 'EMAIL_VERIFICATION', 'INVITATION', 'NOTICE')),
+    kind text not null check (kind in ('PASSWORD_RESET', 'EMAIL_VERIFICATION', 'INVITATION')),
     resource_type text not null check (char_length(resource_type) <= 300),
     resource_id uuid not null,
     letter_enc bytea,

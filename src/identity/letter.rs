@@ -25,8 +25,8 @@ pub static LETTER: Table = Table {
         Filter { name: "resource_id", how: How::Equal },
     ],
     fields: &[
-        Field::choice("kind", &["PASSWORD_RESET", "EMAIL_VERIFICATION", "INVITATION", "NOTICE"])
-            .means(&["a key for a new password", "a key that confirms the address", "a key to join", "says what has happened"])
+        Field::choice("kind", &["PASSWORD_RESET", "EMAIL_VERIFICATION", "INVITATION"])
+            .means(&["a key for a new password", "a key that confirms the address", "a key to join"])
             .required(),
         Field::text("resource_type").required().doc("the record it is about"),
         Field::uuid("resource_id").required(),

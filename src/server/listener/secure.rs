@@ -38,9 +38,13 @@ impl Shown {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn of(&self, request: &Request) -> Option<Arc<Certificate>> {
-        let addresses = (*request.local_addr().as_socket_addr()?, *request.remote_addr().as_socket_addr()?);
-        self.held().get(&addresses).cloned()
+        self.held().get(&addresses(request.local_addr(), request.remote_addr())?).cloned()
     }
+}
+
+/// As the listener has told them of the connection: a client that is gone already has none to ask for.
+fn addresses(local: &LocalAddr, remote: &RemoteAddr) -> Option<Addresses> {
+    Some((*local.as_socket_addr()?, *remote.as_socket_addr()?))
 }
 
 /// Takes connections with the newest certificate of ours.
@@ -71,7 +75,7 @@ impl Acceptor for Secure {
                 Some(config) = self.changes.next() => self.acceptor = config.into(),
                 accepted = self.tcp.accept() => {
                     let (stream, local, remote, _) = accepted?;
-                    let addresses = (stream.local_addr()?, stream.peer_addr()?);
+                    let addresses = addresses(&local, &remote).ok_or(io::ErrorKind::Unsupported)?;
                     let state = State::Greeting(Box::new(self.acceptor.accept(stream)));
                     return Ok((Secured { state, addresses, shown: self.shown.clone(), own: None }, local, remote, Scheme::HTTPS));
                 }

@@ -129,3 +129,11 @@ fn two_that_migrate_at_once_are_safe() {
         house.staff().await.patient("Migrated").await;
     });
 }
+
+/// Their databases are six, their roles the same.
+#[test]
+fn installations_of_one_cluster_migrate_at_once() {
+    world::runtime().block_on(async {
+        Ground::get().await.migrate_at_once(&["beside_1", "beside_2", "beside_3", "beside_4", "beside_5", "beside_6"]).await;
+    });
+}

@@ -35,7 +35,13 @@ static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
 static WORLD: tokio::sync::OnceCell<World> = tokio::sync::OnceCell::const_new();
 
 pub fn runtime() -> &'static tokio::runtime::Runtime {
-    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+    RUNTIME.get_or_init(|| {
+        // What a thread of the runtime prints is taken for the output of the test that was first, and shown only if that one fails.
+        std::panic::set_hook(Box::new(|panic| {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{panic}\n").as_bytes());
+        }));
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    })
 }
 
 /// Runs one test against the world.

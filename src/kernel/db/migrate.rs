@@ -6,7 +6,9 @@ use crate::kernel::context::Sealer;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::hex::hex;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 mod embedded {
     refinery::embed_migrations!("sql");
@@ -139,7 +141,7 @@ async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> R
         .execute("insert into sec_priv.ctx_key (kid, ipad, opad) values ($1, $2, $3) on conflict (kid) do nothing", &[&kid, &inner, &outer])
         .await?;
     for (role, password) in passwords {
-        client.batch_execute(&format!("alter role enamel_{role} password '{}'", password.replace('\'', "''"))).await?;
+        batch(client, &format!("alter role enamel_{role} password '{}'", password.replace('\'', "''"))).await?;
     }
     Ok(report.applied_migrations().len())
 }
@@ -147,12 +149,27 @@ async fn apply(client: &mut Client, sealer: &Sealer, passwords: &Passwords) -> R
 /// Each file is one transaction: a reader never sees a table between two policies.
 async fn run(client: &Client, files: &[(&str, &str)]) -> Result<()> {
     for (name, text) in files {
-        client
-            .batch_execute(&format!("begin;\n{text}\ncommit;"))
+        batch(client, &format!("begin;\n{text}\ncommit;"))
             .await
             .map_err(|failure| Error::internal(format!("policies/{name}.sql: {}", describe(&failure))))?;
     }
     Ok(())
+}
+
+/// Roles belong to the whole cluster, our lock to one database: where another database's migration writes to the same role,
+/// PostgreSQL refuses the later of the two. The earlier went through, so of many that meet one ends with each attempt.
+async fn batch(client: &Client, text: &str) -> std::result::Result<(), tokio_postgres::Error> {
+    const ATTEMPTS: u64 = 40;
+    for attempt in 1..ATTEMPTS {
+        match client.batch_execute(text).await {
+            Err(failure) if failure.as_db_error().is_some_and(|db| *db.code() == SqlState::INTERNAL_ERROR) => {
+                client.batch_execute("rollback").await?;
+                tokio::time::sleep(Duration::from_millis(20 * attempt.min(10))).await;
+            }
+            ended => return ended,
+        }
+    }
+    client.batch_execute(text).await
 }
 
 fn describe(failure: &tokio_postgres::Error) -> String {

@@ -71,7 +71,7 @@ fn every_search_parameter_walks_its_tenants_part_of_an_index() {
                     let mut judge = Judge {
                         catalogue: &catalogue,
                         large: &volume.large,
-                        strict: false,
+                        for_nothing: f64::INFINITY,
                         by_cost: false,
                         ran: false,
                         faults: Vec::new(),

@@ -15,6 +15,8 @@ use uuid::Uuid;
 pub const TENANTS: u64 = 20;
 /// Rows of a tenant in every table that takes so many.
 const ROWS: u64 = 500;
+/// One row of so many has the word that the fewest have.
+const RARE: u64 = 25;
 /// Of which a tenant has so many, the planner is judged by its own costs.
 const MANY: i64 = 300;
 /// The tenant of the one who asks, and another that knows them too.
@@ -133,6 +135,10 @@ impl Volume {
     /// Values that differ from row to row, for a column that lists are filtered or sorted by.
     async fn varied(&self, truth: &Client, plan: &Plan, column: &Column, source: Option<&Source>) -> Option<String> {
         let shape = &plan.shape;
+        if column.refers.as_deref() == Some("tenants") && column.name != "tenant_id" && shape.has("tenant_id") {
+            let another = format!("to_hex(1 + (t + n % {}) % {TENANTS})", TENANTS - 1);
+            return Some(self.id_sql("tenants").replace("to_hex(t)", &another));
+        }
         let bound =
             shape.checks.iter().chain(&shape.published).any(|rule| shape.mentioned(rule).iter().any(|found| found.name == column.name));
         if bound || source.is_some_and(|source| !source.free()) {
@@ -142,7 +148,7 @@ impl Volume {
             return self.places.contains_key(table).then(|| self.id_sql(table));
         }
         match column.ty.as_str() {
-            "boolean" => Some("n % 2 = 0".into()),
+            "boolean" => Some(format!("n % {RARE} = 0")),
             "date" if column.checks.is_empty() || column.name == "dob" => Some("date '1950-01-01' + (n * 37)::int".into()),
             "timestamp with time zone" if column.checks.is_empty() => Some("now() - n * interval '1 minute'".into()),
             "uuid" => Some("md5(n::text)::uuid".into()),
@@ -153,7 +159,9 @@ impl Volume {
                     return Some(self.value(shape, column, unique));
                 }
                 let all: Vec<String> = words.iter().map(|word| self.value(shape, column, word)).collect();
-                (!all.is_empty()).then(|| format!("(array[{}])[1 + n % {}]", all.join(", "), all.len()))
+                let usual = all.len().saturating_sub(1).max(1);
+                let word = format!("case when n % {RARE} = 0 then {} else 1 + n % {usual} end", all.len());
+                (!all.is_empty()).then(|| format!("(array[{}])[{word}]", all.join(", ")))
             }
             _ => None,
         }

@@ -32,6 +32,9 @@ pub struct List {
     pub filters: Vec<(&'static Filter, Value)>,
     /// Conditions another contract made of our own columns: SQL with `$value`, its type and value.
     pub extra: Vec<Extra>,
+    /// At least one of these is met. Each is walked by itself: no index has them together, and a walk for any of them would
+    /// read all of a tenant's rows.
+    pub either: Vec<Extra>,
     pub sort: Sort,
     pub descending: bool,
     /// In place of the sort, where no index has the order.
@@ -82,6 +85,9 @@ impl Text {
         self.types.push(ty);
         format!("${}", self.values.len())
     }
+    fn extra(&mut self, (sql, values): &Extra) -> String {
+        values.iter().fold(sql.to_string(), |sql, (value, ty)| sql.replacen("$value", &self.bind(value.clone(), ty.clone()), 1))
+    }
     pub fn built(self) -> Built {
         Built { query: Query { text: Cow::Owned(self.sql), types: Cow::Owned(self.types) }, values: self.values }
     }
@@ -116,6 +122,7 @@ impl List {
             table,
             filters: Vec::new(),
             extra: Vec::new(),
+            either: Vec::new(),
             sort: BY_ID,
             descending: false,
             orders: Vec::new(),
@@ -159,8 +166,9 @@ impl List {
             wheres.push_str("true");
         }
         self.conditions(&mut text, &mut wheres)?;
+        let wheres = self.walked_apart(&mut text, &wheres);
         let limit = self.limit + 1;
-        if !many && !self.in_two() {
+        if !many && !self.in_two() && self.either.is_empty() {
             text.sql = self.bounded(&mut text, &with_key(whole), &wheres, &merged, limit, many)?;
             return Ok(text.built());
         }
@@ -208,7 +216,9 @@ impl List {
         let mut text = Text::default();
         let mut wheres = self.of_tenants(&mut text, plane, tenant);
         self.conditions(&mut text, &mut wheres)?;
-        text.sql = format!("select count(*) from {} r where {wheres}", self.table.name);
+        let counts = self.walked_apart(&mut text, &wheres);
+        let counts = counts.iter().map(|wheres| format!("(select count(*) from {} r where {wheres})", self.table.name));
+        text.sql = format!("select {}", counts.collect::<Vec<_>>().join(" + "));
         Ok(text.built())
     }
 
@@ -233,15 +243,21 @@ impl List {
         for (filter, value) in &self.filters {
             condition(self.table, filter, value, text, wheres)?;
         }
-        for (sql, values) in &self.extra {
-            let mut sql = sql.to_string();
-            for (value, ty) in values {
-                let bound = text.bind(value.clone(), ty.clone());
-                sql = sql.replacen("$value", &bound, 1);
-            }
-            write!(wheres, " and ({sql})").map_err(Error::internal)?;
+        for extra in &self.extra {
+            write!(wheres, " and ({})", text.extra(extra)).map_err(Error::internal)?;
         }
         Ok(())
+    }
+
+    /// The conditions of each walk: rows that an earlier one has are not had again.
+    pub(super) fn walked_apart(&self, text: &mut Text, wheres: &str) -> Vec<String> {
+        let (mut walks, mut others) = (Vec::new(), String::new());
+        for extra in &self.either {
+            let one = text.extra(extra);
+            walks.push(format!("{wheres} and ({one}){others}"));
+            others = format!("{others} and not coalesce(({one}), false)");
+        }
+        if walks.is_empty() { vec![wheres.to_owned()] } else { walks }
     }
 
     /// Rows with and without a value of the sort column are two walks; past the last value there is one left.
@@ -251,7 +267,7 @@ impl List {
 
     /// One tenant's part: rows after the cursor in index order. Rows whose sort column is empty come last; they are a
     /// walk of their own, for a row comparison with NULL is never true and no index has them where we want them.
-    fn bounded(&self, text: &mut Text, columns: &str, wheres: &str, merged: &str, limit: usize, many: bool) -> Result<String> {
+    fn bounded(&self, text: &mut Text, columns: &str, wheres: &[String], merged: &str, limit: usize, many: bool) -> Result<String> {
         let (table, column) = (self.table.name, self.sort.column);
         let (beyond, direction) = if self.descending { ("<", "desc") } else { (">", "asc") };
         let tie = |text: &mut Text, cursor: &Cursor| {
@@ -262,8 +278,10 @@ impl List {
             let tenant = text.bind(Value::Uuid(cursor.tenant), Type::UUID);
             format!("r.id {beyond}= {id} and (r.id, r.tenant_id) {beyond} ({id}, {tenant})")
         };
-        let select =
-            |bound: &str, order: &str| format!("select {columns} from {table} r where {wheres}{bound} order by {order} limit {limit}");
+        let select = |bound: &str, order: &str| {
+            let walk = |wheres: &String| format!("select {columns} from {table} r where {wheres}{bound} order by {order} limit {limit}");
+            union(&wheres.iter().map(walk).collect::<Vec<_>>(), merged, limit)
+        };
         let by_id = format!("r.id {direction}");
         if column == "id" {
             let bound = self.after.as_ref().map(|cursor| format!(" and {}", tie(text, cursor)));
@@ -294,7 +312,7 @@ impl List {
         }
         let filled = select(&format!(" and r.{column} is not null{bound}"), &by_column);
         let empty = select(&format!(" and r.{column} is null"), &by_id);
-        Ok(format!("select * from (({filled}) union all ({empty})) r order by {merged} limit {limit}"))
+        Ok(union(&[filled, empty], merged, limit))
     }
 
     /// Where the next page starts, when there is one; drops the row that only proved it.
@@ -306,6 +324,14 @@ impl List {
         let last = rows.last()?;
         let value = keys.get(self.limit - 1).cloned().flatten();
         Some(Cursor { value, id: last.id, tenant: last.tenant })
+    }
+}
+
+/// The first rows of several ordered walks.
+pub(super) fn union(walks: &[String], order: &str, limit: usize) -> String {
+    match walks {
+        [one] => one.clone(),
+        all => format!("select * from (({})) r order by {order} limit {limit}", all.join(") union all (")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pages in an order that no index has: by several keys, by what is computed of a row, by rows beside it. Every match is
 //! looked at for it; the page itself is as bounded as any.
 
-use super::list::{Built, List, Text};
+use super::list::{self, Built, List, Text};
 use super::record;
 use super::value::Value;
 use crate::kernel::context::Plane;
@@ -38,6 +38,7 @@ impl List {
         let mut wheres = self.of_tenants(&mut text, plane, tenant);
         self.conditions(&mut text, &mut wheres)?;
         self.beyond(&mut text, &mut wheres)?;
+        let wheres = self.walked_apart(&mut text, &wheres);
         let places = 0..self.orders.len();
         let collate = |order: &Order| if order.is_number { "::float8" } else { " collate \"C\"" };
         let made: Vec<String> =
@@ -51,18 +52,20 @@ impl List {
         let own = if self.table.has_tenant() { "r.tenant_id, r.id" } else { "r.id" };
         let joined = if self.table.has_tenant() { "r.tenant_id = k.tenant_id and r.id = k.id" } else { "r.id = k.id" };
         let values: Vec<String> = places.map(|place| format!("k.k{place}::text")).collect();
+        let (table, limit) = (self.table.name, self.limit + 1);
+        let (made, first) = (made.join(", "), by("s", "r"));
         // `offset 0`: a key is computed once for a row, not once for each of its uses.
+        let walk = |wheres: &String| {
+            format!(
+                "select {own}, s.* from {table} r cross join lateral (select {made} offset 0) s where {wheres} order by {first} limit {limit}"
+            )
+        };
+        let keys = list::union(&wheres.iter().map(walk).collect::<Vec<_>>(), &by("r", "r"), limit);
         text.sql = format!(
-            "select {whole}, to_json(array[{values}])::text as sort_key from \
-             (select {own}, s.* from {table} r cross join lateral (select {made} offset 0) s where {wheres} order by {first} limit {limit}) k \
-             join {table} r on {joined} order by {last}",
+            "select {whole}, to_json(array[{values}])::text as sort_key from ({keys}) k join {table} r on {joined} order by {last}",
             whole = record::columns_of(self.table, plane, self.width),
             values = values.join(", "),
-            table = self.table.name,
-            made = made.join(", "),
-            first = by("s", "r"),
             last = by("k", "k"),
-            limit = self.limit + 1,
         );
         Ok(text.built())
     }

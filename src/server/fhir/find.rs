@@ -75,13 +75,32 @@ struct Asking<'a> {
     context: &'a Context,
     mapping: &'static Mapping,
     modifier: Option<Modifier>,
+    side: Side,
+}
+
+/// Where the answer may stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Side {
+    Both,
+    Columns,
+    Kept,
+}
+
+impl Side {
+    fn has(self, find: &Find) -> bool {
+        match self {
+            Side::Both => true,
+            Side::Columns => !matches!(find, Find::Indexed(_)),
+            Side::Kept => indexed::of(find).is_some(),
+        }
+    }
 }
 
 impl<'a> Asking<'a> {
     /// The same of what is kept beside the records.
     fn search<'s>(&'s self, hashes: &'s [String]) -> Search<'s> {
         let tenant = self.context.tenant.filter(|_| self.context.plane.single_tenant());
-        Search { mapping: self.mapping, tenant, modifier: self.modifier, hashes }
+        Search { mapping: self.mapping, tenant, modifier: self.modifier, hashes, is_beside: false }
     }
 }
 
@@ -90,30 +109,74 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
     if !condition.chains.is_empty() {
         return chain::condition(caller, context, mapping, condition).await;
     }
-    let asking = Asking { caller, context, mapping, modifier: condition.modifier };
-    let mut writing = Writing::default();
-    let mut any = Vec::with_capacity(condition.any_of.len());
-    for asked in &condition.any_of {
-        any.push(match condition.param.name {
-            "_id" => by_id(&mut writing, asked),
-            "_lastUpdated" => date(&mut writing, asked, &format!("r.{}", search::changed(mapping.table)), false),
-            name => {
-                let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
-                // Of a type's several tables some have nothing that the parameter asks for.
-                let find = find.unwrap_or(&Find::Never);
-                match &*dental::normalised(condition.param, asked)? {
-                    Asked::Missing(is_missing) => missing(&asking, &mut writing, find, *is_missing).await?,
-                    asked => one(&asking, &mut writing, find, asked).await?,
-                }
-            }
-        });
+    Asking { caller, context, mapping, modifier: condition.modifier, side: Side::Both }.condition(condition).await
+}
+
+/// The same where columns and what is kept beside them may both answer: each by itself, for no index has both. None: there is but
+/// one way.
+pub async fn apart(caller: &Caller, context: &Context, mapping: &'static Mapping, conditions: &[Condition]) -> Result<Option<Vec<Sql>>> {
+    let (mut texts, mut values, mut any) = (Vec::new(), Vec::new(), Vec::new());
+    for condition in conditions {
+        if drives(mapping, condition).is_none() {
+            return Ok(None);
+        }
+        let of = |side| Asking { caller, context, mapping, modifier: condition.modifier, side };
+        let (text, more) = of(Side::Columns).condition(condition).await?;
+        texts.push(text.into_owned());
+        values.extend(more);
+        any.push(of(Side::Kept).condition(condition).await?);
     }
-    let any = any_of_these(any);
-    let text = match condition.modifier {
-        Some(Modifier::Not | Modifier::NotIn) => format!("not coalesce({any}, false)"),
-        _ => any,
+    any.insert(0, (Cow::Owned(any_of_these(texts)), values));
+    any.retain(|(text, _)| text != NEVER);
+    Ok(Some(any).filter(|any| any.len() > 1))
+}
+
+/// How few records meet it, as far as its kind tells. None: it is no question that is walked apart.
+pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
+    let is_plain = condition.chains.is_empty() && !matches!(condition.modifier, Some(Modifier::Not | Modifier::NotIn));
+    let find = mapping.search.iter().find(|(known, _)| *known == condition.param.name).map(|(_, find)| find);
+    let of = |asked: &Asked| match asked {
+        Asked::Missing(_) | Asked::Words(_) => None,
+        Asked::Reference(_) => Some(3),
+        Asked::Text(_) => Some(2),
+        _ => Some(1),
     };
-    Ok((Cow::Owned(text), writing.values))
+    let asked = condition.any_of.iter().map(of).min()?;
+    let is_identifier = |find: &Find| matches!(find, Find::Blind { .. } | Find::Plain { .. });
+    match find.filter(|_| is_plain)? {
+        Find::Any(finds) if finds.iter().any(is_identifier) => asked.map(|_| 3),
+        _ => asked,
+    }
+}
+
+impl Asking<'_> {
+    async fn condition(&self, condition: &Condition) -> Result<Sql> {
+        let asking = self;
+        let mapping = self.mapping;
+        let mut writing = Writing::default();
+        let mut any = Vec::with_capacity(condition.any_of.len());
+        for asked in &condition.any_of {
+            any.push(match condition.param.name {
+                "_id" => by_id(&mut writing, asked),
+                "_lastUpdated" => date(&mut writing, asked, &format!("r.{}", search::changed(mapping.table)), false),
+                name => {
+                    let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
+                    // Of a type's several tables some have nothing that the parameter asks for.
+                    let find = find.filter(|find| asking.side.has(find)).unwrap_or(&Find::Never);
+                    match &*dental::normalised(condition.param, asked)? {
+                        Asked::Missing(is_missing) => missing(asking, &mut writing, find, *is_missing).await?,
+                        asked => one(asking, &mut writing, find, asked).await?,
+                    }
+                }
+            });
+        }
+        let any = any_of_these(any);
+        let text = match condition.modifier {
+            Some(Modifier::Not | Modifier::NotIn) => format!("not coalesce({any}, false)"),
+            _ => any,
+        };
+        Ok((Cow::Owned(text), writing.values))
+    }
 }
 
 /// A filter's comparisons, joined as it joins them.
@@ -168,12 +231,15 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
     Ok(match (find, asked) {
         (Find::Never, _) => NEVER.into(),
         (find, Asked::Words(words)) => Box::pin(worded(asking, writing, find, words)).await?,
-        (Find::Indexed(index), asked) => indexed(asking, writing, index, asked).await?,
+        (Find::Indexed(index), asked) => indexed(asking, writing, index, asked, false).await?,
         (Find::Any(finds), asked) => {
             let index = finds.iter().find_map(indexed::of);
             let mut any = Vec::with_capacity(finds.len());
-            for find in *finds {
-                let told = Box::pin(one(asking, writing, find, asked)).await?;
+            for find in finds.iter().filter(|find| asking.side.has(find)) {
+                let told = match find {
+                    Find::Indexed(index) => indexed(asking, writing, index, asked, asking.side == Side::Both).await?,
+                    find => Box::pin(one(asking, writing, find, asked)).await?,
+                };
                 any.push(match index.zip(held::code(find, asking.mapping).filter(|_| matches!(find, Find::Words { .. }))) {
                     // The column has fewer words than FHIR has codes: where somebody said another one, or none, it is not found.
                     Some((index, code)) if told != NEVER => format!("({told}) and not {}", asking.search(&[]).unsaid(index, &code)),
@@ -280,7 +346,7 @@ async fn missing(asking: &Asking<'_>, writing: &mut Writing, find: &Find, is_mis
         present = format!("({present} and not {})", asking.search(&[]).unsaid(index, &code));
     }
     if let Some(index) = indexed::of(find) {
-        let told = indexed(asking, writing, index, &Asked::Missing(false)).await?;
+        let told = indexed(asking, writing, index, &Asked::Missing(false), true).await?;
         present = format!("({present} or {told})");
     }
     Ok(if is_missing { format!("not coalesce({present}, false)") } else { present })
@@ -325,7 +391,7 @@ async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {
     Ok(known)
 }
 
-async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, asked: &Asked) -> Result<String> {
+async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, asked: &Asked, is_beside: bool) -> Result<String> {
     let mut hashes = Vec::new();
     let is_hashed = index.is_of_identifiers() || asking.modifier == Some(Modifier::Identifier);
     let code = match asked {
@@ -338,7 +404,7 @@ async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, aske
             hashes.push(indexed::hashed(&keys, &code)?);
         }
     }
-    Ok(asking.search(&hashes).condition(index, writing, asked))
+    Ok(Search { is_beside, ..asking.search(&hashes) }.condition(index, writing, asked))
 }
 
 pub(super) fn texts(writing: &mut Writing, starts: &[&str], words: &[&str], exact: &[&str], text: &Text) -> String {

@@ -178,6 +178,8 @@ pub struct Search<'s> {
     pub tenant: Option<Uuid>,
     pub modifier: Option<Modifier>,
     pub hashes: &'s [String],
+    /// Whether a record may be found another way too: then it is known of each, or of all, as costs less.
+    pub is_beside: bool,
 }
 
 impl Search<'_> {
@@ -189,10 +191,15 @@ impl Search<'_> {
             asked => {
                 let test = self.test(writing, asked);
                 // Read from the index in the order of a page, so that a page ends the walk over what is met by many.
-                let select = if is_one_code(asked) && self.modifier.is_none() { "select distinct" } else { "select" };
+                let is_walked = is_one_code(asked) && self.modifier.is_none() && !self.is_beside;
+                let select = if is_walked { "select distinct" } else { "select" };
                 self.rows(writing, select, &format!("{}{}", index.name, self.form(asked)), None, &test)
             }
         };
+        if self.is_beside {
+            let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
+            return format!("exists (select from ({held}) k where k.tenant_id = {tenant} and k.record_id = r.id)");
+        }
         format!("{} in ({held})", self.key())
     }
 

@@ -239,14 +239,24 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
         }
     }
     list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
-    for condition in &query.conditions {
+    // What leaves the fewest records is walked; the others are asked of those.
+    let (mut conditions, mut within) = (query.conditions.iter().collect::<Vec<_>>(), query.within.as_slice());
+    if let Some(either) = find::apart(caller, context, mapping, within).await? {
+        (list.either, within) = (either, &[]);
+    } else if let Some(place) = (0..conditions.len()).max_by_key(|place| find::drives(mapping, conditions[*place])) {
+        if let Some(either) = find::apart(caller, context, mapping, std::slice::from_ref(conditions[place])).await? {
+            list.either = either;
+            conditions.remove(place);
+        }
+    }
+    for condition in conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);
     }
     for filter in &query.filters {
         list.extra.push(find::filter(caller, context, mapping, filter).await?);
     }
-    if !query.within.is_empty() {
-        list.extra.push(find::any_of(caller, context, mapping, &query.within).await?);
+    if !within.is_empty() {
+        list.extra.push(find::any_of(caller, context, mapping, within).await?);
     }
     list.extra.extend(Box::pin(narrow::condition(caller, context, mapping, 's')).await?);
     Ok(list)

@@ -77,32 +77,50 @@ pub fn of(find: &Find) -> Option<&'static Index> {
 /// The values of resources as they were just written, in place of those they had. What the columns say (beside each) is
 /// theirs to answer: they change without us. All are of one tenant.
 pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)], keys: &Keyring, base: &str) -> Result<()> {
+    let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| is_indexed(mapping)) else { return Ok(()) };
+    let all = shown.iter().flat_map(|(shown, own)| rows(mapping, shown, own, base).into_iter().map(|row| (&shown.record, row)));
+    let records = shown.iter().map(|(shown, _)| shown.record.id).collect();
+    replace(scope, place(mapping), tenant, records, &all.collect::<Vec<_>>(), keys).await
+}
+
+/// The same of one record as everything it is: one row may be resources of several types.
+pub async fn keep_all(scope: &mut Scope, told: &[(&'static Mapping, Shown, Json)], keys: &Keyring, base: &str) -> Result<()> {
+    let Some((first, shown, _)) = told.iter().find(|(mapping, ..)| is_indexed(mapping)) else { return Ok(()) };
+    let all = told.iter().flat_map(|(mapping, shown, own)| rows(mapping, shown, own, base).into_iter().map(|row| (&shown.record, row)));
+    replace(scope, place(first), owner(&shown.record), vec![shown.record.id], &all.collect::<Vec<_>>(), keys).await
+}
+
+fn is_indexed(mapping: &Mapping) -> bool {
+    mapping.search.iter().any(|(_, find)| of(find).is_some())
+}
+
+/// What a resource is searched by beside its columns, each under the name it stands under.
+fn rows(mapping: &Mapping, shown: &Shown, own: &Json, base: &str) -> Vec<Row> {
     let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
-    let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| !indexes.is_empty()) else { return Ok(()) };
-    let tenant_keys = keys.of(tenant).await?;
     // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
     let answered =
         |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
-    let mut all: Vec<(&Record, Row)> = Vec::new();
-    for (shown, own) in shown {
-        let resource = &Json::Object(shown.resource.as_map().clone());
-        let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
-        let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
-        let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
-        rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
-        rows.extend(unsaid);
-        rows.extend(said::rows(mapping.of.name, resource, own));
-        all.extend(rows.into_iter().map(|row| (&shown.record, row)));
-    }
+    let resource = &Json::Object(shown.resource.as_map().clone());
+    let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
+    let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
+    let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
+    rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
+    rows.extend(unsaid);
+    rows.extend(said::rows(mapping.of.name, resource, own));
+    rows.into_iter().map(|row| Row { param: param(mapping, &row.param), ..row }).collect()
+}
+
+async fn replace(scope: &mut Scope, place: Place, tenant: Uuid, records: Vec<Uuid>, all: &[(&Record, Row)], keys: &Keyring) -> Result<()> {
+    let tenant_keys = keys.of(tenant).await?;
     let rows = || all.iter().map(|(_, row)| row);
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
     let tokens = rows().map(|row| tokens(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
     let values: [Box<dyn ToSql + Sync + Send>; 16] = [
         Box::new(tenant),
-        list(shown.iter().map(|(shown, _)| shown.record.id)),
+        Box::new(records),
         list(all.iter().map(|(record, _)| record.id)),
         list(all.iter().map(|(record, _)| record.patient)),
-        list(rows().map(|row| param(mapping, &row.param))),
+        list(rows().map(|row| row.param.clone())),
         list(rows().map(|row| row.element)),
         list(rows().map(|row| row.part)),
         list(rows().map(|row| row.system.clone())),
@@ -115,7 +133,7 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
         list(rows().map(|row| row.range.map(|range| range.1))),
         Box::new(tokens),
     ];
-    scope.post(place(mapping).replace, values.into()).await
+    scope.post(place.replace, values.into()).await
 }
 
 /// One column of all rows.
@@ -125,7 +143,7 @@ fn list<T: ToSql + Sync + Send + 'static>(values: impl Iterator<Item = T>) -> Bo
 
 /// Of a record that was retired.
 pub async fn forget(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Result<()> {
-    if mapping.search.iter().any(|(_, find)| of(find).is_some()) {
+    if is_indexed(mapping) {
         scope.exec(place(mapping).forget, &[&owner(record), &record.id]).await?;
     }
     Ok(())

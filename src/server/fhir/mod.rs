@@ -31,6 +31,7 @@ mod read;
 mod routes;
 mod run;
 mod search;
+pub mod stale;
 mod states;
 mod system;
 mod terminology;

@@ -179,10 +179,17 @@ fn tokens(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
 /// Behind a parameter: what the record says of it by itself and nobody said who sent it.
 const UNSAID: &str = ":unsaid";
 
-/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing.
+/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing. And times of
+/// the record in whose place the resource says another, as a year is where the column has its first day.
 fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
-    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.span.is_none() && row.range.is_none() && row.target.is_none();
-    let said = |row: &Row| resource.iter().any(|other| (&other.param, &other.system, &other.code) == (&row.param, &row.system, &row.code));
+    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.range.is_none() && row.target.is_none();
+    let said = |row: &Row| {
+        let mut others = resource.iter().filter(|other| other.param == row.param);
+        match row.span {
+            Some(_) => !others.clone().any(|other| other.span.is_some()) || others.any(|other| other.span == row.span),
+            None => others.any(|other| (&other.system, &other.code) == (&row.system, &row.code)),
+        }
+    };
     own.iter().filter(plain).filter(move |row| !said(row)).map(|row| Row {
         param: format!("{}{UNSAID}", row.param),
         words: None,
@@ -262,13 +269,20 @@ impl Search<'_> {
         any.collect::<Vec<_>>().join(" or ")
     }
 
-    /// Whether nobody said what the record still says by itself.
+    /// Whether nobody said the code that the record still says by itself.
     pub fn unsaid(&self, index: &Index, code: &str) -> String {
+        self.without(index, &format!("x.code is not distinct from ({code})::text"))
+    }
+
+    /// The same of a time, by when it starts.
+    pub fn unsaid_time(&self, index: &Index, starts: &str) -> String {
+        self.without(index, &format!("x.starts_at = {starts}"))
+    }
+
+    fn without(&self, index: &Index, test: &str) -> String {
         let (table, param) = (place(self.mapping).table, param(self.mapping, &format!("{}{UNSAID}", index.name)));
         let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
-        format!(
-            "exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and x.code is not distinct from ({code})::text)"
-        )
+        format!("exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and {test})")
     }
 
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {

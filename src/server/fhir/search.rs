@@ -94,11 +94,8 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
 
 /// The searchset for a query string.
 pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
-    let Matches { shown, total, next } = page(caller, way, type_name, query).await?;
-    let included = include::beside(caller, way, query, &shown, base).await?;
-    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
-    let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
-    Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
+    let page = page(caller, way, type_name, query).await?;
+    answered(caller, way, type_name, query, page, base).await
 }
 
 /// The searchset of several types, which are asked the same and ordered alike.
@@ -117,9 +114,17 @@ pub async fn joined(caller: &Caller, way: &mut Way<'_>, all: Vec<Prepared>, quer
         whole.lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
     }
     let page = pages(caller, way, &[whole], usize::MAX).await?.pop();
-    let Matches { shown, total, next } = page.ok_or_else(|| Error::internal("a search has a page"))?;
+    let page = page.ok_or_else(|| Error::internal("a search has a page"))?;
+    answered(caller, way, "", query, page, base).await
+}
+
+/// A page with what is included beside it.
+async fn answered(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, page: Matches, base: &str) -> Result<Json> {
+    let Matches { shown, total, next } = page;
+    let included = include::beside(caller, way, query, &shown, base).await?;
     let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
-    Ok(bundle::searchset(base, "", query, Page { matches, included: Vec::new(), total, next }))
+    let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
+    Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
 }
 
 /// One page of what a query finds.
@@ -330,11 +335,11 @@ async fn current(caller: &Caller, way: &mut Way<'_>, context: &Context, mut quer
             return Ok(answers);
         }
         rounds -= 1;
-        match way {
-            Way::Apart => stale::renew_or_wait(&caller.kernel, &stale).await?,
+        match (stale::renew(&caller.kernel, &stale).await?, &way) {
+            (Some(1..), _) => {}
+            (Some(0), Way::Apart) => tokio::time::sleep(stale::WAIT).await,
             // What this transaction itself has marked, nobody else can see.
-            Way::Within(_) if !stale::renew(&caller.kernel, &stale).await? => return Ok(answers),
-            Way::Within(_) => {}
+            _ => return Ok(answers),
         }
     }
 }

@@ -21,8 +21,8 @@ use uuid::Uuid;
 const RECORDS_MAX: i64 = 50;
 /// How often a search reads again. Behind a change of more records than that it finds what stands until the worker has done the rest.
 pub const ROUNDS_MAX: usize = 20;
-/// While another server makes them anew.
-const WAIT: Duration = Duration::from_millis(10);
+/// While somebody else makes them anew.
+pub const WAIT: Duration = Duration::from_millis(10);
 
 sql! {
     STALE_TENANTS() = "select sec.stale_tenants()";
@@ -43,36 +43,28 @@ pub fn asked<'p>() -> (Query, Vec<Param<'p>>) {
     ((&STALE_TENANTS).into(), Vec::new())
 }
 
-/// Has the values of those tenants made anew, a bounded part. Whether there is now something else to be read. What fails is
-/// told and keeps nobody from an answer.
-pub async fn renew(kernel: &Kernel, answer: &[Row]) -> Result<bool> {
-    let mut renewed = false;
+/// Has the values of those tenants made anew, a bounded part: how many records'. None: it failed, which is told and keeps nobody
+/// from an answer.
+pub async fn renew(kernel: &Kernel, answer: &[Row]) -> Result<Option<usize>> {
+    let mut renewed = 0;
     for row in answer {
         let tenant: Uuid = row.try_get(0)?;
         match renew_some(kernel, tenant).await {
-            Ok(count) => renewed |= count > 0,
+            Ok(count) => renewed += count,
             Err(failure) => {
                 tracing::warn!(tenant.id = %tenant, error = %failure, "Search values could not be made anew");
-                return Ok(false);
+                return Ok(None);
             }
         }
     }
-    Ok(renewed)
-}
-
-/// The same, and where others are at it, a moment for them.
-pub async fn renew_or_wait(kernel: &Kernel, answer: &[Row]) -> Result<()> {
-    if !renew(kernel, answer).await? {
-        tokio::time::sleep(WAIT).await;
-    }
-    Ok(())
+    Ok(Some(renewed))
 }
 
 /// Everything that is marked, of every tenant in turn.
 pub async fn carry_on(kernel: &Kernel) -> Result<()> {
     loop {
         let marked = kernel.door.open(&Context::system(Plane::Jobs, None)).await?.once(&[asked()]).await?;
-        if !renew(kernel, &marked.concat()).await? {
+        if renew(kernel, &marked.concat()).await?.is_none_or(|records| records == 0) {
             return Ok(());
         }
     }
@@ -83,9 +75,7 @@ async fn renew_some(kernel: &Kernel, tenant: Uuid) -> Result<usize> {
     let taken = scope.rows(&TAKE, &[&tenant, &RECORDS_MAX]).await?;
     for row in &taken {
         let (name, id): (String, Uuid) = (row.try_get(0)?, row.try_get(1)?);
-        let table = domains::tables().find(|table| table.name == name);
-        let table = table.ok_or_else(|| Error::internal(format!("a search value of a record of {name}")))?;
-        if let Err(failure) = anew(&mut scope, kernel, table, id).await {
+        if let Err(failure) = anew(&mut scope, kernel, &name, id).await {
             tracing::warn!(tenant.id = %tenant, record.id = %id, error = %failure, "The search values of a record could not be made anew");
             scope.exec(&LATER, &[&tenant, &name, &id]).await?;
         }
@@ -94,8 +84,10 @@ async fn renew_some(kernel: &Kernel, tenant: Uuid) -> Result<usize> {
     Ok(taken.len())
 }
 
-async fn anew(scope: &mut Scope, kernel: &Kernel, table: &'static Table, id: Uuid) -> Result<()> {
+async fn anew(scope: &mut Scope, kernel: &Kernel, name: &str, id: Uuid) -> Result<()> {
     let keys = &kernel.keys;
+    // One of a later release is that release's to do.
+    let table = domains::tables().find(|table| table.name == name).ok_or_else(|| Error::internal(format!("{name} is no table")))?;
     let record = match store::seen(scope, table, id, keys).await {
         Err(gone) if gone.code == &error::NOT_FOUND => return Ok(()),
         record => record?,

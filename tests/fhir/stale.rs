@@ -119,7 +119,8 @@ fn values_that_belong_together_follow_their_columns() {
                 "component": [value("8462-4", 80), value("8480-6", 120)]}))
             .await);
         read(&clinic.staff(), &VITAL_SIGN, made.parse().unwrap()).await.unwrap();
-        let (before, now) = ("Observation?component-code-value-quantity=8480-6$120", "Observation?component-code-value-quantity=8480-6$131");
+        let (before, now) =
+            ("Observation?component-code-value-quantity=8480-6$120", "Observation?component-code-value-quantity=8480-6$131");
         asked(&fhir, &made, &[(before, true), (now, false)]).await;
         changed(&clinic, &VITAL_SIGN, &made, json!({"systolic_mmhg": 131})).await;
         asked(&fhir, &made, &[(before, false), (now, true)]).await;

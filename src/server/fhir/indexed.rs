@@ -1,11 +1,12 @@
 //! What records are searched by beside their columns: rows made from the resource with every write of it, and the
 //! conditions over them.
 
+use super::amount;
 use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
+use super::rows::{UNSAID, rows};
 use super::token::between;
-use super::{amount, dental};
-use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut, words as said};
+use crate::fhir::index::{BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
@@ -94,22 +95,6 @@ fn is_indexed(mapping: &Mapping) -> bool {
     mapping.search.iter().any(|(_, find)| of(find).is_some())
 }
 
-/// What a resource is searched by beside its columns, each under the name it stands under.
-fn rows(mapping: &Mapping, shown: &Shown, own: &Json, base: &str) -> Vec<Row> {
-    let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
-    // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
-    let answered =
-        |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
-    let resource = &Json::Object(shown.resource.as_map().clone());
-    let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
-    let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
-    let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
-    rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
-    rows.extend(unsaid);
-    rows.extend(said::rows(mapping.of.name, resource, own));
-    rows.into_iter().map(|row| Row { param: param(mapping, &row.param), ..row }).collect()
-}
-
 async fn replace(scope: &mut Scope, place: Place, tenant: Uuid, records: Vec<Uuid>, all: &[(&Record, Row)], keys: &Keyring) -> Result<()> {
     let tenant_keys = keys.of(tenant).await?;
     let rows = || all.iter().map(|(_, row)| row);
@@ -149,10 +134,6 @@ pub async fn forget(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Re
     Ok(())
 }
 
-fn is_of(row: &Row, index: &Index) -> bool {
-    row.param.strip_prefix(&index.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-}
-
 fn code(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
     match &row.code {
         Some(code) if row.is_identifier => hashed(keys, code).map(Some),
@@ -174,27 +155,6 @@ pub fn token(keys: &TenantKeys, word: &str) -> Result<String> {
 fn tokens(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
     let tokens = row.said.iter().map(|word| token(keys, word)).collect::<Result<Vec<String>>>()?;
     Ok((!tokens.is_empty()).then(|| format!(" {} ", tokens.join(" "))))
-}
-
-/// Behind a parameter: what the record says of it by itself and nobody said who sent it.
-const UNSAID: &str = ":unsaid";
-
-/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing. And times of
-/// the record in whose place the resource says another, as a year is where the column has its first day.
-fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
-    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.range.is_none() && row.target.is_none();
-    let said = |row: &Row| {
-        let mut others = resource.iter().filter(|other| other.param == row.param);
-        match row.span {
-            Some(_) => !others.clone().any(|other| other.span.is_some()) || others.any(|other| other.span == row.span),
-            None => others.any(|other| (&other.system, &other.code) == (&row.system, &row.code)),
-        }
-    };
-    own.iter().filter(plain).filter(move |row| !said(row)).map(|row| Row {
-        param: format!("{}{UNSAID}", row.param),
-        words: None,
-        ..row.clone()
-    })
 }
 
 /// One parameter asked of the index: where, and the identifiers' hashes of all tenants searched.

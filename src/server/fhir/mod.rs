@@ -29,6 +29,7 @@ mod profiles;
 mod provenance;
 mod read;
 mod routes;
+mod rows;
 mod run;
 mod search;
 pub mod stale;

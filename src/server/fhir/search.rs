@@ -325,7 +325,12 @@ async fn fetch(caller: &Caller, way: &mut Way<'_>, context: &Context, all: &[Pre
 }
 
 /// The answers, once the values beside the columns are those of the records as they stand.
-async fn current(caller: &Caller, way: &mut Way<'_>, context: &Context, mut queries: Vec<(Asked, Vec<Param<'_>>)>) -> Result<Vec<Vec<Row>>> {
+async fn current(
+    caller: &Caller,
+    way: &mut Way<'_>,
+    context: &Context,
+    mut queries: Vec<(Asked, Vec<Param<'_>>)>,
+) -> Result<Vec<Vec<Row>>> {
     queries.push(stale::asked());
     let mut rounds = stale::ROUNDS_MAX;
     loop {

@@ -21,14 +21,88 @@ select kernel.protect('change_log', 'staff=all/none group=all/none audit=all/non
 -- What a FHIR client sent beyond our columns, sealed with the tenant's key; read beside the record it belongs to.
 select kernel.protect('fhir_extras',
     'staff=all/all group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id',
-    staff_rows => kernel.about_a_patient('view_patient'));
+    staff_rows => kernel.about_a_patient('view_patient'), sec => 'r');
 -- What records are searched by beside their columns. A search asks for the record too, so its own policies hold as well.
 select kernel.protect('search_values',
     'staff=all/replace group=all/none patient=own/none share=own/none audit=all/none jobs=all/all', patient => 'patient_id',
-    staff_rows => kernel.about_a_patient('view_patient'));
+    staff_rows => kernel.about_a_patient('view_patient'), sec => 'r');
 select kernel.protect('clinical_search_values',
     'staff=all/replace group=all/none patient=own/none share=own/none audit=all/none jobs=all/all',
-    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id');
+    read => 'view_clinical', write => 'edit_clinical', patient => 'patient_id', sec => 'r');
+
+-- ── Search values follow their records ──────────────────────────────────────────────────────────────────────────
+-- They are made from the whole resource. Whatever changes a record that has any marks it; whoever searches next has them made
+-- anew first, or the worker does. What FHIR writes takes its own mark away.
+select kernel.protect('search_stale', 'jobs=all/all', sec => 'rwd');
+create or replace function sec.mark_stale(home uuid, rel text, records uuid[]) returns void language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into enamel.search_stale (tenant_id, table_name, record_id)
+    select home, rel, r from unnest(records) r
+     where exists (select from enamel.fhir_extras e where e.tenant_id = home and e.record_id = r)
+        or exists (select from enamel.search_values v where v.tenant_id = home and v.record_id = r)
+        or exists (select from enamel.clinical_search_values v where v.tenant_id = home and v.record_id = r)
+    -- Whoever makes them anew meanwhile has read the row as it was.
+    on conflict (tenant_id, record_id) do update set due_at = excluded.due_at;
+end $$;
+create or replace function sec.record_changed() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if tg_table_name = 'tenants' then perform sec.mark_stale(new.id, 'tenants', array[new.id]);
+    else perform sec.mark_stale(new.tenant_id, tg_table_name, array[new.id]); end if;
+    return null;
+end $$;
+-- Of a row that other records show as theirs: those.
+create or replace function sec.shown_changed() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare records uuid[];
+begin
+    if tg_table_name = 'providers' then
+        records := array(select r.id from enamel.provider_locations r where r.tenant_id = new.tenant_id and r.provider_id = new.id);
+        perform sec.mark_stale(new.tenant_id, 'provider_locations', records);
+        return null;
+    elsif tg_table_name = 'external_contacts' then
+        records := array(select r.id from enamel.patient_relationships r where r.tenant_id = new.tenant_id and r.external_contact_id = new.id);
+    elsif tg_table_name = 'patients' then
+        records := array(select r.id from enamel.patient_relationships r where r.tenant_id = new.tenant_id and r.related_patient_id = new.id);
+    else
+        perform sec.mark_stale(new.tenant_id, 'perio_exams', array[new.exam_id]);
+        return null;
+    end if;
+    perform sec.mark_stale(new.tenant_id, 'patient_relationships', records);
+    return null;
+end $$;
+do $$ declare rel text; begin
+    -- All that a FHIR mapping writes.
+    foreach rel in array '{appointments,claims,clinical_outcomes,consents,devices,documents,encounters,files,kept_resources,locations,
+        patient_allergies,patient_conditions,patient_insurance_policies,patient_medications,patient_relationships,
+        patient_social_history,patients,payers,perio_exams,procedures,provider_locations,providers,referrals,tasks,tenants,treatment_plan_items,treatment_plans,
+        vital_signs}'::text[] loop
+        execute format('create or replace trigger record_changed after update on enamel.%I for each row
+                        execute function sec.record_changed()', rel);
+    end loop;
+    foreach rel in array '{external_contacts,patients,perio_measurements,perio_tooth_findings,providers}'::text[] loop
+        execute format('create or replace trigger shown_changed after %s on enamel.%I for each row execute function sec.shown_changed()',
+                       case when rel like 'perio%' then 'insert or update' else 'update' end, rel);
+    end loop;
+end $$;
+-- Tenants of the caller, for the worker all, with records to be made anew.
+create or replace function sec.stale_tenants() returns setof uuid language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if (sec.claims()).plane = 'jobs' then
+        return query select distinct s.tenant_id from enamel.search_stale s where s.due_at <= now();
+    else
+        return query select t from unnest(sec.tenants(0)) t
+            where exists (select from enamel.search_stale s where s.tenant_id = t and s.due_at <= now());
+    end if;
+end $$;
+grant execute on function sec.stale_tenants() to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit, enamel_jobs;
+-- Its values have just been made, in this transaction.
+create or replace function sec.made_anew(record uuid) returns void language sql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+    delete from enamel.search_stale where tenant_id = sec.tenant(0) and record_id = record $$;
+grant execute on function sec.made_anew(uuid) to enamel_staff;
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back and spent refresh tokens. Validity is
 -- always judged by time as well; this only keeps tables small. Sessions stay: the log names them. Rows removed.

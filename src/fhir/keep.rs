@@ -169,14 +169,18 @@ fn with_extras(original: &[Value], sources: &[usize], merged: Vec<Value>, source
 }
 
 /// For each element of `base` the one of `original` it was rendered from: the first that covers it, in whatever order
-/// they stand; for those that none covers, when there are as many left on both sides, by position. None when that
-/// cannot be told.
+/// they stand; for those that none covers the first that is of the same code; when there are as many left on both sides,
+/// by position. None when that cannot be told.
 fn sources(original: &[Value], base: &[Value]) -> Option<Vec<usize>> {
     let mut free: Vec<usize> = (0..original.len()).collect();
     let mut found: Vec<Option<usize>> = Vec::with_capacity(base.len());
     for item in base {
         let place = free.iter().position(|o| covers(&original[*o], item));
         found.push(place.map(|place| free.remove(place)));
+    }
+    for (item, found) in base.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+        let place = free.iter().position(|o| codings(item).any(|coding| codings(&original[*o]).any(|other| coding == other)));
+        *found = place.map(|place| free.remove(place));
     }
     let open = found.iter().filter(|source| source.is_none()).count();
     if open != 0 && open != free.len() {
@@ -221,7 +225,14 @@ fn whole(value: &Value) -> Option<String> {
     Some(value.to_string())
 }
 
-/// What an element is known by: its id, its extension's URL, system and value or code, the resource it refers to.
+/// The codes of what an element is about, as a component of an Observation has them.
+fn codings(value: &Value) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let codings = value.get("code").and_then(|code| code.get("coding")).and_then(Value::as_array);
+    codings.into_iter().flatten().filter_map(|coding| Some((coding.get("system").and_then(Value::as_str), coding.get("code")?.as_str()?)))
+}
+
+/// What an element is known by: its id, its extension's URL, system and value or code, the resource it refers to, the code of
+/// what it is about.
 fn key(value: &Value) -> Option<String> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let pair = |a: &str, b: &str| Some(format!("{a} {} {}", text(a).unwrap_or_default(), text(b)?));
@@ -231,6 +242,7 @@ fn key(value: &Value) -> Option<String> {
         .or_else(|| pair("system", "value"))
         .or_else(|| pair("system", "code"))
         .or_else(|| text("url").map(|url| format!("url {url}")))
+        .or_else(|| codings(value).next().map(|(system, code)| format!("about {} {code}", system.unwrap_or_default())))
 }
 
 /// Whether everything in `part` stands in `whole` too.

@@ -146,3 +146,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_about_a_code_stays_about_it() {
+    let measure = |code: &str, value: i32| json!({"code": {"coding": [{"system": "urn:m", "code": code}]}, "value": value});
+    let rendered = |code: &str, value: i32| {
+        json!({"code": {"coding": [{"system": "urn:m", "code": code, "display": "our words"}]}, "value": value})
+    };
+    let of = |items: [Value; 2]| json!({"component": items});
+    let original = of([measure("low", 80), measure("high", 120)]);
+    let (base, now) = (of([rendered("high", 120), rendered("low", 80)]), of([rendered("high", 131), rendered("low", 80)]));
+    assert_eq!(restore(&original, &base, now), of([measure("high", 131), measure("low", 80)]));
+    // One more that the columns say today leaves the others theirs.
+    let now = json!({"component": [rendered("high", 131), rendered("low", 80), rendered("rate", 61)]});
+    let merged = restore(&original, &base, now);
+    assert_eq!(merged["component"], json!([measure("high", 131), measure("low", 80), rendered("rate", 61)]));
+}

@@ -1,7 +1,8 @@
-//! Work beside the requests: letters are delivered, applications hear of sign-outs, expired rows are swept, uploads that never ended
-//! are closed and their objects removed, exports whose server died are ended, proven domains are looked up again, plans that were
-//! presented are kept as documents, audit anchors are copied out of the database, retention runs are carried on, and once a day
-//! the month before is billed. Several servers may do it at once; each takes what is there, and a bounded part of it.
+//! Work beside the requests: letters are delivered, applications hear of sign-outs, search values follow their records, expired
+//! rows are swept, uploads that never ended are closed and their objects removed, exports whose server died are ended, proven
+//! domains are looked up again, plans that were presented are kept as documents, audit anchors are copied out of the database,
+//! retention runs are carried on, and once a day the month before is billed. Several servers may do it at once; each takes what
+//! is there, and a bounded part of it.
 
 use crate::ai::deidentify;
 use crate::governance::unfinished::tell_aborted;
@@ -14,7 +15,7 @@ use crate::kernel::bell::Bell;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::error::Result;
 use crate::reference::load;
-use crate::server::fhir::jobs;
+use crate::server::fhir::{jobs, stale};
 use crate::server::record_copy;
 use crate::sql;
 use crate::treatment::plan_document;
@@ -46,7 +47,7 @@ sql! {
 
 pub struct Worker {
     stop: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 6],
+    tasks: [JoinHandle<()>; 7],
 }
 
 impl Worker {
@@ -59,6 +60,9 @@ impl Worker {
         let logouts = tokio::spawn(on_the_bell(bell.logouts, stopped.clone(), async move || logouts(&left).await));
         let letters = tokio::spawn(on_the_bell(bell.letters, stopped.clone(), async move || letters(&written).await));
         let bulk = tokio::spawn(bulk(kernel.clone(), stopped.clone()));
+        // A search does not wait for this one, so nobody rings.
+        let searched = kernel.clone();
+        let values = tokio::spawn(on_the_bell(Arc::default(), stopped.clone(), async move || search_values(&searched).await));
         let rounds = tokio::spawn(async move {
             let mut billed = None;
             loop {
@@ -84,7 +88,7 @@ impl Worker {
                 }
             }
         });
-        Worker { stop, tasks: [ordered, copies, logouts, letters, bulk, rounds] }
+        Worker { stop, tasks: [ordered, copies, logouts, letters, bulk, values, rounds] }
     }
 
     pub async fn stop(self) {
@@ -135,6 +139,12 @@ async fn logouts(kernel: &Arc<Kernel>) {
 async fn letters(kernel: &Kernel) {
     if let Err(failure) = delivery::carry_on(kernel).await {
         tracing::warn!(error = %failure, "Could not look for letters that wait");
+    }
+}
+
+async fn search_values(kernel: &Kernel) {
+    if let Err(failure) = stale::carry_on(kernel).await {
+        tracing::warn!(error = %failure, "Could not look for search values that are to be made anew");
     }
 }
 

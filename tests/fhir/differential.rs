@@ -107,12 +107,12 @@ fn event(dice: &mut Dice, name: &str, subject: &str) -> Value {
             if is_span {
                 one["onsetPeriod"] = json!({"start": "2020-02-01", "end": "2020-08-01T12:00:00Z"})
             } else {
-                let day = json!(dice.of(&DATES[2..4]));
+                let day = json!(dice.of(&DATES[..5]));
                 set(&mut one, dice, "onsetDateTime", day)
             }
             let severity = concept(dice);
             set(&mut one, dice, "severity", severity);
-            let recorded = json!(dice.of(&DATES[2..4]));
+            let recorded = json!(dice.of(&DATES[..5]));
             let coded = |system: &str, code: &str| json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]});
             one["verificationStatus"] = coded("condition-ver-status", dice.of(&["confirmed", "provisional"]));
             one["category"] = json!([coded("condition-category", "problem-list-item")]);

@@ -306,3 +306,38 @@ fn a_code_that_the_column_has_no_word_for_is_found_by_itself_alone() {
         }
     });
 }
+
+/// Columns hold days and moments; what was said may be a year, a month or a time of the day.
+#[test]
+fn a_time_is_searched_as_it_was_said() {
+    world::with(async |world| {
+        let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
+        let subject = json!({"reference": format!("Patient/{}", id(&fhir.made(patient("Doe")).await))});
+        let made = async |onset: &str| {
+            let body = json!({"resourceType": "Condition", "subject": subject, "code": {"text": "Caries"}, "onsetDateTime": onset});
+            id(&fhir.made(body).await)
+        };
+        let (year, month, day, time) =
+            (made("2020").await, made("2020-05").await, made("2020-05-01").await, made("2020-05-01T15:00:00Z").await);
+        let all = [&year, &month, &day, &time];
+        for (asked, expected) in [
+            ("2020", [true, true, true, true]),
+            ("2020-05", [false, true, true, true]),
+            ("2020-01", [false, false, false, false]),
+            ("2020-01-01", [false, false, false, false]),
+            ("2020-05-01", [false, false, true, true]),
+            ("ne2020-05-01", [true, true, false, false]),
+            ("le2020-05-01", [true, false, true, true]),
+            ("lt2020-05-01T12:00:00Z", [true, true, true, false]),
+            ("ge2020-05-01", [true, true, true, true]),
+            ("gt2020-05-01", [true, true, false, false]),
+            ("eb2020-06", [false, true, true, true]),
+            ("eb2020-05-02", [false, false, true, true]),
+            ("sa2020-04", [false, true, true, true]),
+            ("sa2020-05-01T12:00:00Z", [false, false, false, true]),
+        ] {
+            let found = fhir.ids(&format!("/Condition?onset-date={asked}&_count=100")).await;
+            assert_eq!(all.map(|id| found.contains(id)), expected, "{asked}");
+        }
+    });
+}

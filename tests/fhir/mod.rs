@@ -28,6 +28,7 @@ mod provenance;
 mod scopes;
 mod search;
 mod seek;
+mod stale;
 mod system;
 mod transaction;
 mod words;

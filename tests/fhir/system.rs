@@ -4,7 +4,7 @@ use super::{Client, id, ids, patient};
 use crate::world;
 use enamel::kernel::context::{Permission, Plane};
 use poem::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 async fn chart(fhir: &Client) -> (String, BTreeSet<String>) {
@@ -53,7 +53,7 @@ fn several_types_are_searched_at_once() {
             ("/?_type=Nothing", 400),
             ("/?_type=Condition,Flag&clinical-status=active", 400),
             ("/?_type=Condition,Flag&_sort=code", 400),
-            ("/?_type=Condition,Flag&_include=*", 400),
+            ("/?_type=Condition,Flag&_include=Nothing:subject", 400),
         ] {
             let answer = fhir.get(wrong).await;
             assert_eq!((answer.status.as_u16(), &answer.body["resourceType"]), (status, &json!("OperationOutcome")), "{wrong}");
@@ -72,5 +72,48 @@ fn several_types_are_searched_at_once() {
         let next = fhir.get(&format!("{own}&_count=1")).await;
         let cursor = super::next(&next.body).unwrap();
         assert_eq!(other.fhir().get(&cursor).await.status, 400, "a cursor is its caller's");
+    });
+}
+
+/// The modes and types of what a searchset holds.
+async fn held(fhir: &Client, path: &str) -> Vec<(String, String, String)> {
+    let page = fhir.get(path).await;
+    assert_eq!(page.status, 200, "{path}: {}", page.body);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let told = |entry: &Value| (text(&entry["search"]["mode"]), text(&entry["resource"]["resourceType"]), id(&entry["resource"]));
+    page.body["entry"].as_array().into_iter().flatten().map(told).collect()
+}
+
+#[test]
+fn several_types_bring_along_what_belongs_to_them() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let (ada, all) = chart(&fhir).await;
+        let own = format!("/?_type=Condition,Observation&patient={ada}");
+        // Both of them name the patient, who stands there once.
+        let found = held(&fhir, &format!("{own}&_include=Condition:subject&_include=Observation:subject")).await;
+        let included: Vec<_> = found.iter().filter(|(mode, ..)| mode == "include").collect();
+        assert_eq!(included, [&("include".to_owned(), "Patient".to_owned(), ada.clone())]);
+        assert_eq!(found.iter().filter(|(mode, ..)| mode == "match").count(), 3);
+        let observation = found.iter().find(|(_, name, _)| name == "Observation").unwrap().2.clone();
+        let report = json!({"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "Depths"},
+            "subject": {"reference": format!("Patient/{ada}")}, "result": [{"reference": format!("Observation/{observation}")}]});
+        let report = id(&fhir.made(report).await);
+        // Each page brings what belongs to its own.
+        let mut brought = Vec::new();
+        for page in fhir.pages(&format!("{own}&_revinclude=DiagnosticReport:result&_count=1")).await {
+            let of = page["entry"].as_array().unwrap();
+            assert!(of.len() == 1 || id(&of[0]["resource"]) == observation, "{page}");
+            brought.extend(of[1..].iter().map(|entry| id(&entry["resource"])));
+        }
+        assert_eq!(brought, [report]);
+        assert!(all.contains(&observation));
+        // Nobody is brought along whom the caller may not search.
+        let mut narrow = clinic.staff();
+        narrow.scopes = vec!["user/Condition.rs".to_owned(), "user/Observation.rs".to_owned()].into();
+        let narrow = world.fhir(narrow);
+        let found = held(&narrow, &format!("{own}&_include=Condition:subject")).await;
+        assert!(!found.is_empty() && found.iter().all(|(mode, ..)| mode == "match"), "{found:?}");
     });
 }

@@ -1,6 +1,7 @@
 //! Dates and times asked of columns: a day, a moment, or what lasts from one column to another (R4 §3.1.1.4.7).
 
 use super::find::{NEVER, Writing};
+use crate::fhir::mapping::Find;
 use crate::fhir::search::Value as Asked;
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, Side};
 use crate::kernel::table::Value;
@@ -36,6 +37,19 @@ pub fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: 
     };
     let tests: Vec<String> = edges.into_iter().map(|edge| one(writing, edge)).collect();
     format!("({from} is not null or {until} is not null) and ({})", tests.join(joint))
+}
+
+/// When what the column says starts, where it may answer what was said less exactly (`2020`, which it has as a day) or more
+/// exactly (a time of the day). None: both have the same answer, as a moment and what begins with it have of what is after.
+pub fn narrowed(find: &Find, asked: &Asked) -> Option<String> {
+    let Asked::Date(value) = asked else { return None };
+    let (DateTest::All(edges) | DateTest::Any(edges)) = value.test();
+    let is_about_an_end = edges.iter().any(|edge| edge.edge == Side::End && matches!(edge.compare, Compare::Lt | Compare::Le));
+    match find {
+        Find::Day(column) | Find::Days { from: column, .. } => Some(format!("({column})::timestamp at time zone 'UTC'")),
+        Find::Moment(column) | Find::Moments { from: column, .. } if is_about_an_end => Some((*column).to_owned()),
+        _ => None,
+    }
 }
 
 /// A day is the interval from its midnight to the next; the comparison is turned into one of days, for the index.

@@ -1,6 +1,6 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
-use super::dates::{date, span};
+use super::dates::{date, narrowed, span};
 use super::indexed::{self, Search};
 use super::{amount, chain, dental, held, search, token};
 use crate::fhir::index::{Index, typed_value};
@@ -234,8 +234,13 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Indexed(index), asked) => indexed(asking, writing, index, asked, false).await?,
         (Find::Any(finds), asked) => {
             let index = finds.iter().find_map(indexed::of);
+            // Each column of a time by itself.
+            let several = finds.iter().flat_map(|find| match find {
+                Find::Any(inner) if matches!(asked, Asked::Date(_)) => *inner,
+                one => std::slice::from_ref(one),
+            });
             let mut any = Vec::with_capacity(finds.len());
-            for find in finds.iter().filter(|find| asking.side.has(find)) {
+            for find in several.filter(|find| asking.side.has(find)) {
                 let told = match find {
                     Find::Indexed(index) => indexed(asking, writing, index, asked, asking.side == Side::Both).await?,
                     find => Box::pin(one(asking, writing, find, asked)).await?,
@@ -243,7 +248,11 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
                 any.push(match index.zip(held::code(find, asking.mapping).filter(|_| matches!(find, Find::Words { .. }))) {
                     // The column has fewer words than FHIR has codes: where somebody said another one, or none, it is not found.
                     Some((index, code)) if told != NEVER => format!("({told}) and not {}", asking.search(&[]).unsaid(index, &code)),
-                    _ => told,
+                    _ => match index.zip(narrowed(find, asked)) {
+                        // And a time may be said less exactly, or more, than the column has it.
+                        Some((index, starts)) => format!("({told}) and not {}", asking.search(&[]).unsaid_time(index, &starts)),
+                        None => told,
+                    },
                 });
             }
             any_of_these(any)

@@ -21,10 +21,16 @@ const INCLUDED_MAX: usize = 1_000;
 const ROUNDS_MAX: usize = 4;
 
 type Names = BTreeMap<&'static str, BTreeSet<Uuid>>;
+/// A resource: one row may be several, under one id.
+type Known = BTreeSet<(String, Uuid)>;
+
+fn known(shown: &Shown) -> (String, Uuid) {
+    (shown.resource.type_name().to_owned(), shown.record.id)
+}
 
 /// In the order in which they were come upon.
 pub async fn beside(caller: &Caller, way: &mut Way<'_>, query: &Query, matches: &[Shown], base: &str) -> Result<Vec<Shown>> {
-    let mut seen: BTreeSet<Uuid> = matches.iter().map(|shown| shown.record.id).collect();
+    let mut seen: Known = matches.iter().map(known).collect();
     let mut found: Vec<Shown> = Vec::new();
     let mut from = 0;
     for round in 0..ROUNDS_MAX {
@@ -42,7 +48,7 @@ pub async fn beside(caller: &Caller, way: &mut Way<'_>, query: &Query, matches: 
             } else {
                 referred(caller, way, (include, base), &resources, &seen).await?
             };
-            found.extend(new.into_iter().filter(|shown| seen.insert(shown.record.id)));
+            found.extend(new.into_iter().filter(|shown| seen.insert(known(shown))));
             if found.len() > INCLUDED_MAX {
                 return Err(Error::new(&error::TOO_COSTLY).detail("More than 1000 resources would be included: ask for a smaller page."));
             }
@@ -57,7 +63,7 @@ async fn referred(
     way: &mut Way<'_>,
     (include, base): (&Include, &str),
     of: &[(Uuid, Json)],
-    seen: &BTreeSet<Uuid>,
+    seen: &Known,
 ) -> Result<Vec<Shown>> {
     let known = Definitions::r4().parameters(include.from);
     let indexes: Vec<Index> = known
@@ -69,7 +75,7 @@ async fn referred(
         for row in index::rows(&indexes, resource, base) {
             let (Some(name), Some(id)) = (row.system, row.target) else { continue };
             let def = types::registry().find(&name).ok().filter(|def| include.to.is_none_or(|to| to == def.name));
-            if let Some(def) = def.filter(|_| !seen.contains(&id)) {
+            if let Some(def) = def.filter(|def| !seen.contains(&(def.name.to_owned(), id))) {
                 names.entry(def.name).or_default().insert(id);
             }
         }

@@ -1,11 +1,12 @@
 //! What records are searched by beside their columns: rows made from the resource with every write of it, and the
 //! conditions over them.
 
+use super::amount;
 use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
+use super::rows::{UNSAID, rows};
 use super::token::between;
-use super::{amount, dental};
-use crate::fhir::index::{self, BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut, words as said};
+use crate::fhir::index::{BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
@@ -24,24 +25,22 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant, $2 records, then a list for each column: of each value its record, its patient and what it is.
-    VALUES_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
-        with gone as (delete from search_values where tenant_id = $1 and record_id = any ($2))
+    /// $1 tenant, then a list for each column: of each value its record, its patient and what it is.
+    VALUES_ADD(UUID, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
-        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    CLINICAL_REPLACE(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
-        with gone as (delete from clinical_search_values where tenant_id = $1 and record_id = any ($2))
+        select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    CLINICAL_ADD(UUID, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
-        select $1, * from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    /// $1 tenant, $2 record.
-    VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
-    CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
+        select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    /// $1 tenant, $2 records.
+    VALUES_FORGET(UUID, UUID_ARRAY) = "delete from search_values where tenant_id = $1 and record_id = any ($2)";
+    CLINICAL_FORGET(UUID, UUID_ARRAY) = "delete from clinical_search_values where tenant_id = $1 and record_id = any ($2)";
 }
 
 /// Where the values of such records stand: those of somebody's health apart, for they are for fewer.
 struct Place {
     table: &'static str,
-    replace: &'static Sql,
+    add: &'static Sql,
     forget: &'static Sql,
 }
 
@@ -49,9 +48,9 @@ fn place(mapping: &Mapping) -> Place {
     use Permission::{ViewClaims, ViewPatient, ViewPayments, ViewSchedule, ViewTenant};
     match mapping.table.read {
         ViewTenant | ViewPatient | ViewSchedule | ViewClaims | ViewPayments => {
-            Place { table: "search_values", replace: &VALUES_REPLACE, forget: &VALUES_FORGET }
+            Place { table: "search_values", add: &VALUES_ADD, forget: &VALUES_FORGET }
         }
-        _ => Place { table: "clinical_search_values", replace: &CLINICAL_REPLACE, forget: &CLINICAL_FORGET },
+        _ => Place { table: "clinical_search_values", add: &CLINICAL_ADD, forget: &CLINICAL_FORGET },
     }
 }
 
@@ -77,32 +76,41 @@ pub fn of(find: &Find) -> Option<&'static Index> {
 /// The values of resources as they were just written, in place of those they had. What the columns say (beside each) is
 /// theirs to answer: they change without us. All are of one tenant.
 pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)], keys: &Keyring, base: &str) -> Result<()> {
-    let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
-    let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| !indexes.is_empty()) else { return Ok(()) };
+    let Some(tenant) = shown.first().map(|(first, _)| owner(&first.record)).filter(|_| is_indexed(mapping)) else { return Ok(()) };
+    let all = shown.iter().flat_map(|(shown, own)| rows(mapping, shown, own, base).into_iter().map(|row| (&shown.record, row)));
+    // A record that was just made has none.
+    let old = shown.iter().map(|(shown, _)| &shown.record).filter(|record| record.version > 1).map(|record| record.id).collect();
+    replace(scope, place(mapping), tenant, old, &all.collect::<Vec<_>>(), keys).await
+}
+
+/// The same of one record as everything it is: one row may be resources of several types.
+pub async fn keep_all(scope: &mut Scope, told: &[(&'static Mapping, Shown, Json)], keys: &Keyring, base: &str) -> Result<()> {
+    let Some((first, shown, _)) = told.iter().find(|(mapping, ..)| is_indexed(mapping)) else { return Ok(()) };
+    let all = told.iter().flat_map(|(mapping, shown, own)| rows(mapping, shown, own, base).into_iter().map(|row| (&shown.record, row)));
+    replace(scope, place(first), owner(&shown.record), vec![shown.record.id], &all.collect::<Vec<_>>(), keys).await
+}
+
+fn is_indexed(mapping: &Mapping) -> bool {
+    mapping.search.iter().any(|(_, find)| of(find).is_some())
+}
+
+/// `old`: records that may have values already.
+async fn replace(scope: &mut Scope, place: Place, tenant: Uuid, old: Vec<Uuid>, all: &[(&Record, Row)], keys: &Keyring) -> Result<()> {
     let tenant_keys = keys.of(tenant).await?;
-    // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
-    let answered =
-        |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
-    let mut all: Vec<(&Record, Row)> = Vec::new();
-    for (shown, own) in shown {
-        let resource = &Json::Object(shown.resource.as_map().clone());
-        let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
-        let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
-        let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
-        rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
-        rows.extend(unsaid);
-        rows.extend(said::rows(mapping.of.name, resource, own));
-        all.extend(rows.into_iter().map(|row| (&shown.record, row)));
-    }
     let rows = || all.iter().map(|(_, row)| row);
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
     let tokens = rows().map(|row| tokens(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
-    let values: [Box<dyn ToSql + Sync + Send>; 16] = [
+    if !old.is_empty() {
+        scope.post(place.forget, vec![Box::new(tenant), Box::new(old)]).await?;
+    }
+    if all.is_empty() {
+        return Ok(());
+    }
+    let values: [Box<dyn ToSql + Sync + Send>; 15] = [
         Box::new(tenant),
-        list(shown.iter().map(|(shown, _)| shown.record.id)),
         list(all.iter().map(|(record, _)| record.id)),
         list(all.iter().map(|(record, _)| record.patient)),
-        list(rows().map(|row| param(mapping, &row.param))),
+        list(rows().map(|row| row.param.clone())),
         list(rows().map(|row| row.element)),
         list(rows().map(|row| row.part)),
         list(rows().map(|row| row.system.clone())),
@@ -115,7 +123,7 @@ pub async fn keep(scope: &mut Scope, mapping: &Mapping, shown: &[(Shown, Json)],
         list(rows().map(|row| row.range.map(|range| range.1))),
         Box::new(tokens),
     ];
-    scope.post(place(mapping).replace, values.into()).await
+    scope.post(place.add, values.into()).await
 }
 
 /// One column of all rows.
@@ -125,14 +133,10 @@ fn list<T: ToSql + Sync + Send + 'static>(values: impl Iterator<Item = T>) -> Bo
 
 /// Of a record that was retired.
 pub async fn forget(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Result<()> {
-    if mapping.search.iter().any(|(_, find)| of(find).is_some()) {
-        scope.exec(place(mapping).forget, &[&owner(record), &record.id]).await?;
+    if is_indexed(mapping) {
+        scope.exec(place(mapping).forget, &[&owner(record), &vec![record.id]]).await?;
     }
     Ok(())
-}
-
-fn is_of(row: &Row, index: &Index) -> bool {
-    row.param.strip_prefix(&index.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 fn code(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
@@ -156,20 +160,6 @@ pub fn token(keys: &TenantKeys, word: &str) -> Result<String> {
 fn tokens(row: &Row, keys: &TenantKeys) -> Result<Option<String>> {
     let tokens = row.said.iter().map(|word| token(keys, word)).collect::<Result<Vec<String>>>()?;
     Ok((!tokens.is_empty()).then(|| format!(" {} ", tokens.join(" "))))
-}
-
-/// Behind a parameter: what the record says of it by itself and nobody said who sent it.
-const UNSAID: &str = ":unsaid";
-
-/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing.
-fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
-    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.span.is_none() && row.range.is_none() && row.target.is_none();
-    let said = |row: &Row| resource.iter().any(|other| (&other.param, &other.system, &other.code) == (&row.param, &row.system, &row.code));
-    own.iter().filter(plain).filter(move |row| !said(row)).map(|row| Row {
-        param: format!("{}{UNSAID}", row.param),
-        words: None,
-        ..row.clone()
-    })
 }
 
 /// One parameter asked of the index: where, and the identifiers' hashes of all tenants searched.
@@ -251,13 +241,20 @@ impl Search<'_> {
         any.collect::<Vec<_>>().join(" or ")
     }
 
-    /// Whether nobody said what the record still says by itself.
+    /// Whether nobody said the code that the record still says by itself.
     pub fn unsaid(&self, index: &Index, code: &str) -> String {
+        self.without(index, &format!("x.code is not distinct from ({code})::text"))
+    }
+
+    /// The same of a time, by when it starts.
+    pub fn unsaid_time(&self, index: &Index, starts: &str) -> String {
+        self.without(index, &format!("x.starts_at = {starts}"))
+    }
+
+    fn without(&self, index: &Index, test: &str) -> String {
         let (table, param) = (place(self.mapping).table, param(self.mapping, &format!("{}{UNSAID}", index.name)));
         let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
-        format!(
-            "exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and x.code is not distinct from ({code})::text)"
-        )
+        format!("exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and {test})")
     }
 
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {

@@ -68,7 +68,8 @@ fn is_open(mapping: &Mapping, context: &Context, first: Option<&(&'static Mappin
 }
 
 pub fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {
-    mapping.parts.iter().enumerate().filter(move |(_, part)| part.planes.contains(&plane))
+    // The server itself sees them all.
+    mapping.parts.iter().enumerate().filter(move |(_, part)| plane == Plane::Jobs || part.planes.contains(&plane))
 }
 
 fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {

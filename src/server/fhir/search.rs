@@ -2,7 +2,7 @@
 
 use super::read::{self, Shown};
 use super::way::Way;
-use super::{find, held, include, narrow, types, vocabulary};
+use super::{find, held, include, narrow, stale, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::Prefer;
@@ -13,7 +13,7 @@ use crate::fhir::{search, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::crypto::Keyring;
-use crate::kernel::db::{Param, Scope};
+use crate::kernel::db::{Param, Query as Asked, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{Built, PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
 use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, ordered, store};
@@ -58,17 +58,21 @@ pub fn strict(def: &TypeDef, text: &str, base: &str) -> Result<Query> {
 pub async fn matches(scope: &mut Scope, caller: &Caller, def: &TypeDef, condition: &Query) -> Result<Vec<Uuid>> {
     let own = Caller { reads_subtree: false, ..caller.clone() };
     let condition = &*vocabulary::settled(&own, &mut Way::Within(&mut *scope), condition).await?;
-    let mut found = Vec::new();
+    let mut lists = Vec::new();
     for (mapping, context) in read::readable(&own, types::sources(def.name)?)? {
         let list = list(&own, &context, mapping, condition, false).await?;
-        if !can_be_met(&list) {
-            continue;
+        if can_be_met(&list) {
+            lists.push((mapping, list.page(context.plane, context.tenant)?, list, context));
         }
-        let page = list.page(context.plane, context.tenant)?;
-        let rows = scope.rows(page.query.clone(), &page.params()).await?;
-        let records = store::keyed(&list, context.plane, &rows, &caller.kernel.keys).await?;
+    }
+    let Some((.., context)) = lists.first() else { return Ok(Vec::new()) };
+    let queries = lists.iter().map(|(_, page, ..)| page.asked()).collect();
+    let answers = current(&own, &mut Way::Within(scope), context, queries).await?;
+    let mut found = Vec::new();
+    for ((mapping, _, list, context), rows) in lists.iter().zip(answers) {
+        let records = store::keyed(list, context.plane, &rows, &caller.kernel.keys).await?;
         let records: Vec<Record> = records.into_iter().map(|(record, _)| record).take(condition.count).collect();
-        own.searched(&context, mapping.table, &records).await?;
+        own.searched(context, mapping.table, &records).await?;
         found.extend(records.iter().map(|record| record.id));
     }
     found.truncate(condition.count);
@@ -90,11 +94,8 @@ pub async fn single(caller: &Caller, reference: &str, base: &str) -> Result<Stri
 
 /// The searchset for a query string.
 pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, base: &str) -> Result<Json> {
-    let Matches { shown, total, next } = page(caller, way, type_name, query).await?;
-    let included = include::beside(caller, way, query, &shown, base).await?;
-    let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
-    let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
-    Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
+    let page = page(caller, way, type_name, query).await?;
+    answered(caller, way, type_name, query, page, base).await
 }
 
 /// The searchset of several types, which are asked the same and ordered alike.
@@ -113,9 +114,17 @@ pub async fn joined(caller: &Caller, way: &mut Way<'_>, all: Vec<Prepared>, quer
         whole.lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
     }
     let page = pages(caller, way, &[whole], usize::MAX).await?.pop();
-    let Matches { shown, total, next } = page.ok_or_else(|| Error::internal("a search has a page"))?;
+    let page = page.ok_or_else(|| Error::internal("a search has a page"))?;
+    answered(caller, way, "", query, page, base).await
+}
+
+/// A page with what is included beside it.
+async fn answered(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Query, page: Matches, base: &str) -> Result<Json> {
+    let Matches { shown, total, next } = page;
+    let included = include::beside(caller, way, query, &shown, base).await?;
     let matches = shown.into_iter().map(|shown| cut(shown, query)).collect();
-    Ok(bundle::searchset(base, "", query, Page { matches, included: Vec::new(), total, next }))
+    let included = included.into_iter().map(|shown| (shown.record.id.to_string(), shown.resource.into_value())).collect();
+    Ok(bundle::searchset(base, type_name, query, Page { matches, included, total, next }))
 }
 
 /// One page of what a query finds.
@@ -315,7 +324,7 @@ impl Prepared {
 async fn fetch(caller: &Caller, way: &mut Way<'_>, context: &Context, all: &[Prepared]) -> Result<Vec<(Vec<Found>, Option<u64>)>> {
     let built = all.iter().map(Prepared::statements).collect::<Result<Vec<_>>>()?;
     let queries: Vec<(_, Vec<Param<'_>>)> = built.iter().flatten().map(Built::asked).collect();
-    let answers = way.once(caller, context, &queries).await?;
+    let answers = current(caller, way, context, queries).await?;
     let (mut rest, mut merged) = (answers.as_slice(), Vec::with_capacity(all.len()));
     for (one, built) in all.iter().zip(&built) {
         let (own, others) = rest.split_at_checked(built.len()).ok_or_else(|| Error::internal("an answer for each statement"))?;
@@ -323,6 +332,31 @@ async fn fetch(caller: &Caller, way: &mut Way<'_>, context: &Context, all: &[Pre
         rest = others;
     }
     Ok(merged)
+}
+
+/// The answers, once the values beside the columns are those of the records as they stand.
+async fn current(
+    caller: &Caller,
+    way: &mut Way<'_>,
+    context: &Context,
+    mut queries: Vec<(Asked, Vec<Param<'_>>)>,
+) -> Result<Vec<Vec<Row>>> {
+    queries.push(stale::asked());
+    let mut rounds = stale::ROUNDS_MAX;
+    loop {
+        let mut answers = way.once(caller, context, &queries).await?;
+        let stale = answers.pop().unwrap_or_default();
+        if stale.is_empty() || rounds == 0 {
+            return Ok(answers);
+        }
+        rounds -= 1;
+        match (stale::renew(&caller.kernel, &stale).await?, &way) {
+            (Some(1..), _) => {}
+            (Some(0), Way::Apart) => tokio::time::sleep(stale::WAIT).await,
+            // What this transaction itself has marked, nobody else can see.
+            _ => return Ok(answers),
+        }
+    }
 }
 
 /// As PostgreSQL orders a page: the key, those without one last, then id and tenant.

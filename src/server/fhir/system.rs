@@ -79,9 +79,6 @@ async fn together(caller: &Caller, defs: &[&'static TypeDef], queries: &[Query],
     if queries.iter().any(|query| query.applied != first.applied) {
         return refused(TYPE, "A parameter is not known to all of the types.");
     }
-    if !first.includes.is_empty() {
-        return refused("_include", "What is included is asked of one type.");
-    }
     if first.sort.iter().any(|sort| !matches!(sort.param.name, "_id" | "_lastUpdated")) || first.sort.len() > 1 {
         return refused("_sort", "Several types are sorted by _id or by _lastUpdated.");
     }

@@ -16,13 +16,7 @@ impl Way<'_> {
         match self {
             _ if queries.is_empty() => Ok(Vec::new()),
             Self::Apart => caller.kernel.door.open(context).await?.once(queries).await,
-            Self::Within(scope) => {
-                let mut answers = Vec::with_capacity(queries.len());
-                for (query, params) in queries {
-                    answers.push(scope.rows(query.clone(), params).await?);
-                }
-                Ok(answers)
-            }
+            Self::Within(scope) => scope.gather(queries).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::indexed;
 use super::parts::{self, children, parents};
 use super::profiles;
 use super::read::{self, Shown};
+use super::stale;
 use super::states::{self, Goal, arrivals, moved, walk};
 use super::types;
 use super::unsaid::{settled, unsaid};
@@ -303,7 +304,9 @@ async fn replace(
         children(scope, mapping, &root, whole, &parts, keys).await?;
     }
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    finish(scope, mapping, root, resource, base, keys).await
+    let shown = finish(scope, mapping, root, resource, base, keys).await?;
+    stale::made_anew(scope, mapping, &shown.record).await?;
+    Ok(shown)
 }
 
 /// Retiring is idempotent: what is retired already stays so.
@@ -312,8 +315,10 @@ pub async fn retire(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
         Err(refusal) if refusal.code == &error::GONE => return Ok(()),
         other => other?,
     };
+    // The row first, as whatever changes one: so nobody waits for another in a ring.
+    store::retire(scope, &was, None, &caller.kernel.keys).await?;
     indexed::forget(scope, mapping, &was).await?;
-    store::retire(scope, &was, None, &caller.kernel.keys).await.map(|_| ())
+    stale::made_anew(scope, mapping, &was).await
 }
 
 /// The record of that id in whichever table of the type has it, locked.

@@ -87,6 +87,7 @@ pub static LEFT_OUT: &[(&str, &str)] = &[
     ("notification_reads", "a mark on a Notification that is here"),
     ("search_values", "an index of records that are here"),
     ("clinical_search_values", "an index of records that are here"),
+    ("search_stale", "which values of that index are to be made anew"),
     ("outbox_events", "ids of records on their way to subscribers"),
     ("encryption_keys", "keys, not what they lock"),
 ];

@@ -1,0 +1,49 @@
+//! What a resource is searched by beside the columns of its record.
+
+use super::dental;
+use super::indexed::{of, param};
+use super::read::Shown;
+use crate::fhir::index::{self, Index, Row, words};
+use crate::fhir::mapping::{Find, Mapping};
+use serde_json::Value as Json;
+
+/// What a resource is searched by beside its columns, each under the name it stands under.
+pub fn rows(mapping: &Mapping, shown: &Shown, own: &Json, base: &str) -> Vec<Row> {
+    let indexes: Vec<&Index> = mapping.search.iter().filter_map(|(_, find)| of(find)).collect();
+    // The parts of a composite belong together, whoever says one of them; what no column answers is answered here alone.
+    let answered =
+        |row: &Row| mapping.search.iter().any(|(_, find)| matches!(find, Find::Any(_)) && of(find).is_some_and(|it| is_of(row, it)));
+    let resource = &Json::Object(shown.resource.as_map().clone());
+    let said = dental::rows(index::rows(indexes.iter().copied(), own, base));
+    let mut rows = dental::rows(index::rows(indexes.iter().copied(), resource, base));
+    let unsaid: Vec<Row> = unsaid(&said, &rows).filter(|row| answered(row)).collect();
+    rows.retain(|row| row.part > 0 || !said.contains(row) || !answered(row));
+    rows.extend(unsaid);
+    rows.extend(words::rows(mapping.of.name, resource, own));
+    rows.into_iter().map(|row| Row { param: param(mapping, &row.param), ..row }).collect()
+}
+
+/// Behind a parameter: what the record says of it by itself and nobody said who sent it.
+pub const UNSAID: &str = ":unsaid";
+
+/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing. And times of
+/// the record in whose place the resource says another, as a year is where the column has its first day.
+fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
+    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.range.is_none() && row.target.is_none();
+    let said = |row: &Row| {
+        let mut others = resource.iter().filter(|other| other.param == row.param);
+        match row.span {
+            Some(_) => !others.clone().any(|other| other.span.is_some()) || others.any(|other| other.span == row.span),
+            None => others.any(|other| (&other.system, &other.code) == (&row.system, &row.code)),
+        }
+    };
+    own.iter().filter(plain).filter(move |row| !said(row)).map(|row| Row {
+        param: format!("{}{UNSAID}", row.param),
+        words: None,
+        ..row.clone()
+    })
+}
+
+fn is_of(row: &Row, index: &Index) -> bool {
+    row.param.strip_prefix(&index.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}

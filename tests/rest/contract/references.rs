@@ -89,7 +89,7 @@ fn private(table: &str) -> bool {
 }
 
 /// Shared tables of which a tenant has no rows of its own.
-const EVERYBODYS: &[&str] = &["ai_models", "ai_model_versions", "app_vendors", "external_systems", "vendor_apps", "subscription_plans", "permissions"];
+const EVERYBODYS: &[&str] = &["ai_models", "ai_model_versions", "external_systems", "subscription_plans", "permissions"];
 
 fn pointers() -> Vec<Pointer> {
     let mut pointers = Vec::new();

@@ -78,7 +78,8 @@ alter table api_clients
     add constraint api_clients_backchannel_logout_uri_check2 check (vendor_app_id is null or backchannel_logout_uri is null),
     add constraint api_clients_vendor_app_id_check2 check (vendor_app_id is null or client_secret_hash is null
         and previous_secret_hash is null and jwks is null and tls_names = '{}' and tls_thumbprints = '{}');
-create index api_clients_vendor_app_id_idx on api_clients (vendor_app_id) where vendor_app_id is not null;
+create index api_clients_vendor_app_id_idx on api_clients (tenant_id, vendor_app_id);
+create index api_clients_vendor_app_id_any_idx on api_clients (vendor_app_id) where vendor_app_id is not null;
 comment on column api_clients.vendor_app_id is 'the application of a vendor that the tenant has admitted; keys and addresses are the vendor''s to say';
 
 -- In which tenant such an application acts is found by what it was given there.

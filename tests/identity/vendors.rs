@@ -64,9 +64,13 @@ impl Vendor {
     pub async fn registers(&self, changes: Json) -> App {
         let (status, made) = self.states(changes).await;
         assert_eq!(status, 201, "{made}");
-        let client = text(&made, "client_id");
+        App { secret: made["client_secret"].as_str().map(str::to_owned), ..self.app(text(&made, "client_id")).await }
+    }
+
+    /// The application of that public id.
+    pub async fn app(&self, client: String) -> App {
         let (_, found) = self.world.get(Some(&self.token), &format!("/vendor-apps?client_id={client}")).await;
-        App { world: self.world, id: text(&found["items"][0], "id"), client, secret: made["client_secret"].as_str().map(str::to_owned) }
+        App { world: self.world, id: text(&found["items"][0], "id"), client, secret: None }
     }
 
     pub async fn moves(&self, verb: &str) {

@@ -17,7 +17,7 @@ glob(relname, why) as (values
     ('audit_seals', 'one tree over all tenants, hashes only'), ('audit_anchors', 'one tree over all tenants, hashes only')),
 -- Indexes that the security role or the workers walk across tenants; planes reach them through functions only.
 across(index) as (values
-    ('api_clients_client_id_key'), ('api_clients_origins_idx'), ('api_clients_vendor_app_id_idx'), ('oauth_authorizations_code_hash_idx'), ('oauth_requests_handle_hash_any_idx'), ('identity_providers_scim_token_hash_key'), ('identity_providers_proven_domains_idx'), ('quotes_id_idx'), ('share_links_token_hash_idx'), ('share_visits_token_hash_idx'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
+    ('api_clients_client_id_key'), ('api_clients_origins_idx'), ('api_clients_vendor_app_id_any_idx'), ('oauth_authorizations_code_hash_idx'), ('oauth_requests_handle_hash_any_idx'), ('identity_providers_scim_token_hash_key'), ('identity_providers_proven_domains_idx'), ('quotes_id_idx'), ('share_links_token_hash_idx'), ('share_visits_token_hash_idx'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
     ('patient_portal_accounts_user_id_tenant_idx'), ('patient_proxies_user_id_tenant_idx'), ('audit_mandates_auditor_user_id_tenant_idx')),
 policy as (
     select pol.*, c.relname, (select array_agg(case r when 0 then 'public' else r::regrole::text end) from unnest(pol.polroles) r) as roles

@@ -536,7 +536,7 @@ set search_path = pg_catalog, pg_temp as $$
 declare c sec.claims := sec.claims(); found enamel.record_shares;
 begin
     select s.* into found from enamel.record_shares s
-     where s.id = share
+     where s.id = share and s.tenant_id = any (sec.tenants(0))
        and case c.plane when 'staff' then s.tenant_id = sec.tenant(kernel.bit('edit_patient'))
                         when 'patient' then sec.is_own(s.tenant_id, s.patient_id, kernel.bit('edit_patient'), 'manage_consents')
                         else false end;

@@ -49,6 +49,11 @@ select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'lo
 select kernel.protect('api_clients', 'staff=all/all audit=all/none auth=all/none jobs=all/all platform=all/all',
     read => 'manage_integrations', write => 'manage_integrations',
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'rw');
+select kernel.protect('app_vendors', 'staff=all/none audit=all/none auth=all/none jobs=all/none platform=all/all',
+    home => 'catalogue', read => 'manage_integrations', write => 'manage_platform', sec => 'r');
+select kernel.protect('vendor_apps', 'staff=all/none audit=all/none auth=all/all jobs=all/none platform=all/status',
+    home => 'catalogue', read => 'manage_integrations', write => 'manage_platform',
+    secret => '{client_secret_hash,previous_secret_hash}', sec => 'r');
 select kernel.protect('oauth_authorizations',
     'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id', sec => 'rw',
     secret => '{code_hash,code_challenge,code_expires_at}', staff_rows => kernel.about_a_patient('self'));
@@ -79,7 +84,8 @@ begin
         return new;
     end if;
     insert into enamel.users (id, email, full_name, kind, status)
-    values (gen_random_uuid(), new.client_id || '@clients.invalid', new.name, 'SERVICE', 'ACTIVE') returning id into new.service_user_id;
+    -- An application of a vendor has one public id in all tenants, and a service in each.
+    values (gen_random_uuid(), case when new.vendor_app_id is null then new.client_id else new.id::text end || '@clients.invalid', new.name, 'SERVICE', 'ACTIVE') returning id into new.service_user_id;
     return new;
 end $$;
 create or replace trigger add_service before insert on enamel.api_clients for each row when (new.service_user_id is null)
@@ -105,8 +111,8 @@ set search_path = pg_catalog, pg_temp as $$
 begin
     insert into enamel.logout_notices (tenant_id, id, api_client_id, user_id, session_id)
     select k.tenant_id, gen_random_uuid(), k.id, new.user_id, new.id
-      from enamel.api_clients k
-     where k.backchannel_logout_uri is not null and k.status = 'ACTIVE'
+      from enamel.api_clients k left join enamel.vendor_apps a on a.id = k.vendor_app_id
+     where coalesce(a.backchannel_logout_uri, k.backchannel_logout_uri) is not null and k.status = 'ACTIVE'
        and (k.tenant_id, k.id) in (select s.active_tenant_id, s.api_client_id from enamel.sessions s
                                     where s.parent_session_id = new.id and s.from_tenant_id is null and s.scopes @> '{openid}')
     on conflict (tenant_id, session_id, api_client_id) do nothing;
@@ -138,8 +144,9 @@ begin
         update enamel.logout_notices n
            set attempts = n.attempts + 1, due_at = now() + waits[least(n.attempts + 1, cardinality(waits))] * interval '1 second'
           from due where n.tenant_id = due.tenant_id and n.id = due.id returning n.*)
-    select t.tenant_id, t.id, k.id, k.client_id, k.backchannel_logout_uri, t.user_id, t.session_id, t.attempts
-      from taken t join enamel.api_clients k on k.tenant_id = t.tenant_id and k.id = t.api_client_id;
+    select t.tenant_id, t.id, k.id, k.client_id, coalesce(a.backchannel_logout_uri, k.backchannel_logout_uri), t.user_id, t.session_id, t.attempts
+      from taken t join enamel.api_clients k on k.tenant_id = t.tenant_id and k.id = t.api_client_id
+      left join enamel.vendor_apps a on a.id = k.vendor_app_id;
 end $$;
 
 -- A code is a session about to begin: what ends all of a person's sessions ends the codes nobody has redeemed, in every tenant.
@@ -160,6 +167,12 @@ security definer set search_path = pg_catalog, pg_temp as $$
     select exists (select from enamel.tenant_closure p join enamel.tenants t on t.id = above and t.type = 'DSO' and t.status = 'ACTIVE'
                     where p.ancestor_id = above and p.descendant_id = below and p.depth > 0) $$;
 
+-- Whether an application of a vendor may be used at all.
+create or replace function sec.app_stands(app uuid) returns boolean language sql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+    select exists (select from enamel.vendor_apps a join enamel.app_vendors v on v.id = a.vendor_id and v.status = 'ACTIVE'
+                    where a.id = app and a.status = 'ACTIVE') $$;
+
 -- The one session a token opens, and what its bearer may do at this moment.
 drop function if exists sec.resolve_token(bytea);
 create or replace function sec.resolve_token(token_hash bytea) returns table (
@@ -173,7 +186,8 @@ begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
     select s.id, s.user_id, s.api_client_id, s.active_tenant_id, t.type, t.status, u.status,
-           case when k.expires_at <= now() or s.from_tenant_id is not null and not sec.reaches(s.from_tenant_id, s.active_tenant_id) then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
+           case when k.expires_at <= now() or s.from_tenant_id is not null and not sec.reaches(s.from_tenant_id, s.active_tenant_id)
+                  or k.vendor_app_id is not null and not sec.app_stands(k.vendor_app_id) then 'DISABLED' else k.status end, k.allowed_ip_ranges, m.status, m.user_type, sec.is_patient(s.user_id, s.active_tenant_id), s.auth_method,
            coalesce(s.token_scopes, s.scopes), s.scope_caps, s.patient_id, least(s.expires_at, s.token_expires_at), s.revoked_at,
            s.last_activity_at, r.codes, r.caps, r.part,
            -- What a patient may change of their own the policies say; the permissions for it let an application have less.
@@ -306,24 +320,97 @@ begin
     return membership;
 end $$;
 
--- The client of a public id. Ids are 128 random bits, so the first one is the only one.
+-- Where an application of a vendor acts: in the tenant that gave it what it shows (a code, a token, a launch, a pushed request).
+create or replace function sec.shown_in(public_id text, shown bytea) returns uuid language sql stable parallel restricted
+security definer set search_path = pg_catalog, pg_temp as $$
+    select k.tenant_id from enamel.api_clients k
+      join (select q.tenant_id, q.api_client_id from enamel.oauth_authorizations q where q.code_hash = shown
+            union all select q.tenant_id, q.api_client_id from enamel.oauth_requests q where q.handle_hash = shown
+            union all select coalesce(s.from_tenant_id, s.active_tenant_id), s.api_client_id from enamel.sessions s where s.token_hash = shown
+            union all select coalesce(s.from_tenant_id, s.active_tenant_id), s.api_client_id from enamel.refresh_tokens r
+                        join enamel.sessions s on s.id = r.session_id where r.token_hash = shown) g
+        on g.tenant_id = k.tenant_id and g.api_client_id = k.id
+     where k.client_id = public_id limit 1 $$;
+
+-- The client of a public id. A tenant's own has 128 random bits, so the first one is the only one. An application of a vendor is
+-- a client of each tenant that has admitted it: of the one that gave what is shown, else of the one that is named, else of the one
+-- where somebody is. Where none of them says it, the application stands in the platform's tenant, acts as nobody and holds nothing.
 drop function if exists sec.client_of(text);
-create or replace function sec.client_of(public_id text) returns table (
+create or replace function sec.client_of(public_id text, shown bytea, named text, here uuid) returns table (
     tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
     previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
-    grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
+    app_scopes text[], grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+declare app enamel.vendor_apps; place uuid; stands text;
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
+    select a.* into app from enamel.vendor_apps a where a.client_id = public_id;
+    if app.id is null then
+        return query
+        select k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
+               k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.tls_names, k.tls_thumbprints, k.redirect_uris, k.logout_uris, k.scopes,
+               null::text[], k.grant_types, k.allowed_ip_ranges, k.service_user_id,
+               case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now())
+                    then k.status else 'DISABLED' end, k.last_used_at
+          from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
+         where k.client_id = public_id order by k.created_at limit 1;
+        return;
+    end if;
+    place := sec.shown_in(public_id, shown);
+    if place is null and named is not null then
+        place := sec.tenant_of(named);
+        if place is null then return; end if;
+    end if;
+    place := coalesce(place, here);
+    stands := case when sec.app_stands(app.id) then 'ACTIVE' else 'DISABLED' end;
+    if place is null then
+        return query
+        select '00000000-0000-7000-8000-000000000001'::uuid, app.id, app.client_id, app.name, app.client_type, app.client_secret_hash,
+               app.previous_secret_hash, app.previous_secret_expires_at, app.jwks, app.jwks_uri, '{}'::text[], '{}'::text[],
+               app.redirect_uris, app.logout_uris, '{}'::text[], app.scopes, app.grant_types, '{}'::text[], null::uuid, stands, null::timestamptz;
+        return;
+    end if;
     return query
-    select k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
-           k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.tls_names, k.tls_thumbprints, k.redirect_uris, k.logout_uris, k.scopes, k.grant_types,
-           k.allowed_ip_ranges, k.service_user_id,
-           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now())
+    select k.tenant_id, k.id, k.client_id, app.name, app.client_type, app.client_secret_hash, app.previous_secret_hash,
+           app.previous_secret_expires_at, app.jwks, app.jwks_uri, k.tls_names, k.tls_thumbprints, app.redirect_uris, app.logout_uris, k.scopes,
+           app.scopes, app.grant_types, k.allowed_ip_ranges, k.service_user_id,
+           case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now()) and stands = 'ACTIVE'
                 then k.status else 'DISABLED' end, k.last_used_at
       from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
-     where k.client_id = public_id order by k.created_at limit 1;
+     where k.tenant_id = place and k.vendor_app_id = app.id;
 end $$;
+
+-- The client of that id in a tenant above that one.
+create or replace function sec.client_above(public_id text, below uuid) returns table (
+    tenant_id uuid, client_type text, service_user_id uuid, status text)
+language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+    select k.tenant_id, k.client_type, k.service_user_id, k.status
+      from enamel.tenant_closure p cross join lateral sec.client_of(public_id, null, null, p.ancestor_id) k
+     where p.descendant_id = below and p.depth > 0 and k.tenant_id = p.ancestor_id order by p.depth limit 1 $$;
+
+-- What an application of a vendor holds in any tenant ends: it is suspended, or its vendor, or it proves itself otherwise or reaches
+-- less far than before.
+create or replace function sec.end_app(app uuid) returns void language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    with ended as (
+        update enamel.sessions s set revoked_at = now(), revoke_reason = 'ADMIN'
+         where s.api_client_id in (select k.id from enamel.api_clients k where k.vendor_app_id = app) and s.revoked_at is null returning s.id)
+    update enamel.refresh_tokens r set revoked_at = now() from ended where r.session_id = ended.id and r.revoked_at is null;
+    update enamel.oauth_authorizations o set code_expires_at = now() from enamel.api_clients k
+     where k.vendor_app_id = app and o.tenant_id = k.tenant_id and o.api_client_id = k.id and o.session_id is null and o.code_expires_at > now();
+end $$;
+create or replace function sec.app_changed() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin perform sec.end_app(new.id); return null; end $$;
+create or replace trigger app_changed after update on enamel.vendor_apps for each row
+    when (new.status <> 'ACTIVE' and old.status = 'ACTIVE'
+          or (new.auth_method, new.jwks, new.jwks_uri) is distinct from (old.auth_method, old.jwks, old.jwks_uri)
+          or not new.scopes @> old.scopes) execute function sec.app_changed();
+create or replace function sec.vendor_suspended() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin perform sec.end_app(a.id) from enamel.vendor_apps a where a.vendor_id = new.id; return null; end $$;
+create or replace trigger vendor_suspended after update on enamel.app_vendors for each row
+    when (new.status <> 'ACTIVE' and old.status = 'ACTIVE') execute function sec.vendor_suspended();
+
 -- Whether pages of that origin are an application that people use here.
 create or replace function sec.is_app_origin(origin text) returns boolean language plpgsql stable parallel restricted
 security definer set search_path = pg_catalog, pg_temp as $$
@@ -331,7 +418,9 @@ begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return exists (select from enamel.api_clients k join enamel.tenants t on t.id = k.tenant_id and t.status = 'ACTIVE'
                     where k.origins @> array[lower(origin)] and k.client_type = 'PUBLIC' and k.status = 'ACTIVE'
-                      and (k.expires_at is null or k.expires_at > now()));
+                      and (k.expires_at is null or k.expires_at > now()))
+        or exists (select from enamel.vendor_apps a join enamel.api_clients k on k.vendor_app_id = a.id and k.status = 'ACTIVE'
+                    where a.origins @> array[lower(origin)] and a.client_type = 'PUBLIC' and sec.app_stands(a.id));
 end $$;
 -- That a client has come again: to the minute, and no change of the record that anybody made.
 create or replace function sec.client_came(tenant uuid, client uuid) returns void language plpgsql volatile
@@ -557,6 +646,8 @@ begin
 end $$;
 
 -- The moves of each state machine; the records' tables in the code hold the same.
+select kernel.moves('app_vendors', 'status', '{ACTIVE>SUSPENDED,SUSPENDED>ACTIVE}');
+select kernel.moves('vendor_apps', 'status', '{ACTIVE>SUSPENDED,SUSPENDED>ACTIVE}');
 select kernel.moves('api_clients', 'status', '{ACTIVE>DISABLED,DISABLED>ACTIVE}');
 select kernel.moves('identity_providers', 'status', '{ACTIVE>DISABLED,DISABLED>ACTIVE}');
 select kernel.moves('users', 'status', '{INVITED>ACTIVE,ACTIVE>DISABLED,DISABLED>ACTIVE,INVITED>DISABLED}');

@@ -1,4 +1,4 @@
--- V035  Lists asked for a word that few rows have. Expands only.
+-- V035  Lists asked for a word that few rows have. Expands, and drops an index.
 
 create index ai_ground_truth_finding_type_idx on ai_ground_truth (tenant_id, finding_type);
 create index ai_ground_truth_is_present_idx on ai_ground_truth (tenant_id, is_present);
@@ -129,11 +129,6 @@ create index patients_name_needs_review_idx on patients (tenant_id, name_needs_r
 create index patients_needs_identity_check_idx on patients (tenant_id, needs_identity_check);
 create index patients_preferred_contact_method_idx on patients (tenant_id, preferred_contact_method);
 create index patients_sex_at_birth_idx on patients (tenant_id, sex_at_birth);
-create index payers_claim_format_idx on payers (tenant_id, claim_format);
-create index payers_eligibility_supported_idx on payers (tenant_id, eligibility_supported);
-create index payers_is_active_idx on payers (tenant_id, is_active);
-create index payers_kind_idx on payers (tenant_id, kind);
-create index payers_status_idx on payers (tenant_id, status);
 create index payment_events_event_type_idx on payment_events (tenant_id, event_type);
 create index payment_methods_is_default_idx on payment_methods (tenant_id, is_default);
 create index payments_method_idx on payments (tenant_id, method);
@@ -189,3 +184,6 @@ create index warehouse_loads_status_idx on warehouse_loads (tenant_id, status);
 create index webhook_events_event_type_idx on webhook_events (tenant_id, event_type);
 create index workflow_instances_state_idx on workflow_instances (tenant_id, state);
 create index x12_interchanges_transaction_type_idx on x12_interchanges (tenant_id, transaction_type);
+
+-- A share is asked for in its tenants.
+drop index record_shares_id_grantee_tenant_id_idx;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 sql! {
     /// $1 public id, $2 the clinic.
     PROGRAM(TEXT, UUID) = "
-        select k.service_user_id from sec.client_of($1) k
+        select k.service_user_id from sec.client_above($1, $2) k
          where k.status = 'ACTIVE' and k.client_type <> 'PUBLIC' and sec.reaches(k.tenant_id, $2)";
 }
 

@@ -23,6 +23,7 @@ pub static API_CLIENT: Table = Table {
         Filter { name: "client_type", how: How::Equal },
         Filter { name: "service_user_id", how: How::Equal },
         Filter { name: "status", how: How::Equal },
+        Filter { name: "vendor_app_id", how: How::Equal },
     ],
     fields: &[
         Field::text("client_id")
@@ -64,6 +65,10 @@ pub static API_CLIENT: Table = Table {
             .refers(Refers::Installation("users"))
             .doc("the actor written to created_by and the audit log"),
         Field::texts("allowed_ip_ranges").defaulted().form(Form::Network).doc("networks from which it may come; empty: everywhere"),
+        Field::uuid("vendor_app_id")
+            .read_only()
+            .refers(Refers::Installation("vendor_apps"))
+            .doc("the application of a vendor that the tenant has admitted; keys and addresses are the vendor's to say"),
         Field::choice("status", &["ACTIVE", "DISABLED"]).means(&["may be used", "may not be used"]).defaulted().read_only(),
         Field::instant("last_used_at").read_only(),
     ],

@@ -1,10 +1,12 @@
 //! API clients: registered with a secret that is shown once or with keys of their own, given scopes, turned off and on
 //! (catalogue 2.22).
 
+use super::admit_app::check_registered;
 use super::api_client::API_CLIENT;
 use super::oauth::jwt;
 use super::session_operations::object;
 use super::token::{Kind, Token};
+use super::vendor_app::VENDOR_APP;
 use super::{grant, scope};
 use crate::integrations::sealed::{OVERLAP_HOURS_MAX, overlap_hours};
 use crate::kernel::audit::Action;
@@ -46,8 +48,8 @@ static SECRET: &[Field] = &[
     Field::instant("previous_secret_expires_at"),
 ];
 
-const JWKS: Field = Field::json("jwks").doc("public keys (RFC 7517) by which the program proves itself; it has no secret then");
-const JWKS_URI: Field = Field::text("jwks_uri").length(2000).doc("where the program publishes such keys; https");
+pub(super) const JWKS: Field = Field::json("jwks").doc("public keys (RFC 7517) by which the program proves itself; it has no secret then");
+pub(super) const JWKS_URI: Field = Field::text("jwks_uri").length(2000).doc("where the program publishes such keys; https");
 
 const TLS_NAMES: Field = Field::texts("tls_names").doc(
     "DNS names or URIs of the certificate by which the program proves itself, given by an authority of the server (RFC 8705 section 2.1)",
@@ -202,19 +204,17 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
 
 /// By what a program proves itself that keeps no secret with us.
 enum Keys {
-    Here(Json),
-    At(String),
+    /// Registered here, or where they are published.
+    Own(Value, Value),
     Certificates { names: Vec<String>, thumbprints: Vec<String> },
 }
 
 impl Keys {
     fn into_draft(self, draft: Draft) -> Result<Draft> {
-        let (mut here, mut at, mut certificates) = (Value::Null, Value::Null, (Vec::new(), Vec::new()));
-        match self {
-            Keys::Here(keys) => here = Value::Json(keys),
-            Keys::At(uri) => at = Value::Text(uri),
-            Keys::Certificates { names, thumbprints } => certificates = (names, thumbprints),
-        }
+        let (here, at, certificates) = match self {
+            Keys::Own(here, at) => (here, at, (Vec::new(), Vec::new())),
+            Keys::Certificates { names, thumbprints } => (Value::Null, Value::Null, (names, thumbprints)),
+        };
         let draft = draft.set(&API_CLIENT, "jwks", here)?.set(&API_CLIENT, "jwks_uri", at)?;
         draft.set(&API_CLIENT, "tls_names", Value::Texts(certificates.0))?.set(&API_CLIENT, "tls_thumbprints", Value::Texts(certificates.1))
     }
@@ -235,13 +235,19 @@ fn keys(call: &Call) -> Result<Option<Keys>> {
         }
         return Ok(Some(Keys::Certificates { names, thumbprints }));
     }
+    Ok(own_keys(call)?.map(|(here, at)| Keys::Own(here, at)))
+}
+
+/// `jwks` and `jwks_uri`: one of them, or none.
+pub(super) fn own_keys(call: &Call) -> Result<Option<(Value, Value)>> {
+    let fault = |name, text: &str| Err(Error::new(&error::INVALID).fault(name, "format", text));
     match (call.value("jwks"), call.text("jwks_uri")) {
         (Some(_), Some(_)) => fault("jwks_uri", "Keys are registered here or published there, not both."),
         (Some(Value::Json(keys)), None) => match jwt::keys(keys.to_string().as_bytes()) {
-            Ok(_) => Ok(Some(Keys::Here(keys.clone()))),
+            Ok(_) => Ok(Some((Value::Json(keys.clone()), Value::Null))),
             Err(why) => fault("jwks", why),
         },
-        (_, Some(uri)) if is_address(uri) => Ok(Some(Keys::At(uri.to_owned()))),
+        (_, Some(uri)) if is_address(uri) => Ok(Some((Value::Null, Value::Text(uri.to_owned())))),
         (_, Some(_)) => fault("jwks_uri", ADDRESS),
         _ => Ok(None),
     }
@@ -251,6 +257,7 @@ async fn set_keys(call: Call) -> Result<Answer> {
     let keys = keys(&call)?
         .ok_or_else(|| Error::new(&error::INVALID).fault("jwks", "required", "Keys, where they are, or certificates are needed."))?;
     let (mut scope, was) = held(&call).await?;
+    of_its_vendor(&was)?;
     if was.text("client_type") == Some("PUBLIC") {
         return Err(Error::new(&error::MOVE_REFUSED).detail("A public program keeps no keys."));
     }
@@ -272,7 +279,7 @@ fn told(record: &Record, secret: Option<&Token>) -> Map<String, Json> {
     }))
 }
 
-fn words(call: &Call, name: &'static str) -> Result<Vec<String>> {
+pub(super) fn words(call: &Call, name: &'static str) -> Result<Vec<String>> {
     match call.value(name) {
         Some(Value::Texts(words)) if words.len() <= LIST_MAX => Ok(words.clone()),
         Some(Value::Texts(_)) => Err(Error::new(&error::INVALID).fault(name, "length", "There are too many of them.")),
@@ -282,7 +289,7 @@ fn words(call: &Call, name: &'static str) -> Result<Vec<String>> {
 
 /// Nobody gives a program more than they have: what it may do by itself must be within the caller's permissions. What it
 /// may do for others is bounded by what those may.
-fn check_scopes(caller: &Caller, kind: &str, scopes: &[String]) -> Result<()> {
+pub(super) fn check_scopes(caller: &Caller, kind: &str, scopes: &[String]) -> Result<()> {
     let fault = |rule, text| Err(Error::new(&error::INVALID).fault("scopes", rule, text));
     if scopes.is_empty() || scopes.iter().any(|word| !scope::known(word)) {
         return fault("unknown", "Each must be a SMART scope that is served here.");
@@ -296,6 +303,13 @@ fn check_scopes(caller: &Caller, kind: &str, scopes: &[String]) -> Result<()> {
         return Err(Error::new(&error::FORBIDDEN).detail("A permission can be given only by those who have it."));
     }
     Ok(())
+}
+
+fn of_its_vendor(client: &Record) -> Result<()> {
+    match client.uuid("vendor_app_id") {
+        None => Ok(()),
+        Some(_) => Err(Error::new(&error::MOVE_REFUSED).detail("The vendor says by what its application proves itself.")),
+    }
 }
 
 fn check_redirects(kind: &str, redirects: &[String]) -> Result<()> {
@@ -323,6 +337,7 @@ async fn held(call: &Call) -> Result<(Scope, Record)> {
 async fn rotate(scope: &mut Scope, call: &Call) -> Result<Answer> {
     let keys = &call.caller.kernel.keys;
     let was = store::lock(scope, &API_CLIENT, call.id()?, call.version, keys).await?;
+    of_its_vendor(&was)?;
     let listed = |name| was.get(name).as_array().is_some_and(|held| !held.is_empty());
     let keyed = !was.get("jwks").is_null() || was.text("jwks_uri").is_some() || listed("tls_names") || listed("tls_thumbprints");
     if was.text("client_type") == Some("PUBLIC") || keyed || was.text("status") != Some("ACTIVE") {
@@ -347,6 +362,10 @@ async fn set_scopes(call: Call) -> Result<Answer> {
     let (mut scope, was) = held(&call).await?;
     let scopes = words(&call, "scopes")?;
     check_scopes(&call.caller, was.text("client_type").unwrap_or_default(), &scopes)?;
+    if let Some(app) = was.uuid("vendor_app_id") {
+        let app = store::seen(&mut scope, &VENDOR_APP, app, &call.caller.kernel.keys).await?;
+        check_registered(&app, &scopes)?;
+    }
     let draft = Draft::default().set(&API_CLIENT, "scopes", Value::Texts(scopes))?;
     let record = store::update(&mut scope, &was, &draft, "set-scopes", &call.caller.kernel.keys).await?;
     ended(&call, scope, record).await

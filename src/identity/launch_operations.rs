@@ -16,7 +16,10 @@ use uuid::Uuid;
 sql! {
     /// $1 tenant, $2 public id: an application that people launch.
     APP(UUID, TEXT) = "
-        select id, launch_uri from api_clients where tenant_id = $1 and client_id = $2 and status = 'ACTIVE' and client_type <> 'BACKEND'";
+        select k.id, coalesce(a.launch_uri, k.launch_uri) as launch_uri
+          from api_clients k left join vendor_apps a on a.id = k.vendor_app_id
+         where k.tenant_id = $1 and k.client_id = $2 and k.status = 'ACTIVE' and k.client_type <> 'BACKEND'
+           and (a.id is null or sec.app_stands(a.id))";
 }
 
 static MADE: &[Field] = &[

@@ -1,7 +1,9 @@
 //! Identity: who people and programs are, how they prove it, what they may. Catalogue §2.
 mod accept_invitation;
+mod admit_app;
 mod admit_program;
 pub mod api_client;
+pub mod app_vendor;
 mod breached;
 mod browser;
 mod client_operations;
@@ -61,6 +63,8 @@ pub mod user_mfa_factor;
 mod user_operations;
 pub mod user_role;
 pub mod user_tenant;
+pub mod vendor_app;
+mod vendor_operations;
 mod words;
 
 use crate::kernel::operation::Operation;
@@ -81,6 +85,8 @@ pub static TABLES: &[&Table] = &[
     &role_permission::ROLE_PERMISSION,
     &user_role::USER_ROLE,
     &session::SESSION,
+    &app_vendor::APP_VENDOR,
+    &vendor_app::VENDOR_APP,
     &api_client::API_CLIENT,
     &oauth_authorization::OAUTH_AUTHORIZATION,
 ];
@@ -124,6 +130,13 @@ pub static OPERATIONS: &[&Operation] = &[
     &client_operations::DISABLE,
     &client_operations::ENABLE,
     &client_operations::SET_KEYS,
+    &vendor_operations::APPROVE,
+    &vendor_operations::SET_KEYS,
+    &vendor_operations::SUSPEND,
+    &vendor_operations::REINSTATE,
+    &vendor_operations::SUSPEND_APP,
+    &vendor_operations::REINSTATE_APP,
+    &admit_app::ADMIT_APP,
     &launch_operations::LAUNCH,
     &signing_key::ROTATE,
     &copy_role::COPY_ROLE,

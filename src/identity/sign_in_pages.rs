@@ -88,18 +88,23 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// An application's request decides the tenant; without one the person may name it.
+    /// An application's request decides the tenant; where it names none, the person may.
     pub async fn read(caller: &Caller, return_to: Option<&str>, tenant: Option<&str>) -> Result<Flow> {
         let query = return_to.and_then(|path| path.strip_prefix(oauth::AUTHORIZE)).and_then(|rest| rest.strip_prefix('?'));
+        let named = async || match tenant {
+            Some(word) => sign_in::tenant_named(&caller.kernel, &caller.context, word).await,
+            None => Ok(None),
+        };
         if let Some(query) = query {
             let asked = oauth::asking(caller, query).await?;
             let return_to = format!("{}?{query}", oauth::AUTHORIZE);
-            return Ok(Flow { return_to, tenant: Some(asked.tenant), client_name: Some(asked.name) });
+            let tenant = match asked.place() {
+                None => named().await?,
+                placed => placed,
+            };
+            return Ok(Flow { return_to, tenant, client_name: Some(asked.name) });
         }
-        let tenant = match tenant {
-            Some(word) => sign_in::tenant_named(&caller.kernel, &caller.context, word).await?,
-            None => None,
-        };
+        let tenant = named().await?;
         let return_to = return_to.filter(|path| *path == security_pages::ROOT).unwrap_or_default().to_owned();
         Ok(Flow { return_to, tenant, client_name: None })
     }

@@ -6,6 +6,7 @@ use super::browser::Browser;
 use super::oauth::{REDIRECT, VERIFIER, app, authorize, part, redeem, through};
 use super::openid::proof;
 use super::tokens::{ends, status};
+use super::vendors::Vendor;
 use crate::world::people::{Person, text};
 use crate::world::tenants::Clinic;
 use crate::world::{self, World};
@@ -273,5 +274,32 @@ fn a_program_of_the_group_acts_where_a_clinic_lets_it() {
         assert_eq!(status(world, &token, "/api-clients").await, 200, "not what it may do at home");
         let at_sibling = exchanges(world, &client, &token, &[("audience", &sibling.id.to_string())]).await;
         assert_eq!(at_sibling, refused);
+    });
+}
+
+#[test]
+fn a_vendors_application_acts_for_the_group_that_has_admitted_it() {
+    world::with(async |world| {
+        let held = group(world).await;
+        let Group { group, clinic, foreign, .. } = &held;
+        let patient = clinic.patient("Weber").await.unwrap().id;
+        let app = Vendor::approved(world).await.registers(json!({"grant_types": ["client_credentials"], "redirect_uris": null,
+            "scope": "system/*.rs", "token_endpoint_auth_method": "client_secret_basic"})).await;
+        app.admitted(group, &["system/*.rs"]).await;
+        let client = (app.client.clone(), app.secret.clone().unwrap());
+        let form = [("grant_type", "client_credentials"), ("audience", &group.id.to_string())];
+        let (status_of, made) = world.exchange(Some((&client.0, &client.1)), &form).await;
+        assert_eq!(status_of, 200, "{made}");
+        let lets_in = async |clinic: &Clinic| {
+            let admin = clinic.token("TENANT_ADMIN").await;
+            world.post(Some(&admin), "/user-tenants/admit-program", json!({"client_id": client.0})).await
+        };
+        assert_eq!(lets_in(foreign).await.0, 422, "its own group has not admitted it");
+        let (code, member) = lets_in(clinic).await;
+        assert_eq!(code, 201, "{member}");
+        let role = json!({"user_id": member["user_id"], "role_id": CLINIC_STAFF});
+        assert_eq!(world.post(Some(&clinic.token("TENANT_ADMIN").await), "/user-roles", role).await.0, 201);
+        let acting = text(&acts(world, &client, &text(&made, "access_token"), clinic.id).await, "access_token");
+        assert_eq!(status(world, &acting, &format!("/patients/{patient}")).await, 200);
     });
 }

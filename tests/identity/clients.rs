@@ -4,6 +4,7 @@
 use super::backend::{Key, Program};
 use super::browser::Browser;
 use super::oauth::through;
+use super::vendors::Vendor;
 use crate::world::people::{Person, text};
 use crate::world::{self, World, packages};
 use serde_json::{Value as Json, json};
@@ -86,5 +87,27 @@ fn authlib_walks_the_whole_way() {
     world::with(async |world| {
         let dir = packages::pip("identity/authlib", &["story.py"]).await;
         told(world, &dir, &["venv/bin/python", "story.py"], Key::rsa()).await;
+    });
+}
+
+#[test]
+fn openid_client_registers_itself_by_a_statement() {
+    world::with(async |world| {
+        let dir = packages::npm("identity/openid-client", &["package.json", "register.mjs"]).await;
+        let run = async |known: &[(&str, &str)]| -> Json {
+            let mut node = Command::new("node");
+            node.arg("register.mjs").current_dir(&dir).env("ENAMEL_URL", &world.base_url).envs(known.iter().copied());
+            let out = node.output().await.unwrap();
+            serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)))
+        };
+        let (vendor, key) = (Vendor::approved(world).await, Key::ec());
+        let claims = vendor.claims(&json!({"grant_types": ["client_credentials"], "redirect_uris": null, "scope": "system/Patient.rs",
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key.public("own")]}}));
+        let made = run(&[("STATEMENT", &vendor.sign(&claims))]).await;
+        assert_eq!(made["software_id"], "charts", "{made}");
+        let (client, clinic) = (text(&made, "client_id"), world.tenant("SOLO_PRACTICE", None).await);
+        vendor.app(client.clone()).await.admitted(&clinic, &["system/Patient.rs"]).await;
+        let told = run(&[("CLIENT", &client), ("TENANT", &clinic.id.to_string()), ("KEY", &key.pkcs8())]).await;
+        assert_eq!(told, json!({"tenant": clinic.id, "seen": 200}));
     });
 }

@@ -17,6 +17,7 @@ mod letters;
 mod lives;
 mod oauth;
 mod openid;
+mod registration;
 mod required_factor;
 mod restricted;
 mod rules;
@@ -28,6 +29,8 @@ mod smart;
 mod smart_client;
 mod step_up;
 mod tokens;
+mod vendor_apps;
+mod vendors;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};
 use enamel::identity::outbound::{Outbound, Policy};

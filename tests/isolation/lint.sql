@@ -12,12 +12,12 @@ glob(relname, why) as (values
     ('user_tokens', 'of a person'), ('sessions', 'of a person'), ('refresh_tokens', 'of a person'),
     ('sign_in_attempts', 'before anybody is known'), ('shown_assertions', 'before anybody is known'), ('signing_keys', 'installation'), ('permissions', 'catalogue'), ('subscription_plans', 'catalogue'),
     ('ai_models', 'catalogue'), ('ai_model_versions', 'catalogue'), ('data_dictionary_columns', 'catalogue'),
-    ('external_systems', 'catalogue'), ('usage_meters', 'catalogue'), ('referral_exchanges', 'between two tenants, ids only'),
+    ('external_systems', 'catalogue'), ('app_vendors', 'catalogue'), ('vendor_apps', 'catalogue'), ('usage_meters', 'catalogue'), ('referral_exchanges', 'between two tenants, ids only'),
     ('referral_link_slugs', 'unique over all tenants, public'), ('tenant_placements', 'installation'), ('tenant_moves', 'installation'),
     ('audit_seals', 'one tree over all tenants, hashes only'), ('audit_anchors', 'one tree over all tenants, hashes only')),
 -- Indexes that the security role or the workers walk across tenants; planes reach them through functions only.
 across(index) as (values
-    ('api_clients_client_id_key'), ('api_clients_origins_idx'), ('identity_providers_scim_token_hash_key'), ('identity_providers_proven_domains_idx'), ('quotes_id_idx'), ('share_links_token_hash_idx'), ('share_visits_token_hash_idx'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
+    ('api_clients_client_id_key'), ('api_clients_origins_idx'), ('api_clients_vendor_app_id_any_idx'), ('oauth_authorizations_code_hash_idx'), ('oauth_requests_handle_hash_any_idx'), ('identity_providers_scim_token_hash_key'), ('identity_providers_proven_domains_idx'), ('quotes_id_idx'), ('share_links_token_hash_idx'), ('share_visits_token_hash_idx'), ('user_roles_user_id_tenant_idx'), ('member_invitations_email_key_tenant_idx'), ('user_tenants_user_id_tenant_idx'),
     ('patient_portal_accounts_user_id_tenant_idx'), ('patient_proxies_user_id_tenant_idx'), ('audit_mandates_auditor_user_id_tenant_idx')),
 policy as (
     select pol.*, c.relname, (select array_agg(case r when 0 then 'public' else r::regrole::text end) from unnest(pol.polroles) r) as roles

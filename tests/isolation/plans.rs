@@ -44,6 +44,7 @@ const SMALL: &[&str] = &[
     "integration_credentials",
     "locations",
     "operatories",
+    "payers",
     "processor_agreements",
     "provider_locations",
     "providers",

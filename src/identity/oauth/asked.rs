@@ -3,6 +3,7 @@
 
 use super::client::Client;
 use super::handle::{self, Launch};
+use super::place::Place;
 use super::{Form, fhir_base};
 use crate::identity::browser;
 use crate::identity::pkce::Challenge;
@@ -13,6 +14,7 @@ use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::form::is_address;
 use poem::Response;
+use uuid::Uuid;
 
 const NONCE_MAX: usize = 300;
 
@@ -27,7 +29,7 @@ pub struct Asked {
 
 /// Who asks, for the sign-in page.
 pub async fn asking(caller: &Caller, query: &str) -> Result<Client> {
-    Ok(Asked::read(caller, query).await?.client)
+    Ok(Asked::read(caller, query, None).await?.client)
 }
 
 /// An unknown client and an address that is not its own are one answer, and nobody is sent anywhere.
@@ -36,10 +38,12 @@ fn unknown() -> Error {
 }
 
 impl Asked {
-    /// As it stands in the address, or as the application has pushed it before (RFC 9126).
-    pub async fn read(caller: &Caller, query: &str) -> Result<Asked> {
+    /// As it stands in the address, or as the application has pushed it before (RFC 9126). `here`: the tenant in which the
+    /// browser's person is signed in.
+    pub async fn read(caller: &Caller, query: &str, here: Option<Uuid>) -> Result<Asked> {
         let form = Form::parse(query.as_bytes())?;
-        let client = Client::find(caller, form.get("client_id").ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
+        let place = Place { here, ..Place::of(&form) };
+        let client = Client::find(caller, form.get("client_id").ok_or_else(unknown)?, &place).await?.ok_or_else(unknown)?;
         let form = match form.get("request_uri") {
             None => form,
             Some(uri) => handle::pushed(caller, &client, uri).await?.ok_or_else(unknown)?,

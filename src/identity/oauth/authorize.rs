@@ -61,7 +61,7 @@ impl Person {
     async fn find(caller: &Caller, request: &Request, asked: &Asked, arrives: bool) -> Result<Option<Person>> {
         // A session of another tenant is none here.
         let session = browser::signed_in(&caller.kernel, request).await?;
-        let session = session.filter(|(bearer, _)| bearer.context.tenant == Some(asked.client.tenant));
+        let session = session.filter(|(bearer, _)| bearer.context.tenant.is_some() && bearer.context.tenant == asked.client.place());
         let Some((bearer, token)) = session else { return Ok(None) };
         if arrives && !is_new_enough(caller, &bearer, asked).await? {
             return Ok(None);
@@ -94,9 +94,14 @@ async fn is_new_enough(caller: &Caller, bearer: &Bearer, asked: &Asked) -> Resul
     Ok(at.is_some_and(|at| (Utc::now() - at).num_seconds() <= most))
 }
 
+/// Where the browser's person is signed in.
+async fn here(caller: &Caller, request: &Request) -> Result<Option<Uuid>> {
+    Ok(browser::signed_in(&caller.kernel, request).await?.and_then(|(bearer, _)| bearer.context.tenant))
+}
+
 pub async fn show(caller: Caller, request: Request) -> Result<Response> {
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let asked = Asked::read(&caller, &query).await?;
+    let asked = Asked::read(&caller, &query, here(&caller, &request).await?).await?;
     if let Some(fault) = asked.fault(&caller) {
         return asked.back(&caller, &[("error", fault)]);
     }
@@ -137,7 +142,7 @@ pub async fn decide(caller: Caller, mut request: Request) -> Result<Response> {
         let query = serde_urlencoded::to_string(form.without(&[]).collect::<Vec<_>>()).map_err(Error::internal)?;
         return Ok(browser::redirect(&format!("{AUTHORIZE}?{query}")));
     };
-    let asked = Asked::read(&caller, flow).await?;
+    let asked = Asked::read(&caller, flow, here(&caller, &request).await?).await?;
     let token = browser::signed_in(&caller.kernel, &request).await?.map(|(_, token)| token);
     let token = token.ok_or_else(|| Error::new(&error::UNAUTHENTICATED))?;
     browser::check_form(&caller.kernel, &request, Some(token.expose()), form.get("csrf"))?;

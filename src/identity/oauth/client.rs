@@ -1,9 +1,10 @@
 //! Which program asks, and whether it is who it says (RFC 6749 §2.3). An unknown client and a wrong secret are one answer.
 
+use super::place::Place;
 use super::refusal::Refusal;
 use super::{Form, assertion, jwt, refused};
-use crate::identity::grant;
 use crate::identity::service::Service;
+use crate::identity::{grant, scope};
 use crate::identity::token::TokenHash;
 use crate::kernel::Caller;
 use crate::kernel::certificate::Certificate;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 sql! {
-    /// $1 public id.
-    CLIENT(TEXT) = "select * from sec.client_of($1)";
+    /// $1 public id, $2 hash of what is shown, $3 the tenant that is named, $4 the tenant where somebody is.
+    CLIENT(TEXT, BYTEA, TEXT, UUID) = "select * from sec.client_of($1, $2, $3, $4)";
     /// $1 tenant, $2 client.
     CAME(UUID, UUID) = "select sec.client_came($1, $2)";
 }
@@ -39,7 +40,8 @@ pub struct Client {
     pub redirects: Vec<String>,
     pub scopes: Vec<String>,
     pub grants: Vec<String>,
-    pub service_user: Uuid,
+    /// None: an application of a vendor, and nobody has said yet in which tenant it acts.
+    pub service_user: Option<Uuid>,
     /// Where a person may be sent after signing out.
     pub logouts: Vec<String>,
     pub jwks: Option<JwkSet>,
@@ -61,10 +63,11 @@ enum Proof {
 }
 
 impl Client {
-    /// An active client of an active tenant.
-    pub async fn find(caller: &Caller, public_id: &str) -> Result<Option<Client>> {
+    /// An active client of an active tenant. An application of a vendor that was not admitted where it acts is none.
+    pub async fn find(caller: &Caller, public_id: &str, place: &Place) -> Result<Option<Client>> {
         let scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
-        let answers = scope.once(&[((&CLIENT).into(), vec![&public_id])]).await?;
+        let shown = place.shown.as_ref().map(TokenHash::as_bytes);
+        let answers = scope.once(&[((&CLIENT).into(), vec![&public_id, &shown, &place.named, &place.here])]).await?;
         let Some(row) = answers.iter().flatten().next() else { return Ok(None) };
         if row.try_get::<_, &str>("status")? != "ACTIVE" {
             return Ok(None);
@@ -74,6 +77,11 @@ impl Client {
             |name: &str| -> Result<Option<TokenHash>> { Ok(row.try_get::<_, Option<&[u8]>>(name)?.and_then(TokenHash::from_stored)) };
         let previous = if until.is_some_and(|until| until > Utc::now()) { hash("previous_secret_hash")? } else { None };
         let jwks: Option<serde_json::Value> = row.try_get("jwks")?;
+        let mut scopes: Vec<String> = row.try_get("scopes")?;
+        // What a tenant has admitted an application for, as far as its vendor has registered it for that.
+        if let Some(registered) = row.try_get::<_, Option<Vec<String>>>("app_scopes")? {
+            scopes.retain(|word| scope::narrowed(word, &registered).is_some());
+        }
         Ok(Some(Client {
             id: row.try_get("id")?,
             public_id: row.try_get("client_id")?,
@@ -88,12 +96,17 @@ impl Client {
             name: row.try_get("name")?,
             kind: row.try_get("client_type")?,
             redirects: row.try_get("redirect_uris")?,
-            scopes: row.try_get("scopes")?,
+            scopes,
             grants: row.try_get("grant_types")?,
             service_user: row.try_get("service_user_id")?,
             secrets: hash("client_secret_hash")?.into_iter().chain(previous).collect(),
             ranges: row.try_get("allowed_ip_ranges")?,
         }))
+    }
+
+    /// The tenant in which it acts.
+    pub fn place(&self) -> Option<Uuid> {
+        self.service_user.map(|_| self.tenant)
     }
 
     pub fn may(&self, grant: &str) -> bool {
@@ -137,7 +150,7 @@ impl Client {
 
     /// Written down when it was not a moment ago.
     async fn came(&self, caller: &Caller) -> Result<()> {
-        if self.used.is_some_and(|used| (Utc::now() - used).num_seconds() < TOLD_EVERY_S) {
+        if self.place().is_none() || self.used.is_some_and(|used| (Utc::now() - used).num_seconds() < TOLD_EVERY_S) {
             return Ok(());
         }
         let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
@@ -149,7 +162,7 @@ impl Client {
 /// The client of a request to the token, revocation or introspection endpoint. A refusal is on record before it is told.
 pub async fn authenticated(caller: &Caller, request: &Request, form: &Form) -> Result<Client, Refusal> {
     let (public_id, proof) = credentials(request, form)?;
-    let mut client = Client::find(caller, &public_id).await?;
+    let mut client = Client::find(caller, &public_id, &Place::of(form)).await?;
     let shown = request.data::<Arc<Certificate>>();
     if let Some(client) = &mut client
         && client.admits(caller)

@@ -1,9 +1,8 @@
-//! The keys of clients: registered with them, or fetched from where they are published, through the outbound guard.
+//! The keys of clients and vendors: registered with them, or fetched from where they are published, through the outbound guard.
 //!
 //! What was fetched is fresh for as long as its host says, an hour at most, and serves for a day while the host cannot be
 //! reached. A key id that is not known asks again at once, but once a minute at most for an address.
 
-use super::client::Client;
 use super::jwt;
 use crate::identity::outbound::Outbound;
 use jsonwebtoken::Algorithm;
@@ -41,11 +40,12 @@ impl ClientKeys {
         ClientKeys { outbound, known: Mutex::default() }
     }
 
-    pub async fn find(&self, client: &Client, kid: &str, algorithm: Algorithm) -> Option<Jwk> {
-        if let Some(keys) = &client.jwks {
+    /// `here`: as they are registered; `at`: where they are published.
+    pub async fn find(&self, here: Option<&JwkSet>, at: Option<&str>, kid: &str, algorithm: Algorithm) -> Option<Jwk> {
+        if let Some(keys) = here {
             return jwt::chosen(keys, kid, algorithm).cloned();
         }
-        let url = client.jwks_uri.as_deref()?;
+        let url = at?;
         let entry = self.entry(url);
         let mut published = entry.lock().await;
         let fresh = published.keys.as_ref().is_some_and(|(_, at, time)| at.elapsed() < *time);

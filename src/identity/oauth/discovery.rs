@@ -57,6 +57,7 @@ fn metadata(caller: &Caller) -> Json {
         "revocation_endpoint": at("/oauth2/revoke"),
         "introspection_endpoint": at("/oauth2/introspect"),
         "pushed_authorization_request_endpoint": at("/oauth2/par"),
+        "registration_endpoint": at("/oauth2/register"),
         "jwks_uri": at("/oauth2/jwks"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],

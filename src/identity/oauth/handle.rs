@@ -21,7 +21,7 @@ use uuid::Uuid;
 /// Somebody signs in meanwhile, and may have to look for their telephone.
 const PUSHED_LIVES_S: i64 = 600;
 const LAUNCH_LIVES_S: i64 = 300;
-const URN: &str = "urn:ietf:params:oauth:request_uri:";
+pub const URN: &str = "urn:ietf:params:oauth:request_uri:";
 
 sql! {
     /// $1 tenant, $2 id, $3 client, $4 kind, $5 hash, $6 user, $7 patient, $8 encounter, $9 pushed request, $10 until.
@@ -118,6 +118,9 @@ pub async fn push(caller: Caller, mut request: Request) -> Result<Response, Refu
     let client = authenticated(&caller, &request, &form).await?;
     if form.get("request_uri").is_some() || form.get("client_id").is_some_and(|id| id != client.public_id) {
         return Err(Refusal::request("A pushed request is whole, and its client's own."));
+    }
+    if client.place().is_none() {
+        return Err(Refusal::new("invalid_target", "audience is needed: the tenant in which the application acts."));
     }
     let said = form.without(&["client_secret", "client_assertion", "client_assertion_type", "client_id"]);
     let pairs: Vec<(&str, &str)> = [("client_id", client.public_id.as_str())].into_iter().chain(said).collect();

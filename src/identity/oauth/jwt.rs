@@ -5,7 +5,8 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 
-pub const BYTES_MAX: usize = 4_096;
+/// A software statement may bring its application's keys.
+pub const BYTES_MAX: usize = 16_384;
 const KEYS_MAX: usize = 20;
 const RSA_BITS_MIN: usize = 2_048;
 /// What a client's own words may be signed with. `none` and every secret shared with somebody are not among them.

@@ -3,6 +3,7 @@
 
 use super::Form;
 use super::client::Client;
+use super::place::Place;
 use crate::identity::browser::{self, Cookie};
 use crate::identity::grant;
 use crate::identity::service::Service;
@@ -36,7 +37,7 @@ async fn onwards(caller: &Caller, form: &Form, hint: Option<&Hint>) -> Result<St
     let named = hint.and_then(|hint| hint.client.as_deref()).or(form.get("client_id"));
     let agreed = form.get("client_id").is_none_or(|id| Some(id) == named);
     let (Some(to), Some(named), true) = (form.get("post_logout_redirect_uri"), named, agreed) else { return Ok(SIGN_IN.to_owned()) };
-    let client = Client::find(caller, named).await?;
+    let client = Client::find(caller, named, &Place::default()).await?;
     if !client.is_some_and(|client| is_address(to) && client.logouts.iter().any(|held| held == to)) {
         return Ok(SIGN_IN.to_owned());
     }

@@ -1,6 +1,6 @@
 //! OAuth 2.0 and OpenID Connect as Enamel serves them, with SMART App Launch on top: client credentials, codes with PKCE,
-//! refresh, revocation, introspection, ID tokens. Access tokens are opaque.
-//! RFC 6749, 7009, 7523, 7636, 7662, 8414, 8693, 9126, 9207, 9449 and the advice of RFC 9700.
+//! refresh, revocation, introspection, ID tokens, registration by a vendor's statement. Access tokens are opaque.
+//! RFC 6749, 7009, 7523, 7591, 7636, 7662, 8414, 8693, 9126, 9207, 9449 and the advice of RFC 9700.
 mod app_origins;
 mod asked;
 mod assertion;
@@ -20,9 +20,13 @@ mod inspect;
 pub mod jwt;
 mod logged_out;
 mod logout;
+mod metadata;
+mod place;
 mod refusal;
 mod refused;
+mod register;
 mod signing;
+mod statement;
 mod token;
 
 use crate::kernel::error::{self, Error};
@@ -74,6 +78,7 @@ pub fn routes() -> Route {
         .at("/revoke", post(program(|caller, request| Box::pin(inspect::revoke(caller, request)))))
         .at("/introspect", post(program(|caller, request| Box::pin(inspect::introspect(caller, request)))))
         .at("/par", post(program(|caller, request| Box::pin(handle::push(caller, request)))))
+        .at("/register", post(program(|caller, request| Box::pin(register::register(caller, request)))))
         .at("/userinfo", both(|| program(|caller, request| Box::pin(id_token::userinfo(caller, request)))))
         .at("/logged-out/:tenant_id/:provider_id", post(program(|caller, request| Box::pin(logged_out::take(caller, request)))))
         .at("/jwks", get(page(|caller, request| Box::pin(discovery::jwks(caller, request)))))
@@ -109,6 +114,7 @@ pub const PATHS: &[(&str, &[Method])] = &[
     ("/oauth2/revoke", &[Method::POST]),
     ("/oauth2/introspect", &[Method::POST]),
     ("/oauth2/par", &[Method::POST]),
+    ("/oauth2/register", &[Method::POST]),
     ("/oauth2/userinfo", &[Method::GET, Method::POST]),
     ("/oauth2/jwks", &[Method::GET]),
     ("/oauth2/logged-out/:tenant_id/:provider_id", &[Method::POST]),

@@ -98,6 +98,8 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
     if client.is_public() {
         return Err(Refusal::new("unauthorized_client", "A client without a secret cannot act by itself."));
     }
+    let nowhere = || Refusal::new("invalid_target", "audience is needed: the tenant in which the application acts.");
+    let service = client.service_user.ok_or_else(nowhere)?;
     let own = |word: &String| scope::Resource::parse(word).is_some_and(|scope| scope.level == scope::Level::System);
     // SMART Backend Services name what they want each time.
     if form.get("client_assertion").is_some() && form.get("scope").is_none() {
@@ -107,16 +109,16 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
     if scopes.is_empty() {
         return Err(Refusal::new("invalid_scope", "None of these scopes can be granted."));
     }
-    let mut scope = caller.kernel.door.open(&Context { actor: Some(client.service_user), ..of(caller, client) }).await?;
+    let mut scope = caller.kernel.door.open(&Context { actor: Some(service), ..of(caller, client) }).await?;
     let opening = Opening {
         client: Some(client.id),
         scopes,
         dpop,
         certificate: client.certificate.clone(),
-        ..Opening::of(client.service_user, client.tenant, "API_CLIENT", Kind::Access)
+        ..Opening::of(service, client.tenant, "API_CLIENT", Kind::Access)
     };
     let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
-    sign_in::remember(&mut scope, client.service_user, client.tenant, issued.session, "API_CLIENT");
+    sign_in::remember(&mut scope, service, client.tenant, issued.session, "API_CLIENT");
     scope.commit().await?;
     Ok(issued)
 }

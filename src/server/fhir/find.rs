@@ -1,5 +1,6 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
+use super::apart::Side;
 use super::dates::{date, narrowed, span};
 use super::indexed::{self, Search};
 use super::{amount, chain, dental, held, search, token};
@@ -78,24 +79,6 @@ struct Asking<'a> {
     side: Side,
 }
 
-/// Where the answer may stand.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Side {
-    Both,
-    Columns,
-    Kept,
-}
-
-impl Side {
-    fn has(self, find: &Find) -> bool {
-        match self {
-            Side::Both => true,
-            Side::Columns => !matches!(find, Find::Indexed(_)),
-            Side::Kept => indexed::of(find).is_some(),
-        }
-    }
-}
-
 impl<'a> Asking<'a> {
     /// The same of what is kept beside the records.
     fn search<'s>(&'s self, hashes: &'s [String]) -> Search<'s> {
@@ -109,74 +92,35 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
     if !condition.chains.is_empty() {
         return chain::condition(caller, context, mapping, condition).await;
     }
-    Asking { caller, context, mapping, modifier: condition.modifier, side: Side::Both }.condition(condition).await
+    sided(caller, context, mapping, condition, Side::Both).await
 }
 
-/// The same where columns and what is kept beside them may both answer: each by itself, for no index has both. None: there is but
-/// one way.
-pub async fn apart(caller: &Caller, context: &Context, mapping: &'static Mapping, conditions: &[Condition]) -> Result<Option<Vec<Sql>>> {
-    let (mut texts, mut values, mut any) = (Vec::new(), Vec::new(), Vec::new());
-    for condition in conditions {
-        if drives(mapping, condition).is_none() {
-            return Ok(None);
-        }
-        let of = |side| Asking { caller, context, mapping, modifier: condition.modifier, side };
-        let (text, more) = of(Side::Columns).condition(condition).await?;
-        texts.push(text.into_owned());
-        values.extend(more);
-        any.push(of(Side::Kept).condition(condition).await?);
-    }
-    any.insert(0, (Cow::Owned(any_of_these(texts)), values));
-    any.retain(|(text, _)| text != NEVER);
-    Ok(Some(any).filter(|any| any.len() > 1))
-}
-
-/// How few records meet it, as far as its kind tells. None: it is no question that is walked apart.
-pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
-    let is_plain = condition.chains.is_empty() && !matches!(condition.modifier, Some(Modifier::Not | Modifier::NotIn));
-    let find = mapping.search.iter().find(|(known, _)| *known == condition.param.name).map(|(_, find)| find);
-    let of = |asked: &Asked| match asked {
-        Asked::Missing(_) | Asked::Words(_) => None,
-        Asked::Reference(_) => Some(3),
-        Asked::Text(_) => Some(2),
-        _ => Some(1),
-    };
-    let asked = condition.any_of.iter().map(of).min()?;
-    let is_identifier = |find: &Find| matches!(find, Find::Blind { .. } | Find::Plain { .. });
-    match find.filter(|_| is_plain)? {
-        Find::Any(finds) if finds.iter().any(is_identifier) => asked.map(|_| 3),
-        _ => asked,
-    }
-}
-
-impl Asking<'_> {
-    async fn condition(&self, condition: &Condition) -> Result<Sql> {
-        let asking = self;
-        let mapping = self.mapping;
-        let mut writing = Writing::default();
-        let mut any = Vec::with_capacity(condition.any_of.len());
-        for asked in &condition.any_of {
-            any.push(match condition.param.name {
-                "_id" => by_id(&mut writing, asked),
-                "_lastUpdated" => date(&mut writing, asked, &format!("r.{}", search::changed(mapping.table)), false),
-                name => {
-                    let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
-                    // Of a type's several tables some have nothing that the parameter asks for.
-                    let find = find.filter(|find| asking.side.has(find)).unwrap_or(&Find::Never);
-                    match &*dental::normalised(condition.param, asked)? {
-                        Asked::Missing(is_missing) => missing(asking, &mut writing, find, *is_missing).await?,
-                        asked => one(asking, &mut writing, find, asked).await?,
-                    }
+/// The part of a condition without chains that one side answers.
+pub(super) async fn sided(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition, side: Side) -> Result<Sql> {
+    let asking = Asking { caller, context, mapping, modifier: condition.modifier, side };
+    let mut writing = Writing::default();
+    let mut any = Vec::with_capacity(condition.any_of.len());
+    for asked in &condition.any_of {
+        any.push(match condition.param.name {
+            "_id" => by_id(&mut writing, asked),
+            "_lastUpdated" => date(&mut writing, asked, &format!("r.{}", search::changed(mapping.table)), false),
+            name => {
+                let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
+                // Of a type's several tables some have nothing that the parameter asks for.
+                let find = find.filter(|find| asking.side.has(find)).unwrap_or(&Find::Never);
+                match &*dental::normalised(condition.param, asked)? {
+                    Asked::Missing(is_missing) => missing(&asking, &mut writing, find, *is_missing).await?,
+                    asked => one(&asking, &mut writing, find, asked).await?,
                 }
-            });
-        }
-        let any = any_of_these(any);
-        let text = match condition.modifier {
-            Some(Modifier::Not | Modifier::NotIn) => format!("not coalesce({any}, false)"),
-            _ => any,
-        };
-        Ok((Cow::Owned(text), writing.values))
+            }
+        });
     }
+    let any = any_of_these(any);
+    let text = match condition.modifier {
+        Some(Modifier::Not | Modifier::NotIn) => format!("not coalesce({any}, false)"),
+        _ => any,
+    };
+    Ok((Cow::Owned(text), writing.values))
 }
 
 /// A filter's comparisons, joined as it joins them.

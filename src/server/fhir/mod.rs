@@ -1,6 +1,7 @@
 //! The FHIR R4 contract: the types of the domains, served over their records.
 mod amount;
 mod answer;
+mod apart;
 mod attach;
 mod batch;
 mod bulk;

@@ -2,7 +2,7 @@
 
 use super::read::{self, Shown};
 use super::way::Way;
-use super::{find, held, include, narrow, stale, types, vocabulary};
+use super::{apart, find, held, include, narrow, stale, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::Prefer;
@@ -250,10 +250,10 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     list.extra.extend(mapping.rows().map(|told| (told.into(), Vec::new())));
     // What leaves the fewest records is walked; the others are asked of those.
     let (mut conditions, mut within) = (query.conditions.iter().collect::<Vec<_>>(), query.within.as_slice());
-    if let Some(either) = find::apart(caller, context, mapping, within).await? {
+    if let Some(either) = apart::walks(caller, context, mapping, within).await? {
         (list.either, within) = (either, &[]);
-    } else if let Some(place) = (0..conditions.len()).max_by_key(|place| find::drives(mapping, conditions[*place])) {
-        if let Some(either) = find::apart(caller, context, mapping, std::slice::from_ref(conditions[place])).await? {
+    } else if let Some(place) = (0..conditions.len()).max_by_key(|place| apart::drives(mapping, conditions[*place])) {
+        if let Some(either) = apart::walks(caller, context, mapping, std::slice::from_ref(conditions[place])).await? {
             list.either = either;
             conditions.remove(place);
         }

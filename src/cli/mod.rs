@@ -103,7 +103,30 @@ fn line(text: impl Into<String>) -> Line {
 
 type Outcome<T = ()> = Result<T, Line>;
 
-pub async fn run(arguments: Arguments) -> Outcome<ExitCode> {
+/// The whole program. It is here and not in the binary, which would compile every future it awaits once more.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("enamel: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("enamel: cannot start threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("enamel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Outcome<ExitCode> {
     match arguments.command {
         Command::Up(up) => up::up(up).await?,
         Command::Serve(at) => serve::serve(at.config.as_deref()).await?,

@@ -150,9 +150,8 @@ proptest! {
 #[test]
 fn what_is_about_a_code_stays_about_it() {
     let measure = |code: &str, value: i32| json!({"code": {"coding": [{"system": "urn:m", "code": code}]}, "value": value});
-    let rendered = |code: &str, value: i32| {
-        json!({"code": {"coding": [{"system": "urn:m", "code": code, "display": "our words"}]}, "value": value})
-    };
+    let rendered =
+        |code: &str, value: i32| json!({"code": {"coding": [{"system": "urn:m", "code": code, "display": "our words"}]}, "value": value});
     let of = |items: [Value; 2]| json!({"component": items});
     let original = of([measure("low", 80), measure("high", 120)]);
     let (base, now) = (of([rendered("high", 120), rendered("low", 80)]), of([rendered("high", 131), rendered("low", 80)]));

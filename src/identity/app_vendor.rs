@@ -33,9 +33,6 @@ pub static APP_VENDOR: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "SUSPENDED", by: "suspend" },
-            Move { from: "SUSPENDED", to: "ACTIVE", by: "reinstate" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "SUSPENDED", by: "suspend" }, Move { from: "SUSPENDED", to: "ACTIVE", by: "reinstate" }],
     }],
 };

@@ -206,7 +206,10 @@ async fn register(scope: &mut Scope, call: &Call) -> Result<Answer> {
 enum Keys {
     /// Registered here, or where they are published.
     Own(Value, Value),
-    Certificates { names: Vec<String>, thumbprints: Vec<String> },
+    Certificates {
+        names: Vec<String>,
+        thumbprints: Vec<String>,
+    },
 }
 
 impl Keys {

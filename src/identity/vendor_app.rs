@@ -68,9 +68,6 @@ pub static VENDOR_APP: Table = Table {
     machines: &[Machine {
         column: "status",
         initial: &["ACTIVE"],
-        moves: &[
-            Move { from: "ACTIVE", to: "SUSPENDED", by: "suspend" },
-            Move { from: "SUSPENDED", to: "ACTIVE", by: "reinstate" },
-        ],
+        moves: &[Move { from: "ACTIVE", to: "SUSPENDED", by: "suspend" }, Move { from: "SUSPENDED", to: "ACTIVE", by: "reinstate" }],
     }],
 };

@@ -34,12 +34,7 @@ pub static APPROVE: Operation = step(
     "approveAppVendor",
     "/app-vendors",
     "Approve a vendor: what its software statements say of an application is believed from now on",
-    &[
-        Field::text("name").required(),
-        Field::text("issuer").required().doc("iss of its software statements"),
-        JWKS,
-        JWKS_URI,
-    ],
+    &[Field::text("name").required(), Field::text("issuer").required().doc("iss of its software statements"), JWKS, JWKS_URI],
     Gives::Created(&APP_VENDOR),
     Run::Inside(|scope, call| Box::pin(approve(scope, call))),
 );

@@ -283,8 +283,11 @@ fn a_vendors_application_acts_for_the_group_that_has_admitted_it() {
         let held = group(world).await;
         let Group { group, clinic, foreign, .. } = &held;
         let patient = clinic.patient("Weber").await.unwrap().id;
-        let app = Vendor::approved(world).await.registers(json!({"grant_types": ["client_credentials"], "redirect_uris": null,
-            "scope": "system/*.rs", "token_endpoint_auth_method": "client_secret_basic"})).await;
+        let app = Vendor::approved(world)
+            .await
+            .registers(json!({"grant_types": ["client_credentials"], "redirect_uris": null,
+            "scope": "system/*.rs", "token_endpoint_auth_method": "client_secret_basic"}))
+            .await;
         app.admitted(group, &["system/*.rs"]).await;
         let client = (app.client.clone(), app.secret.clone().unwrap());
         let form = [("grant_type", "client_credentials"), ("audience", &group.id.to_string())];

@@ -163,7 +163,12 @@ fn vendors_are_the_platforms_to_approve() {
         assert_eq!((world.get(Some(&admin), &path).await.0, world.get(Some(&nurse), &path).await.0), (200, 403));
 
         let own = Some(vendor.token.as_str());
-        for wrong in [json!({}), json!({"jwks": {"keys": []}}), json!({"jwks_uri": "http://vendor.example/"}), json!({"jwks": key, "jwks_uri": "https://vendor.example/"})] {
+        for wrong in [
+            json!({}),
+            json!({"jwks": {"keys": []}}),
+            json!({"jwks_uri": "http://vendor.example/"}),
+            json!({"jwks": key, "jwks_uri": "https://vendor.example/"}),
+        ] {
             let mut body = json!({"name": "Vendor", "issuer": "https://wrong.vendor.example"});
             body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
             assert_eq!(world.post(own, "/app-vendors", body).await.0, 422, "{wrong}");

@@ -70,7 +70,8 @@ fn an_application_is_used_where_it_is_admitted() {
         let path = format!("/api-clients/{}", here.record);
         assert_eq!(world.post(Some(&stranger), &format!("{path}/disable"), json!({})).await.0, 404);
         let refresh = async || {
-            let form = [("grant_type", "refresh_token"), ("client_id", &app.client), ("refresh_token", mine["refresh_token"].as_str().unwrap())];
+            let form =
+                [("grant_type", "refresh_token"), ("client_id", &app.client), ("refresh_token", mine["refresh_token"].as_str().unwrap())];
             world.exchange(None, &form).await.0
         };
         assert_eq!(world.post(Some(&admin), &format!("{path}/disable"), json!({})).await.0, 200);
@@ -98,7 +99,9 @@ fn an_application_is_used_where_it_is_admitted() {
 fn a_clinic_says_how_far_an_application_goes_and_its_vendor_all_else() {
     world::with(async |world| {
         let vendor = Vendor::approved(world).await;
-        let app = vendor.registers(json!({"scope": "user/Patient.rs user/Condition.rs", "token_endpoint_auth_method": "client_secret_basic"})).await;
+        let app = vendor
+            .registers(json!({"scope": "user/Patient.rs user/Condition.rs", "token_endpoint_auth_method": "client_secret_basic"}))
+            .await;
         let clinic = world.tenant("SOLO_PRACTICE", None).await;
         let (admin, clinician) = (clinic.token("TENANT_ADMIN").await, clinic.token("CLINICIAN").await);
         let ask = async |token: &str, scopes: Json| app.asks_admission(token, json!({"scopes": scopes})).await.0;
@@ -111,7 +114,10 @@ fn a_clinic_says_how_far_an_application_goes_and_its_vendor_all_else() {
         assert!(listed["items"][0]["id"] == json!(app.id) && !listed.to_string().contains("hash"), "{listed}");
         let record = app.admitted(&clinic, &["user/Patient.rs"]).await;
         assert_eq!(ask(&admin, json!(["user/Patient.rs"])).await, 409, "once");
-        assert_eq!(world.post(Some(&admin), &format!("/vendor-apps/{}/admit", Uuid::now_v7()), json!({"scopes": ["user/Patient.rs"]})).await.0, 404);
+        assert_eq!(
+            world.post(Some(&admin), &format!("/vendor-apps/{}/admit", Uuid::now_v7()), json!({"scopes": ["user/Patient.rs"]})).await.0,
+            404
+        );
 
         let path = format!("/api-clients/{record}");
         let (_, shown) = world.get(Some(&admin), &path).await;
@@ -120,7 +126,11 @@ fn a_clinic_says_how_far_an_application_goes_and_its_vendor_all_else() {
         assert_eq!(world.post(Some(&admin), &format!("{path}/set-keys"), key).await.0, 409);
         assert_eq!(world.post(Some(&admin), &format!("{path}/rotate-secret"), json!({})).await.0, 409);
         let version = shown["version"].as_i64().unwrap();
-        for wrong in [json!({"redirect_uris": ["https://own.example/"]}), json!({"launch_uri": "https://own.example/"}), json!({"jwks_uri": "https://own.example/"})] {
+        for wrong in [
+            json!({"redirect_uris": ["https://own.example/"]}),
+            json!({"launch_uri": "https://own.example/"}),
+            json!({"jwks_uri": "https://own.example/"}),
+        ] {
             assert_eq!(world.patch(&admin, &path, version, wrong.clone()).await.0, 422, "{wrong}");
         }
         assert_eq!(world.patch(&admin, &path, version, json!({"name": "Ours", "rate_limit_per_minute": 100})).await.0, 200);
@@ -139,7 +149,8 @@ fn a_clinic_says_how_far_an_application_goes_and_its_vendor_all_else() {
         assert_eq!(suspended.0, 200, "{suspended:?}");
         let late = world.tenant("SOLO_PRACTICE", None).await;
         assert_eq!(ask(&late.token("TENANT_ADMIN").await, json!(["user/Patient.rs"])).await, 409);
-        let audited = "select count(*) from enamel.audit_events where tenant_id = $1 and resource_id = $2 and event_type = 'RECORD_CREATED'";
+        let audited =
+            "select count(*) from enamel.audit_events where tenant_id = $1 and resource_id = $2 and event_type = 'RECORD_CREATED'";
         let id: Uuid = record.parse().unwrap();
         let rows: i64 = world.truth().await.query_one(audited, &[&clinic.id, &id]).await.unwrap().get(0);
         assert_eq!(rows, 1, "the clinic's log has the admission");
@@ -205,7 +216,10 @@ fn an_application_that_acts_by_itself_names_the_tenant() {
 
         // The token says where it was given.
         let (_, told) = program.posts("introspect", &program.assertion(), &[("token", &token)]).await;
-        assert_eq!((&told["active"], &told["client_id"], &told["tenant_id"]), (&json!(true), &json!(program.app.client), &json!(here.clinic.id)));
+        assert_eq!(
+            (&told["active"], &told["client_id"], &told["tenant_id"]),
+            (&json!(true), &json!(program.app.client), &json!(here.clinic.id))
+        );
         let (answered, told) = program.posts("introspect", &program.assertion(), &[("token", "nonsense")]).await;
         assert_eq!((answered, &told["active"]), (200, &json!(false)), "{told}");
         assert_eq!(program.posts("revoke", &program.assertion(), &[("token", "nonsense")]).await.0, 200);
@@ -254,7 +268,8 @@ fn a_launch_and_a_pushed_request_say_the_tenant() {
         assert_eq!(push(None).await.1["error"], "invalid_target");
         let (answered, pushed) = push(Some(here.clinic.id.to_string())).await;
         assert_eq!(answered, 201, "{pushed}");
-        let query = serde_urlencoded::to_string([("client_id", app.client.as_str()), ("request_uri", &text(&pushed, "request_uri"))]).unwrap();
+        let query =
+            serde_urlencoded::to_string([("client_id", app.client.as_str()), ("request_uri", &text(&pushed, "request_uri"))]).unwrap();
         let landed = through(&mut Browser::new(), &here.person, &format!("{}/oauth2/authorize?{query}", world.base_url), ALLOW).await;
         assert_eq!(redeem(world, &app.client, &part(&landed, "code"), &[("client_secret", secret)]).await.0, 200);
 

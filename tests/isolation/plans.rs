@@ -74,7 +74,8 @@ const LOGS: &[&str] = &["audit_events", "change_log"];
 /// A filter of few values.
 fn coarse(table: &Table, filter: &Filter) -> bool {
     let words = table.field(filter.name).is_some_and(|field| matches!(field.ty, Ty::Bool | Ty::Enum(_)));
-    words || ["fdi_tooth", "tooth_number", "site", "current", "field_key", "value_text", "event_type", "resource_type"].contains(&filter.name)
+    words
+        || ["fdi_tooth", "tooth_number", "site", "current", "field_key", "value_text", "event_type", "resource_type"].contains(&filter.name)
 }
 fn within(table: &Table) -> Option<&'static Filter> {
     let (_, parent) = WITHIN.iter().find(|(name, _)| *name == table.name)?;

@@ -65,7 +65,9 @@ pub async fn proves(caller: &Caller, client: &Client, text: &str) -> Result<bool
     let registered = head.jku.is_none() || head.jku == client.jwks_uri;
     let Some(kid) = head.kid.as_deref().filter(|_| registered) else { return Ok(false) };
     let service = Service::of(&caller.kernel)?;
-    let Some(key) = service.client_keys.find(client.jwks.as_ref(), client.jwks_uri.as_deref(), kid, head.alg).await else { return Ok(false) };
+    let Some(key) = service.client_keys.find(client.jwks.as_ref(), client.jwks_uri.as_deref(), kid, head.alg).await else {
+        return Ok(false);
+    };
     let Some(claims) = jwt::claims::<Claims>(text, head.alg, &key) else { return Ok(false) };
     match claims.holds(caller, client) {
         Some(until) => first(&caller.kernel, client.public_id.as_bytes(), &claims.jti, until).await,

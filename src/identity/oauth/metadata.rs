@@ -39,7 +39,9 @@ fn wrong(why: &'static str) -> Refusal {
 fn text(says: &Map<String, Json>, name: &str, max: usize, why: &'static str) -> Result<Option<String>, Refusal> {
     match says.get(name) {
         None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) if !text.trim().is_empty() && text.chars().count() <= max && !text.contains('\0') => Ok(Some(text.clone())),
+        Some(Json::String(text)) if !text.trim().is_empty() && text.chars().count() <= max && !text.contains('\0') => {
+            Ok(Some(text.clone()))
+        }
         _ => Err(wrong(why)),
     }
 }

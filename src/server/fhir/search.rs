@@ -252,11 +252,11 @@ async fn list(caller: &Caller, context: &Context, mapping: &'static Mapping, que
     let (mut conditions, mut within) = (query.conditions.iter().collect::<Vec<_>>(), query.within.as_slice());
     if let Some(either) = apart::walks(caller, context, mapping, within).await? {
         (list.either, within) = (either, &[]);
-    } else if let Some(place) = (0..conditions.len()).max_by_key(|place| apart::drives(mapping, conditions[*place])) {
-        if let Some(either) = apart::walks(caller, context, mapping, std::slice::from_ref(conditions[place])).await? {
-            list.either = either;
-            conditions.remove(place);
-        }
+    } else if let Some(place) = (0..conditions.len()).max_by_key(|place| apart::drives(mapping, conditions[*place]))
+        && let Some(either) = apart::walks(caller, context, mapping, std::slice::from_ref(conditions[place])).await?
+    {
+        list.either = either;
+        conditions.remove(place);
     }
     for condition in conditions {
         list.extra.push(find::condition(caller, context, mapping, condition).await?);

@@ -4,14 +4,20 @@ use super::chart_entry::CHART_ENTRY;
 use super::perio_measurement::PERIO_MEASUREMENT;
 use super::perio_tooth_finding::PERIO_TOOTH_FINDING;
 use crate::fhir::bind::{Bind, Coded, How, Words, concept, moment, note, plain, points, quantity, text, words};
-use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
+use crate::fhir::mapping::{Find, Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::fhir::systems::TOOTH;
 
 static TYPE: TypeDef = TypeDef::all("Observation");
 
-pub static ENTRY: Mapping = Mapping { render: Some(state), ..Mapping::shown(&TYPE, &CHART_ENTRY, PEOPLE, ENTRIES) };
+pub static ENTRY: Mapping = Mapping {
+    render: Some(state),
+    search: &[("status", Find::Words { column: STATE, system: "", words: STATES })],
+    ..Mapping::shown(&TYPE, &CHART_ENTRY, PEOPLE, ENTRIES)
+};
+const STATE: &str = "(case when r.superseded_at is null then 'final' else 'cancelled' end)";
+const STATES: Words = &[("final", "final"), ("cancelled", "cancelled")];
 pub static FINDING: Mapping = Mapping::shown(&TYPE, &PERIO_TOOTH_FINDING, PEOPLE, FINDINGS);
 pub static MEASUREMENT: Mapping = Mapping::shown(&TYPE, &PERIO_MEASUREMENT, PEOPLE, MEASUREMENTS);
 

@@ -5,7 +5,7 @@ use super::perio_measurement::PERIO_MEASUREMENT;
 use super::perio_tooth_finding::PERIO_TOOTH_FINDING;
 use super::sign_perio_exam::SIGN;
 use crate::fhir::bind::{Bind, How, code, moment, points, text};
-use crate::fhir::mapping::{Link, Mapping, PEOPLE, Part, Whole};
+use crate::fhir::mapping::{Find, Link, Mapping, PEOPLE, Part, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::table::projection::Step;
@@ -19,10 +19,24 @@ pub static MAPPING: Mapping = Mapping {
     ],
     binds: BINDS,
     render: Some(results),
+    search: &[("result", Find::Any(RESULTS))],
     steps: &[Step { to: "SIGNED", by: &[&SIGN], with: &[] }],
     creates: true,
     ..Mapping::new(&TYPE, &PERIO_EXAM, PEOPLE)
 };
+
+const RESULTS: &[Find] = &[
+    Find::Rows {
+        from: "perio_measurements i where i.tenant_id = r.tenant_id and i.exam_id = r.id and i.deleted_at is null",
+        column: "i.id",
+        to: "Observation",
+    },
+    Find::Rows {
+        from: "perio_tooth_findings i where i.tenant_id = r.tenant_id and i.exam_id = r.id and i.deleted_at is null",
+        column: "i.id",
+        to: "Observation",
+    },
+];
 
 const BINDS: &[Bind] = &[
     Bind::one(

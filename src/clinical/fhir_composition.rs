@@ -3,7 +3,7 @@
 use super::clinical_note::CLINICAL_NOTE;
 use super::fhir_note::KINDS;
 use crate::fhir::bind::{Bind, How, code, concept, moment, points};
-use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
+use crate::fhir::mapping::{Find, Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::fhir::systems::LOINC;
@@ -12,7 +12,11 @@ use serde_json::json;
 
 static TYPE: TypeDef = TypeDef::all("Composition");
 
-pub static NOTE: Mapping = Mapping { render: Some(sections), ..Mapping::shown(&TYPE, &CLINICAL_NOTE, PEOPLE, BINDS) };
+pub static NOTE: Mapping = Mapping {
+    render: Some(sections),
+    search: &[("title", Find::Said("coalesce(r.title, 'Clinical note')"))],
+    ..Mapping::shown(&TYPE, &CLINICAL_NOTE, PEOPLE, BINDS)
+};
 
 const BINDS: &[Bind] = &[
     Bind::one(

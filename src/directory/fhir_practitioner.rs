@@ -3,7 +3,7 @@
 use super::{provider::PROVIDER, provider_identifier::PROVIDER_IDENTIFIER};
 use crate::fhir::contact::{joined, name_in_use};
 use crate::fhir::datatype::{HumanName, Identifier, Period};
-use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
+use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, Namespace, PEOPLE, Part, STAFF, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
@@ -16,10 +16,10 @@ pub const UNKNOWN: &str = "Unspecified";
 static TYPE: TypeDef =
     TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-practitioner"], ..TypeDef::all("Practitioner") };
 
-const IDENTIFIED: &str = "exists (select from (
-    select 'http://hl7.org/fhir/sid/us-npi' as system_uri, r.npi as value
-    union all select i.system, i.value from provider_identifiers i where i.tenant_id = r.tenant_id and i.provider_id = r.id and i.deleted_at is null) i
-  where {})";
+const IDENTIFIED: &str =
+    "exists (select from provider_identifiers i where i.tenant_id = r.tenant_id and i.provider_id = r.id and i.deleted_at is null and {})";
+const NUMBERS: &[Find] =
+    &[Find::numbered(HERE, Namespace::Always(NPI), "r.npi"), Find::numbered(IDENTIFIED, Namespace::Column("i.system"), "i.value")];
 
 pub static MAPPING: Mapping = Mapping {
     parts: &[Part { table: &PROVIDER_IDENTIFIER, link: Link::Child("provider_id"), planes: STAFF, alike: &["system"] }],
@@ -32,7 +32,7 @@ pub static MAPPING: Mapping = Mapping {
             "name",
             Find::Text { within: HERE, starts: &[], words: &["r.full_name_key"], exact: &["r.full_name", "r.last_name", "r.first_name"] },
         ),
-        ("identifier", Find::Plain { within: IDENTIFIED }),
+        ("identifier", Find::Any(NUMBERS)),
         ("active", Find::Flag("r.is_active")),
         ("family", Find::Text { within: HERE, starts: &["kernel.fold(r.last_name)"], words: &[], exact: &["r.last_name"] }),
         ("given", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.first_name)"], exact: &["r.first_name"] }),

@@ -3,7 +3,7 @@
 use super::fhir_practitioner::UNKNOWN;
 use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
 use crate::fhir::datatype::{CodeableConcept, Coding, Period};
-use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::mapping::{Columns, Find, Link, Mapping, Namespace, PEOPLE, Part, TENANT, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::kernel::error::Result;
@@ -25,13 +25,13 @@ pub static MAPPING: Mapping = Mapping {
         ("practitioner", Find::Points { column: "r.provider_id", to: "Practitioner" }),
         (
             "specialty",
-            Find::Code {
-                expr: "(select p.specialty_code from providers p where p.tenant_id = r.tenant_id and p.id = r.provider_id)",
-                system: TAXONOMY,
-                stored: str::to_owned,
-            },
+            Find::numbered(
+                "exists (select from providers p where p.tenant_id = r.tenant_id and p.id = r.provider_id and {})",
+                Namespace::Always(TAXONOMY),
+                "p.specialty_code",
+            ),
         ),
-        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
+        ("organization", TENANT),
         ("date", Find::Days { from: "r.valid_from", until: "r.valid_until" }),
         ("location", Find::Points { column: "r.location_id", to: "Location" }),
     ],

@@ -300,16 +300,20 @@ pub enum Find {
     Said(&'static str),
     /// A flag, true or false.
     Flag(&'static str),
-    /// `system|value` of rows whose value is sealed; `kind` is SQL of the code of its type.
+    /// `system|value` whose value is sealed, of the record or of rows `i`; `kind` is SQL of the code of its type.
     Blind {
         within: &'static str,
+        namespace: Namespace,
         table: &'static str,
         column: &'static str,
         kind: &'static str,
     },
-    /// `system|value` of rows in the clear.
+    /// `system|value` in the clear; `stored` turns the value into what is stored.
     Plain {
         within: &'static str,
+        namespace: Namespace,
+        value: &'static str,
+        stored: fn(&str) -> String,
     },
     Day(&'static str),
     Moment(&'static str),
@@ -329,6 +333,12 @@ pub enum Find {
     /// The same where no column is the reference: `rows` finds those of an id (`$value`), `column` is what one of them says.
     Leads {
         rows: &'static str,
+        column: &'static str,
+        to: &'static str,
+    },
+    /// The same of rows `i` that are the record's own: `from` finds them, `column` is what each of them says.
+    Rows {
+        from: &'static str,
         column: &'static str,
         to: &'static str,
     },
@@ -367,7 +377,36 @@ pub enum Find {
     Never,
 }
 
+/// The system that a value is of (FHIR R4, 2.24.0.11 Identifier.system).
+#[derive(Clone, Copy)]
+pub enum Namespace {
+    None,
+    Always(&'static str),
+    /// As a column says; empty, where a value has none.
+    Column(&'static str),
+}
+
 impl Find {
+    /// A value of no system, as a column of the record or of the rows has it.
+    pub const fn number(within: &'static str, value: &'static str) -> Self {
+        Self::numbered(within, Namespace::None, value)
+    }
+    pub const fn numbered(within: &'static str, namespace: Namespace, value: &'static str) -> Self {
+        Self::Plain { within, namespace, value, stored: str::to_owned }
+    }
+    /// Whether a resource may say otherwise than its record: a column has fewer words than FHIR has codes, and what every
+    /// row has somebody may have sent another of.
+    pub fn is_gainsaid(&self) -> bool {
+        matches!(self, Self::Words { .. } | Self::Constant { .. }) || matches!(self, Self::Points { column: OF_TENANT, .. })
+    }
+    /// Whether other rows than the record's own are asked.
+    pub fn is_of_rows(&self) -> bool {
+        match self {
+            Self::Text { within, .. } | Self::Plain { within, .. } | Self::Blind { within, .. } => *within != HERE,
+            Self::Leads { .. } | Self::Rows { .. } => true,
+            _ => false,
+        }
+    }
     /// Whether a parameter of the kind can be asked of it.
     pub fn answers(&self, kind: Kind) -> bool {
         match self {
@@ -375,7 +414,8 @@ impl Find {
             Self::Words { .. } | Self::Coded(_) | Self::Code { .. } | Self::Flag(_) => kind == Kind::Token,
             Self::Blind { .. } | Self::Plain { .. } | Self::Constant { .. } | Self::Listed { .. } => kind == Kind::Token,
             Self::Day(_) | Self::Moment(_) | Self::Days { .. } | Self::Moments { .. } => kind == Kind::Date,
-            Self::Points { .. } | Self::Leads { .. } => kind == Kind::Reference,
+            Self::Points { .. } => matches!(kind, Kind::Reference | Kind::Uri),
+            Self::Leads { .. } | Self::Rows { .. } => kind == Kind::Reference,
             Self::Amount { unit: "", .. } => kind == Kind::Number,
             Self::Amount { .. } | Self::Money { .. } => kind == Kind::Quantity,
             Self::Place { .. } => kind == Kind::Special,
@@ -384,6 +424,10 @@ impl Find {
         }
     }
 }
+
+const OF_TENANT: &str = "r.tenant_id";
+/// The Organization whose row it is.
+pub const TENANT: Find = Find::Points { column: OF_TENANT, to: "Organization" };
 
 /// The condition itself, where it stands in no subquery.
 pub const HERE: &str = "{}";

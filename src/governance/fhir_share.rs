@@ -1,14 +1,20 @@
 //! A chart that another clinic may open for a time, as FHIR Consent; it is given and ended by operations.
 
 use super::record_share::RECORD_SHARE;
-use crate::fhir::bind::{Bind, How, points, span};
-use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
+use crate::fhir::bind::{Bind, How, Words, points, span};
+use crate::fhir::mapping::{Find, Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 
 static TYPE: TypeDef = TypeDef::all("Consent");
 
-pub static MAPPING: Mapping = Mapping { render: Some(state), ..Mapping::shown(&TYPE, &RECORD_SHARE, PEOPLE, BINDS) };
+pub static MAPPING: Mapping = Mapping {
+    render: Some(state),
+    search: &[("status", Find::Words { column: STATE, system: "", words: STATES })],
+    ..Mapping::shown(&TYPE, &RECORD_SHARE, PEOPLE, BINDS)
+};
+const STATE: &str = "(case when r.revoked_at is null then 'active' else 'inactive' end)";
+const STATES: Words = &[("active", "active"), ("inactive", "inactive")];
 
 const BINDS: &[Bind] = &[
     Bind::one(

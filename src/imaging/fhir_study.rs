@@ -4,7 +4,7 @@ use super::imaging_object::IMAGING_OBJECT;
 use super::imaging_series::IMAGING_SERIES;
 use super::imaging_study::IMAGING_STUDY;
 use crate::fhir::bind::{Bind, How, Words, code, concept, moment, plain, points, text};
-use crate::fhir::mapping::{Link, Mapping, PEOPLE, Part, Whole};
+use crate::fhir::mapping::{Find, HERE, Link, Mapping, Namespace, PEOPLE, Part, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::table::Record;
@@ -19,8 +19,28 @@ pub static STUDY: Mapping = Mapping {
         Part { table: &IMAGING_OBJECT, link: Link::Child("study_id"), planes: PEOPLE, alike: &[] },
     ],
     render: Some(series),
+    search: &[
+        ("identifier", Find::Any(NUMBERS)),
+        ("series", Find::number(SERIES, "i.series_uid")),
+        ("modality", Find::numbered(SERIES, Namespace::Always(DCM), "i.modality_code")),
+        ("instance", Find::number(OBJECTS, "i.sop_instance_uid")),
+        ("dicom-class", Find::Plain { within: OBJECTS, namespace: Namespace::Always(URIS), value: "i.sop_class_uid", stored: uid }),
+    ],
     ..Mapping::shown(&STUDY_TYPE, &IMAGING_STUDY, PEOPLE, STUDIES)
 };
+const NUMBERS: &[Find] = &[
+    Find::number(HERE, "r.accession_number"),
+    Find::Plain { within: HERE, namespace: Namespace::Always("urn:dicom:uid"), value: "r.study_uid", stored: uid },
+];
+const SERIES: &str = "exists (select from imaging_series i where i.tenant_id = r.tenant_id and i.study_id = r.id and {})";
+const OBJECTS: &str = "exists (select from imaging_objects i where i.tenant_id = r.tenant_id and i.study_id = r.id and {})";
+const URIS: &str = "urn:ietf:rfc:3986";
+
+/// A UID as it is stored, of one that is a URI.
+fn uid(text: &str) -> String {
+    text.trim_start_matches("urn:oid:").to_owned()
+}
+
 pub static MEDIA: Mapping =
     Mapping { hides: Some(("object_type", "DICOM")), ..Mapping::shown(&MEDIA_TYPE, &IMAGING_OBJECT, PEOPLE, PICTURES) };
 
@@ -56,7 +76,7 @@ fn series(whole: &Whole, out: &mut Resource) {
         let of = |object: &&Record| object.uuid("series_id") == Some(row.id);
         for object in whole.part(1).iter().filter(of) {
             let (Some(uid), Some(class)) = (object.text("sop_instance_uid"), object.text("sop_class_uid")) else { continue };
-            series.append("instance", json!({"uid": uid, "sopClass": {"system": "urn:ietf:rfc:3986", "code": format!("urn:oid:{class}")}}));
+            series.append("instance", json!({"uid": uid, "sopClass": {"system": URIS, "code": format!("urn:oid:{class}")}}));
         }
         out.push_element("series", series);
     }

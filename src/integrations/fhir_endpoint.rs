@@ -28,6 +28,7 @@ fn listens(whole: &Whole, out: &mut Resource) {
 }
 
 const NODES: &[Bind] = &[
+    Bind::one("status", code("is_active", &[("true", "active"), ("false", "off")])),
     Bind::one(
         "connectionType",
         How::Always(r#"{"system":"http://terminology.hl7.org/CodeSystem/endpoint-connection-type","code":"dicom-wado-rs"}"#),
@@ -39,7 +40,6 @@ const NODES: &[Bind] = &[
 
 fn address(whole: &Whole, out: &mut Resource) {
     let node = &whole.root;
-    out.code("status", if node.flag("is_active") { "active" } else { "off" });
     let (host, port) = (node.text("host").unwrap_or_default(), node.int("port").unwrap_or_default());
     out.string("address", format!("dicom://{host}:{port}").as_str());
 }

@@ -2,7 +2,7 @@
 
 use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
-use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Complete, Find, HERE, Mapping, Namespace, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
@@ -21,7 +21,14 @@ const RELATION: &str = "http://terminology.hl7.org/CodeSystem/subscriber-relatio
 const CLASSES: &str = "http://terminology.hl7.org/CodeSystem/coverage-class";
 const ORDERS: [&str; 3] = ["PRIMARY", "SECONDARY", "TERTIARY"];
 
-const NUMBERED: &str = "exists (select from (select null::text as system_uri, r.policy_number_bidx) i where {})";
+/// Whoever has no payer.
+const ONESELF: Find = Find::Leads {
+    rows: "r.payer_id is null and r.patient_id = $value",
+    column: "case when r.payer_id is null then r.patient_id end",
+    to: "Patient",
+};
+const NUMBER: Find =
+    Find::Blind { within: HERE, namespace: Namespace::None, table: "patient_insurance_policies", column: "policy_number", kind: "'MB'" };
 
 static TYPE: TypeDef =
     TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-coverage"], ..TypeDef::all("Coverage") };
@@ -34,8 +41,8 @@ pub static MAPPING: Mapping = Mapping {
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
         ("beneficiary", Find::Points { column: "r.patient_id", to: "Patient" }),
-        ("payor", Find::Points { column: "r.payer_id", to: "Organization" }),
-        ("identifier", Find::Blind { within: NUMBERED, table: "patient_insurance_policies", column: "policy_number", kind: "'MB'" }),
+        ("payor", Find::Any(&[Find::Points { column: "r.payer_id", to: "Organization" }, ONESELF])),
+        ("identifier", NUMBER),
         (
             "class-value",
             Find::Text {

@@ -5,12 +5,13 @@ use super::{fhir_patient_parts as parts, patient::PATIENT};
 use super::{patient_address::PATIENT_ADDRESS, patient_identifier::PATIENT_IDENTIFIER};
 use crate::fhir::contact::{self, name_in_use, point};
 use crate::fhir::datatype::{CodeableConcept, ContactPoint, HumanName};
-use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, Namespace, PEOPLE, Part, Taken, Whole};
 use crate::fhir::primitive::is_id;
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::fhir::temporal;
 use crate::kernel::error::Result;
+use crate::kernel::table::store::fold;
 use crate::kernel::table::{Record, Sort, Ty, form};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value as Json, json};
@@ -29,18 +30,25 @@ const KIND: &str =
     "case when i.system = 'MRN' then 'MR' when i.system = 'INSURANCE_MEMBER' then 'MB' when i.system <> 'NATIONAL_ID' then null
     when i.system_uri = 'http://hl7.org/fhir/sid/us-ssn' then 'SS' else 'NI' end";
 
-const POINTS: &str = "exists (select from (values (r.phone_mobile), (r.phone_home), (r.contact_email)) p(value)
-    cross join lateral (select null::text as system_uri, p.value) i where {})";
-const PHONES: &str = "exists (select from (values (r.phone_mobile), (r.phone_home)) p(value)
-    cross join lateral (select null::text as system_uri, p.value) i where {})";
-const EMAILS: &str = "exists (select from (select null::text as system_uri, r.contact_email as value) i where {})";
+const IDENTIFIER: Find = Find::Blind {
+    within: IDENTIFIED,
+    namespace: Namespace::Column("i.system_uri"),
+    table: "patient_identifiers",
+    column: "value",
+    kind: KIND,
+};
+const GIVEN: &[Find] = &[
+    Find::Text { within: HERE, starts: &["r.first_name_key", "r.middle_name_key"], words: &[], exact: &["r.first_name", "r.middle_name"] },
+    // Few have several middle names: any of them begins so.
+    Find::Text { within: "(r.has_middle_names and ({}))", starts: &[], words: &["r.middle_name_key"], exact: &["r.middle_name"] },
+];
+const PHONES: &[Find] = &[Find::number(HERE, "r.phone_mobile"), Find::number(HERE, "r.phone_home")];
+const EMAIL: Find = Find::Plain { within: HERE, namespace: Namespace::None, value: "r.contact_email_key", stored: fold };
 const LIVES: &str =
     "exists (select from patient_addresses a where a.tenant_id = r.tenant_id and a.patient_id = r.id and a.deleted_at is null and ({}))";
-const USES: &str = "exists (select from patient_addresses a cross join lateral (select null::text as system_uri, lower(a.use) as value) i
-    where a.tenant_id = r.tenant_id and a.patient_id = r.id and a.deleted_at is null and {})";
-const CITY: &str = "kernel.fold(a.city)";
+const CITY: &str = "a.city_key";
 const STATE: &str = "kernel.fold(a.region)";
-const POSTCODE: &str = "kernel.fold(a.postal_code)";
+const POSTCODE: &str = "a.postal_code_key";
 const COUNTRY: &str = "kernel.fold(a.country)";
 
 static TYPE: TypeDef =
@@ -59,30 +67,22 @@ pub static MAPPING: Mapping = Mapping {
             "name",
             Find::Text {
                 within: HERE,
-                starts: &["r.last_name_key", "r.first_name_key"],
+                starts: &["r.last_name_key", "r.first_name_key", "r.middle_name_key"],
                 words: &[],
-                exact: &["r.last_name", "r.first_name", "r.full_name"],
+                exact: &["r.last_name", "r.first_name", "r.middle_name", "r.full_name"],
             },
         ),
         ("family", Find::Text { within: HERE, starts: &["r.last_name_key"], words: &[], exact: &["r.last_name"] }),
-        (
-            "given",
-            Find::Text {
-                within: HERE,
-                starts: &["r.first_name_key"],
-                words: &["kernel.fold(r.middle_name)"],
-                exact: &["r.first_name", "r.middle_name"],
-            },
-        ),
-        ("identifier", Find::Blind { within: IDENTIFIED, table: "patient_identifiers", column: "value", kind: KIND }),
+        ("given", Find::Any(GIVEN)),
+        ("identifier", IDENTIFIER),
         ("birthdate", Find::Day("r.dob")),
         ("death-date", Find::Moment("r.deceased_at")),
         ("gender", Find::Code { expr: "r.administrative_gender", system: GENDERS, stored: str::to_uppercase }),
         ("active", Find::Flag("r.is_active")),
         ("deceased", Find::Flag("(r.status = 'DECEASED')")),
-        ("telecom", Find::Plain { within: POINTS }),
-        ("phone", Find::Plain { within: PHONES }),
-        ("email", Find::Plain { within: EMAILS }),
+        ("telecom", Find::Any(&[Find::Any(PHONES), EMAIL])),
+        ("phone", Find::Any(PHONES)),
+        ("email", EMAIL),
         (
             "address",
             Find::Text {
@@ -92,7 +92,7 @@ pub static MAPPING: Mapping = Mapping {
                 exact: &["a.line1", "a.line2", "a.city", "a.region", "a.postal_code", "a.country"],
             },
         ),
-        ("address-use", Find::Plain { within: USES }),
+        ("address-use", Find::number(LIVES, "lower(a.use)")),
         ("address-city", Find::Text { within: LIVES, starts: &[CITY], words: &[], exact: &["a.city"] }),
         ("address-state", Find::Text { within: LIVES, starts: &[STATE], words: &[], exact: &["a.region"] }),
         ("address-postalcode", Find::Text { within: LIVES, starts: &[POSTCODE], words: &[], exact: &["a.postal_code"] }),

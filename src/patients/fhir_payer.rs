@@ -19,10 +19,7 @@ pub static MAPPING: Mapping = Mapping {
     search: &[
         ("name", Find::Text { within: HERE, starts: &["r.name_key"], words: &[], exact: &["r.name"] }),
         ("address", Find::Text { within: HERE, starts: &[], words: &["kernel.fold(r.claims_address)"], exact: &["r.claims_address"] }),
-        (
-            "identifier",
-            Find::Plain { within: "exists (select from (select null::text as system_uri, r.payer_identifier as value) i where {})" },
-        ),
+        ("identifier", Find::number(HERE, "r.payer_identifier")),
         ("active", Find::Flag("r.is_active")),
         (
             "type",

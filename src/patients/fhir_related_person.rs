@@ -4,6 +4,7 @@ use super::external_contact::EXTERNAL_CONTACT;
 use super::fhir_patient_parts::{period, take_period};
 use super::patient::PATIENT;
 use super::patient_relationship::PATIENT_RELATIONSHIP;
+use crate::fhir::bind::Words;
 use crate::fhir::contact::{address_text, as_is, email, joined, name_in_use, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, HumanName};
 use crate::fhir::mapping::{Columns, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
@@ -17,13 +18,19 @@ const ROLES: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 const CONTACT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
 
 const PERSON: &str = "exists (select from external_contacts e where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and ({}))";
-const POINTS: &str =
-    "exists (select from external_contacts e cross join lateral (values (null::text, e.phone), (null, e.email)) i(system_uri, value)
-    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
-const PHONES: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.phone as value) i
-    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
-const EMAILS: &str = "exists (select from external_contacts e cross join lateral (select null::text as system_uri, e.email as value) i
-    where e.tenant_id = r.tenant_id and e.id = r.external_contact_id and {})";
+const RELATED: &str = "exists (select from patients p where p.tenant_id = r.tenant_id and p.id = r.related_patient_id and ({}))";
+const NAMES: &[Find] = &[
+    Find::Text { within: PERSON, starts: &[], words: &["e.full_name_key"], exact: &["e.full_name"] },
+    Find::Text { within: RELATED, starts: &["p.last_name_key", "p.first_name_key"], words: &[], exact: &["p.full_name"] },
+];
+const KINDS: &[Find] = &[
+    Find::Words { column: "r.relationship_type", system: ROLES, words: KIN },
+    Find::Words { column: "r.relationship_type", system: CONTACT_ROLES, words: CONTACTS },
+];
+const KIN: Words = &[("SPOUSE", "SPS"), ("CHILD", "CHILD"), ("GUARDIAN", "GUARD"), ("PARENT", "PRN")];
+const CONTACTS: Words = &[("EMERGENCY_CONTACT", "C"), ("OTHER", "O")];
+const PHONE: Find = Find::number(PERSON, "e.phone");
+const EMAIL: Find = Find::number(PERSON, "e.email");
 
 static TYPE: TypeDef =
     TypeDef { profiles: &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"], ..TypeDef::all("RelatedPerson") };
@@ -38,11 +45,12 @@ pub static MAPPING: Mapping = Mapping {
     creates: true,
     search: &[
         ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
-        ("telecom", Find::Plain { within: POINTS }),
-        ("phone", Find::Plain { within: PHONES }),
-        ("email", Find::Plain { within: EMAILS }),
+        ("telecom", Find::Any(&[PHONE, EMAIL])),
+        ("phone", PHONE),
+        ("email", EMAIL),
         ("address", Find::Text { within: PERSON, starts: &[], words: &["kernel.fold(e.address)"], exact: &["e.address"] }),
-        ("name", Find::Text { within: PERSON, starts: &[], words: &["e.full_name_key"], exact: &["e.full_name"] }),
+        ("name", Find::Any(NAMES)),
+        ("relationship", Find::Any(KINDS)),
     ],
     sorts: &[],
     ..Mapping::new(&TYPE, &PATIENT_RELATIONSHIP, PEOPLE)
@@ -53,15 +61,12 @@ fn render(whole: &Whole, out: &mut Resource) {
     if let Some(patient) = relation.uuid("patient_id") {
         out.reference("patient", "Patient", patient);
     }
-    let (system, code) = match relation.text("relationship_type") {
-        Some("SPOUSE") => (ROLES, "SPS"),
-        Some("CHILD") => (ROLES, "CHILD"),
-        Some("GUARDIAN") => (ROLES, "GUARD"),
-        Some("PARENT") => (ROLES, "PRN"),
-        Some("EMERGENCY_CONTACT") => (CONTACT_ROLES, "C"),
-        _ => (CONTACT_ROLES, "O"),
-    };
-    out.push("relationship", &CodeableConcept::of(system, code));
+    let kind = relation.text("relationship_type").unwrap_or_default();
+    for (system, words) in [(ROLES, KIN), (CONTACT_ROLES, CONTACTS)] {
+        if let Some((_, code)) = words.iter().find(|(word, _)| *word == kind) {
+            out.push("relationship", &CodeableConcept::of(system, code));
+        }
+    }
     let contact = whole.part(0).first();
     let person = contact.or(whole.part(1).first());
     if let Some(name) = person.and_then(|person| person.text("full_name")) {

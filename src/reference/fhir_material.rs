@@ -1,26 +1,23 @@
 //! Materials of the reference as FHIR Substance, and equipment as DeviceDefinition.
 
 use super::equipment_reference::EQUIPMENT_REFERENCE;
+use super::fhir_medication::IN_USE;
 use super::material_reference::MATERIAL_REFERENCE;
-use crate::fhir::bind::{Bind, How, identifier, text, words};
-use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
+use crate::fhir::bind::{Bind, How, code, identifier, text, words};
+use crate::fhir::mapping::{Mapping, PEOPLE};
 use crate::fhir::registry::TypeDef;
-use crate::fhir::resource::Resource;
 
 static SUBSTANCE: TypeDef = TypeDef::all("Substance");
 static EQUIPMENT: TypeDef = TypeDef::all("DeviceDefinition");
 
-pub static MATERIAL: Mapping = Mapping { render: Some(state), ..Mapping::shown(&SUBSTANCE, &MATERIAL_REFERENCE, PEOPLE, MATERIALS) };
+pub static MATERIAL: Mapping = Mapping::shown(&SUBSTANCE, &MATERIAL_REFERENCE, PEOPLE, MATERIALS);
 
 const MATERIALS: &[Bind] = &[
     Bind::item("identifier", identifier("product_code", "urn:enamel:product-code")),
+    Bind::one("status", code("is_active", IN_USE)),
     Bind::item("category", words("category")),
     Bind::one("code", words("name")),
 ];
-
-fn state(whole: &Whole, out: &mut Resource) {
-    out.code("status", if whole.root.flag("is_active") { "active" } else { "inactive" });
-}
 
 pub static DEFINITION: Mapping = Mapping::shown(&EQUIPMENT, &EQUIPMENT_REFERENCE, PEOPLE, EQUIPMENTS);
 

@@ -5,7 +5,7 @@ use super::life::{ACCEPT, CANCEL, COMPLETE, REJECT, SEND, START};
 use super::referral::REFERRAL;
 use super::referral_file::REFERRAL_FILE;
 use crate::fhir::bind::{Bind, How, code, each, moment, named, note, points, text, words};
-use crate::fhir::mapping::{Columns, Complete, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::mapping::{Columns, Complete, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::fhir::systems::TOOTH;
@@ -35,8 +35,18 @@ pub static STATE: Mapping = Mapping { binds: CARRIED, steps: STEPS, ..Mapping::n
 pub static LETTER: Mapping = Mapping {
     parts: &[Part { table: &REFERRAL_FILE, link: Link::Child("referral_id"), planes: PEOPLE, alike: &[] }],
     render: Some(sections),
+    search: &[("entry", Find::Any(ENTRIES))],
     ..Mapping::shown(&LETTER_TYPE, &REFERRAL, PEOPLE, WRITTEN)
 };
+
+const ENTRIES: &[Find] = &[
+    Find::Points { column: "r.id", to: "ServiceRequest" },
+    Find::Rows {
+        from: "referral_files i where i.tenant_id = r.tenant_id and i.referral_id = r.id and i.deleted_at is null",
+        column: "i.file_id",
+        to: "DocumentReference",
+    },
+];
 
 const STEPS: &[Step] = &[
     Step { to: "SENT", by: &[&SEND], with: &[] },

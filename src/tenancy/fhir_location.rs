@@ -3,7 +3,7 @@
 use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
-use crate::fhir::mapping::{Complete, Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::mapping::{Complete, Find, HERE, Mapping, Namespace, PEOPLE, TENANT, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::error::Result;
@@ -13,7 +13,6 @@ use serde_json::Value as Json;
 use tokio_postgres::Row;
 
 pub const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
-const NUMBERED: &str = "exists (select from (select 'http://hl7.org/fhir/sid/us-npi' as system_uri, r.npi as value) i where {})";
 pub const STATUSES: &str = "http://hl7.org/fhir/location-status";
 const STATES: crate::fhir::bind::Words = &[("ACTIVE", "active"), ("SUSPENDED", "suspended"), ("CLOSED", "inactive")];
 pub const PLACES: &str = "http://terminology.hl7.org/CodeSystem/location-physical-type";
@@ -35,10 +34,11 @@ pub static MAPPING: Mapping = Mapping {
         ("address-city", Find::Text { within: HERE, starts: &["kernel.fold(r.city)"], words: &[], exact: &["r.city"] }),
         ("address-state", Find::Text { within: HERE, starts: &["kernel.fold(r.region)"], words: &[], exact: &["r.region"] }),
         ("address-postalcode", Find::Text { within: HERE, starts: &["kernel.fold(r.postal_code)"], words: &[], exact: &["r.postal_code"] }),
+        ("address-country", Find::Text { within: HERE, starts: &["kernel.fold(r.country)"], words: &[], exact: &["r.country"] }),
         ("partof", Find::Never),
-        ("identifier", Find::Plain { within: NUMBERED }),
+        ("identifier", Find::numbered(HERE, Namespace::Always(NPI), "r.npi")),
         ("status", Find::Words { column: "r.status", system: STATUSES, words: STATES }),
-        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
+        ("organization", TENANT),
         ("near", Find::Place { latitude: "r.latitude", longitude: "r.longitude" }),
     ],
     sorts: &[],

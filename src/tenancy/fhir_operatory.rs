@@ -3,7 +3,7 @@
 use super::fhir_location::{PLACES, STATUSES, TYPE};
 use super::operatory::OPERATORY;
 use crate::fhir::datatype::CodeableConcept;
-use crate::fhir::mapping::{Find, HERE, Mapping, STAFF, Whole};
+use crate::fhir::mapping::{Find, HERE, Mapping, STAFF, TENANT, Whole};
 use crate::fhir::resource::Resource;
 
 pub static MAPPING: Mapping = Mapping {
@@ -24,7 +24,7 @@ pub static MAPPING: Mapping = Mapping {
                 words: &[("OUT_OF_SERVICE", "suspended"), ("RETIRED", "inactive"), ("ACTIVE", "active")],
             },
         ),
-        ("organization", Find::Points { column: "r.tenant_id", to: "Organization" }),
+        ("organization", TENANT),
         ("partof", Find::Points { column: "r.location_id", to: "Location" }),
     ],
     sorts: &[],

@@ -4,8 +4,8 @@ use super::fhir_procedure::SYSTEMS;
 use super::plan;
 use super::treatment_plan::TREATMENT_PLAN;
 use super::treatment_plan_item::TREATMENT_PLAN_ITEM;
-use crate::fhir::bind::{Bind, Coded, How, code, moment, note, points, text, words};
-use crate::fhir::mapping::{Complete, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::bind::{Bind, Coded, How, Words, code, moment, note, points, text, words};
+use crate::fhir::mapping::{Complete, Find, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::error::Result;
@@ -26,12 +26,17 @@ pub static PLAN: Mapping = Mapping {
     render: Some(activities),
     steps: &[Step { to: "PRESENTED", by: &[&plan::PRESENT], with: &[] }, Step { to: "CANCELLED", by: &[&plan::CANCEL], with: ELSEWHERE }],
     creates: true,
+    search: &[("activity-reference", ACTIVITIES)],
     complete: Some(Complete { query: &CURRENCY, asks: |_| Vec::new(), fill: plan_in }),
     ..Mapping::new(&PLAN_TYPE, &TREATMENT_PLAN, PEOPLE)
 };
+const ACTIVITIES: Find = Find::Rows {
+    from: "treatment_plan_items i where i.tenant_id = r.tenant_id and i.plan_id = r.id and i.deleted_at is null",
+    column: "i.id",
+    to: "ServiceRequest",
+};
 pub static ITEM: Mapping = Mapping {
     binds: ITEMS,
-    render: Some(intent),
     steps: &[Step { to: "CANCELLED", by: &[&plan::CANCEL_ITEM], with: ELSEWHERE }],
     creates: true,
     complete: Some(Complete { query: &PRICE, asks: priced, fill: item_at }),
@@ -118,6 +123,17 @@ fn activities(whole: &Whole, out: &mut Resource) {
 static CODE: Coded =
     Coded { code: "cdt_code", system: Some("code_system"), systems: SYSTEMS, version: Some("code_version"), display: Some("description") };
 
+/// A plan until the patient accepts, an order from then on.
+const INTENTS: Words = &[
+    ("PROPOSED", "plan"),
+    ("DECLINED", "plan"),
+    ("ACCEPTED", "order"),
+    ("SCHEDULED", "order"),
+    ("IN_PROGRESS", "order"),
+    ("COMPLETED", "order"),
+    ("CANCELLED", "order"),
+];
+
 const ITEMS: &[Bind] = &[
     Bind::item("basedOn", points("plan_id", "CarePlan")),
     Bind::one(
@@ -135,6 +151,7 @@ const ITEMS: &[Bind] = &[
             ],
         ),
     ),
+    Bind::one("intent", code("status", INTENTS)).shown_only(),
     Bind::one("code", How::Coded(&CODE)),
     Bind::one("quantityQuantity", How::Quantity { column: "quantity", unit: "1" }),
     Bind::one("subject", points("patient_id", "Patient")),
@@ -144,9 +161,3 @@ const ITEMS: &[Bind] = &[
     Bind::item("bodySite", words("oral_area")),
     Bind::item("note", note("notes")),
 ];
-
-/// A plan until the patient accepts, an order from then on.
-fn intent(whole: &Whole, out: &mut Resource) {
-    let planned = matches!(whole.root.text("status"), Some("PROPOSED" | "DECLINED"));
-    out.code("intent", if planned { "plan" } else { "order" });
-}

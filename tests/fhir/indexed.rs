@@ -4,6 +4,7 @@ use super::kept::{examples, joined};
 use super::{Client, id, patient};
 use crate::world;
 use enamel::fhir::definitions::Definitions;
+use enamel::fhir::definitions::parameter::SearchParameter;
 use enamel::fhir::path::{Alone, Context, Expression, Item, Node};
 use poem::http::StatusCode;
 use serde_json::{Value, json};
@@ -78,6 +79,16 @@ fn asked(kind: &str, value: &Value) -> Option<String> {
     }
 }
 
+/// For each parameter that the resource has a value of, what would ask for one.
+pub fn questions(resource: &Value) -> Vec<(&'static SearchParameter, String)> {
+    let name = resource["resourceType"].as_str().unwrap();
+    let asked = |known: &'static SearchParameter| {
+        let values = selected(resource, &known.expression);
+        Some((known, values.iter().find_map(|value| asked(&known.kind, value))?))
+    };
+    Definitions::r4().parameters(name).filter(|known| known.kind != "composite").filter_map(asked).collect()
+}
+
 /// The same question about something that is not there.
 fn other(kind: &str, code: &str) -> &'static str {
     match kind {
@@ -110,17 +121,8 @@ fn every_parameter_of_every_type_finds_its_resource() {
         for mut sent in examples() {
             let name = sent["resourceType"].as_str().unwrap().to_owned();
             joined(&mut sent, &ours);
-            let parameters: Vec<_> = Definitions::r4().parameters(&name).filter(|known| known.kind != "composite").collect();
-            let fresh = |code: &str| !tried.contains(&format!("{name}.{code}"));
-            let questions: Vec<(&str, &str, String)> = parameters
-                .iter()
-                .filter(|known| fresh(&known.code))
-                .filter_map(|known| {
-                    let values = selected(&sent, &known.expression);
-                    let asked = values.iter().find_map(|value| asked(&known.kind, value))?;
-                    Some((known.code.as_str(), known.kind.as_str(), asked))
-                })
-                .collect();
+            let mut questions = questions(&sent);
+            questions.retain(|(known, _)| !tried.contains(&format!("{name}.{}", known.code)));
             if questions.is_empty() {
                 continue;
             }
@@ -129,7 +131,8 @@ fn every_parameter_of_every_type_finds_its_resource() {
                 continue;
             }
             let own = id(&answer.body);
-            for (code, kind, value) in questions {
+            for (known, value) in questions {
+                let (code, kind) = (known.code.as_str(), known.kind.as_str());
                 let newest = "_sort=-_lastUpdated&_count=200";
                 match found(&fhir, &format!("/{name}?{code}={value}&{newest}"), &own).await {
                     Ok(true) => {}

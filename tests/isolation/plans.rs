@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 /// So many rows of a tenant may be read for nothing: some pages.
-const FOR_NOTHING: f64 = 3.0 * PAGE_SIZE as f64;
+pub const FOR_NOTHING: f64 = 3.0 * PAGE_SIZE as f64;
 
 struct Question {
     what: String,

@@ -1,7 +1,7 @@
 //! How PostgreSQL carries out what a search over FHIR asks: each parameter of each type, over every table of the type.
 
 use super::arena::Arena;
-use super::plans::{Catalogue, Judge};
+use super::plans::{Catalogue, FOR_NOTHING, Judge};
 use super::volume::{HERE, Volume};
 use crate::world;
 use enamel::fhir::registry::Interaction;
@@ -15,6 +15,20 @@ use uuid::Uuid;
 
 /// Of types that no table is but that of what is kept whole, all are asked alike.
 const KEPT: &str = "Basic";
+
+/// What an index cannot answer, or none is kept for: words inside texts, measures, lists of codes, parts of what a column has.
+/// Such a search reads what the clinic has of the type, or of the patient where it names one.
+fn is_read_through(type_name: &str, param: &SearchParam) -> bool {
+    match (type_name, param.name, param.kind) {
+        ("RelatedPerson", "name", _) => true,
+        (_, "name" | "family" | "given" | "address-city" | "address-postalcode", _) => false,
+        (_, "quadrant" | "surface" | "address-use" | "body-site" | "combo-value-concept" | "component-value-concept", _) => true,
+        ("ImagingStudy" | "Media" | "ServiceRequest", "tooth", _) => true,
+        // Ends that are open; the log, which is asked for of a time, a person or a record.
+        ("Schedule", "date", _) | ("AuditEvent", "subtype", _) => true,
+        (.., kind) => matches!(kind, Kind::String | Kind::Quantity | Kind::Number | Kind::Special),
+    }
+}
 
 fn value(param: &SearchParam) -> Option<String> {
     Some(match param.kind {
@@ -54,6 +68,7 @@ fn every_search_parameter_walks_its_tenants_part_of_an_index() {
         let (mut asked, mut wrong) = (0, BTreeMap::<String, Vec<String>>::new());
         for def in fhir::types::registry().types().iter().filter(|def| own(def.name) && def.allows(Interaction::SearchType).is_ok()) {
             for param in def.search {
+                let is_read_through = is_read_through(def.name, param);
                 let question = format!("{}?{}", def.name, param.name);
                 let Some(value) = value(param) else { panic!("{question} is asked by nothing") };
                 let statements = fhir::statements(&caller, def.name, &format!("{}={}", param.name, encoded(&value))).await;
@@ -63,7 +78,7 @@ fn every_search_parameter_walks_its_tenants_part_of_an_index() {
                             *value = Value::Uuid(here);
                         }
                     }
-                    let sql = format!("explain (format json) {}", built.query.text);
+                    let sql = format!("explain (analyze, timing off, format json) {}", built.query.text);
                     let params: Vec<_> = built.params().into_iter().zip(built.query.types.iter().cloned()).collect();
                     let rows =
                         session.client.query_typed(&sql, &params).await.unwrap_or_else(|failure| panic!("{question}: {failure:?}\n{sql}"));
@@ -71,21 +86,21 @@ fn every_search_parameter_walks_its_tenants_part_of_an_index() {
                     let mut judge = Judge {
                         catalogue: &catalogue,
                         large: &volume.large,
-                        for_nothing: f64::INFINITY,
+                        for_nothing: if is_read_through { f64::INFINITY } else { FOR_NOTHING },
                         by_cost: false,
-                        ran: false,
+                        ran: !is_read_through,
                         faults: Vec::new(),
                     };
                     judge.node(&plan[0]["Plan"]);
                     asked += 1;
                     for fault in judge.faults {
-                        wrong.entry(fault).or_default().push(question.clone());
+                        wrong.entry(format!("{:?} {fault}", param.kind)).or_default().push(question.clone());
                     }
                 }
             }
         }
         session.rollback().await;
-        let told: Vec<String> = wrong.iter().map(|(fault, of)| format!("{fault}: {} searches, as {}", of.len(), of[0])).collect();
+        let told: Vec<String> = wrong.iter().map(|(fault, of)| format!("{fault}: {} searches, as {}", of.len(), of.join(" "))).collect();
         assert!(asked > 1_000, "{asked}");
         assert!(wrong.is_empty(), "{asked} plans, {} faults:\n{}", wrong.len(), told.join("\n"));
         drop((session, truth));

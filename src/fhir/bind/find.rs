@@ -1,7 +1,7 @@
 //! Where a search parameter lives that is an element of a bind.
 
 use super::{Bind, How, flat};
-use crate::fhir::mapping::Find;
+use crate::fhir::mapping::{Find, HERE, Namespace, TENANT};
 use crate::kernel::table::field::Sealing;
 use crate::kernel::table::{Table, Ty};
 use serde_json::Value as Json;
@@ -35,7 +35,11 @@ fn within(table: &Table, binds: &[Bind], element: &str, given: Option<&'static s
     let (first, rest) = element.split_once('.').map_or((element, None), |(first, rest)| (first, Some(rest)));
     let of_bind = |bind: &Bind| match (bind.how, rest) {
         (How::Within(inner), Some(rest)) => within(table, inner, rest, there(table, inner)),
-        (How::Always(text) | How::Is(text), None) => constant(text, given).into_iter().collect(),
+        (How::Always(text) | How::Is(text), None) => constant(text, given),
+        (How::Text { column }, None) => {
+            let column = value(table, column);
+            vec![Find::Said(column), Find::number(HERE, column)]
+        }
         (How::Plain { column }, None) => {
             let column = value(table, column);
             vec![Find::Flag(column), Find::Amount { column, unit: "" }]
@@ -48,24 +52,30 @@ fn within(table: &Table, binds: &[Bind], element: &str, given: Option<&'static s
 
 /// An item is there when one of its columns has a value.
 fn there(table: &Table, inner: &[Bind]) -> Option<&'static str> {
-    let column = inner.iter().find_map(|bind| bind.how.column())?;
-    Some(forever(format!("{} is not null", value(table, column))))
+    let is_there = |column: &str| match table.field(column).map(|field| field.sealing) {
+        None | Some(Sealing::Plain) => format!("{} is not null", value(table, column)),
+        Some(_) => format!("r.{column}_enc is not null"),
+    };
+    let any: Vec<String> = flat(inner).filter_map(|bind| bind.how.column()).map(is_there).collect();
+    (!any.is_empty()).then(|| forever(format!("({})", any.join(" or "))))
 }
 
-/// The codes that every row has.
-fn constant(text: &str, given: Option<&'static str>) -> Option<Find> {
-    let value: Json = serde_json::from_str(text).ok()?;
+/// What every row has: a text is a code too, or a title.
+fn constant(text: &str, given: Option<&'static str>) -> Vec<Find> {
+    let Ok(value) = serde_json::from_str::<Json>(text) else { return Vec::new() };
     let word = |value: &Json| value.as_str().unwrap_or_default().to_owned();
     let codes = match &value {
         Json::String(code) => vec![(String::new(), code.clone())],
+        Json::Bool(flag) => vec![(String::new(), flag.to_string())],
         Json::Object(map) => {
             let codings = map.get("coding").and_then(Json::as_array).map_or(std::slice::from_ref(&value), Vec::as_slice);
             codings.iter().map(|coding| (word(&coding["system"]), word(&coding["code"]))).collect()
         }
-        _ => return None,
+        _ => return Vec::new(),
     };
+    let titles = value.as_str().map(|title| Find::Said(forever(format!("'{}'", title.replace('\'', "''")))));
     let codes: Vec<(&'static str, &'static str)> = codes.into_iter().map(|(system, code)| (forever(system), forever(code))).collect();
-    Some(Find::Constant { codes: Box::leak(codes.into_boxed_slice()), given })
+    titles.into_iter().chain([Find::Constant { codes: Box::leak(codes.into_boxed_slice()), given }]).collect()
 }
 
 /// Called once for each parameter, when the registry is made.
@@ -101,7 +111,10 @@ fn value(table: &Table, name: &str) -> &'static str {
 fn of(table: &Table, how: How) -> Option<Find> {
     let r = |name: &str| value(table, name);
     Some(match how {
-        How::Code { column, words } => Find::Words { column: r(column), system: "", words },
+        How::Code { column, words } => {
+            let is_flag = table.field(column).is_some_and(|field| field.ty == Ty::Bool);
+            Find::Words { column: if is_flag { forever(format!("r.{column}::text")) } else { r(column) }, system: "", words }
+        }
         How::Concept { column, system, words } => Find::Words { column: r(column), system, words },
         How::Coding { column, system, words } => Find::Words { column: r(column), system, words },
         How::Coded(coded) => Find::Coded(coded),
@@ -111,22 +124,19 @@ fn of(table: &Table, how: How) -> Option<Find> {
         How::Money { column, currency } => Find::Money { column: r(column), currency: r(currency) },
         How::Each { column, system } => Find::Listed { column: r(column), system },
         How::Identifier { column, system } => {
-            let system = if system.is_empty() { "null::text".to_owned() } else { format!("'{system}'") };
-            Find::Plain {
-                within: forever(format!(
-                    "exists (select from (select {system} as system_uri, {} as value) i where i.value is not null and ({{}}))",
-                    r(column)
-                )),
-            }
+            let namespace = if system.is_empty() { Namespace::None } else { Namespace::Always(system) };
+            Find::numbered(HERE, namespace, r(column))
         }
         // Without an end it is a moment, and no time that goes on.
         How::When { from, until } => Find::Moments { from: r(from), until: forever(format!("coalesce({}, {})", r(until), r(from))) },
         How::Span { from, until } => Find::Moments { from: r(from), until: r(until) },
         How::Days { from, until } => Find::Days { from: r(from), until: r(until) },
         How::Itself { to } => Find::Points { column: "r.id", to },
+        How::Tenant => TENANT,
+        How::Path { column, to } => Find::Points { column: r(column), to },
         How::Spelled { column, system } => Find::Code { expr: r(column), system, stored: str::to_owned },
         How::Points { column, to } => Find::Points { column: r(column), to },
-        How::Text { column } | How::Words { column } => Find::Said(r(column)),
+        How::Words { column } => Find::Said(r(column)),
         _ => return None,
     })
 }

@@ -48,7 +48,7 @@ pub struct Coded {
 
 #[derive(Debug, Clone, Copy)]
 pub enum How {
-    /// `code`.
+    /// `code`; a flag's words are `true` and `false`, and only shown.
     Code {
         column: &'static str,
         words: Words,

@@ -40,7 +40,10 @@ fn put(bind: &Bind, key: &str, value: Option<Json>, out: &mut Element) {
 
 fn value(how: &How, row: &Record) -> Option<Json> {
     match *how {
-        How::Code { column, words } => code_of(words, row.text(column)?).map(Json::from),
+        How::Code { column, words } => {
+            let flag = row.get(column).as_bool().map(|flag| if flag { "true" } else { "false" });
+            code_of(words, flag.or(row.text(column))?).map(Json::from)
+        }
         How::Concept { column, system, words } => Some(json!({"coding": [{"system": system, "code": code_of(words, row.text(column)?)?}]})),
         How::Coding { column, system, words } => Some(json!({"system": system, "code": code_of(words, row.text(column)?)?})),
         How::Coded(coded) => concept(coded, row),

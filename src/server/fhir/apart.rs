@@ -1,8 +1,8 @@
 //! Conditions that columns and what is kept beside them both answer, walked apart: no index has both, and a walk for either would
 //! read all that a clinic has.
 
+use super::chain;
 use super::find::{self, NEVER, Sql, any_of_these};
-use super::indexed;
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::search::{Condition, Modifier, Value as Asked};
 use crate::kernel::Caller;
@@ -11,19 +11,25 @@ use crate::kernel::error::Result;
 use std::borrow::Cow;
 
 /// Where the answer may stand.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub enum Side {
-    Both,
+    All,
+    /// The record's own columns.
     Columns,
+    /// Rows of one other table.
+    Rows(&'static Find),
+    /// What is kept beside the record.
     Kept,
 }
 
 impl Side {
     pub fn has(self, find: &Find) -> bool {
-        match self {
-            Side::Both => true,
-            Side::Columns => !matches!(find, Find::Indexed(_)),
-            Side::Kept => indexed::of(find).is_some(),
+        match (self, find) {
+            (Side::All, _) => true,
+            (_, Find::Any(finds)) => finds.iter().any(|find| self.has(find)),
+            (Side::Kept, find) => matches!(find, Find::Indexed(_)),
+            (Side::Rows(only), find) => std::ptr::eq(only, find),
+            (Side::Columns, find) => !matches!(find, Find::Indexed(_)) && !find.is_of_rows(),
         }
     }
 }
@@ -35,20 +41,47 @@ pub async fn walks(caller: &Caller, context: &Context, mapping: &'static Mapping
         if drives(mapping, condition).is_none() {
             return Ok(None);
         }
-        let (text, more) = find::sided(caller, context, mapping, condition, Side::Columns).await?;
-        texts.push(text.into_owned());
-        values.extend(more);
-        any.push(find::sided(caller, context, mapping, condition, Side::Kept).await?);
+        for (side, (text, more)) in ways(caller, context, mapping, condition).await? {
+            if matches!(side, Side::Columns) {
+                texts.push(text.into_owned());
+                values.extend(more);
+            } else {
+                any.push((text, more));
+            }
+        }
     }
-    any.insert(0, (Cow::Owned(any_of_these(texts)), values));
-    any.retain(|(text, _)| text != NEVER);
+    // Columns of one record are walked together, each by its index.
+    if !texts.is_empty() {
+        any.insert(0, (Cow::Owned(any_of_these(texts)), values));
+    }
     Ok(Some(any).filter(|any| any.len() > 1))
+}
+
+/// The ways in which a condition can be met, as conditions of their own. None at all: it cannot be met.
+pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Vec<(Side, Sql)>> {
+    if !condition.chains.is_empty() {
+        let all = Box::pin(chain::ways(caller, context, mapping, condition)).await?;
+        return Ok(all.into_iter().map(|one| (Side::All, one)).collect());
+    }
+    let mut sides = vec![Side::All];
+    if drives(mapping, condition).is_some() {
+        let of_rows = find(mapping, condition).into_iter().flat_map(find::each).filter(|find| find.is_of_rows());
+        sides = std::iter::once(Side::Columns).chain(of_rows.map(Side::Rows)).chain([Side::Kept]).collect();
+    }
+    let mut all = Vec::with_capacity(sides.len());
+    for side in sides {
+        all.push((side, find::sided(caller, context, mapping, condition, side).await?));
+    }
+    all.retain(|(_, (text, _))| text != NEVER);
+    Ok(all)
 }
 
 /// How few records meet it, as far as its kind tells. None: it is no question that is walked apart.
 pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
-    let is_plain = condition.chains.is_empty() && !matches!(condition.modifier, Some(Modifier::Not | Modifier::NotIn));
-    let find = mapping.search.iter().find(|(known, _)| *known == condition.param.name).map(|(_, find)| find);
+    if !condition.chains.is_empty() {
+        return Some(2);
+    }
+    let is_plain = !matches!(condition.modifier, Some(Modifier::Not | Modifier::NotIn));
     let of = |asked: &Asked| match asked {
         Asked::Missing(_) | Asked::Words(_) => None,
         Asked::Reference(_) => Some(3),
@@ -56,9 +89,16 @@ pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
         _ => Some(1),
     };
     let asked = condition.any_of.iter().map(of).min()?;
-    let is_identifier = |find: &Find| matches!(find, Find::Blind { .. } | Find::Plain { .. });
-    match find.filter(|_| is_plain)? {
-        Find::Any(finds) if finds.iter().any(is_identifier) => asked.map(|_| 3),
-        _ => asked,
+    if is_identifier(find(mapping, condition).filter(|_| is_plain)?) { asked.map(|_| 3) } else { asked }
+}
+
+fn find(mapping: &Mapping, condition: &Condition) -> Option<&'static Find> {
+    mapping.search.iter().find(|(known, _)| *known == condition.param.name).map(|(_, find)| find)
+}
+
+fn is_identifier(find: &Find) -> bool {
+    match find {
+        Find::Any(finds) => finds.iter().any(is_identifier),
+        find => matches!(find, Find::Blind { .. } | Find::Plain { .. }),
     }
 }

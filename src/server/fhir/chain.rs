@@ -1,7 +1,7 @@
 //! Conditions on what a reference leads to (`subject:Patient.name`), and on what refers to a record (`_has`).
 
 use super::find::{self, Sql};
-use super::{indexed, read, types};
+use super::{apart, indexed, read, types};
 use crate::fhir::mapping::{Find, Mapping};
 use crate::fhir::registry::Interaction;
 use crate::fhir::search::{Chain, Condition};
@@ -14,7 +14,14 @@ use tokio_postgres::types::Type;
 
 /// A condition on records of the mapping: one of its chains holds.
 pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
-    let (mut any, mut values) = (Vec::new(), Vec::new());
+    let (texts, values): (Vec<_>, Vec<_>) = ways(caller, context, mapping, condition).await?.into_iter().unzip();
+    let texts = texts.into_iter().map(Cow::into_owned).collect();
+    Ok((Cow::Owned(find::any_of_these(texts)), values.into_iter().flatten().collect()))
+}
+
+/// The ways in which one of its chains can hold: by each place where the reference may stand.
+pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Vec<Sql>> {
+    let mut any = Vec::new();
     let mut refusal = None;
     for chain in &condition.chains {
         let other = if chain.is_reverse { chain.from } else { chain.to };
@@ -28,37 +35,52 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
             let (at, to) = if chain.is_reverse { (of, mapping) } else { (mapping, of) };
             let Some((_, find)) = at.search.iter().find(|(name, _)| *name == chain.param.name) else { continue };
             for link in links(find, at, chain) {
-                let Some((inner, held)) = records(caller, context, of, &chain.then).await? else { continue };
-                any.push(if chain.is_reverse { link.leading_to(to, &inner) } else { link.leading_from(at, &inner) });
-                values.extend(held);
+                let Some(inner) = Inner::of(caller, context, of, &chain.then).await? else { continue };
+                let text = if chain.is_reverse { link.leading_to(to, &inner) } else { link.leading_from(at, &inner) };
+                any.push((Cow::Owned(text), inner.values));
             }
         }
         refusal = None;
     }
     match refusal {
         Some(refusal) if any.is_empty() => Err(refusal),
-        _ => Ok((Cow::Owned(find::any_of_these(any)), values)),
+        _ => Ok(any),
     }
 }
 
-/// Records that hold the inner condition, as a key that `{}` stands for in the text, and its values. None: none can.
-async fn records(caller: &Caller, context: &Context, of: &'static Mapping, then: &Condition) -> Result<Option<Sql>> {
-    let (inner, mut values) = Box::pin(find::condition(caller, context, of, then)).await?;
-    if inner == find::NEVER {
-        return Ok(None);
+/// Records that hold the inner condition, each way walked by itself.
+struct Inner {
+    of: &'static Mapping,
+    wheres: Vec<String>,
+    values: Vec<(Value, Type)>,
+}
+
+impl Inner {
+    /// None: no record can.
+    async fn of(caller: &Caller, context: &Context, of: &'static Mapping, then: &Condition) -> Result<Option<Self>> {
+        let mut told = String::new();
+        if of.table.soft_delete {
+            told.push_str(" and r.deleted_at is null");
+        }
+        if let Some(rows) = of.rows() {
+            told.push_str(&format!(" and {rows}"));
+        }
+        let tenant = context.tenant.filter(|_| of.table.has_tenant() && context.plane.single_tenant());
+        let mut inner = Self { of, wheres: Vec::new(), values: Vec::new() };
+        for (_, (text, values)) in apart::ways(caller, context, of, then).await? {
+            inner.values.extend(values);
+            inner.values.extend(tenant.map(|tenant| (Value::Uuid(tenant), Type::UUID)));
+            let home = if tenant.is_some() { " and r.tenant_id = $value" } else { "" };
+            inner.wheres.push(format!("({text}){told}{home}"));
+        }
+        Ok(Some(inner).filter(|inner| !inner.wheres.is_empty()))
     }
-    let mut text = format!("select {{}} from {} r where ({inner})", of.table.name);
-    if of.table.soft_delete {
-        text.push_str(" and r.deleted_at is null");
+    fn select(&self, key: &str) -> String {
+        // A tenant is its own.
+        let key = if self.of.table.has_tenant() { key.to_owned() } else { key.replace("r.tenant_id", "r.id") };
+        let walks = self.wheres.iter().map(|wheres| format!("select {key} from {} r where {wheres}", self.of.table.name));
+        walks.collect::<Vec<_>>().join(" union all ")
     }
-    if let Some(told) = of.rows() {
-        text.push_str(&format!(" and {told}"));
-    }
-    if let Some(tenant) = context.tenant.filter(|_| of.table.has_tenant() && context.plane.single_tenant()) {
-        text.push_str(" and r.tenant_id = $value");
-        values.push((Value::Uuid(tenant), Type::UUID));
-    }
-    Ok(Some((Cow::Owned(text), values)))
 }
 
 fn tenant(mapping: &Mapping) -> &'static str {
@@ -68,6 +90,7 @@ fn tenant(mapping: &Mapping) -> &'static str {
 /// Where a reference of a record stands: in a column of its own, or among the values kept beside it.
 enum Link {
     Column { tenant: &'static str, column: &'static str },
+    Rows { from: &'static str, column: &'static str },
     Values { table: &'static str, param: String, to: &'static str },
 }
 
@@ -76,6 +99,7 @@ fn links(find: &Find, of: &Mapping, chain: &Chain) -> Vec<Link> {
         Find::Points { column, to } | Find::Leads { column, to, .. } if *to == chain.to => {
             vec![Link::Column { tenant: tenant(of), column }]
         }
+        Find::Rows { from, column, to } if *to == chain.to => vec![Link::Rows { from, column }],
         Find::Indexed(index) => vec![Link::Values { table: indexed::table(of), param: indexed::param(of, &index.name), to: chain.to }],
         Find::Any(finds) => finds.iter().flat_map(|find| links(find, of, chain)).collect(),
         _ => Vec::new(),
@@ -84,31 +108,32 @@ fn links(find: &Find, of: &Mapping, chain: &Chain) -> Vec<Link> {
 
 impl Link {
     /// Records of `at` whose reference leads to one of the inner ones.
-    fn leading_from(&self, at: &Mapping, inner: &str) -> String {
+    fn leading_from(&self, at: &Mapping, inner: &Inner) -> String {
         match self {
-            Self::Column { tenant, column } => format!("({tenant}, {column}) in ({})", keyed(inner, "r.tenant_id, r.id")),
+            Self::Column { tenant, column } => format!("({tenant}, {column}) in ({})", inner.select("r.tenant_id, r.id")),
+            Self::Rows { from, column } => {
+                format!("exists (select from {from} and (i.tenant_id, {column}) in ({}))", inner.select("r.tenant_id, r.id"))
+            }
             Self::Values { table, param, to } => format!(
                 "({}, r.id) in (select x.tenant_id, x.record_id from {table} x where x.param = '{param}' and x.system = '{to}' and (x.tenant_id, x.target) in ({}))",
                 tenant(at),
-                keyed(inner, "r.tenant_id, r.id")
+                inner.select("r.tenant_id, r.id")
             ),
         }
     }
     /// Records of `to` to which the reference of one of the inner ones leads.
-    fn leading_to(&self, to: &Mapping, inner: &str) -> String {
+    fn leading_to(&self, to: &Mapping, inner: &Inner) -> String {
         let key = format!("({}, r.id)", tenant(to));
         match self {
-            Self::Column { tenant, column } => format!("{key} in ({})", keyed(inner, &format!("{tenant}, {column}"))),
+            Self::Column { tenant, column } => format!("{key} in ({})", inner.select(&format!("{tenant}, {column}"))),
+            Self::Rows { from, column } => format!(
+                "{key} in (select r.tenant_id, t.target from ({}) r cross join lateral (select {column} as target from {from}) t)",
+                inner.select("r.tenant_id, r.id")
+            ),
             Self::Values { table, param, to } => format!(
                 "{key} in (select x.tenant_id, x.target from {table} x where x.param = '{param}' and x.system = '{to}' and (x.tenant_id, x.record_id) in ({}))",
-                keyed(inner, "r.tenant_id, r.id")
+                inner.select("r.tenant_id, r.id")
             ),
         }
     }
-}
-
-/// A tenant is its own.
-fn keyed(inner: &str, key: &str) -> String {
-    let key = if inner.contains(" from tenants r ") { key.replace("r.tenant_id", "r.id") } else { key.to_owned() };
-    inner.replacen("{}", &key, 1)
 }

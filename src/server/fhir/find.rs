@@ -5,7 +5,8 @@ use super::dates::{date, narrowed, span};
 use super::indexed::{self, Search};
 use super::{amount, chain, dental, held, search, token};
 use crate::fhir::index::{Index, typed_value};
-use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::mapping::{Find, Mapping, Namespace};
+use crate::fhir::reference::Literal;
 use crate::fhir::search::value::{ReferenceValue, System, Text, Token};
 use crate::fhir::search::{Condition, Filter, Modifier, Value as Asked, text};
 use crate::kernel::Caller;
@@ -92,7 +93,7 @@ pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Map
     if !condition.chains.is_empty() {
         return chain::condition(caller, context, mapping, condition).await;
     }
-    sided(caller, context, mapping, condition, Side::Both).await
+    sided(caller, context, mapping, condition, Side::All).await
 }
 
 /// The part of a condition without chains that one side answers.
@@ -178,19 +179,14 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Indexed(index), asked) => indexed(asking, writing, index, asked, false).await?,
         (Find::Any(finds), asked) => {
             let index = finds.iter().find_map(indexed::of);
-            // Each column of a time by itself.
-            let several = finds.iter().flat_map(|find| match find {
-                Find::Any(inner) if matches!(asked, Asked::Date(_)) => *inner,
-                one => std::slice::from_ref(one),
-            });
             let mut any = Vec::with_capacity(finds.len());
-            for find in several.filter(|find| asking.side.has(find)) {
+            for find in finds.iter().flat_map(each).filter(|find| asking.side.has(find)) {
                 let told = match find {
-                    Find::Indexed(index) => indexed(asking, writing, index, asked, asking.side == Side::Both).await?,
+                    Find::Indexed(index) => indexed(asking, writing, index, asked, matches!(asking.side, Side::All)).await?,
                     find => Box::pin(one(asking, writing, find, asked)).await?,
                 };
-                any.push(match index.zip(held::code(find, asking.mapping).filter(|_| matches!(find, Find::Words { .. }))) {
-                    // The column has fewer words than FHIR has codes: where somebody said another one, or none, it is not found.
+                any.push(match index.zip(held::code(find, asking.mapping).filter(|_| find.is_gainsaid())) {
+                    // Where somebody said another one, or none, it is not found.
                     Some((index, code)) if told != NEVER => format!("({told}) and not {}", asking.search(&[]).unsaid(index, &code)),
                     _ => match index.zip(narrowed(find, asked)) {
                         // And a time may be said less exactly, or more, than the column has it.
@@ -206,30 +202,49 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
             within.replace("{}", &format!("({any})"))
         }
         (Find::Said(column), Asked::Text(text)) => texts(writing, &[], &[&format!("kernel.fold({column})")], &[column], text),
-        (Find::Plain { within }, Asked::Token(token)) => {
-            let value = token.code.as_ref().map(|code| format!("i.value = {}", writing.text(code)));
-            identified(writing, within, token, value)
+        (Find::Plain { within, namespace, value, stored }, Asked::Token(token)) if is_in(*namespace, &token.system) => {
+            let told = token.code.as_ref().map(|code| format!("{value} = {}", writing.text(&stored(code))));
+            identified(writing, within, *namespace, token, told.unwrap_or_else(|| format!("{value} is not null")))
         }
-        (Find::Blind { within, table, column, kind }, Asked::OfType(asked)) if asked.system == IDENTIFIER_TYPES => {
-            let value = blind(asking, writing, table, column, &asked.value).await?;
+        (Find::Blind { within, table, column, kind, .. }, Asked::OfType(asked)) if asked.system == IDENTIFIER_TYPES => {
+            let value = blind(asking, writing, table, column, &held::sealed(within, column), &asked.value).await?;
             within.replace("{}", &format!("{value} and {kind} = {}", writing.text(&asked.code)))
         }
-        (Find::Blind { within, table, column, .. }, Asked::Token(token)) => {
-            let value = match &token.code {
-                Some(code) => Some(blind(asking, writing, table, column, code).await?),
-                None => None,
+        (Find::Blind { within, namespace, table, column, .. }, Asked::Token(token)) if is_in(*namespace, &token.system) => {
+            let held = held::sealed(within, column);
+            let told = match &token.code {
+                Some(code) => blind(asking, writing, table, column, &held, code).await?,
+                None => format!("{held} is not null"),
             };
-            identified(writing, within, token, value)
+            identified(writing, within, *namespace, token, told)
         }
         (Find::Day(column), asked) => date(writing, asked, column, true),
         (Find::Moment(column), asked) => date(writing, asked, column, false),
         (Find::Days { from, until }, asked) => span(writing, asked, from, until, true),
         (Find::Moments { from, until }, asked) => span(writing, asked, from, until, false),
+        // The address of a resource of ours, in whichever form.
+        (Find::Points { column, to }, Asked::Uri(url)) => match Literal::parse(url, &super::base(&asking.caller.kernel)) {
+            Literal::Local { id, version: None, .. } => {
+                pointing(writing, &format!("{column} = $value"), to, &ReferenceValue::Local { type_name: None, id: id.into() })
+            }
+            _ => NEVER.into(),
+        },
         (Find::Points { column, to }, Asked::Reference(asked)) => pointing(writing, &format!("{column} = $value"), to, asked),
         (Find::Leads { rows, to, .. }, Asked::Reference(asked)) => pointing(writing, rows, to, asked),
+        (Find::Rows { from, column, to }, Asked::Reference(asked)) => {
+            pointing(writing, &format!("exists (select from {from} and {column} = $value)"), to, asked)
+        }
         (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
         _ => NEVER.into(),
     })
+}
+
+/// All of several, and of those that are several in turn.
+pub(super) fn each(find: &'static Find) -> Vec<&'static Find> {
+    match find {
+        Find::Any(finds) => finds.iter().flat_map(each).collect(),
+        one => vec![one],
+    }
 }
 
 /// Words wherever the record says them, each by itself.
@@ -305,23 +320,33 @@ async fn missing(asking: &Asking<'_>, writing: &mut Writing, find: &Find, is_mis
     Ok(if is_missing { format!("not coalesce({present}, false)") } else { present })
 }
 
-/// The value's condition comes first in the text, as its parameter does.
-fn identified(writing: &mut Writing, within: &str, token: &Token, value: Option<String>) -> String {
-    let mut all: Vec<String> = value.into_iter().collect();
-    match &token.system {
-        System::Any => {}
-        System::None => all.push("i.system_uri is null".into()),
-        System::Is(system) => all.push(format!("i.system_uri = {}", writing.text(system))),
+/// Whether values of the namespace can be of the system that is asked for.
+fn is_in(namespace: Namespace, asked: &System) -> bool {
+    match (namespace, asked) {
+        (_, System::Any) | (Namespace::Column(_), _) | (Namespace::None, System::None) => true,
+        (Namespace::Always(uri), System::Is(asked)) => uri == asked,
+        (Namespace::None, System::Is(_)) | (Namespace::Always(_), System::None) => false,
     }
-    within.replace("{}", &all.join(" and "))
+}
+
+/// The value's condition comes first in the text, as its parameter does.
+fn identified(writing: &mut Writing, within: &str, namespace: Namespace, token: &Token, mut told: String) -> String {
+    if let Namespace::Column(column) = namespace {
+        match &token.system {
+            System::Any => {}
+            System::None => told.push_str(&format!(" and {column} is null")),
+            System::Is(system) => told.push_str(&format!(" and {column} = {}", writing.text(system))),
+        }
+    }
+    within.replace("{}", &told)
 }
 
 /// A sealed value is found by its keyed hash, and each tenant hashes with a key of its own.
-async fn blind(asking: &Asking<'_>, writing: &mut Writing, table: &str, column: &str, code: &str) -> Result<String> {
+async fn blind(asking: &Asking<'_>, writing: &mut Writing, table: &str, column: &str, held: &str, code: &str) -> Result<String> {
     let mut any = Vec::new();
     for keys in keys(asking).await? {
         writing.value(Value::Bytes(keys.blind(table, column, code)?), Type::BYTEA);
-        any.push(format!("i.{column}_bidx = $value"));
+        any.push(format!("{held} = $value"));
     }
     Ok(if any.is_empty() { NEVER.into() } else { format!("({})", any.join(" or ")) })
 }

@@ -24,8 +24,9 @@ pub fn present(find: &Find) -> String {
                 [Some(coded.code), coded.display].into_iter().flatten().map(|column| format!("r.{column} is not null")).collect();
             format!("({})", columns.join(" or "))
         }
-        Find::Plain { within } => within.replace("{}", "i.value is not null"),
-        Find::Blind { within, column, .. } => within.replace("{}", &format!("i.{column}_bidx is not null")),
+        Find::Rows { from, column, .. } => format!("exists (select from {from} and {column} is not null)"),
+        Find::Plain { within, value, .. } => within.replace("{}", &format!("{value} is not null")),
+        Find::Blind { within, column, .. } => within.replace("{}", &format!("{} is not null", sealed(within, column))),
         Find::Days { from, until } | Find::Moments { from, until } => format!("({from} is not null or {until} is not null)"),
         Find::Place { latitude, .. } => format!("{latitude} is not null"),
         Find::Constant { given, .. } => given.unwrap_or("true").to_owned(),
@@ -33,6 +34,11 @@ pub fn present(find: &Find) -> String {
         Find::Any(finds) => finds.iter().map(|find| format!("({})", present(find))).collect::<Vec<_>>().join(" or "),
         Find::Indexed(_) | Find::Worded(_) | Find::Never => NEVER.into(),
     }
+}
+
+/// Where the keyed hash of a sealed value stands: in the record, or in rows `i`.
+pub fn sealed(within: &str, column: &str) -> String {
+    format!("{}.{column}_bidx", if within == HERE { "r" } else { "i" })
 }
 
 fn listed<'w>(words: impl Iterator<Item = &'w str>) -> String {
@@ -82,19 +88,16 @@ pub fn code(find: &Find, mapping: &Mapping) -> Option<String> {
 /// Of several values the least; where the order descends, the greatest.
 fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<String> {
     let (of_row, of_rows) = if descending { ("greatest", "max") } else { ("least", "min") };
-    let among = |within: &str, value: &str| {
-        if within == HERE {
-            return Some(value.to_owned());
-        }
-        let rows = within.strip_prefix("exists (select from ")?.replace("{}", "true");
-        Some(format!("(select {of_rows}({value}) from {rows}"))
+    let among = |within: &str, value: &str| match within.strip_prefix("exists (select from ") {
+        Some(rows) => format!("(select {of_rows}({value}) from {}", rows.replace("{}", "true")),
+        None => value.to_owned(),
     };
     let is_number = is_number(kind)?;
     Some(match find {
         Find::Text { within, starts, words, .. } => {
             let all: Vec<&str> = starts.iter().chain(*words).copied().collect();
             // A name goes by its first part, as a shelf does.
-            among(within, &format!("coalesce({})", all.join(", ")))?
+            among(within, &format!("coalesce({})", all.join(", ")))
         }
         Find::Words { column, words, .. } => {
             let cases: Vec<String> = words.iter().map(|(word, code)| format!("when '{word}' then '{code}'")).collect();
@@ -105,7 +108,8 @@ fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<
         Find::Said(column) => format!("kernel.fold({column})"),
         Find::Flag(column) => format!("({column})::text"),
         Find::Points { column, .. } | Find::Leads { column, .. } => format!("({column})::text"),
-        Find::Plain { within } => among(within, "i.value")?,
+        Find::Rows { from, column, .. } => format!("(select {of_rows}({column}::text) from {from})"),
+        Find::Plain { within, value, .. } => among(within, value),
         // The value is sealed, and its hash has no order.
         Find::Blind { .. } | Find::Place { .. } | Find::Worded(_) => return None,
         Find::Day(column) | Find::Days { from: column, .. } => format!("extract(epoch from ({column})::timestamp)"),

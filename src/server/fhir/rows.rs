@@ -26,10 +26,10 @@ pub fn rows(mapping: &Mapping, shown: &Shown, own: &Json, base: &str) -> Vec<Row
 /// Behind a parameter: what the record says of it by itself and nobody said who sent it.
 pub const UNSAID: &str = ":unsaid";
 
-/// Of the codes that the record says by itself those that the resource does not say: it says others, or nothing. And times of
+/// Of the codes and references that the record says by itself those that the resource does not say: it says others, or nothing. And times of
 /// the record in whose place the resource says another, as a year is where the column has its first day.
 fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
-    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.range.is_none() && row.target.is_none();
+    let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.range.is_none();
     let said = |row: &Row| {
         let mut others = resource.iter().filter(|other| other.param == row.param);
         match row.span {

@@ -121,7 +121,7 @@ fn found(mapping: &Mapping, parameter: &SearchParameter) -> Option<Find> {
     let kind = Kind::named(&parameter.kind)?;
     let finds = paths.into_iter().flat_map(|path| bind::find(mapping.table, mapping.binds, path));
     let targets = |find: &Find| match find {
-        Find::Points { to, .. } | Find::Leads { to, .. } => parameter.targets.iter().any(|target| target == to),
+        Find::Points { to, .. } | Find::Leads { to, .. } => kind == Kind::Uri || parameter.targets.iter().any(|target| target == to),
         _ => true,
     };
     let mut finds: Vec<Find> = finds.filter(|find| find.answers(kind) && targets(find)).collect();

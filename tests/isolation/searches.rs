@@ -47,6 +47,12 @@ fn value(param: &SearchParam) -> Option<String> {
     })
 }
 
+/// A type that the reference leads to and that has numbers.
+fn chained(param: &SearchParam) -> Option<&'static str> {
+    let has_numbers = |target: &&&'static str| ["Patient", "Practitioner", "Organization", "Encounter", "Location"].contains(*target);
+    param.targets.iter().filter(|_| param.kind == Kind::Reference).find(has_numbers).copied()
+}
+
 fn encoded(text: &str) -> String {
     text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
@@ -69,32 +75,40 @@ fn every_search_parameter_walks_its_tenants_part_of_an_index() {
         for def in fhir::types::registry().types().iter().filter(|def| own(def.name) && def.allows(Interaction::SearchType).is_ok()) {
             for param in def.search {
                 let is_read_through = is_read_through(def.name, param);
-                let question = format!("{}?{}", def.name, param.name);
-                let Some(value) = value(param) else { panic!("{question} is asked by nothing") };
-                let statements = fhir::statements(&caller, def.name, &format!("{}={}", param.name, encoded(&value))).await;
-                for mut built in statements.unwrap_or_else(|refusal| panic!("{question}={value}: {refusal:?}")) {
-                    for value in &mut built.values {
-                        if matches!(value, Value::Uuid(id) if *id == clinic.id) {
-                            *value = Value::Uuid(here);
+                let Some(value) = value(param) else { panic!("{} is asked by nothing", param.name) };
+                let mut questions = vec![format!("{}={}", param.name, encoded(&value))];
+                // What the reference leads to, by its number.
+                questions.extend(chained(param).into_iter().map(|target| format!("{}:{target}.identifier=abc", param.name)));
+                for question in questions {
+                    let statements = fhir::statements(&caller, def.name, &question).await;
+                    let question = format!("{}?{question}", def.name);
+                    for mut built in statements.unwrap_or_else(|refusal| panic!("{question}: {refusal:?}")) {
+                        for value in &mut built.values {
+                            if matches!(value, Value::Uuid(id) if *id == clinic.id) {
+                                *value = Value::Uuid(here);
+                            }
                         }
-                    }
-                    let sql = format!("explain (analyze, timing off, format json) {}", built.query.text);
-                    let params: Vec<_> = built.params().into_iter().zip(built.query.types.iter().cloned()).collect();
-                    let rows =
-                        session.client.query_typed(&sql, &params).await.unwrap_or_else(|failure| panic!("{question}: {failure:?}\n{sql}"));
-                    let plan: Json = rows[0].get(0);
-                    let mut judge = Judge {
-                        catalogue: &catalogue,
-                        large: &volume.large,
-                        for_nothing: if is_read_through { f64::INFINITY } else { FOR_NOTHING },
-                        by_cost: false,
-                        ran: !is_read_through,
-                        faults: Vec::new(),
-                    };
-                    judge.node(&plan[0]["Plan"]);
-                    asked += 1;
-                    for fault in judge.faults {
-                        wrong.entry(format!("{:?} {fault}", param.kind)).or_default().push(question.clone());
+                        let sql = format!("explain (analyze, timing off, format json) {}", built.query.text);
+                        let params: Vec<_> = built.params().into_iter().zip(built.query.types.iter().cloned()).collect();
+                        let rows = session
+                            .client
+                            .query_typed(&sql, &params)
+                            .await
+                            .unwrap_or_else(|failure| panic!("{question}: {failure:?}\n{sql}"));
+                        let plan: Json = rows[0].get(0);
+                        let mut judge = Judge {
+                            catalogue: &catalogue,
+                            large: &volume.large,
+                            for_nothing: if is_read_through { f64::INFINITY } else { FOR_NOTHING },
+                            by_cost: false,
+                            ran: !is_read_through,
+                            faults: Vec::new(),
+                        };
+                        judge.node(&plan[0]["Plan"]);
+                        asked += 1;
+                        for fault in judge.faults {
+                            wrong.entry(format!("{:?} {fault}", param.kind)).or_default().push(question.clone());
+                        }
                     }
                 }
             }

@@ -9,8 +9,10 @@ use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::error::Result;
 use crate::kernel::table::Value;
+use crate::kernel::table::field::Refers;
 use std::borrow::Cow;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 /// A condition on records of the mapping: one of its chains holds.
 pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
@@ -34,10 +36,11 @@ pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping,
         for (of, _) in read::readable(caller, types::sources(other)?)? {
             let (at, to) = if chain.is_reverse { (of, mapping) } else { (mapping, of) };
             let Some((_, find)) = at.search.iter().find(|(name, _)| *name == chain.param.name) else { continue };
-            for link in links(find, at, chain) {
+            for link in links(find, at, to, chain) {
                 let Some(inner) = Inner::of(caller, context, of, &chain.then).await? else { continue };
                 let text = if chain.is_reverse { link.leading_to(to, &inner) } else { link.leading_from(at, &inner) };
-                any.push((Cow::Owned(text), inner.values));
+                let home = inner.tenant.filter(|_| link.is_kept()).map(|tenant| (Value::Uuid(tenant), Type::UUID));
+                any.push((Cow::Owned(text), home.into_iter().chain(inner.values).collect()));
             }
         }
         refusal = None;
@@ -51,6 +54,8 @@ pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping,
 /// Records that hold the inner condition, each way walked by itself.
 struct Inner {
     of: &'static Mapping,
+    /// The only one it is asked of.
+    tenant: Option<Uuid>,
     wheres: Vec<String>,
     values: Vec<(Value, Type)>,
 }
@@ -65,8 +70,9 @@ impl Inner {
         if let Some(rows) = of.rows() {
             told.push_str(&format!(" and {rows}"));
         }
-        let tenant = context.tenant.filter(|_| of.table.has_tenant() && context.plane.single_tenant());
-        let mut inner = Self { of, wheres: Vec::new(), values: Vec::new() };
+        let only = context.tenant.filter(|_| context.plane.single_tenant());
+        let tenant = only.filter(|_| of.table.has_tenant());
+        let mut inner = Self { of, tenant: only, wheres: Vec::new(), values: Vec::new() };
         for (_, (text, values)) in apart::ways(caller, context, of, then).await? {
             inner.values.extend(values);
             inner.values.extend(tenant.map(|tenant| (Value::Uuid(tenant), Type::UUID)));
@@ -74,6 +80,10 @@ impl Inner {
             inner.wheres.push(format!("({text}){told}{home}"));
         }
         Ok(Some(inner).filter(|inner| !inner.wheres.is_empty()))
+    }
+    /// The same tenant, of what is kept beside the records.
+    fn home(&self) -> &'static str {
+        if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" }
     }
     fn select(&self, key: &str) -> String {
         // A tenant is its own.
@@ -94,19 +104,33 @@ enum Link {
     Values { table: &'static str, param: String, to: &'static str },
 }
 
-fn links(find: &Find, of: &Mapping, chain: &Chain) -> Vec<Link> {
+/// From records of one mapping to those of another.
+fn links(find: &Find, of: &Mapping, to: &Mapping, chain: &Chain) -> Vec<Link> {
     match find {
+        // What refers to chairs leads to no place.
+        Find::Points { column, .. } if !may_lead(of, column, to) => Vec::new(),
         Find::Points { column, to } | Find::Leads { column, to, .. } if *to == chain.to => {
             vec![Link::Column { tenant: tenant(of), column }]
         }
         Find::Rows { from, column, to } if *to == chain.to => vec![Link::Rows { from, column }],
         Find::Indexed(index) => vec![Link::Values { table: indexed::table(of), param: indexed::param(of, &index.name), to: chain.to }],
-        Find::Any(finds) => finds.iter().flat_map(|find| links(find, of, chain)).collect(),
+        Find::Any(finds) => finds.iter().flat_map(|find| links(find, of, to, chain)).collect(),
         _ => Vec::new(),
     }
 }
 
+fn may_lead(of: &Mapping, column: &str, to: &Mapping) -> bool {
+    let field = column.strip_prefix("r.").and_then(|name| of.table.field(name));
+    match field.map(|field| field.refers) {
+        Some(Refers::Tenant(table) | Refers::Installation(table) | Refers::Shared(table, _)) => table == to.table.name,
+        _ => true,
+    }
+}
+
 impl Link {
+    fn is_kept(&self) -> bool {
+        matches!(self, Self::Values { .. })
+    }
     /// Records of `at` whose reference leads to one of the inner ones.
     fn leading_from(&self, at: &Mapping, inner: &Inner) -> String {
         match self {
@@ -115,8 +139,9 @@ impl Link {
                 format!("exists (select from {from} and (i.tenant_id, {column}) in ({}))", inner.select("r.tenant_id, r.id"))
             }
             Self::Values { table, param, to } => format!(
-                "({}, r.id) in (select x.tenant_id, x.record_id from {table} x where x.param = '{param}' and x.system = '{to}' and (x.tenant_id, x.target) in ({}))",
+                "({}, r.id) in (select x.tenant_id, x.record_id from {table} x where x.param = '{param}' and x.system = '{to}'{} and (x.tenant_id, x.target) in ({}))",
                 tenant(at),
+                inner.home(),
                 inner.select("r.tenant_id, r.id")
             ),
         }
@@ -131,7 +156,8 @@ impl Link {
                 inner.select("r.tenant_id, r.id")
             ),
             Self::Values { table, param, to } => format!(
-                "{key} in (select x.tenant_id, x.target from {table} x where x.param = '{param}' and x.system = '{to}' and (x.tenant_id, x.record_id) in ({}))",
+                "{key} in (select x.tenant_id, x.target from {table} x where x.param = '{param}' and x.system = '{to}'{} and (x.tenant_id, x.record_id) in ({}))",
+                inner.home(),
                 inner.select("r.tenant_id, r.id")
             ),
         }

@@ -3,7 +3,8 @@
 use super::clinical_note::CLINICAL_NOTE;
 use super::fhir_note::KINDS;
 use crate::fhir::bind::{Bind, How, code, concept, moment, points};
-use crate::fhir::mapping::{Find, Mapping, PEOPLE, Whole};
+use crate::fhir::find::Find;
+use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::fhir::systems::LOINC;

@@ -3,7 +3,8 @@
 use super::{provider::PROVIDER, provider_identifier::PROVIDER_IDENTIFIER};
 use crate::fhir::contact::{joined, name_in_use};
 use crate::fhir::datatype::{HumanName, Identifier, Period};
-use crate::fhir::mapping::{Columns, Find, HERE, Link, Mapping, Namespace, PEOPLE, Part, STAFF, Taken, Whole};
+use crate::fhir::find::{Find, HERE, Namespace};
+use crate::fhir::mapping::{Columns, Link, Mapping, PEOPLE, Part, STAFF, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;

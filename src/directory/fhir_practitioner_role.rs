@@ -3,7 +3,8 @@
 use super::fhir_practitioner::UNKNOWN;
 use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
 use crate::fhir::datatype::{CodeableConcept, Coding, Period};
-use crate::fhir::mapping::{Columns, Find, Link, Mapping, Namespace, PEOPLE, Part, TENANT, Taken, Whole};
+use crate::fhir::find::{Find, Namespace, TENANT};
+use crate::fhir::mapping::{Columns, Link, Mapping, PEOPLE, Part, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::kernel::error::Result;

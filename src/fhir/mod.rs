@@ -9,6 +9,7 @@ pub mod check;
 pub mod contact;
 pub mod datatype;
 pub mod definitions;
+pub mod find;
 pub mod index;
 pub mod keep;
 pub mod link;

@@ -2,7 +2,8 @@
 
 use super::record_share::RECORD_SHARE;
 use crate::fhir::bind::{Bind, How, Words, points, span};
-use crate::fhir::mapping::{Find, Mapping, PEOPLE, Whole};
+use crate::fhir::find::Find;
+use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 

@@ -2,7 +2,8 @@
 
 use super::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
 use crate::fhir::datatype::{CodeableConcept, Identifier, Period, Reference};
-use crate::fhir::mapping::{Complete, Find, HERE, Mapping, Namespace, PEOPLE, Taken, Whole};
+use crate::fhir::find::{Find, HERE, Namespace};
+use crate::fhir::mapping::{Complete, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};

@@ -3,7 +3,8 @@
 use super::payer::PAYER;
 use crate::fhir::contact::{address_text, as_is, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
-use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::find::{Find, HERE};
+use crate::fhir::mapping::{Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;
 use crate::kernel::table::{Sort, Ty};

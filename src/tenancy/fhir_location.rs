@@ -3,7 +3,8 @@
 use super::location::LOCATION;
 use crate::fhir::contact::{country, email, lines, phone, point};
 use crate::fhir::datatype::{Address, CodeableConcept, ContactPoint, Identifier};
-use crate::fhir::mapping::{Complete, Find, HERE, Mapping, Namespace, PEOPLE, TENANT, Taken, Whole};
+use crate::fhir::find::{Find, HERE, Namespace, TENANT};
+use crate::fhir::mapping::{Complete, Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::kernel::error::Result;

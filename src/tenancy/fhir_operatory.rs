@@ -3,7 +3,8 @@
 use super::fhir_location::{PLACES, STATUSES, TYPE};
 use super::operatory::OPERATORY;
 use crate::fhir::datatype::CodeableConcept;
-use crate::fhir::mapping::{Find, HERE, Mapping, STAFF, TENANT, Whole};
+use crate::fhir::find::{Find, HERE, TENANT};
+use crate::fhir::mapping::{Mapping, STAFF, Whole};
 use crate::fhir::resource::Resource;
 
 pub static MAPPING: Mapping = Mapping {

@@ -2,7 +2,8 @@
 
 use super::tenant::TENANT;
 use crate::fhir::datatype::CodeableConcept;
-use crate::fhir::mapping::{Find, HERE, Mapping, PEOPLE, Taken, Whole};
+use crate::fhir::find::{Find, HERE};
+use crate::fhir::mapping::{Mapping, PEOPLE, Taken, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
 use crate::kernel::error::Result;

@@ -179,10 +179,10 @@ enum Asked {
 const PREFIXES: [&str; 9] = ["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"];
 
 fn question(dice: &mut Dice, kind: &str, values: &[Value]) -> Option<Asked> {
-    if values.is_empty() || dice.roll(8) == 0 {
+    if kind != "composite" && (values.is_empty() || dice.roll(8) == 0) {
         return Some(Asked::Missing(dice.is()));
     }
-    let value = &values[dice.roll(values.len())];
+    let value = values.get(dice.roll(values.len().max(1)))?;
     let text = |key: &str| value[key].as_str().map(str::to_owned);
     match kind {
         "token" => {
@@ -275,7 +275,7 @@ impl Asked {
                     .flatten()
                     .chain([value])
                     .flat_map(|it| [it["display"].as_str(), it["text"].as_str()]);
-                texts.flatten().any(|own| fold(own).contains(text.as_str()))
+                texts.flatten().any(|own| fold(own).contains(&fold(text)))
             }
             Self::Text { how, text } => words(value).iter().any(|own| match *how {
                 ":exact" => own == text,

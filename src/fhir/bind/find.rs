@@ -1,7 +1,7 @@
 //! Where a search parameter lives that is an element of a bind.
 
 use super::{Bind, How, flat};
-use crate::fhir::mapping::{Find, HERE, Namespace, TENANT};
+use crate::fhir::find::{Find, HERE, Namespace, TENANT};
 use crate::kernel::table::field::Sealing;
 use crate::kernel::table::{Table, Ty};
 use serde_json::Value as Json;

@@ -31,8 +31,9 @@ impl Kind {
             Self::Reference => &[Identifier, Missing],
             // R5 gave it to addresses too, and there is no other way to look inside of one.
             Self::Uri => &[Above, Below, Contains, Missing],
-            Self::Date | Self::Number | Self::Quantity | Self::Composite => &[Missing],
-            Self::Special => &[],
+            Self::Date | Self::Number | Self::Quantity => &[Missing],
+            // All but combinations (R4, 3.1.1.4.4).
+            Self::Composite | Self::Special => &[],
         }
     }
     /// As `search-param-type` has it.

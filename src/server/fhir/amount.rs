@@ -2,8 +2,8 @@
 
 use super::find::{NEVER, Writing};
 use super::held::money;
+use crate::fhir::find::Find;
 use crate::fhir::index::cut;
-use crate::fhir::mapping::Find;
 use crate::fhir::path::ucum;
 use crate::fhir::search::Value as Asked;
 use crate::fhir::search::amount::{NumberValue, QuantityValue, UCUM};

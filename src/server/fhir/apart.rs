@@ -3,7 +3,8 @@
 
 use super::chain;
 use super::find::{self, NEVER, Sql, any_of_these};
-use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::find::Find;
+use crate::fhir::mapping::Mapping;
 use crate::fhir::search::{Condition, Modifier, Value as Asked};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
@@ -65,7 +66,7 @@ pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping,
     }
     let mut sides = vec![Side::All];
     if drives(mapping, condition).is_some() {
-        let of_rows = find(mapping, condition).into_iter().flat_map(find::each).filter(|find| find.is_of_rows());
+        let of_rows = find(mapping, condition).into_iter().flat_map(Find::each).filter(|find| find.is_of_rows());
         sides = std::iter::once(Side::Columns).chain(of_rows.map(Side::Rows)).chain([Side::Kept]).collect();
     }
     let mut all = Vec::with_capacity(sides.len());

@@ -2,7 +2,8 @@
 
 use super::find::{self, Sql};
 use super::{apart, indexed, read, types};
-use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::find::Find;
+use crate::fhir::mapping::Mapping;
 use crate::fhir::registry::Interaction;
 use crate::fhir::search::{Chain, Condition};
 use crate::kernel::Caller;

@@ -1,7 +1,7 @@
 //! Dates and times asked of columns: a day, a moment, or what lasts from one column to another (R4 §3.1.1.4.7).
 
 use super::find::{NEVER, Writing};
-use crate::fhir::mapping::Find;
+use crate::fhir::find::Find;
 use crate::fhir::search::Value as Asked;
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, Side};
 use crate::kernel::table::Value;

@@ -3,8 +3,9 @@
 
 use super::types::forever;
 use crate::charting::tooth::{Designation, System as Numbering};
+use crate::fhir::find::Find;
 use crate::fhir::index::Row;
-use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::mapping::Mapping;
 use crate::fhir::search::value::{System, Token};
 use crate::fhir::search::{SearchParam, Value as Asked};
 use crate::fhir::systems::{AREA, SURFACE, TOOTH};

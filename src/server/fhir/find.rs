@@ -4,8 +4,9 @@ use super::apart::Side;
 use super::dates::{date, narrowed, span};
 use super::indexed::{self, Search};
 use super::{amount, chain, dental, held, search, token};
+use crate::fhir::find::{Find, Namespace};
 use crate::fhir::index::{Index, typed_value};
-use crate::fhir::mapping::{Find, Mapping, Namespace};
+use crate::fhir::mapping::Mapping;
 use crate::fhir::reference::Literal;
 use crate::fhir::search::value::{ReferenceValue, System, Text, Token};
 use crate::fhir::search::{Condition, Filter, Modifier, Value as Asked, text};
@@ -180,7 +181,7 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Any(finds), asked) => {
             let index = finds.iter().find_map(indexed::of);
             let mut any = Vec::with_capacity(finds.len());
-            for find in finds.iter().flat_map(each).filter(|find| asking.side.has(find)) {
+            for find in finds.iter().flat_map(Find::each).filter(|find| asking.side.has(find)) {
                 let told = match find {
                     Find::Indexed(index) => indexed(asking, writing, index, asked, matches!(asking.side, Side::All)).await?,
                     find => Box::pin(one(asking, writing, find, asked)).await?,
@@ -237,14 +238,6 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
         _ => NEVER.into(),
     })
-}
-
-/// All of several, and of those that are several in turn.
-pub(super) fn each(find: &'static Find) -> Vec<&'static Find> {
-    match find {
-        Find::Any(finds) => finds.iter().flat_map(each).collect(),
-        one => vec![one],
-    }
 }
 
 /// Words wherever the record says them, each by itself.

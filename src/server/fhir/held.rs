@@ -3,7 +3,8 @@
 
 use super::find::NEVER;
 use super::indexed;
-use crate::fhir::mapping::{Find, HERE, Mapping};
+use crate::fhir::find::{Find, HERE};
+use crate::fhir::mapping::Mapping;
 use crate::fhir::search::{Kind, Sort};
 use crate::kernel::table::Order;
 

@@ -3,8 +3,9 @@
 use super::dental;
 use super::indexed::{of, param};
 use super::read::Shown;
+use crate::fhir::find::Find;
 use crate::fhir::index::{self, Index, Row, words};
-use crate::fhir::mapping::{Find, Mapping};
+use crate::fhir::mapping::Mapping;
 use serde_json::Value as Json;
 
 /// What a resource is searched by beside its columns, each under the name it stands under.

@@ -2,7 +2,7 @@
 
 use super::find::{NEVER, Writing, any_of_these, texts};
 use crate::fhir::bind::{Coded, Words};
-use crate::fhir::mapping::Find;
+use crate::fhir::find::Find;
 use crate::fhir::search::Value as Asked;
 use crate::fhir::search::value::{Between, Codes, System, Text, Token};
 use crate::fhir::terminology::Known;

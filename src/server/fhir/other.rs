@@ -28,7 +28,6 @@ const NOT_KEPT: &[&str] = &[
     "Patient",
     "RelatedPerson",
     "Practitioner",
-    "PractitionerRole",
     "Location",
     "Coverage",
 ];

@@ -7,7 +7,7 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps};
 use crate::kernel::table::{Draft, Field, Record, Value, store};
 use crate::sql;
 use chrono::{Datelike, TimeDelta};
@@ -25,50 +25,41 @@ sql! {
          where tenant_id = $1 and starts_with(invoice_number, $2)";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Platform billing of tenants",
-        doc,
-        takes,
-        gives: Gives::Record(&INVOICE),
-        planes: &[Plane::Platform],
-        permission: Permission::ManagePlatform,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Platform billing of tenants", planes: &[Plane::Platform], permission: Permission::ManagePlatform };
 
-pub static ISSUE: Operation = step(
+pub static ISSUE: Operation = STEPS.post(
     "issueInvoice",
     "/invoices/{id}/issue",
     "Give a draft its number and its due date; it stays as it is from then on",
     &[],
+    Gives::Record(&INVOICE),
     Run::Apart(|call| Box::pin(issue(call))),
 );
 
-pub static RECORD_PAYMENT: Operation = step(
+pub static RECORD_PAYMENT: Operation = STEPS.post(
     "recordInvoicePayment",
     "/invoices/{id}/record-payment",
     "The invoice was paid in full",
     &[Field::big("amount_minor").required().at_least(0), Field::text("reference").required().doc("of the payment, at the bank or gateway")],
+    Gives::Record(&INVOICE),
     Run::Apart(|call| Box::pin(record_payment(call))),
 );
 
-pub static VOID: Operation = step(
+pub static VOID: Operation = STEPS.post(
     "voidInvoice",
     "/invoices/{id}/void",
     "Take an invoice back; its period can be billed again",
     &[Field::text("reason").required().length(1_000)],
+    Gives::Record(&INVOICE),
     Run::Apart(|call| Box::pin(plain(call, "void"))),
 );
 
-pub static WRITE_OFF: Operation = step(
+pub static WRITE_OFF: Operation = STEPS.post(
     "writeOffInvoice",
     "/invoices/{id}/write-off",
     "Give up an overdue invoice",
     &[],
+    Gives::Record(&INVOICE),
     Run::Apart(|call| Box::pin(plain(call, "write-off"))),
 );
 

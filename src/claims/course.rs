@@ -10,7 +10,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::list::PAGE_SIZE_MAX;
 use crate::kernel::table::{Draft, Field, List, Record, Table, Value, store};
 use crate::patients::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
@@ -36,20 +36,7 @@ sql! {
          where l.tenant_id = $1 and l.claim_id = $2 and l.deleted_at is null order by 1";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Fee schedules",
-        doc,
-        takes,
-        gives: Gives::Record(&CLAIM),
-        planes: &[Plane::Staff],
-        permission: Permission::EditClaims,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Fee schedules", planes: &[Plane::Staff], permission: Permission::EditClaims };
 
 /// The move and its event.
 async fn moved(scope: &mut Scope, call: &Call, columns: Vec<(&'static str, Value)>, said: Json) -> Result<Answer> {
@@ -65,11 +52,12 @@ pub async fn tell(scope: &mut Scope, claim: Uuid, was: Option<&str>, said: &Json
     Ok(())
 }
 
-pub static VALIDATE: Operation = step(
+pub static VALIDATE: Operation = STEPS.post(
     "validateClaim",
     "/claims/{id}/validate",
     "Check a draft by the payers' rules; READY, or every fault by its line",
     &[],
+    Gives::Record(&CLAIM),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let claim = locked(scope, call, "DRAFT").await?;
@@ -79,11 +67,12 @@ pub static VALIDATE: Operation = step(
     }),
 );
 
-pub static SUBMIT: Operation = step(
+pub static SUBMIT: Operation = STEPS.post(
     "submitClaim",
     "/claims/{id}/submit",
     "Freeze a checked claim and hand it over for sending; the disclosure is recorded",
     &[],
+    Gives::Record(&CLAIM),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let claim = locked(scope, call, "READY").await?;
@@ -149,27 +138,30 @@ pub async fn seen(scope: &mut Scope, keys: &Keyring, table: &'static Table, id: 
     }
 }
 
-pub static REOPEN: Operation = step(
+pub static REOPEN: Operation = STEPS.post(
     "reopenClaim",
     "/claims/{id}/reopen",
     "Make a checked or rejected claim a draft again",
     &[],
+    Gives::Record(&CLAIM),
     Run::Inside(|scope, call| Box::pin(moved(scope, call, vec![], json!({"source": "STAFF"})))),
 );
 
-pub static VOID: Operation = step(
+pub static VOID: Operation = STEPS.post(
     "voidClaim",
     "/claims/{id}/void",
     "Take a claim back for good; what was sent is voided with the payer too",
     &[Field::text("reason").required().length(4_000)],
+    Gives::Record(&CLAIM),
     Run::Inside(|scope, call| Box::pin(moved(scope, call, vec![], json!({"source": "STAFF", "message": call.text("reason")})))),
 );
 
-pub static APPEAL: Operation = step(
+pub static APPEAL: Operation = STEPS.post(
     "appealClaim",
     "/claims/{id}/appeal",
     "Ask the payer to decide again, with papers that say why",
     &[Field::text("reason").required().length(4_000), Field::uuids("documents").doc("added to the claim's attachments")],
+    Gives::Record(&CLAIM),
     Run::Inside(|scope, call| Box::pin(appeal(scope, call))),
 );
 
@@ -192,7 +184,7 @@ async fn appeal(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Record(store::lock(scope, &CLAIM, claim.id, None, &call.caller.kernel.keys).await?))
 }
 
-pub static RECORD_STATUS: Operation = step(
+pub static RECORD_STATUS: Operation = STEPS.post(
     "recordClaimStatus",
     "/claims/{id}/record-status",
     "Write down what the payer said",
@@ -216,6 +208,7 @@ pub static RECORD_STATUS: Operation = step(
         Field::big("patient_responsibility_minor").at_least(0),
         Field::instant("occurred_at").doc("when the payer decided; now when left out, not in the future"),
     ],
+    Gives::Record(&CLAIM),
     Run::Inside(|scope, call| Box::pin(record_status(scope, call))),
 );
 

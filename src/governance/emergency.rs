@@ -7,7 +7,7 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Field, Record, Value, store};
 use tokio_postgres::types::Type;
 
@@ -15,23 +15,10 @@ use tokio_postgres::types::Type;
 const MINUTES_MAX: i64 = 240;
 const REASON_CHARACTERS_MIN: usize = 10;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: BREAK_GLASS_GRANT.tag,
-        doc,
-        takes,
-        gives,
-        planes: &[Plane::Staff, Plane::Platform],
-        permission: Permission::Own,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: BREAK_GLASS_GRANT.tag, planes: &[Plane::Staff, Plane::Platform], permission: Permission::Own };
 
 /// The list of grants is for those who watch; so the security role makes the row and gives it back.
-pub static OPEN: Operation = step(
+pub static OPEN: Operation = STEPS.post(
     "createBreakGlassGrant",
     "/break-glass-grants",
     "Open emergency access for yourself; it begins now",
@@ -63,7 +50,7 @@ async fn open(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Record(grant))
 }
 
-pub static CLOSE: Operation = step(
+pub static CLOSE: Operation = STEPS.post(
     "closeBreakGlassGrant",
     "/break-glass-grants/{id}/close",
     "End emergency access before its time",
@@ -85,7 +72,7 @@ async fn through(scope: &mut Scope, call: &Call, function: &str, params: &[(crat
 pub static REVIEW: Operation = Operation {
     planes: &[Plane::Staff],
     permission: Permission::ViewAudit,
-    ..step(
+    ..STEPS.post(
         "reviewBreakGlassGrant",
         "/break-glass-grants/{id}/review",
         "Say that what was done under a grant was looked at, by somebody else than its user",

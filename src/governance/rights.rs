@@ -8,36 +8,24 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Field, Record, Value, store};
 use chrono::{Months, NaiveDate};
 use serde_json::{Map, json};
 use tokio_postgres::types::Type;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: DSAR_REQUEST.tag,
-        doc,
-        takes,
-        gives: Gives::Record(&DSAR_REQUEST),
-        planes: &[Plane::Staff],
-        permission: Permission::ManageGovernance,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: DSAR_REQUEST.tag, planes: &[Plane::Staff], permission: Permission::ManageGovernance };
 
-pub static VERIFY: Operation = step(
+pub static VERIFY: Operation = STEPS.post(
     "verifyDsarRequestIdentity",
     "/dsar-requests/{id}/verify-identity",
     "Ask who the requester is; the request waits for it",
     &[],
+    Gives::Record(&DSAR_REQUEST),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &DSAR_REQUEST, vec![]))),
 );
 
-pub static START: Operation = step(
+pub static START: Operation = STEPS.post(
     "startDsarRequest",
     "/dsar-requests/{id}/start",
     "Begin, now that it is known who asks; access and portability make an export of all that who begins may read",
@@ -45,6 +33,7 @@ pub static START: Operation = step(
         .means(&["signed in to the portal", "by an identity document", "staff know the person"])
         .required()
         .doc("how it is known who asks")],
+    Gives::Record(&DSAR_REQUEST),
     Run::Inside(|scope, call| Box::pin(start(scope, call))),
 );
 
@@ -66,11 +55,12 @@ async fn start(scope: &mut Scope, call: &Call) -> Result<Answer> {
 /// Months that an extension adds (GDPR Art. 12(3)).
 const EXTENSION: Months = Months::new(2);
 
-pub static EXTEND: Operation = step(
+pub static EXTEND: Operation = STEPS.post(
     "extendDsarRequest",
     "/dsar-requests/{id}/extend",
     "Take two months more, for a reason the person is told",
     &[Field::text("reason").required().length(1_000).doc("as told to the person")],
+    Gives::Record(&DSAR_REQUEST),
     Run::Inside(|scope, call| Box::pin(extend(scope, call))),
 );
 
@@ -83,7 +73,7 @@ async fn extend(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(answer)
 }
 
-pub static COMPLETE: Operation = step(
+pub static COMPLETE: Operation = STEPS.post(
     "completeDsarRequest",
     "/dsar-requests/{id}/complete",
     "Answer the person; access and portability need their finished export",
@@ -91,6 +81,7 @@ pub static COMPLETE: Operation = step(
         Field::choice("decision", &["FULFILLED", "PARTLY_FULFILLED"]).means(&["done whole", "done in part, with reasons"]).required(),
         Field::text("decision_ground").doc("why not all of it; needed for PARTLY_FULFILLED"),
     ],
+    Gives::Record(&DSAR_REQUEST),
     Run::Inside(|scope, call| Box::pin(complete(scope, call))),
 );
 
@@ -109,7 +100,7 @@ async fn complete(scope: &mut Scope, call: &Call) -> Result<Answer> {
     decide(scope, call, call.text("decision").unwrap_or_default(), None).await
 }
 
-pub static REFUSE: Operation = step(
+pub static REFUSE: Operation = STEPS.post(
     "refuseDsarRequest",
     "/dsar-requests/{id}/refuse",
     "Refuse, with the ground; what the law keeps from erasure is restricted until a day",
@@ -117,6 +108,7 @@ pub static REFUSE: Operation = step(
         Field::text("decision_ground").required().doc("legal ground of the refusal"),
         Field::date("scheduled_deletion_on").doc("for an erasure the law forbids now: when the record goes"),
     ],
+    Gives::Record(&DSAR_REQUEST),
     Run::Inside(|scope, call| Box::pin(refuse(scope, call))),
 );
 
@@ -151,11 +143,12 @@ async fn decide(scope: &mut Scope, call: &Call, decision: &str, until: Option<Na
 pub static WITHDRAW: Operation = Operation {
     planes: &[Plane::Staff, Plane::Patient],
     permission: Permission::Own,
-    ..step(
+    ..STEPS.post(
         "withdrawDsarRequest",
         "/dsar-requests/{id}/withdraw",
         "The person no longer asks",
         &[],
+        Gives::Record(&DSAR_REQUEST),
         Run::Inside(|scope, call| Box::pin(withdraw(scope, call))),
     )
 };

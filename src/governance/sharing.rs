@@ -10,7 +10,7 @@ use crate::kernel::context::{Context, Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps};
 use crate::kernel::table::{Field, Value};
 use crate::sql;
 use chrono::TimeDelta;
@@ -30,22 +30,9 @@ sql! {
     OPEN_SHARE(BYTEA, DATE, BYTEA, TIMESTAMPTZ) = "select tenant_id, share_id, patient_id, permissions from sec.open_share($1, $2, $3, $4)";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: RECORD_SHARE.tag,
-        doc,
-        takes,
-        gives,
-        planes: &[Plane::Staff, Plane::Patient],
-        permission: Permission::EditPatient,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: RECORD_SHARE.tag, planes: &[Plane::Staff, Plane::Patient], permission: Permission::EditPatient };
 
-pub static MAKE_LINK: Operation = step(
+pub static MAKE_LINK: Operation = STEPS.post(
     "makeShareLink",
     "/record-shares/{id}/make-link",
     "A key to a share for whoever is given it; it is in the answer and nowhere else",
@@ -79,7 +66,7 @@ async fn make_link(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Object(members.into_iter().collect()))
 }
 
-pub static END_LINKS: Operation = step(
+pub static END_LINKS: Operation = STEPS.post(
     "endShareLinks",
     "/record-shares/{id}/end-links",
     "End all keys to a share, and what they have opened; the share stays",
@@ -101,7 +88,7 @@ async fn end_links(scope: &mut Scope, call: &Call) -> Result<Answer> {
 pub static OPEN_LINK: Operation = Operation {
     planes: &[Plane::Auth],
     permission: Permission::Own,
-    ..step(
+    ..STEPS.post(
         "openShareLink",
         "/shared/open",
         "Open what a link is the key to; every reason why it does not open has one answer",

@@ -10,27 +10,14 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Draft, Field, Table, Value, store};
 
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Identity",
-        doc,
-        takes,
-        gives,
-        planes: &[Plane::Platform],
-        permission: Permission::ManagePlatform,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Identity", planes: &[Plane::Platform], permission: Permission::ManagePlatform };
 
-pub static APPROVE: Operation = step(
+pub static APPROVE: Operation = STEPS.post(
     "approveAppVendor",
     "/app-vendors",
     "Approve a vendor: what its software statements say of an application is believed from now on",
@@ -38,7 +25,7 @@ pub static APPROVE: Operation = step(
     Gives::Created(&APP_VENDOR),
     Run::Inside(|scope, call| Box::pin(approve(scope, call))),
 );
-pub static SET_KEYS: Operation = step(
+pub static SET_KEYS: Operation = STEPS.post(
     "setAppVendorKeys",
     "/app-vendors/{id}/set-keys",
     "Replace the keys that sign a vendor's software statements; what it has registered stays",
@@ -46,7 +33,7 @@ pub static SET_KEYS: Operation = step(
     Gives::Record(&APP_VENDOR),
     Run::Inside(|scope, call| Box::pin(set_keys(scope, call))),
 );
-pub static SUSPEND: Operation = step(
+pub static SUSPEND: Operation = STEPS.post(
     "suspendAppVendor",
     "/app-vendors/{id}/suspend",
     "Believe a vendor no more; the tokens of all its applications end within 5 seconds, in every tenant",
@@ -54,7 +41,7 @@ pub static SUSPEND: Operation = step(
     Gives::Record(&APP_VENDOR),
     Run::Inside(|scope, call| Box::pin(moved(scope, call, &APP_VENDOR))),
 );
-pub static REINSTATE: Operation = step(
+pub static REINSTATE: Operation = STEPS.post(
     "reinstateAppVendor",
     "/app-vendors/{id}/reinstate",
     "End a suspension; what tenants have admitted may be used again",
@@ -62,7 +49,7 @@ pub static REINSTATE: Operation = step(
     Gives::Record(&APP_VENDOR),
     Run::Inside(|scope, call| Box::pin(moved(scope, call, &APP_VENDOR))),
 );
-pub static SUSPEND_APP: Operation = step(
+pub static SUSPEND_APP: Operation = STEPS.post(
     "suspendVendorApp",
     "/vendor-apps/{id}/suspend",
     "Stop an application; its tokens end within 5 seconds, in every tenant",
@@ -70,7 +57,7 @@ pub static SUSPEND_APP: Operation = step(
     Gives::Record(&VENDOR_APP),
     Run::Inside(|scope, call| Box::pin(moved(scope, call, &VENDOR_APP))),
 );
-pub static REINSTATE_APP: Operation = step(
+pub static REINSTATE_APP: Operation = STEPS.post(
     "reinstateVendorApp",
     "/vendor-apps/{id}/reinstate",
     "End a suspension; it may be used again where it is admitted",

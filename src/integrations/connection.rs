@@ -4,7 +4,7 @@ use super::tenant_integration::TENANT_INTEGRATION;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Value, store};
 use crate::sql;
 
@@ -19,37 +19,30 @@ sql! {
         update integration_credentials set status = 'REVOKED' where tenant_id = $1 and integration_id = $2 and status = 'ACTIVE'";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Integrations",
-        doc,
-        takes: &[],
-        gives: Gives::Record(&TENANT_INTEGRATION),
-        planes: &[Plane::Staff],
-        permission: Permission::ManageIntegrations,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Integrations", planes: &[Plane::Staff], permission: Permission::ManageIntegrations };
 
-pub static ACTIVATE: Operation = step(
+pub static ACTIVATE: Operation = STEPS.post(
     "activateTenantIntegration",
     "/tenant-integrations/{id}/activate",
     "Begin or go on exchanging; it needs a credential that is active and has not expired",
+    &[],
+    Gives::Record(&TENANT_INTEGRATION),
     Run::Inside(|scope, call| Box::pin(activate(scope, call))),
 );
-pub static PAUSE: Operation = step(
+pub static PAUSE: Operation = STEPS.post(
     "pauseTenantIntegration",
     "/tenant-integrations/{id}/pause",
     "Stop exchanging for a while",
+    &[],
+    Gives::Record(&TENANT_INTEGRATION),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &TENANT_INTEGRATION, vec![]))),
 );
-pub static DISABLE: Operation = step(
+pub static DISABLE: Operation = STEPS.post(
     "disableTenantIntegration",
     "/tenant-integrations/{id}/disable",
     "End the connection for good; its credentials are revoked with it",
+    &[],
+    Gives::Record(&TENANT_INTEGRATION),
     Run::Inside(|scope, call| Box::pin(disable(scope, call))),
 );
 async fn activate(scope: &mut Scope, call: &Call) -> Result<Answer> {

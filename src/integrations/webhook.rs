@@ -4,7 +4,7 @@ use super::sealed;
 use super::webhook_subscription::WEBHOOK_SUBSCRIPTION;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Draft, Field, Table, Value};
 use base64::Engine;
 use chrono::TimeDelta;
@@ -14,20 +14,7 @@ use serde_json::json;
 const SECRET_PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Integrations",
-        doc,
-        takes,
-        gives,
-        planes: &[Plane::Staff],
-        permission: Permission::ManageIntegrations,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Integrations", planes: &[Plane::Staff], permission: Permission::ManageIntegrations };
 
 static SECRET: &[Field] = &[
     Field::uuid("id").required(),
@@ -36,7 +23,7 @@ static SECRET: &[Field] = &[
 ];
 
 const SUBSCRIPTION: Gives = Gives::Record(&WEBHOOK_SUBSCRIPTION);
-pub static ACTIVATE: Operation = step(
+pub static ACTIVATE: Operation = STEPS.post(
     "activateWebhookSubscription",
     "/webhook-subscriptions/{id}/activate",
     "Send events again; failures are counted anew",
@@ -47,7 +34,7 @@ pub static ACTIVATE: Operation = step(
         Box::pin(transition(scope, call, &WEBHOOK_SUBSCRIPTION, columns))
     }),
 );
-pub static PAUSE: Operation = step(
+pub static PAUSE: Operation = STEPS.post(
     "pauseWebhookSubscription",
     "/webhook-subscriptions/{id}/pause",
     "Send no events for a while",
@@ -55,7 +42,7 @@ pub static PAUSE: Operation = step(
     SUBSCRIPTION,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &WEBHOOK_SUBSCRIPTION, vec![]))),
 );
-pub static ROTATE_SECRET: Operation = step(
+pub static ROTATE_SECRET: Operation = STEPS.post(
     "rotateWebhookSubscriptionSecret",
     "/webhook-subscriptions/{id}/rotate-secret",
     "Give a new secret, shown this once; the former one signs on for the overlap",

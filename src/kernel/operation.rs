@@ -58,6 +58,38 @@ pub struct Operation {
     pub run: Run,
 }
 
+/// What several operations of one room have in common.
+pub struct Steps {
+    pub tag: &'static str,
+    pub planes: &'static [Plane],
+    pub permission: Permission,
+}
+
+impl Steps {
+    pub const fn post(
+        &self,
+        id: &'static str,
+        path: &'static str,
+        doc: &'static str,
+        takes: &'static [Field],
+        gives: Gives,
+        run: Run,
+    ) -> Operation {
+        Operation {
+            id,
+            method: Method::Post,
+            path,
+            tag: self.tag,
+            doc,
+            takes,
+            gives,
+            planes: self.planes,
+            permission: self.permission,
+            run,
+        }
+    }
+}
+
 impl Operation {
     /// The last word of its path, which names the move it makes.
     pub fn word(&self) -> &'static str {

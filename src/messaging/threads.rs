@@ -7,46 +7,36 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::Result;
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Table, store};
 use tokio_postgres::types::Type;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, table: &'static Table, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Notifications",
-        doc,
-        takes: &[],
-        gives: Gives::Record(table),
-        planes: &[Plane::Staff],
-        permission: Permission::SendMessages,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Notifications", planes: &[Plane::Staff], permission: Permission::SendMessages };
 
-pub static CLOSE: Operation = step(
+pub static CLOSE: Operation = STEPS.post(
     "closeConversation",
     "/conversations/{id}/close",
     "End a conversation; it can be reopened",
-    &CONVERSATION,
+    &[],
+    Gives::Record(&CONVERSATION),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &CONVERSATION, vec![]))),
 );
-pub static ARCHIVE: Operation = step(
+pub static ARCHIVE: Operation = STEPS.post(
     "archiveConversation",
     "/conversations/{id}/archive",
     "Put a closed conversation away for good",
-    &CONVERSATION,
+    &[],
+    Gives::Record(&CONVERSATION),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &CONVERSATION, vec![]))),
 );
 pub static REOPEN: Operation = Operation {
     planes: &[Plane::Staff, Plane::Patient],
-    ..step(
+    ..STEPS.post(
         "reopenConversation",
         "/conversations/{id}/reopen",
         "Go on with a closed conversation",
-        &CONVERSATION,
+        &[],
+        Gives::Record(&CONVERSATION),
         Run::Inside(|scope, call| {
             Box::pin(async move {
                 if call.caller.context.plane == Plane::Patient {
@@ -59,7 +49,7 @@ pub static REOPEN: Operation = Operation {
 };
 
 const fn seen(id: &'static str, path: &'static str, doc: &'static str, run: Run) -> Operation {
-    let mut operation = step(id, path, doc, &PATIENT_MATERIAL_ASSIGNMENT, run);
+    let mut operation = STEPS.post(id, path, doc, &[], Gives::Record(&PATIENT_MATERIAL_ASSIGNMENT), run);
     operation.planes = &[Plane::Patient];
     operation.permission = Permission::Own;
     operation

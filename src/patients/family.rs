@@ -8,8 +8,8 @@ use super::patient_relationship::PATIENT_RELATIONSHIP;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, Steps, transition};
+use crate::kernel::table::{Draft, Field, Value, store};
 
 pub static ADD_FAMILY_MEMBER: Operation = Operation {
     id: "addFamilyMember",
@@ -61,33 +61,22 @@ async fn add_family_member(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Record(store::insert(scope, &PATIENT_PROXY, &grant, keys).await?))
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, table: &'static Table, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Patients",
-        doc,
-        takes: &[],
-        gives: Gives::Record(table),
-        planes: &[Plane::Staff],
-        permission: Permission::EditPatient,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Patients", planes: &[Plane::Staff], permission: Permission::EditPatient };
 
-pub static CONFIRM_PROXY: Operation = step(
+pub static CONFIRM_PROXY: Operation = STEPS.post(
     "confirmPatientProxy",
     "/patient-proxies/{id}/confirm",
     "Identity and authority were checked: the proxy begins",
-    &PATIENT_PROXY,
+    &[],
+    Gives::Record(&PATIENT_PROXY),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT_PROXY, vec![]))),
 );
-pub static REVOKE_PROXY: Operation = step(
+pub static REVOKE_PROXY: Operation = STEPS.post(
     "revokePatientProxy",
     "/patient-proxies/{id}/revoke",
     "End a proxy; its access ends at the next statement",
-    &PATIENT_PROXY,
+    &[],
+    Gives::Record(&PATIENT_PROXY),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();
@@ -95,11 +84,12 @@ pub static REVOKE_PROXY: Operation = step(
         })
     }),
 );
-pub static ACTIVATE_PORTAL: Operation = step(
+pub static ACTIVATE_PORTAL: Operation = STEPS.post(
     "activatePatientPortalAccount",
     "/patient-portal-accounts/{id}/activate",
     "The patient's identity was checked in the clinic: portal access begins",
-    &PATIENT_PORTAL_ACCOUNT,
+    &[],
+    Gives::Record(&PATIENT_PORTAL_ACCOUNT),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();
@@ -107,25 +97,28 @@ pub static ACTIVATE_PORTAL: Operation = step(
         })
     }),
 );
-pub static SUSPEND_PORTAL: Operation = step(
+pub static SUSPEND_PORTAL: Operation = STEPS.post(
     "suspendPatientPortalAccount",
     "/patient-portal-accounts/{id}/suspend",
     "Stop portal access for a while",
-    &PATIENT_PORTAL_ACCOUNT,
+    &[],
+    Gives::Record(&PATIENT_PORTAL_ACCOUNT),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![]))),
 );
-pub static REINSTATE_PORTAL: Operation = step(
+pub static REINSTATE_PORTAL: Operation = STEPS.post(
     "reinstatePatientPortalAccount",
     "/patient-portal-accounts/{id}/reinstate",
     "Give suspended portal access back",
-    &PATIENT_PORTAL_ACCOUNT,
+    &[],
+    Gives::Record(&PATIENT_PORTAL_ACCOUNT),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PATIENT_PORTAL_ACCOUNT, vec![]))),
 );
-pub static CLOSE_PORTAL: Operation = step(
+pub static CLOSE_PORTAL: Operation = STEPS.post(
     "closePatientPortalAccount",
     "/patient-portal-accounts/{id}/close",
     "End portal access for good; the record stays",
-    &PATIENT_PORTAL_ACCOUNT,
+    &[],
+    Gives::Record(&PATIENT_PORTAL_ACCOUNT),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();

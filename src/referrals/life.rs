@@ -7,31 +7,19 @@ use crate::directory::contact::CONTACT;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, Steps, transition};
 use crate::kernel::page::{CURSOR, LIMIT, page};
 use crate::kernel::table::{Field, List, Record, Value, store};
 use tokio_postgres::types::Type;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Referrals and public referral links",
-        doc,
-        takes,
-        gives: Gives::Record(&REFERRAL),
-        planes: &[Plane::Staff],
-        permission: Permission::EditReferral,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Referrals and public referral links", planes: &[Plane::Staff], permission: Permission::EditReferral };
 
-pub static SEND: Operation = step(
+pub static SEND: Operation = STEPS.post(
     "sendReferral",
     "/referrals/{id}/send",
     "Send a draft; a clinic of the platform finds it among its own referrals",
     &[],
+    Gives::Record(&REFERRAL),
     Run::Inside(|scope, call| Box::pin(send(scope, call))),
 );
 
@@ -79,11 +67,12 @@ async fn answer(scope: &mut Scope, call: &Call, columns: Vec<(&'static str, Valu
     transition(scope, call, &REFERRAL, columns).await
 }
 
-pub static ACCEPT: Operation = step(
+pub static ACCEPT: Operation = STEPS.post(
     "acceptReferral",
     "/referrals/{id}/accept",
     "Accept what came in, or record that an off-platform receiver accepted",
     &[],
+    Gives::Record(&REFERRAL),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = Value::Instant(scope.now());
@@ -92,11 +81,12 @@ pub static ACCEPT: Operation = step(
     }),
 );
 
-pub static REJECT: Operation = step(
+pub static REJECT: Operation = STEPS.post(
     "rejectReferral",
     "/referrals/{id}/reject",
     "Refuse what came in, or record that an off-platform receiver refused",
     &[Field::text("reason").required().length(4_000)],
+    Gives::Record(&REFERRAL),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = Value::Instant(scope.now());
@@ -105,19 +95,21 @@ pub static REJECT: Operation = step(
     }),
 );
 
-pub static START: Operation = step(
+pub static START: Operation = STEPS.post(
     "startReferral",
     "/referrals/{id}/start",
     "The treatment has begun",
     &[],
+    Gives::Record(&REFERRAL),
     Run::Inside(|scope, call| Box::pin(answer(scope, call, vec![]))),
 );
 
-pub static COMPLETE: Operation = step(
+pub static COMPLETE: Operation = STEPS.post(
     "completeReferral",
     "/referrals/{id}/complete",
     "The treatment is done; the outcome goes to the sender",
     &[Field::text("outcome_report").required().length(4_000), Field::uuid("document").doc("the report as a document of this clinic")],
+    Gives::Record(&REFERRAL),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let mut columns = vec![("completed_at", Value::Instant(scope.now())), ("outcome_report", given(call, "outcome_report"))];
@@ -129,11 +121,12 @@ pub static COMPLETE: Operation = step(
     }),
 );
 
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelReferral",
     "/referrals/{id}/cancel",
     "The sender takes a referral back before it is completed",
     &[Field::text("reason").length(4_000)],
+    Gives::Record(&REFERRAL),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let was = store::lock(scope, &REFERRAL, call.id()?, call.version, &call.caller.kernel.keys).await?;

@@ -2,36 +2,25 @@
 
 use super::recall::RECALL;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::operation::{Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Field, Value};
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Appointments",
-        doc,
-        takes,
-        gives: Gives::Record(&RECALL),
-        planes: &[Plane::Staff],
-        permission: Permission::EditSchedule,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Appointments", planes: &[Plane::Staff], permission: Permission::EditSchedule };
 
-pub static DISABLE: Operation = step(
+pub static DISABLE: Operation = STEPS.post(
     "disableRecall",
     "/recalls/{id}/disable",
     "Remind no more, and say why",
     &[Field::text("reason").required().length(4_000).phi()],
+    Gives::Record(&RECALL),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &RECALL, vec![("disable_reason", reason(call))]))),
 );
-pub static ENABLE: Operation = step(
+pub static ENABLE: Operation = STEPS.post(
     "enableRecall",
     "/recalls/{id}/enable",
     "Due again",
     &[],
+    Gives::Record(&RECALL),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &RECALL, vec![("disable_reason", Value::Null)]))),
 );
 

@@ -3,7 +3,7 @@
 use super::answered;
 use super::booking::BOOKING;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::operation::{Gives, Method, Operation, Run};
+use crate::kernel::operation::{Gives, Operation, Run, Steps};
 use crate::kernel::table::Field;
 use crate::sql;
 
@@ -12,26 +12,14 @@ sql! {
     CANCEL_BOOKING(UUID, TEXT) = "select sec.cancel_booking($1, $2)";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Treatment plans",
-        doc,
-        takes,
-        gives: Gives::Record(&BOOKING),
-        planes: &[Plane::Staff, Plane::Patient],
-        permission: Permission::EditTreatment,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Treatment plans", planes: &[Plane::Staff, Plane::Patient], permission: Permission::EditTreatment };
 
-pub static CONFIRM: Operation = step(
+pub static CONFIRM: Operation = STEPS.post(
     "confirmBooking",
     "/bookings/{id}/confirm",
     "Confirm a booking: the clinic's contact is shown to the patient, and the patient's documents at the operator open for the clinic",
     &[],
+    Gives::Record(&BOOKING),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let id = call.id()?;
@@ -40,11 +28,12 @@ pub static CONFIRM: Operation = step(
     }),
 );
 
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelBooking",
     "/bookings/{id}/cancel",
     "Cancel a booking: document grants end; a deposit taken by hand is noted as refunded where the clinic's rule gives it back",
     &[Field::text("reason").required().length(1_000)],
+    Gives::Record(&BOOKING),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let (id, reason) = (call.id()?, call.text("reason"));

@@ -7,28 +7,15 @@ use super::treatment_plan_item::TREATMENT_PLAN_ITEM;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Draft, Field, Record, Value, store};
 use crate::sql;
 
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Treatment plans",
-        doc,
-        takes,
-        gives,
-        planes: &[Plane::Staff],
-        permission: Permission::EditTreatment,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Treatment plans", planes: &[Plane::Staff], permission: Permission::EditTreatment };
 
-pub static PRESENT: Operation = step(
+pub static PRESENT: Operation = STEPS.post(
     "presentTreatmentPlan",
     "/treatment-plans/{id}/present",
     "Show a draft to the patient: its revision is frozen with a hash",
@@ -37,7 +24,7 @@ pub static PRESENT: Operation = step(
     Run::Inside(|scope, call| Box::pin(moved(scope, call))),
 );
 
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelTreatmentPlan",
     "/treatment-plans/{id}/cancel",
     "End a plan: open items and payments that were only asked for are cancelled; what was paid stays for people to decide",
@@ -60,7 +47,7 @@ async fn moved(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Record(store::seen(scope, &TREATMENT_PLAN, call.id()?, &call.caller.kernel.keys).await?))
 }
 
-pub static REVISE: Operation = step(
+pub static REVISE: Operation = STEPS.post(
     "reviseTreatmentPlan",
     "/treatment-plans/{id}/revise",
     "Begin the next revision as a draft; this one is superseded. An item that is changed in the draft has to be accepted anew",
@@ -124,7 +111,7 @@ fn held(record: &Record, name: &str) -> Result<Value> {
         .map_err(|(rule, _)| Error::internal(format!("{name} was stored against {rule}")))
 }
 
-pub static CANCEL_ITEM: Operation = step(
+pub static CANCEL_ITEM: Operation = STEPS.post(
     "cancelTreatmentPlanItem",
     "/treatment-plan-items/{id}/cancel",
     "Take one item out of a plan; the plan's totals and state follow",

@@ -6,7 +6,7 @@ use super::quote::QUOTE;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps};
 use crate::kernel::table::{Field, Value};
 use crate::sql;
 
@@ -16,32 +16,13 @@ sql! {
     WITHDRAW_QUOTE(UUID) = "select sec.withdraw_quote($1)";
 }
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Treatment plans",
-        doc,
-        takes,
-        gives: Gives::Record(&QUOTE),
-        planes: &[Plane::Patient],
-        permission: Permission::Own,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Treatment plans", planes: &[Plane::Patient], permission: Permission::Own };
 
-pub static SUBMIT: Operation = step(
-    "submitQuote",
-    "/quotes/{id}/submit",
-    "Send a quote to the clinic: it becomes a draft plan there. The tick records two consents, for storing and for sharing with this clinic",
-    &[
+pub static SUBMIT: Operation = STEPS.post("submitQuote", "/quotes/{id}/submit", "Send a quote to the clinic: it becomes a draft plan there. The tick records two consents, for storing and for sharing with this clinic", &[
         Field::uuid("clinic_tenant_id").doc("the quote's own when left out"),
         Field::uuid("consent_text_id").required().doc("the wording that was shown"),
         Field::flag("consent_given").required().doc("true: the patient has ticked it; nothing is ticked beforehand"),
-    ],
-    Run::Inside(|scope, call| Box::pin(submit(scope, call))),
-);
+    ], Gives::Record(&QUOTE), Run::Inside(|scope, call| Box::pin(submit(scope, call))));
 
 async fn submit(scope: &mut Scope, call: &Call) -> Result<Answer> {
     if call.value("consent_given") != Some(&Value::Bool(true)) {
@@ -52,11 +33,12 @@ async fn submit(scope: &mut Scope, call: &Call) -> Result<Answer> {
     answered::by(scope, call, &QUOTE, &SUBMIT_QUOTE, &[&id, of("clinic_tenant_id"), of("consent_text_id")]).await
 }
 
-pub static WITHDRAW: Operation = step(
+pub static WITHDRAW: Operation = STEPS.post(
     "withdrawQuote",
     "/quotes/{id}/withdraw",
     "Take a quote back: the consent to share is revoked and what was shared is closed",
     &[],
+    Gives::Record(&QUOTE),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let id = call.id()?;

@@ -2,29 +2,18 @@
 
 use super::job::JOB;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::operation::{Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::Value;
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: JOB.tag,
-        doc,
-        takes: &[],
-        gives: Gives::Record(&JOB),
-        planes: &[Plane::Staff, Plane::Platform],
-        permission: Permission::ManageTenant,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: JOB.tag, planes: &[Plane::Staff, Plane::Platform], permission: Permission::ManageTenant };
 
 /// A running job reads its row at every safe point and stops there; its lease is taken away at once.
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelJob",
     "/jobs/{id}/cancel",
     "Stop a job at its next safe point",
+    &[],
+    Gives::Record(&JOB),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();
@@ -34,10 +23,12 @@ pub static CANCEL: Operation = step(
 );
 
 /// It goes on from where it stopped: the cursor stays.
-pub static RETRY: Operation = step(
+pub static RETRY: Operation = STEPS.post(
     "retryJob",
     "/jobs/{id}/retry",
     "Let a failed job try again",
+    &[],
+    Gives::Record(&JOB),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();

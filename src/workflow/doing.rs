@@ -5,29 +5,17 @@ use super::task::TASK;
 use crate::kernel::audit::{Action, Metadata};
 use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
-use crate::kernel::operation::{Answer, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Field, Value};
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: TASK.tag,
-        doc,
-        takes,
-        gives: Gives::Record(&TASK),
-        planes: &[Plane::Staff],
-        permission: Permission::Own,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: TASK.tag, planes: &[Plane::Staff], permission: Permission::Own };
 
-pub static START: Operation = step(
+pub static START: Operation = STEPS.post(
     "startTask",
     "/tasks/{id}/start",
     "Take a task on; it is the caller's from now on",
     &[],
+    Gives::Record(&TASK),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let mine = call.caller.context.actor.map(|actor| ("assigned_user_id", Value::Uuid(actor)));
@@ -35,11 +23,12 @@ pub static START: Operation = step(
         })
     }),
 );
-pub static COMPLETE: Operation = step(
+pub static COMPLETE: Operation = STEPS.post(
     "completeTask",
     "/tasks/{id}/complete",
     "The task is done; a workflow that waited for it goes on",
     &[],
+    Gives::Record(&TASK),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();
@@ -47,11 +36,12 @@ pub static COMPLETE: Operation = step(
         })
     }),
 );
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelTask",
     "/tasks/{id}/cancel",
     "The task is not done, for a reason",
     &[Field::text("reason").required().length(1_000)],
+    Gives::Record(&TASK),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let answer = transition(scope, call, &TASK, vec![]).await?;
@@ -65,10 +55,11 @@ pub static CANCEL: Operation = step(
         })
     }),
 );
-pub static REOPEN: Operation = step(
+pub static REOPEN: Operation = STEPS.post(
     "reopenTask",
     "/tasks/{id}/reopen",
     "The task has to be done after all",
     &[],
+    Gives::Record(&TASK),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &TASK, vec![("completed_at", Value::Null)]))),
 );

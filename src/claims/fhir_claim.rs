@@ -171,7 +171,7 @@ fn line(row: &Record) -> Element {
     item.value("quantity", json!({"value": row.get("quantity")}));
     item.value("net", amount(row, "billed_minor"));
     item.value("bodySite", row.text("tooth_number").map(|tooth| concept(TOOTH, tooth)));
-    for surface in row.get("surface").as_array().into_iter().flatten().filter_map(Json::as_str) {
+    for surface in row.texts("surface") {
         item.append("subSite", concept(SURFACE, surface));
     }
     item

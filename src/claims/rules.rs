@@ -103,7 +103,7 @@ fn replacement(whole: &Whole, faults: &mut Faults) {
 
 /// Tooth, area and surfaces: a tooth or an area, surfaces of a tooth, each that tooth has, none twice.
 fn place(line: &Record, number: i64, faults: &mut Faults) {
-    let surfaces: Vec<&str> = line.get("surface").as_array().into_iter().flatten().filter_map(|surface| surface.as_str()).collect();
+    let surfaces: Vec<&str> = line.texts("surface").collect();
     match (line.text("tooth_number"), line.text("oral_area")) {
         (Some(_), Some(_)) => faults.line(number, "oral_area", "one_of", "A line names a tooth or an area."),
         (Some(tooth), None) if !surfaces.iter().all(|surface| on_claim(tooth, surface)) => {

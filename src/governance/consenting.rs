@@ -86,8 +86,7 @@ pub async fn record_tick(scope: &mut Scope, keys: &Keyring, tick: &Tick) -> Resu
     let context = scope.context().clone();
     let unknown = |_| Error::new(&error::REFERENCE_UNKNOWN).fault("consent_text_id", "reference", "There is no such wording.");
     let wording = store::seen(scope, &CONSENT_TEXT, tick.wording, keys).await.map_err(unknown)?;
-    let purposes: Vec<String> =
-        wording.get("consent_types").as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect();
+    let purposes: Vec<String> = wording.texts("consent_types").map(str::to_owned).collect();
     if purposes.is_empty() {
         return Err(Error::new(&error::INVALID).fault("consent_text_id", "value", "The wording names no purpose."));
     }

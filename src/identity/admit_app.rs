@@ -11,7 +11,6 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
 use crate::kernel::table::{Draft, Field, Form, Record, Value, store};
-use serde_json::Value as Json;
 
 pub static ADMIT_APP: Operation = Operation {
     id: "admitVendorApp",
@@ -37,7 +36,7 @@ pub static ADMIT_APP: Operation = Operation {
 
 /// What a vendor has registered its application for.
 pub(super) fn check_registered(app: &Record, scopes: &[String]) -> Result<()> {
-    let registered = app.get("scopes").as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned);
+    let registered = app.texts("scopes").map(str::to_owned);
     let registered: Vec<String> = registered.collect();
     if scopes.iter().any(|word| scope::narrowed(word, &registered).is_none()) {
         return Err(Error::new(&error::INVALID).fault("scopes", "registered", "The vendor has registered its application for less."));
@@ -56,7 +55,7 @@ async fn admit(scope: &mut Scope, call: &Call) -> Result<Answer> {
     check_scopes(&call.caller, app.text("client_type").unwrap_or_default(), &scopes)?;
     check_registered(&app, &scopes)?;
     let same = |name| app.text(name).unwrap_or_default().to_owned();
-    let grants = app.get("grant_types").as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
+    let grants = app.texts("grant_types").map(str::to_owned).collect();
     let mut draft = Draft::default()
         .set(&API_CLIENT, "vendor_app_id", Value::Uuid(app.id))?
         .set(&API_CLIENT, "client_id", Value::Text(same("client_id")))?

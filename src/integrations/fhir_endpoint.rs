@@ -6,7 +6,6 @@ use crate::fhir::bind::{Bind, How, code, text};
 use crate::fhir::mapping::{Mapping, STAFF, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::Resource;
-use serde_json::Value as Json;
 
 static SUBSCRIPTION: TypeDef = TypeDef::seen("Subscription");
 static ENDPOINT: TypeDef = TypeDef::all("Endpoint");
@@ -23,7 +22,7 @@ const HOOKS: &[Bind] = &[
 
 /// Events have names of their own; no search string says them.
 fn listens(whole: &Whole, out: &mut Resource) {
-    let names = whole.root.get("event_types").as_array().into_iter().flatten().filter_map(Json::as_str);
+    let names = whole.root.texts("event_types");
     out.string("criteria", names.collect::<Vec<_>>().join(" ").as_str());
 }
 

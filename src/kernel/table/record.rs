@@ -29,6 +29,10 @@ impl Record {
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).as_str()
     }
+    /// Of a list those that are texts.
+    pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.get(name).as_array().into_iter().flatten().filter_map(Json::as_str)
+    }
     pub fn flag(&self, name: &str) -> bool {
         self.get(name).as_bool().unwrap_or(false)
     }

@@ -1,4 +1,4 @@
--- V036  What FHIR searches ask of columns that had no index. Expands only.
+-- V038  What FHIR searches ask of columns that had no index. Expands only.
 
 alter table patient_addresses
     add column city_key text collate "C" generated always as (kernel.fold(city)) stored,

@@ -329,15 +329,15 @@ pub async fn again(
 ) -> Result<(Vec<Whole>, HashSet<Uuid>)> {
     let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
     let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns(table, plane), table.name);
+    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns_of(table, plane, Width::Lean), table.name);
     let ids = written.iter().map(|record| record.id).collect();
     let now = built(text, vec![Type::UUID_ARRAY, Type::UUID], vec![Value::Uuids(ids), Value::Uuid(tenant)]);
-    let known = extras::known(mapping.of.name, written);
-    let (answers, found) = gathered(scope, mapping, written, vec![now, known], keys).await?;
+    let asked = std::iter::once(now).chain(extras::known(mapping.of.name, written)).collect();
+    let (answers, found) = gathered(scope, mapping, written, asked, keys).await?;
     let mut answers = answers.into_iter();
     let mut stored: HashMap<Uuid, Record> = HashMap::with_capacity(written.len());
     for row in answers.next().unwrap_or_default() {
-        let root = record::decode(table, plane, &row, keys).await?;
+        let root = record::decode_of(table, plane, Width::Lean, &row, keys).await?;
         if !table.has_tenant() || owner(&root) == tenant {
             stored.insert(root.id, root);
         }

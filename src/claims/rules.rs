@@ -176,7 +176,15 @@ mod tests {
     use uuid::Uuid;
 
     fn record(table: &'static Table, json: Json) -> Record {
-        Record { table, id: Uuid::now_v7(), tenant: Uuid::nil(), version: 1, patient: None, width: Width::Full, json: json.as_object().unwrap().clone() }
+        Record {
+            table,
+            id: Uuid::now_v7(),
+            tenant: Uuid::nil(),
+            version: 1,
+            patient: None,
+            width: Width::Full,
+            json: json.as_object().unwrap().clone(),
+        }
     }
 
     fn line(more: Json) -> Record {

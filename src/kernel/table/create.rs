@@ -149,12 +149,7 @@ pub async fn insert_all(scope: &mut Scope, drafts: &[(&'static Table, Draft)], k
 /// Neighbours of one table and shape go in one statement: what PostgreSQL prepares for a statement (checks, generated columns,
 /// conditions of triggers) costs more than the row. When anything is refused, it never was: the steps then go one by one,
 /// and each gets its own answer.
-async fn grouped(
-    scope: &mut Scope,
-    drafts: &[(&'static Table, Draft)],
-    width: Width,
-    creations: &[Creation],
-) -> Result<Option<Vec<Row>>> {
+async fn grouped(scope: &mut Scope, drafts: &[(&'static Table, Draft)], width: Width, creations: &[Creation]) -> Result<Option<Vec<Row>>> {
     let plane = scope.context().plane;
     let mut groups: Vec<&[Creation]> = Vec::new();
     let mut from = 0;

@@ -244,7 +244,8 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         params.push((&was.tenant, Type::UUID));
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
-    let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns_of(table, plane, was.width));
+    let sql =
+        format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns_of(table, plane, was.width));
     let rows = scope.rows_shaped(&sql, &params).await.map_err(|failure| taken(failure, table, &Draft::default()))?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;

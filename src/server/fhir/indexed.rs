@@ -226,9 +226,7 @@ impl Search<'_> {
         let (element, part) = part.map_or(("", 0), |part| (", x.element", part));
         // The parameter's name is R4's; as a constant it lets the planner know how common it is.
         let (table, names) = (place(self.mapping).table, among(self.mapping, names));
-        format!(
-            "{select} x.tenant_id, x.record_id{element} from {table} x where {names} and x.part = {part} and ({test}){tenant}"
-        )
+        format!("{select} x.tenant_id, x.record_id{element} from {table} x where {names} and x.part = {part} and ({test}){tenant}")
     }
 
     /// The records one of whose texts has the word.

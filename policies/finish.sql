@@ -25,7 +25,7 @@ begin
             execute format('grant execute on function %s to enamel_staff, enamel_group, enamel_patient, enamel_share,
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform, enamel_sec, enamel_owner', f.fn);
         end if;
-        if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'clinical', 'secrets') then
+        if f.nspname = 'kernel' and f.proname in ('bit', 'permissions', 'clinical', 'secrets', 'moment') then
             execute format('grant execute on function %s to enamel_sec', f.fn);
         end if;
     end loop;

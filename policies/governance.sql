@@ -35,29 +35,31 @@ create or replace trigger check_mandate after insert or update on enamel.audit_m
 -- denials, for all. events: [{id, tenant_id, …, detail_salt, leaf_hash}], bytes as hex.
 create or replace function sec.audit_append(events jsonb) returns void language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
-declare c sec.claims; covered uuid[];
+declare c sec.claims; covered uuid[]; for_all boolean := session_user = 'enamel_log'; n bigint;
 begin
-    if session_user <> 'enamel_log' then
+    if not for_all then
         c := sec.claims();
-        covered := case when c.plane in ('auth', 'platform') then null else coalesce(sec.tenants(0), '{}') end;
+        covered := case when c.plane in ('auth', 'platform') then null when c.scope = 'tenant' then array[c.tenant]
+                        else coalesce(sec.tenants(0), '{}') end;
         -- A patient's own login is a row of the installation, met in no clinic.
         if c.plane = 'patient' then covered := covered || '00000000-0000-7000-8000-000000000001'::uuid; end if;
-        if c is null or exists (select from jsonb_to_recordset(events) e(tenant_id uuid, user_id uuid)
-                                 where c.plane <> 'auth' and e.user_id is distinct from c.actor or not coalesce(e.tenant_id = any (covered), covered is null)) then
-            raise exception 'an audit event may only speak for its own caller' using errcode = '42501';
-        end if;
     end if;
     insert into enamel.audit_events (tenant_id, id, user_id, actor_type, api_client_id, plane, event_type, resource_type,
         resource_id, patient_id, action, outcome, purpose_of_use, occurred_at, request_id, session_id, ip_address, user_agent,
-        break_glass_id, metadata, detail_salt, leaf_hash, created_by)
+        break_glass_id, metadata, detail_salt, leaf_hash, created_by, transaction_id)
     select e.tenant_id, e.id, e.user_id, e.actor_type, e.api_client_id, e.plane, e.event_type, e.resource_type,
         e.resource_id, e.patient_id, e.action, e.outcome, e.purpose_of_use, e.occurred_at, e.request_id, e.session_id,
         e.ip_address, e.user_agent, e.break_glass_id, e.metadata, decode(e.detail_salt, 'hex'), decode(e.leaf_hash, 'hex'),
-        e.user_id
+        e.user_id, (select sec.audit_transaction())
       from jsonb_to_recordset(events) e(tenant_id uuid, id uuid, user_id uuid, actor_type text, api_client_id uuid, plane text,
         event_type text, resource_type text, resource_id uuid, patient_id uuid, action text, outcome text, purpose_of_use text,
         occurred_at timestamptz, request_id uuid, session_id uuid, ip_address inet, user_agent text, break_glass_id uuid,
-        metadata jsonb, detail_salt text, leaf_hash text);
+        metadata jsonb, detail_salt text, leaf_hash text)
+     where for_all or (c.plane = 'auth' or e.user_id is not distinct from c.actor) and coalesce(e.tenant_id = any (covered), covered is null);
+    get diagnostics n = row_count;
+    if n <> jsonb_array_length(events) then
+        raise exception 'an audit event may only speak for its own caller' using errcode = '42501';
+    end if;
 end $$;
 
 -- Who is behind an event about a patient, for those who may see the event: patients learn who saw their record, though they

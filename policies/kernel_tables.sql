@@ -59,7 +59,7 @@ declare records uuid[];
 begin
     if tg_table_name = 'providers' then
         records := array(select r.id from enamel.provider_locations r where r.tenant_id = new.tenant_id and r.provider_id = new.id);
-        perform sec.mark_stale(new.tenant_id, 'provider_locations', records);
+        if cardinality(records) > 0 then perform sec.mark_stale(new.tenant_id, 'provider_locations', records); end if;
         return null;
     elsif tg_table_name = 'external_contacts' then
         records := array(select r.id from enamel.patient_relationships r where r.tenant_id = new.tenant_id and r.external_contact_id = new.id);
@@ -69,7 +69,7 @@ begin
         perform sec.mark_stale(new.tenant_id, 'perio_exams', array[new.exam_id]);
         return null;
     end if;
-    perform sec.mark_stale(new.tenant_id, 'patient_relationships', records);
+    if cardinality(records) > 0 then perform sec.mark_stale(new.tenant_id, 'patient_relationships', records); end if;
     return null;
 end $$;
 do $$ declare rel text; begin
@@ -99,9 +99,9 @@ begin
 end $$;
 grant execute on function sec.stale_tenants() to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit, enamel_jobs;
 -- Its values have just been made, in this transaction.
-create or replace function sec.made_anew(record uuid) returns void language sql volatile security definer
+create or replace function sec.made_anew(record uuid) returns void language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp as $$
-    delete from enamel.search_stale where tenant_id = sec.tenant(0) and record_id = record $$;
+begin delete from enamel.search_stale where tenant_id = sec.tenant(0) and record_id = record; end $$;
 grant execute on function sec.made_anew(uuid) to enamel_staff;
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back and spent refresh tokens. Validity is

@@ -64,6 +64,8 @@ begin
           join pg_class cl on cl.oid = k.conrelid join pg_attribute a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
          where k.contype = 'f' and k.confrelid = 'enamel.patients'::regclass and a.attname <> 'tenant_id'
            and cl.relname || '.' || a.attname <> all (apart)
+        -- Beside their records, without a key of their own.
+        union all select format('enamel.%I', v)::regclass, v, 'patient_id' from unnest('{search_values,clinical_search_values}'::text[]) v
          order by 2, 3 loop
         execute format('update %s set %I = $3 where tenant_id = $1 and %I = $2', pointer.rel, pointer.attname, pointer.attname)
           using c.tenant, source, target;

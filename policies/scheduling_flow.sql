@@ -397,15 +397,19 @@ create or replace trigger one_of_a_group_again before update on enamel.recalls f
 -- A new patient is recalled as the clinic recalls everybody; of a group, by one type.
 create or replace function sec.first_recalls() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    insert into enamel.recalls (tenant_id, id, patient_id, recall_type_id, due_on)
-    select distinct on (coalesce(t.exclusive_group, t.id::text)) new.tenant_id, gen_random_uuid(), new.id, t.id,
-           current_date + make_interval(months => t.interval_months, days => t.interval_days)
-      from enamel.recall_types t
-     where t.tenant_id = new.tenant_id and t.is_default and t.is_active and t.deleted_at is null
-     order by coalesce(t.exclusive_group, t.id::text), t.id;
+    -- An insert of nothing is told by triggers all the same.
+    if exists (select from enamel.recall_types t
+                where t.tenant_id in (select n.tenant_id from added n) and t.is_default and t.is_active and t.deleted_at is null) then
+        insert into enamel.recalls (tenant_id, id, patient_id, recall_type_id, due_on)
+        select distinct on (n.tenant_id, n.id, coalesce(t.exclusive_group, t.id::text)) n.tenant_id, gen_random_uuid(), n.id, t.id,
+               current_date + make_interval(months => t.interval_months, days => t.interval_days)
+          from added n join enamel.recall_types t on t.tenant_id = n.tenant_id
+         where n.status = 'ACTIVE' and t.is_default and t.is_active and t.deleted_at is null
+         order by n.tenant_id, n.id, coalesce(t.exclusive_group, t.id::text), t.id;
+    end if;
     return null;
 end $$;
-create or replace trigger first_recalls after insert on enamel.patients for each row when (new.status = 'ACTIVE')
+create or replace trigger first_recalls after insert on enamel.patients referencing new table as added for each statement
     execute function sec.first_recalls();
 -- Who comes no more is not recalled; who has died is expected no more.
 create or replace function sec.patient_leaves() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -169,14 +169,22 @@ mod tests {
     use crate::claims::claim::CLAIM;
     use crate::claims::claim_diagnosis::CLAIM_DIAGNOSIS;
     use crate::claims::claim_line::CLAIM_LINE;
-    use crate::kernel::table::Table;
+    use crate::kernel::table::{Table, Width};
     use crate::patients::patient_insurance_policy::PATIENT_INSURANCE_POLICY;
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
     use uuid::Uuid;
 
     fn record(table: &'static Table, json: Json) -> Record {
-        Record { table, id: Uuid::now_v7(), tenant: Uuid::nil(), version: 1, patient: None, json: json.as_object().unwrap().clone() }
+        Record {
+            table,
+            id: Uuid::now_v7(),
+            tenant: Uuid::nil(),
+            version: 1,
+            patient: None,
+            width: Width::Full,
+            json: json.as_object().unwrap().clone(),
+        }
     }
 
     fn line(more: Json) -> Record {

@@ -285,6 +285,17 @@ fn measures_are_one_record_over_both_contracts() {
             [row.id.to_string()]
         );
         assert!(!fhir.ids("/Observation?code=85353-1").await.contains(&other));
+        // Of the whole or of one of its components, and of one of them alone.
+        for (asked, found) in [
+            ("combo-code=http://loinc.org%7C85353-1", 2),
+            ("combo-code=http://loinc.org%7C8480-6", 3),
+            ("combo-code-value-quantity=http://loinc.org%7C8480-6$120", 3),
+            ("combo-code-value-quantity=http://loinc.org%7C85353-1$120", 0),
+            ("combo-value-quantity=80.5", 1),
+            ("combo-code:missing=true", 0),
+        ] {
+            assert_eq!(fhir.ids(&format!("/Observation?patient={ada}&{asked}")).await.len(), found, "{asked}");
+        }
         let mut turned = shown.clone();
         turned["code"] = json!({"text": "Mood"});
         assert_eq!(fhir.put(&format!("/Observation/{}", row.id), &turned, &[]).await.status, 422);

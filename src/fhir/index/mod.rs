@@ -56,6 +56,8 @@ pub struct Index {
     kind: Kind,
     /// The components of a composite, with their kinds.
     parts: Vec<(&'static SearchParameter, Kind, &'static str)>,
+    /// What it finds two others find: it has no rows of its own.
+    others: Option<[String; 2]>,
     paths: OnceLock<Paths>,
 }
 
@@ -85,7 +87,13 @@ impl Index {
             parts.push((known, Kind::named(&known.kind).filter(|kind| *kind != Kind::Composite)?, expression.as_str()));
         }
         let name = format!("{type_name}.{}", parameter.code);
-        Some(Self { name, type_name, parameter, kind, parts, paths: OnceLock::new() })
+        let others = others(type_name, parameter);
+        Some(Self { name, type_name, parameter, kind, parts, others, paths: OnceLock::new() })
+    }
+
+    /// The parameters its values stand under.
+    pub fn names(&self) -> &[String] {
+        self.others.as_ref().map_or(std::slice::from_ref(&self.name), |others| others)
     }
 
     /// Whether its values may be identifiers, as a requisition is one.
@@ -161,7 +169,7 @@ impl Index {
 pub fn rows<'i>(indexes: impl IntoIterator<Item = &'i Index>, resource: &Value, base: &str) -> Vec<Row> {
     let Some(node) = Node::resource(resource) else { return Vec::new() };
     let mut rows = Vec::new();
-    for index in indexes {
+    for index in indexes.into_iter().filter(|index| index.others.is_none()) {
         let before = rows.len();
         index.read(node, base, &mut rows);
         let mut seen: Vec<Row> = Vec::new();
@@ -174,6 +182,14 @@ pub fn rows<'i>(indexes: impl IntoIterator<Item = &'i Index>, resource: &Value, 
         rows.truncate(ROWS_MAX);
     }
     rows
+}
+
+/// A parameter over an Observation and its components (R4 §10.1.5) is the two over one of them each.
+fn others(type_name: &str, parameter: &SearchParameter) -> Option<[String; 2]> {
+    let code = parameter.code.strip_prefix("combo-")?;
+    let both = [code.to_owned(), format!("component-{code}")];
+    let is_known = both.iter().all(|code| Definitions::r4().parameter(type_name, code).is_some());
+    is_known.then(|| both.map(|code| format!("{type_name}.{code}")))
 }
 
 /// The alternatives that can select something of the type.
@@ -260,6 +276,31 @@ mod tests {
                 "1/2 http://unitsofmeasure.org|mm|mm 4.5..4.5"
             ]
         );
+    }
+
+    #[test]
+    fn what_two_parameters_find_has_no_rows_of_its_own() {
+        let (mut combined, alternatives) = (0, |code: &str| {
+            let parameter = Definitions::r4().parameter("Observation", code).unwrap();
+            let of_it = |path: &&str| path.contains("Observation");
+            let mut paths: Vec<&str> = parameter.expression.split(" | ").map(str::trim).filter(of_it).collect();
+            paths.sort_unstable();
+            let parts: Vec<&str> = parameter.components.iter().map(|(_, expression)| expression.as_str()).collect();
+            (paths, parts)
+        });
+        for parameter in Definitions::r4().parameters("Observation") {
+            let Some(both) = others("Observation", parameter) else { continue };
+            let [(mut paths, parts), (more, of_components)] = both.map(|name| alternatives(name.split_once('.').unwrap().1));
+            paths.extend(more);
+            paths.sort_unstable();
+            assert_eq!(alternatives(&parameter.code), (paths, parts.clone()), "{}", parameter.code);
+            assert_eq!(parts, of_components, "{}", parameter.code);
+            combined += 1;
+        }
+        assert_eq!(combined, 6);
+        let observation = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}});
+        assert_eq!(shown("Observation", "combo-code", observation.clone()), [""; 0]);
+        assert_eq!(shown("Observation", "code", observation), ["|-|x"]);
     }
 
     #[test]

@@ -24,7 +24,14 @@ struct Creation {
 }
 
 impl Creation {
-    async fn of(scope: &Scope, table: &'static Table, draft: &Draft, shared: &References, keys: &Keyring) -> Result<Creation> {
+    async fn of(
+        scope: &Scope,
+        table: &'static Table,
+        draft: &Draft,
+        width: Width,
+        shared: &References,
+        keys: &Keyring,
+    ) -> Result<Creation> {
         let tenant = scope.tenant()?;
         let id = draft.id.unwrap_or_else(|| scope.new_id());
         let shared = shared.columns(draft)?;
@@ -42,7 +49,7 @@ impl Creation {
             table.name,
             names.join(", "),
             places.join(", "),
-            record::columns(table, scope.context().plane)
+            record::columns_of(table, scope.context().plane, width)
         );
         Ok(Creation { id, text, columns })
     }
@@ -66,7 +73,7 @@ impl Creation {
 /// Stores a new record and returns it as read. References are looked up under the caller's own policies first.
 pub async fn insert(scope: &mut Scope, table: &'static Table, draft: &Draft, keys: &Keyring) -> Result<Record> {
     let shared = References::of(scope, [draft]).await?;
-    let creation = Creation::of(scope, table, draft, &shared, keys).await?;
+    let creation = Creation::of(scope, table, draft, Width::Full, &shared, keys).await?;
     let rows = scope.rows_shaped(&creation.text, &creation.params()).await.map_err(|failure| taken(failure, table, draft))?;
     let record = one(table, scope.context().plane, &rows, keys).await?;
     let record = unfold(scope, record, draft, keys).await?;
@@ -84,16 +91,17 @@ pub fn is_plain(draft: &Draft) -> bool {
 pub async fn insert_run(
     scope: &mut Scope,
     drafts: &[(&'static Table, Draft)],
+    width: Width,
     marked: bool,
     keys: &Keyring,
 ) -> Result<(Vec<Record>, Option<Error>)> {
     let shared = References::of(scope, drafts.iter().map(|(_, draft)| draft)).await?;
     let mut creations = Vec::with_capacity(drafts.len());
     for (table, draft) in drafts {
-        let Ok(creation) = Creation::of(scope, table, draft, &shared, keys).await else { break };
+        let Ok(creation) = Creation::of(scope, table, draft, width, &shared, keys).await else { break };
         creations.push(creation);
     }
-    let (rows, refusal) = match grouped(scope, drafts, &creations).await? {
+    let (rows, refusal) = match grouped(scope, drafts, width, &creations).await? {
         Some(rows) => (rows, None),
         None => {
             let steps: Vec<Shaped<'_>> =
@@ -104,7 +112,7 @@ pub async fn insert_run(
     };
     let mut records = Vec::with_capacity(drafts.len());
     for (row, (table, _)) in rows.iter().zip(drafts) {
-        let record = record::decode(table, scope.context().plane, row, keys).await?;
+        let record = record::decode_of(table, scope.context().plane, width, row, keys).await?;
         scope.did(Action::Create, &record);
         records.push(record);
     }
@@ -116,7 +124,7 @@ pub async fn insert_run(
     ))
 }
 
-/// Stores them all in this order, or gives the first that is refused, by its place.
+/// Stores them all in this order, or gives the first that is refused, by its place. What costs much to compute is not read.
 pub async fn insert_all(scope: &mut Scope, drafts: &[(&'static Table, Draft)], keys: &Keyring) -> Result<Vec<Record>, (usize, Error)> {
     let mut made: Vec<Record> = Vec::with_capacity(drafts.len());
     while let Some((table, draft)) = drafts.get(made.len()) {
@@ -125,7 +133,7 @@ pub async fn insert_all(scope: &mut Scope, drafts: &[(&'static Table, Draft)], k
         let plain = rest.iter().take_while(|(_, draft)| is_plain(draft)).count();
         if plain > 0 {
             let run = rest.get(..plain).unwrap_or_default();
-            let (records, refusal) = insert_run(scope, run, false, keys).await.map_err(|refusal| (place, refusal))?;
+            let (records, refusal) = insert_run(scope, run, Width::Lean, false, keys).await.map_err(|refusal| (place, refusal))?;
             made.extend(records);
             if let Some(refusal) = refusal {
                 return Err((made.len(), refusal));
@@ -141,14 +149,14 @@ pub async fn insert_all(scope: &mut Scope, drafts: &[(&'static Table, Draft)], k
 /// Neighbours of one table and shape go in one statement: what PostgreSQL prepares for a statement (checks, generated columns,
 /// conditions of triggers) costs more than the row. When anything is refused, it never was: the steps then go one by one,
 /// and each gets its own answer.
-async fn grouped(scope: &mut Scope, drafts: &[(&'static Table, Draft)], creations: &[Creation]) -> Result<Option<Vec<Row>>> {
+async fn grouped(scope: &mut Scope, drafts: &[(&'static Table, Draft)], width: Width, creations: &[Creation]) -> Result<Option<Vec<Row>>> {
     let plane = scope.context().plane;
     let mut groups: Vec<&[Creation]> = Vec::new();
     let mut from = 0;
     for place in 1..=creations.len() {
         let group = creations.get(from..place).unwrap_or_default();
         let table = drafts.get(from).map(|(table, _)| *table);
-        let joins = |next: &Creation| table.is_some_and(|table| next.joins(group) && !record::computes(table, plane, Width::Full));
+        let joins = |next: &Creation| table.is_some_and(|table| next.joins(group) && !record::computes(table, plane, width));
         if !creations.get(place).is_some_and(joins) {
             groups.push(group);
             from = place;

@@ -18,6 +18,8 @@ pub struct Record {
     pub tenant: Uuid,
     pub version: i64,
     pub patient: Option<Uuid>,
+    /// How much of it was read; as much is read again with a change of it.
+    pub width: Width,
     pub json: Map<String, Json>,
 }
 
@@ -165,5 +167,5 @@ pub async fn decode_of(table: &'static Table, plane: Plane, width: Width, row: &
     }
     let version = json.get("version").and_then(Json::as_i64).unwrap_or(1);
     let patient = table.patient.and_then(|column| json.get(column)).and_then(Json::as_str).and_then(|text| text.parse().ok());
-    Ok(Record { table, id, tenant, version, patient, json })
+    Ok(Record { table, id, tenant, version, patient, width, json })
 }

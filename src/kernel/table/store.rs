@@ -161,10 +161,23 @@ pub async fn given_one(
 
 /// Reads for a change: the row is locked and, when the caller names a version, it is that one.
 pub async fn lock(scope: &mut Scope, table: &'static Table, id: Uuid, version: Option<i64>, keys: &Keyring) -> Result<Record> {
+    lock_of(scope, table, Width::Full, id, version, keys).await
+}
+
+/// The same, as much of it.
+pub async fn lock_of(
+    scope: &mut Scope,
+    table: &'static Table,
+    width: Width,
+    id: Uuid,
+    version: Option<i64>,
+    keys: &Keyring,
+) -> Result<Record> {
     let plane = scope.context().plane;
-    let built = get_query(table, plane, scope.context().tenant, id, true)?;
+    let built = get_query_of(table, plane, width, scope.context().tenant, id, true)?;
     let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let record = one(table, plane, &rows, keys).await?;
+    let row = rows.first().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
+    let record = record::decode_of(table, plane, width, row, keys).await?;
     if record.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }
@@ -231,11 +244,12 @@ async fn write(scope: &mut Scope, was: &Record, columns: Vec<(String, Value, Typ
         params.push((&was.tenant, Type::UUID));
         own.push_str(&format!(" and r.tenant_id = ${}", params.len()));
     }
-    let sql = format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns(table, plane));
+    let sql =
+        format!("update {} as r set {} where {own} returning {}", table.name, sets.join(", "), record::columns_of(table, plane, was.width));
     let rows = scope.rows_shaped(&sql, &params).await.map_err(|failure| taken(failure, table, &Draft::default()))?;
     // The row was seen and locked; if the policy for changing hides it now, the caller may read but not change it.
     let row = rows.first().ok_or_else(|| Error::new(&error::FORBIDDEN))?;
-    let record = record::decode(table, plane, row, keys).await?;
+    let record = record::decode_of(table, plane, was.width, row, keys).await?;
     scope.did(action, &record);
     Ok(record)
 }

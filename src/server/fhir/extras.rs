@@ -92,12 +92,15 @@ sql! {
         select $1, $2, * from unnest($3, $4, $5, $6, $7, $8)";
 }
 
-/// Which of these records have any, as that type.
-pub fn known(type_name: &str, records: &[Record]) -> Built {
+/// Which of these records have any, as that type. One in its first version was just made and has none.
+pub fn known(type_name: &str, records: &[Record]) -> Option<Built> {
     let text = "select distinct record_id from fhir_extras where tenant_id = any ($1) and record_id = any ($2) and resource_type = $3";
-    let (tenants, ids) = records.iter().map(|record| (owner(record), record.id)).unzip();
+    let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) =
+        records.iter().filter(|record| record.version > 1).map(|record| (owner(record), record.id)).unzip();
+    let has_any = !ids.is_empty();
     let values = vec![Value::Uuids(tenants), Value::Uuids(ids), Value::Text(type_name.to_owned())];
-    Built { query: Query { text: Cow::Borrowed(text), types: Cow::Borrowed(&[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT]) }, values }
+    let types = Cow::Borrowed(&[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT][..]);
+    has_any.then_some(Built { query: Query { text: Cow::Borrowed(text), types }, values })
 }
 
 /// Kept when the columns do not say all of it, and when one that is `known` already would speak in its place.

@@ -26,13 +26,13 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 sql! {
-    /// $1 tenant, then a list for each column: of each value its record, its patient and what it is.
-    VALUES_ADD(UUID, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
-        insert into search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
-        select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    CLINICAL_ADD(UUID, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
-        insert into clinical_search_values (tenant_id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
-        select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    /// $1 tenant, then a list for each column: of each value its id, its record, its patient and what it is.
+    VALUES_ADD(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
+        insert into search_values (tenant_id, id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
+        select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    CLINICAL_ADD(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
+        insert into clinical_search_values (tenant_id, id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
+        select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     /// $1 tenant, $2 records.
     VALUES_FORGET(UUID, UUID_ARRAY) = "delete from search_values where tenant_id = $1 and record_id = any ($2)";
     CLINICAL_FORGET(UUID, UUID_ARRAY) = "delete from clinical_search_values where tenant_id = $1 and record_id = any ($2)";
@@ -107,8 +107,10 @@ async fn replace(scope: &mut Scope, place: Place, tenant: Uuid, old: Vec<Uuid>, 
     if all.is_empty() {
         return Ok(());
     }
-    let values: [Box<dyn ToSql + Sync + Send>; 15] = [
+    let values: [Box<dyn ToSql + Sync + Send>; 16] = [
         Box::new(tenant),
+        // Made in turn: they stand together in the index of ids.
+        list(all.iter().map(|_| scope.new_id())),
         list(all.iter().map(|(record, _)| record.id)),
         list(all.iter().map(|(record, _)| record.patient)),
         list(rows().map(|row| row.param.clone())),
@@ -184,7 +186,7 @@ impl Search<'_> {
                 // Read from the index in the order of a page, so that a page ends the walk over what is met by many.
                 let is_walked = is_one_code(asked) && self.modifier.is_none() && !self.is_beside;
                 let select = if is_walked { "select distinct" } else { "select" };
-                self.rows(writing, select, &format!("{}{}", index.name, self.form(asked)), None, &test)
+                self.rows(writing, select, &names(index, self.form(asked)), None, &test)
             }
         };
         if self.is_beside {
@@ -209,8 +211,8 @@ impl Search<'_> {
         let tenant = if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" };
         self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
         let table = place(self.mapping).table;
-        let [name, by_identifier] = ["", BY_IDENTIFIER].map(|form| param(self.mapping, &format!("{}{form}", index.name)));
-        format!("select x.tenant_id, x.record_id from {table} x where x.param in ('{name}', '{by_identifier}'){tenant}")
+        let names = among(self.mapping, &["", BY_IDENTIFIER].map(|form| names(index, form)).concat());
+        format!("select x.tenant_id, x.record_id from {table} x where {names}{tenant}")
     }
 
     /// What the values of a record are kept under.
@@ -219,15 +221,13 @@ impl Search<'_> {
     }
 
     /// The records with such a row; of a composite's component with its element.
-    fn rows(&self, writing: &mut Writing, select: &str, param: &str, part: Option<usize>, test: &str) -> String {
+    fn rows(&self, writing: &mut Writing, select: &str, names: &[String], part: Option<usize>, test: &str) -> String {
         let tenant = if self.tenant.is_some() { " and x.tenant_id = $value" } else { "" };
         self.tenant.into_iter().for_each(|tenant| writing.value(Value::Uuid(tenant), Type::UUID));
         let (element, part) = part.map_or(("", 0), |part| (", x.element", part));
         // The parameter's name is R4's; as a constant it lets the planner know how common it is.
-        let (table, param) = (place(self.mapping).table, self::param(self.mapping, param));
-        format!(
-            "{select} x.tenant_id, x.record_id{element} from {table} x where x.param = '{param}' and x.part = {part} and ({test}){tenant}"
-        )
+        let (table, names) = (place(self.mapping).table, among(self.mapping, names));
+        format!("{select} x.tenant_id, x.record_id{element} from {table} x where {names} and x.part = {part} and ({test}){tenant}")
     }
 
     /// The records one of whose texts has the word.
@@ -237,7 +237,7 @@ impl Search<'_> {
                 [one] => format!("strpos(x.tokens, {}) > 0", writing.text(one)),
                 many => format!("exists (select from unnest({}) h where strpos(x.tokens, h) > 0)", writing.texts(many.to_vec())),
             };
-            format!("{} in ({})", self.key(), self.rows(writing, "select", name, None, &format!("x.code = '' and {has}")))
+            format!("{} in ({})", self.key(), self.rows(writing, "select", &[(*name).to_owned()], None, &format!("x.code = '' and {has}")))
         });
         any.collect::<Vec<_>>().join(" or ")
     }
@@ -253,18 +253,23 @@ impl Search<'_> {
     }
 
     fn without(&self, index: &Index, test: &str) -> String {
-        let (table, param) = (place(self.mapping).table, param(self.mapping, &format!("{}{UNSAID}", index.name)));
+        let (table, names) = (place(self.mapping).table, among(self.mapping, &names(index, UNSAID)));
         let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
-        format!("exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{param}' and {test})")
+        format!("exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and {names} and {test})")
     }
 
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {
-        let mut parts = Vec::with_capacity(values.len());
-        for (place, value) in (1..).zip(values) {
-            let test = self.test(writing, value);
-            parts.push(self.rows(writing, "select", &format!("{}{}", index.name, self.form(value)), Some(place), &test));
+        // Elements are counted under each name.
+        let mut ways = Vec::with_capacity(1);
+        for name in index.names() {
+            let mut parts = Vec::with_capacity(values.len());
+            for (place, value) in (1..).zip(values) {
+                let test = self.test(writing, value);
+                parts.push(self.rows(writing, "select", &[format!("{name}{}", self.form(value))], Some(place), &test));
+            }
+            ways.push(format!("select k.tenant_id, k.record_id from ({}) k", parts.join(" intersect ")));
         }
-        format!("{} in (select k.tenant_id, k.record_id from ({}) k)", self.key(), parts.join(" intersect "))
+        format!("{} in ({})", self.key(), ways.join(" union all "))
     }
 
     /// On a row `x` of the parameter.
@@ -328,6 +333,20 @@ impl Search<'_> {
     }
 }
 
+/// What the values of a parameter that are asked for so are kept under, in all that say them.
+fn names(index: &Index, form: &str) -> Vec<String> {
+    index.names().iter().map(|name| format!("{name}{form}")).collect()
+}
+
+/// On a row `x`: it stands under one of these.
+fn among(mapping: &Mapping, names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", param(mapping, name))).collect();
+    match quoted.as_slice() {
+        [one] => format!("x.param = {one}"),
+        many => format!("x.param in ({})", many.join(", ")),
+    }
+}
+
 /// Whether its rows stand together in the index by code.
 fn is_one_code(asked: &Asked) -> bool {
     matches!(asked, Asked::Token(Token { code: Some(_), .. }) | Asked::Reference(_) | Asked::Uri(_))
@@ -371,10 +390,10 @@ pub fn key(mapping: &Mapping, index: &Index, kind: Kind, of_rows: &str) -> Optio
         Kind::Reference | Kind::Uri => "x.code",
         Kind::Composite | Kind::Special => return None,
     };
-    let (table, name) = (place(mapping).table, param(mapping, &index.name));
+    let (table, names) = (place(mapping).table, among(mapping, index.names()));
     let tenant = if mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
     Some(format!(
-        "(select {of_rows}({value}) from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and x.param = '{name}' and x.part = 0)"
+        "(select {of_rows}({value}) from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and {names} and x.part = 0)"
     ))
 }
 

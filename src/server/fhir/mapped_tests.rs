@@ -3,7 +3,7 @@
 use crate::fhir::bind::{Bind, How};
 use crate::fhir::check;
 use crate::fhir::mapping::{Mapping, Whole};
-use crate::kernel::table::{Field, Record, Table, Ty};
+use crate::kernel::table::{Field, Record, Table, Ty, Width};
 use crate::server::domains;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
@@ -41,7 +41,7 @@ fn record(table: &'static Table, turn: usize, needed: bool) -> Record {
     let fields = table.fields.iter().filter(|field| field.shown()).map(|field| (field.name.to_owned(), value(field, turn, needed)));
     let mut json: Map<String, Json> = fields.collect();
     json.extend([("id".to_owned(), json!(id)), ("created_at".to_owned(), json!(AT)), ("updated_at".to_owned(), json!(AT))]);
-    Record { table, id, tenant: Uuid::from_u128(9), version: 1, patient: None, json }
+    Record { table, id, tenant: Uuid::from_u128(9), version: 1, patient: None, width: Width::Lean, json }
 }
 
 fn whole(mapping: &Mapping, turn: usize, needed: bool) -> Whole {

@@ -320,30 +320,35 @@ pub async fn standing(scope: &mut Scope, mapping: &'static Mapping, root: Record
 }
 
 /// Records that were just written, as they stand now: triggers may have changed them since. And which of them have had more
-/// said than columns hold.
+/// said than columns hold, where that is not known.
 pub async fn again(
     scope: &mut Scope,
     mapping: &'static Mapping,
     written: &[Record],
+    known: Option<HashSet<Uuid>>,
     keys: &Keyring,
 ) -> Result<(Vec<Whole>, HashSet<Uuid>)> {
     let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
     let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns(table, plane), table.name);
+    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns_of(table, plane, Width::Lean), table.name);
     let ids = written.iter().map(|record| record.id).collect();
     let now = built(text, vec![Type::UUID_ARRAY, Type::UUID], vec![Value::Uuids(ids), Value::Uuid(tenant)]);
-    let known = extras::known(mapping.of.name, written);
-    let (answers, found) = gathered(scope, mapping, written, vec![now, known], keys).await?;
+    let unknown = known.is_none().then(|| extras::known(mapping.of.name, written)).flatten();
+    let asked = std::iter::once(now).chain(unknown).collect();
+    let (answers, found) = gathered(scope, mapping, written, asked, keys).await?;
     let mut answers = answers.into_iter();
     let mut stored: HashMap<Uuid, Record> = HashMap::with_capacity(written.len());
     for row in answers.next().unwrap_or_default() {
-        let root = record::decode(table, plane, &row, keys).await?;
+        let root = record::decode_of(table, plane, Width::Lean, &row, keys).await?;
         if !table.has_tenant() || owner(&root) == tenant {
             stored.insert(root.id, root);
         }
     }
     let wholes: Option<Vec<Whole>> = written.iter().map(|record| Some(joined(mapping, stored.remove(&record.id)?, &found))).collect();
-    let known = answers.next().unwrap_or_default().iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let known = match known {
+        Some(known) => known,
+        None => answers.next().unwrap_or_default().iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?,
+    };
     Ok((wholes.ok_or_else(|| Error::internal("a record that was stored is not seen"))?, known))
 }
 

@@ -1,5 +1,5 @@
-//! Creates of one type that travel together: neighbours that are one row each go in one statement, and so does what is kept
-//! and searched beside them.
+//! Creates of one type that travel together: those that are one row each go in one statement for each table, and so does what is
+//! kept and searched beside them.
 
 use super::parts::{self, New};
 use super::read::Shown;
@@ -32,7 +32,7 @@ struct Plain {
     resource: Resource,
 }
 
-/// All of them, in this order, or the first refusal.
+/// All of them, or the first refusal: in this order those of one table, and whatever is more than a row behind all before it.
 pub async fn create(
     scope: &mut Scope,
     caller: &Caller,
@@ -41,29 +41,33 @@ pub async fn create(
     base: &str,
 ) -> Result<Vec<Shown>, Refused> {
     let mut shown: Vec<(usize, Shown)> = Vec::with_capacity(new.len());
-    let mut run: Option<(&'static Mapping, Vec<Plain>)> = None;
+    let mut runs: Vec<(&'static Mapping, Vec<Plain>)> = Vec::new();
     for (place, (id, resource)) in new.into_iter().enumerate() {
         let refused = |refusal| Refused { place, refusal };
         let chosen = write::chosen(scope, caller, sources, id, resource, base).await.map_err(refused)?;
         let mapping = chosen.mapping;
         let draft = plain(&chosen, id).map_err(refused)?;
-        // Another table begins another run; what is more than a row waits for all before it.
-        let goes_on = draft.is_some() && run.as_ref().is_some_and(|(known, _)| std::ptr::eq(*known, mapping));
-        if !goes_on && let Some((mapping, run)) = run.take() {
-            shown.extend(store_run(scope, caller, mapping, run, base).await?);
-        }
         match draft {
             Some(draft) => {
                 let row = New { table: mapping.table, row: chosen.taken.root, draft };
                 let plain = Plain { place, row, resource: chosen.said };
-                run.get_or_insert_with(|| (mapping, Vec::new())).1.push(plain);
+                match runs.iter_mut().find(|(known, _)| std::ptr::eq(*known, mapping)) {
+                    Some((_, run)) => run.push(plain),
+                    None => runs.push((mapping, vec![plain])),
+                }
             }
-            None => shown.push((place, write::make(scope, caller, id, chosen, base).await.map_err(refused)?)),
+            None => {
+                for (mapping, run) in runs.drain(..) {
+                    shown.extend(store_run(scope, caller, mapping, run, base).await?);
+                }
+                shown.push((place, write::make(scope, caller, id, chosen, base).await.map_err(refused)?));
+            }
         }
     }
-    if let Some((mapping, run)) = run {
+    for (mapping, run) in runs {
         shown.extend(store_run(scope, caller, mapping, run, base).await?);
     }
+    shown.sort_by_key(|(place, _)| *place);
     Ok(shown.into_iter().map(|(_, shown)| shown).collect())
 }
 
@@ -92,6 +96,6 @@ async fn store_run(
     let (rows, sent): (Vec<New>, Vec<Resource>) = new.into_iter().unzip();
     let in_run = |refused: Refused| Refused { place: places.get(refused.place).copied().unwrap_or(first), ..refused };
     let written = parts::insert(scope, rows, keys).await.map_err(in_run)?;
-    let shown = write::finished(scope, mapping, written, sent, base, keys).await.map_err(refused)?;
+    let shown = write::finished(scope, mapping, written, sent, None, base, keys).await.map_err(refused)?;
     Ok(places.into_iter().zip(shown).collect())
 }

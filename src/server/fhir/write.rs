@@ -19,10 +19,11 @@ use crate::kernel::context::Plane;
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Draft, Record, Table, Value, Verb, store};
+use crate::kernel::table::{Draft, Record, Table, Value, Verb, Width, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +165,7 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
         attach::keep(scope, caller, &taken.root, found, file).await.map_err(|refusal| taken.root.told(refusal))?;
         if is_file(mapping) {
             let root = store::seen(scope, mapping.table, id, keys).await?;
-            return finish(scope, mapping, root, said, base, keys).await;
+            return finish(scope, mapping, root, said, None, base, keys).await;
         }
     }
     caller.needs(mapping.table.write)?;
@@ -183,7 +184,7 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
     }
     parts::insert(scope, below, keys).await?;
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    finish(scope, mapping, root, said, base, keys).await
+    finish(scope, mapping, root, said, None, base, keys).await
 }
 
 /// What a new record needs and FHIR does not say.
@@ -304,7 +305,8 @@ async fn replace(
         children(scope, mapping, &root, whole, &parts, keys).await?;
     }
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    let shown = finish(scope, mapping, root, resource, base, keys).await?;
+    let known = stood.map(|(_, kept)| kept.iter().map(|_| root.id).collect());
+    let shown = finish(scope, mapping, root, resource, known, base, keys).await?;
     stale::made_anew(scope, mapping, &shown.record).await?;
     Ok(shown)
 }
@@ -341,7 +343,7 @@ async fn locked(
             refusal = why;
             continue;
         }
-        match store::lock(scope, mapping.table, id, version, keys).await {
+        match store::lock_of(scope, mapping.table, Width::Lean, id, version, keys).await {
             Ok(was) if mapping.is_of(&was) => return Ok((mapping, was)),
             Ok(_) => continue,
             Err(why) if why.code == &error::NOT_FOUND => {}
@@ -374,21 +376,30 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
 }
 
 /// The record as it stands at the end, and what was sent beside it, for exactly that version.
-async fn finish(scope: &mut Scope, mapping: &'static Mapping, root: Record, sent: Resource, base: &str, keys: &Keyring) -> Result<Shown> {
-    let shown = finished(scope, mapping, vec![root], vec![sent], base, keys).await?.pop();
+async fn finish(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    root: Record,
+    sent: Resource,
+    known: Option<HashSet<Uuid>>,
+    base: &str,
+    keys: &Keyring,
+) -> Result<Shown> {
+    let shown = finished(scope, mapping, vec![root], vec![sent], known, base, keys).await?.pop();
     shown.ok_or_else(|| Error::internal("a record became nothing"))
 }
 
-/// The same of many records that were just written, and what was sent of each.
+/// The same of many records that were just written, and what was sent of each. `known`: those of which more was kept before.
 pub async fn finished(
     scope: &mut Scope,
     mapping: &'static Mapping,
     written: Vec<Record>,
     sent: Vec<Resource>,
+    known: Option<HashSet<Uuid>>,
     base: &str,
     keys: &Keyring,
 ) -> Result<Vec<Shown>> {
-    let (wholes, known) = read::again(scope, mapping, &written, keys).await?;
+    let (wholes, known) = read::again(scope, mapping, &written, known, keys).await?;
     let told: Vec<Extras> = wholes
         .iter()
         .zip(sent)

@@ -12,7 +12,7 @@ use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Fault, Result};
 use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, checked};
-use crate::kernel::table::{Draft, Projection, Table, Verb, store};
+use crate::kernel::table::{Draft, Projection, Table, Verb, Width, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use crate::server::limits::{self, cost::Kind};
 use crate::server::{problem, scopes};
@@ -124,7 +124,7 @@ impl Running<'_> {
 
     /// Whether nothing was refused.
     async fn together(&mut self, run: batch_run::Run) -> Result<bool> {
-        let (records, refusal) = store::insert_run(self.scope, &run.drafts, !self.atomic, &self.caller.kernel.keys).await?;
+        let (records, refusal) = store::insert_run(self.scope, &run.drafts, Width::Full, !self.atomic, &self.caller.kernel.keys).await?;
         let whole = records.len() == run.len();
         for (record, name) in records.into_iter().zip(run.names) {
             self.names.extend(name.map(|name| (name, record.id)));

@@ -2,7 +2,7 @@
 //! other; then line by line, in batches that are one transaction each. A new resource's id follows from the job and its name
 //! in the file, so a server that takes the job over writes nothing twice.
 
-use super::batch::{self, Batch, Names, Read};
+use super::batch::{self, Batch, Names};
 use super::intake::{Input, Order};
 use super::lines::{Line, Lines};
 use crate::imaging::access;
@@ -11,11 +11,13 @@ use crate::kernel::error::{self, Error, Result};
 use crate::workflow::long_work::{Part, Work};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-const BATCHES_AT_ONCE: usize = 2;
+/// While the database writes one, the next is read and judged.
+const BATCHES_AT_ONCE: usize = 3;
 const BATCH_LINES: usize = 250;
 const BATCH_BYTES: usize = 4 << 20;
 /// Resources of one import; their names are held in memory, some 40 bytes each.
@@ -119,12 +121,31 @@ impl Import {
 
     async fn read(&self, input: &Input, slice: &str, mut at: Progress, percent: i32) -> Result<()> {
         let mut lines = self.open(input).await?;
-        let from = at.line;
+        let (from, mut is_read) = (at.line, false);
         let (mut refused, mut count, mut kept) = (Vec::new(), 0, Instant::now());
+        let (mut running, mut stored) = (JoinSet::new(), BTreeMap::new());
+        let (mut next, mut told) = (0, 0);
         loop {
-            let (batches, has_ended) = self.batches(&mut lines, input, from).await?;
-            let last = batches.iter().filter_map(|batch| batch.lines.last()).map(|line| line.0).max();
-            for read in self.store(batches).await? {
+            while !is_read && next - told < BATCHES_AT_ONCE {
+                let batch;
+                (batch, is_read) = self.batch(&mut lines, input, from).await?;
+                let (place, last) = (next, batch.lines.last().map(|line| line.0));
+                running.spawn(async move { (place, last, batch.store().await) });
+                next += 1;
+            }
+            // In turn. What is behind may be stored already; a server that goes on from here finds it there.
+            let (last, mut read) = loop {
+                if let Some(first) = stored.remove(&told) {
+                    break first;
+                }
+                let Some(done) = running.join_next().await else { return Err(Error::internal("a batch was lost")) };
+                let (place, last, read) = done.map_err(Error::internal)?;
+                stored.insert(place, (last, read?));
+            };
+            told += 1;
+            let has_ended = is_read && told == next;
+            read.sort_unstable_by_key(|read| read.line);
+            for read in read {
                 match read.refusal {
                     None => at.made += 1,
                     Some(refusal) => {
@@ -149,35 +170,19 @@ impl Import {
     }
 
     /// What is written next, and whether the file ends there.
-    async fn batches(&self, lines: &mut Lines, input: &Input, from: i64) -> Result<(Vec<Batch>, bool)> {
-        let mut batches = Vec::with_capacity(BATCHES_AT_ONCE);
-        while batches.len() < BATCHES_AT_ONCE {
-            let (mut some, mut size): (Vec<Line>, usize) = (Vec::new(), 0);
-            while some.len() < BATCH_LINES && size < BATCH_BYTES {
-                let Some(line) = lines.next().await? else { break };
-                size += line.1.as_ref().map_or(0, bytes::Bytes::len);
-                some.extend((line.0 > from).then_some(line));
-            }
-            let has_ended = some.len() < BATCH_LINES && size < BATCH_BYTES;
-            batches.push(Batch { caller: self.caller.clone(), names: self.names.clone(), type_name: input.type_name.clone(), lines: some });
-            if has_ended {
-                return Ok((batches, true));
+    async fn batch(&self, lines: &mut Lines, input: &Input, from: i64) -> Result<(Batch, bool)> {
+        let (mut some, mut size): (Vec<Line>, usize) = (Vec::new(), 0);
+        let mut has_ended = false;
+        while !has_ended && some.len() < BATCH_LINES && size < BATCH_BYTES {
+            match lines.next().await? {
+                Some(line) if line.0 > from => {
+                    size += line.1.as_ref().map_or(0, bytes::Bytes::len);
+                    some.push(line);
+                }
+                Some(_) => {}
+                None => has_ended = true,
             }
         }
-        Ok((batches, false))
-    }
-
-    /// All of them at once; what became of each line, in order.
-    async fn store(&self, batches: Vec<Batch>) -> Result<Vec<Read>> {
-        let mut running = JoinSet::new();
-        for batch in batches {
-            running.spawn(batch.store());
-        }
-        let mut read = Vec::new();
-        while let Some(done) = running.join_next().await {
-            read.extend(done.map_err(Error::internal)??);
-        }
-        read.sort_unstable_by_key(|read| read.line);
-        Ok(read)
+        Ok((Batch { caller: self.caller.clone(), names: self.names.clone(), type_name: input.type_name.clone(), lines: some }, has_ended))
     }
 }

@@ -2,7 +2,8 @@
 //! what a provider says opens its own tenant alone.
 
 use super::browser::{self, Cookie};
-use super::grant::{self, Vouched};
+use super::grant;
+use super::opening::Vouched;
 use super::mapped_roles;
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};

@@ -30,6 +30,7 @@ pub mod oauth_authorization;
 pub mod oidc;
 mod oidc_logout;
 mod oidc_provider;
+mod opening;
 pub mod outbound;
 pub mod pages;
 mod passkey;

@@ -3,7 +3,8 @@
 use super::browser::{self, Cookie};
 use super::device;
 use super::factors::{self, Begun};
-use super::grant::{self, Opening, Vouched};
+use super::grant;
+use super::opening::{self, Opening, Vouched};
 use super::oauth::Form;
 use super::pages::{self, Carried, CodesPage, EnrolPage, PasskeyForm, Qr, SecondFactorPage};
 use super::passkey::{self, Ceremony};
@@ -214,7 +215,7 @@ async fn session(caller: &Caller, proof: &Proof, factor: &'static str, remember:
     let mut scope = kernel.door.open(&grant::proven(&caller.context, tenant, user)).await?;
     let method = proof.method;
     let opening = Opening { factor: factor.into(), vouched: proof.vouched.clone(), ..Opening::of(user, tenant, method, Kind::Session) };
-    let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
+    let issued = opening::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method, factor).await?;
     let mut cookies = vec![browser::set_cookie(kernel, Cookie::Session, issued.access.expose())];
     if remember {

@@ -1,7 +1,7 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
 use super::domains::{self, TxtRecords};
-use super::oauth::{AppOrigins, Brands, ClientKeys, Refused, SigningKeys};
+use super::oauth::{AppOrigins, Brands, ClientKeys, Crowd, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::passkey::Passkeys;
@@ -10,6 +10,7 @@ use super::resolve::KnownTokens;
 use super::throttle::Throttle;
 use crate::kernel::certificate::Authorities;
 use crate::kernel::config::Config;
+use crate::kernel::db::SharedDoor;
 use crate::kernel::{Error, Kernel, Result};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -24,6 +25,7 @@ pub struct Service {
     pub(super) passkeys: Option<Passkeys>,
     pub(super) records: Box<dyn TxtRecords>,
     pub(super) refused: Refused,
+    pub(super) crowd: Crowd,
     pub(super) client_keys: ClientKeys,
     /// To addresses that others named.
     pub(super) outbound: Outbound,
@@ -44,7 +46,7 @@ pub struct Service {
 
 impl Service {
     /// Costs one password hash.
-    pub fn start(config: &Config) -> Result<Arc<Service>> {
+    pub fn start(config: &Config, door: &SharedDoor) -> Result<Arc<Service>> {
         let identity = &config.identity;
         let size = PoolSize { running_max: identity.hashing_threads, waiting_max: identity.hashing_queue };
         let mut policy = if identity.allow_http_issuers { Policy::with_loopback() } else { Policy::default() };
@@ -65,6 +67,7 @@ impl Service {
             records: domains::records(config),
             passkeys: Passkeys::of(&config.server.public_url)?,
             refused: Refused::default(),
+            crowd: Crowd::start(config, door),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,
             domains: derived(config, "enamel domain proofs v1")?,

@@ -3,10 +3,10 @@
 
 use super::browser::{self, Cookie};
 use super::grant;
-use super::opening::Vouched;
 use super::mapped_roles;
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
+use super::opening::Vouched;
 use super::second_step::{self, First, Proof};
 use super::service::Service;
 use super::sign_in_pages::{Flow, ROOT, View};

@@ -1,11 +1,11 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
 use super::domains::{self, TxtRecords};
+use super::hashing::{Passwords, PoolSize};
 use super::oauth::{AppOrigins, Brands, ClientKeys, Crowd, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::passkey::Passkeys;
-use super::hashing::{Passwords, PoolSize};
 use super::password_hash::Recipe;
 use super::resolve::KnownTokens;
 use super::throttle::Throttle;

@@ -39,6 +39,7 @@ pub mod password;
 pub mod password_hash;
 pub mod permission;
 pub mod pkce;
+mod place_choice;
 mod projections;
 mod resolve;
 mod revoke_grant;

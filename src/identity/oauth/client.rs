@@ -14,6 +14,7 @@ use crate::kernel::error::Result;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use jsonwebtoken::jwk::JwkSet;
 use poem::Request;
 use poem::http::header;
@@ -93,6 +94,16 @@ impl Client {
             secrets: hash("client_secret_hash")?.into_iter().chain(previous).collect(),
             ranges: row.try_get("allowed_ip_ranges")?,
         }))
+    }
+
+    /// Those of these tenants that have admitted the application.
+    pub async fn admitted(caller: &Caller, public_id: &str, tenants: impl Iterator<Item = Uuid>) -> Result<Vec<Uuid>> {
+        let asked = tenants.map(async |tenant| {
+            let place = Place { here: Some(tenant), ..Place::default() };
+            Ok(Client::find(caller, public_id, &place).await?.and_then(|client| client.place()))
+        });
+        let found: Result<Vec<Option<Uuid>>> = join_all(asked).await.into_iter().collect();
+        Ok(found?.into_iter().flatten().collect())
     }
 
     /// The tenant in which it acts.

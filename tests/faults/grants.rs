@@ -143,7 +143,8 @@ fn no_token_is_told_that_a_crash_takes_away() {
         }
         over.store(true, Ordering::Relaxed);
         join_all(asking).await;
-        let (told, truth) = (told.lock().unwrap().clone(), house.truth().await);
+        let told = told.lock().unwrap().clone();
+        let truth = house.truth().await;
         let hashes: Vec<Vec<u8>> = told.iter().map(|token| Token::parse(Kind::Access, token).unwrap().hash().as_bytes().to_vec()).collect();
         let sql = "
             select count(*) from enamel.sessions s join enamel.audit_events e on e.session_id = s.id and e.event_type = 'LOGIN_SUCCESS'

@@ -44,7 +44,7 @@ begin
     end loop;
 end $$;
 grant execute on function sec.audit_append(jsonb) to enamel_log;
-grant execute on function sec.take_logouts(int, int, int[]), sec.sweep(interval), sec.tenants_to_sweep(timestamptz, bigint),
+grant execute on function sec.take_logouts(int, int, int[]), sec.sweep(interval), sec.sweep_sessions(interval, interval, bigint), sec.tenants_to_sweep(timestamptz, bigint),
     sec.unfinished_exports(), sec.export_is_dead(uuid, uuid) to enamel_jobs;
 grant execute on function sec.audit_horizon(), sec.open_audit_epoch(int), sec.hold_export(uuid) to enamel_sealer;
 grant execute on function sec.tenant_contact(uuid), sec.role_of(uuid), sec.user_type_of(uuid) to enamel_staff, enamel_group, enamel_patient,

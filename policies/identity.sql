@@ -42,7 +42,7 @@ select kernel.protect('role_permissions', 'staff=all/all audit=all/none auth=all
 select kernel.protect('user_roles', 'staff=all/all group=all/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
 select kernel.protect('sessions', 'staff=own/none patient=own/none auth=all/all jobs=all/all platform=none/none',
-    home => 'login', patient => 'user_id', secret => '{token_hash,provider_session_hash}', sec => 'rw',
+    home => 'login', patient => 'user_id', secret => '{token_hash,provider_session_hash}', sec => 'rwd',
     staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('refresh_tokens', 'auth=all/all jobs=all/all', home => 'login', patient => 'user_id',
     secret => '{token_hash}', sec => 'rwd');
@@ -55,7 +55,7 @@ select kernel.protect('vendor_apps', 'staff=all/none audit=all/none auth=all/all
     home => 'catalogue', read => 'manage_integrations', write => 'manage_platform',
     secret => '{client_secret_hash,previous_secret_hash}', sec => 'r');
 select kernel.protect('oauth_authorizations',
-    'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id', sec => 'rw',
+    'staff=own/none patient=own/none audit=all/none auth=all/all jobs=all/all', patient => 'user_id', sec => 'rwd',
     secret => '{code_hash,code_challenge,code_expires_at}', staff_rows => kernel.about_a_patient('self'));
 select kernel.protect('shown_assertions', 'auth=all/create jobs=all/all', home => 'login', patient => 'id',
     secret => '{shown_hash}', sec => 'rd');
@@ -124,6 +124,39 @@ begin
 end $$;
 create or replace trigger session_ended after update on enamel.sessions for each row
     when (new.revoked_at is not null and old.revoked_at is null) execute function sec.session_ended();
+
+-- Sessions that were over so long ago, a program's and a person's, some at a time; the log tells of them. What something that is
+-- kept names stays, and of a person the last in each tenant: it says where they go first. Codes that nobody redeemed go as well.
+create or replace function sec.sweep_sessions(programs interval, people interval, most bigint) returns bigint language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare swept bigint := 0; n bigint; c sec.claims := sec.claims();
+begin
+    if c.plane is distinct from 'jobs' then raise exception 'only jobs sweep' using errcode = '42501'; end if;
+    delete from enamel.oauth_authorizations d where (d.tenant_id, d.id) in (
+        select a.tenant_id, a.id from enamel.oauth_authorizations a
+         where a.session_id is null and a.code_expires_at < now() - programs and not sec.is_held(a.tenant_id, a.id, a.patient_id)
+         order by a.code_expires_at limit most);
+    get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.sessions d where d.id in (
+        select s.id from enamel.sessions s
+         where s.auth_method = 'API_CLIENT' and s.expires_at < now() - programs and not sec.is_named(s.id)
+         order by s.expires_at limit most);
+    get diagnostics n = row_count; swept := swept + n;
+    delete from enamel.sessions d where d.id in (
+        select s.id from enamel.sessions s
+         where s.auth_method <> 'API_CLIENT' and s.expires_at < now() - people and not sec.is_named(s.id)
+           and exists (select from enamel.sessions l where l.user_id = s.user_id and l.active_tenant_id is not distinct from s.active_tenant_id
+                        and l.created_at > s.created_at)
+         order by s.expires_at limit most);
+    get diagnostics n = row_count;
+    return swept + n;
+end $$;
+create or replace function sec.is_named(session uuid) returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (select from enamel.refresh_tokens r where r.session_id = session)
+        or exists (select from enamel.sessions f where f.parent_session_id = session)
+        or exists (select from enamel.logout_notices n where n.session_id = session)
+        or exists (select from enamel.oauth_authorizations a where a.session_id = session)
+        or exists (select from enamel.oauth_authorizations a where a.sign_in_session_id = session) $$;
 
 -- Notices that are due, each as it is tried once more: of a tenant some at a time, so that one whose applications answer
 -- slowly keeps no other waiting. waits: seconds to the attempt after each.

@@ -105,7 +105,7 @@ begin delete from enamel.search_stale where tenant_id = sec.tenant(0) and record
 grant execute on function sec.made_anew(uuid) to enamel_staff;
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back and spent refresh tokens. Validity is
--- always judged by time as well; this only keeps tables small. Sessions stay: the log names them. Rows removed.
+-- always judged by time as well; this only keeps tables small. Sessions have a sweep of their own (`sec.sweep_sessions`). Rows removed.
 create or replace function sec.sweep(kept interval) returns bigint language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare swept bigint := 0; n bigint; c sec.claims := sec.claims();

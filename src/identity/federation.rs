@@ -2,10 +2,11 @@
 //! what a provider says opens its own tenant alone.
 
 use super::browser::{self, Cookie};
-use super::grant::{self, Vouched};
+use super::grant;
 use super::mapped_roles;
 use super::oauth::Form;
 use super::oidc::{Callback, Claims, Pending, Provider};
+use super::opening::Vouched;
 use super::second_step::{self, First, Proof};
 use super::service::Service;
 use super::sign_in_pages::{Flow, ROOT, View};

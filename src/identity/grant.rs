@@ -1,5 +1,7 @@
-//! Sessions and their tokens: opened, renewed, ended. The one place that writes them, for REST, pages and OAuth alike.
+//! Sessions and their tokens: renewed and ended here, opened in [`super::opening`]. The two places that write them, for REST,
+//! pages and OAuth alike.
 
+use super::opening::{Issued, REFRESH_ADD};
 use super::scope;
 use super::service::Service;
 use super::token::{Kind, Token};
@@ -12,31 +14,17 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::{Kernel, audit_store};
 use crate::sql;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::borrow::Cow;
-use std::net::IpAddr;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// How long a refresh whose answer was lost can be asked again.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
-const OFFLINE_DAYS: i64 = 30;
-/// A program's own token cannot be renewed and need not live long.
-const CLIENT_TOKEN_S: u32 = 300;
 
 sql! {
-    SESSION_ADD(UUID, UUID, UUID, UUID, INET, TEXT, TIMESTAMPTZ, BYTEA, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, UUID, TEXT, UUID, TEXT, TIMESTAMPTZ, UUID, UUID, BYTEA, UUID, TEXT) = "
-        insert into sessions (id, user_id, active_tenant_id, api_client_id, ip_address, user_agent, last_activity_at, token_hash,
-                              auth_method, expires_at, token_expires_at, scopes, scope_caps, patient_id, mfa_level, encounter_id, dpop_thumbprint,
-                              proved_at, parent_session_id, provider_id, provider_session_hash, from_tenant_id,
-                              certificate_thumbprint)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
     /// $1 session, $2 token hash, $3 token expiry, $4 now, $5 the token's scopes, where they are fewer, $6 their permissions, $7 the
     /// certificate shown, which may be a newer one of its client.
     SESSION_RENEW(UUID, BYTEA, TIMESTAMPTZ, TIMESTAMPTZ, TEXT_ARRAY, INT8, TEXT) = "
         update sessions set token_hash = $2, token_expires_at = $3, last_activity_at = $4, token_scopes = $5, scope_caps = $6,
                certificate_thumbprint = $7 where id = $1";
-    REFRESH_ADD(UUID, UUID, UUID, BYTEA, UUID, TIMESTAMPTZ) = "
-        insert into refresh_tokens (id, session_id, user_id, token_hash, family_id, expires_at) values ($1, $2, $3, $4, $5, $6)";
     /// $1 hash. Twins take turns.
     REFRESH_FIND(BYTEA) = "
         select r.id, r.session_id, r.user_id, r.family_id, r.expires_at, r.used_at, r.revoked_at, n.used_at as next_used_at,
@@ -63,86 +51,6 @@ sql! {
     CODES_END(UUID) = "select sec.end_codes($1)";
 }
 
-/// What a session is opened for.
-pub struct Opening {
-    pub user: Uuid,
-    pub tenant: Uuid,
-    pub client: Option<Uuid>,
-    /// A word of `sessions.auth_method`.
-    pub method: &'static str,
-    /// A word of `sessions.mfa_level`.
-    pub factor: Cow<'static, str>,
-    pub kind: Kind,
-    /// Empty for a person's own session, which may do what the person may.
-    pub scopes: Vec<String>,
-    pub patient: Option<Uuid>,
-    pub encounter: Option<Uuid>,
-    /// The thumbprint of the key without which its tokens are of no use.
-    pub dpop: Option<String>,
-    /// The thumbprint of the certificate without which its tokens are of no use.
-    pub certificate: Option<String>,
-    pub renewable: bool,
-    /// When the person proved who they are, if that was not just now.
-    pub proved: Option<DateTime<Utc>>,
-    /// The session it comes from, with which it ends.
-    pub parent: Option<Parent>,
-    pub vouched: Option<Vouched>,
-    /// Of an exchanged token: the tenant of the application, where that is not the one it acts in.
-    pub from: Option<Uuid>,
-}
-
-impl Opening {
-    /// A person's own session, or a program's, with nothing more to be said of it.
-    pub fn of(user: Uuid, tenant: Uuid, method: &'static str, kind: Kind) -> Opening {
-        Opening {
-            user,
-            tenant,
-            client: None,
-            method,
-            factor: "NONE".into(),
-            kind,
-            scopes: vec![],
-            patient: None,
-            encounter: None,
-            dpop: None,
-            certificate: None,
-            renewable: false,
-            proved: None,
-            parent: None,
-            vouched: None,
-            from: None,
-        }
-    }
-}
-
-/// What a session comes from. Without `offline_access` it lasts no longer.
-pub struct Parent {
-    pub session: Uuid,
-    pub until: DateTime<Utc>,
-}
-
-/// The tenant's identity provider that has vouched for a person.
-#[derive(Clone)]
-pub struct Vouched {
-    pub provider: Uuid,
-    /// SHA-256 of what it calls the session there.
-    pub session: Option<Vec<u8>>,
-}
-
-/// What its bearer gets, once.
-pub struct Issued {
-    pub session: Uuid,
-    pub tenant: Uuid,
-    pub access: Token,
-    pub refresh: Option<Token>,
-    pub expires_in_s: i64,
-    pub scopes: Vec<String>,
-    pub patient: Option<Uuid>,
-    pub encounter: Option<Uuid>,
-    /// Whether a key goes with it.
-    pub dpop: bool,
-}
-
 /// The context in which identity works for a caller: who they are stays, what they may see is not asked.
 pub fn behind(context: &Context, tenant: Option<Uuid>) -> Context {
     Context { plane: Plane::Auth, caps: Caps::NONE, part: Caps::NONE, subject: None, tenant, ..context.clone() }
@@ -151,80 +59,6 @@ pub fn behind(context: &Context, tenant: Option<Uuid>) -> Context {
 /// The same for somebody who has just proved who they are: what is written down is written as theirs.
 pub fn proven(context: &Context, tenant: Uuid, user: Uuid) -> Context {
     Context { actor: Some(user), ..behind(context, Some(tenant)) }
-}
-
-/// Opens a session inside `scope`; it is there when the scope is committed.
-pub async fn open(scope: &mut Scope, config: &IdentityConfig, opening: Opening) -> Result<Issued> {
-    if scope::of_a_patient(&opening.scopes) && opening.patient.is_none() {
-        return Err(Error::internal("nobody speaks for a patient whom nobody has named"));
-    }
-    let (now, session) = (scope.now(), scope.new_id());
-    let access = Token::new(opening.kind)?;
-    let refresh = if opening.renewable { Some(Token::new(Kind::Refresh)?) } else { None };
-    let offline = opening.scopes.iter().any(|word| word == scope::OFFLINE);
-    let token_lives = match opening.method {
-        "API_CLIENT" => config.access_token_s.min(CLIENT_TOKEN_S),
-        _ if opening.kind == Kind::Session => config.session_absolute_s,
-        _ => config.access_token_s,
-    };
-    let most = opening.parent.as_ref().filter(|_| !offline).map_or(DateTime::<Utc>::MAX_UTC, |parent| parent.until);
-    let token_ends = most.min(now + TimeDelta::seconds(token_lives.into()));
-    let ends = match opening.renewable || opening.kind == Kind::Session {
-        true if offline => now + TimeDelta::days(OFFLINE_DAYS),
-        true => now + TimeDelta::seconds(config.session_absolute_s.into()),
-        false => token_ends,
-    };
-    let ends = ends.min(most);
-    let (parent, provider) = (opening.parent.as_ref().map(|parent| parent.session), opening.vouched.as_ref().map(|by| by.provider));
-    let provider_session = opening.vouched.as_ref().and_then(|by| by.session.clone());
-    let caps = if opening.client.is_some() { scope::caps(&opening.scopes) } else { Caps::ALL };
-    let origin = scope.context().origin.clone().unwrap_or_default();
-    let (ip, agent): (Option<IpAddr>, Option<String>) = (origin.ip, origin.user_agent.clone());
-    // Nobody waits for these: they travel with what follows.
-    let added: [Box<dyn ToSql + Sync + Send>; 23] = [
-        Box::new(session),
-        Box::new(opening.user),
-        Box::new(opening.tenant),
-        Box::new(opening.client),
-        Box::new(ip),
-        Box::new(agent),
-        Box::new(now),
-        Box::new(access.hash().as_bytes().to_vec()),
-        Box::new(opening.method),
-        Box::new(ends),
-        Box::new(token_ends),
-        Box::new(opening.scopes.clone()),
-        Box::new(caps.0),
-        Box::new(opening.patient),
-        Box::new(opening.factor),
-        Box::new(opening.encounter),
-        Box::new(opening.dpop.clone()),
-        Box::new(opening.proved.unwrap_or(now)),
-        Box::new(parent),
-        Box::new(provider),
-        Box::new(provider_session),
-        Box::new(opening.from),
-        Box::new(opening.certificate),
-    ];
-    scope.post(&SESSION_ADD, added.into()).await?;
-    if let Some(refresh) = &refresh {
-        let (id, family, hash) = (scope.new_id(), scope.new_id(), refresh.hash().as_bytes().to_vec());
-        let added: [Box<dyn ToSql + Sync + Send>; 6] =
-            [Box::new(id), Box::new(session), Box::new(opening.user), Box::new(hash), Box::new(family), Box::new(ends)];
-        scope.post(&REFRESH_ADD, added.into()).await?;
-    }
-    let (tenant, scopes, patient, encounter) = (opening.tenant, opening.scopes, opening.patient, opening.encounter);
-    Ok(Issued {
-        session,
-        tenant,
-        access,
-        refresh,
-        expires_in_s: (token_ends - now).num_seconds(),
-        scopes,
-        patient,
-        encounter,
-        dpop: opening.dpop.is_some(),
-    })
 }
 
 /// A refresh token, as found and locked.

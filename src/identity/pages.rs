@@ -35,13 +35,13 @@ impl Base {
     pub fn with_script(&self, script: bool) -> Base {
         Base { script, ..self.clone() }
     }
-    fn stylesheet(&self) -> &'static str {
+    pub(super) fn stylesheet(&self) -> &'static str {
         STYLESHEET_PATH
     }
-    fn script_path(&self) -> &'static str {
+    pub(super) fn script_path(&self) -> &'static str {
         SCRIPT_PATH
     }
-    fn brand_root(&self) -> &'static str {
+    pub(super) fn brand_root(&self) -> &'static str {
         BRAND_ROOT
     }
 }

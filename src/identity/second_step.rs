@@ -3,8 +3,9 @@
 use super::browser::{self, Cookie};
 use super::device;
 use super::factors::{self, Begun};
-use super::grant::{self, Opening, Vouched};
+use super::grant;
 use super::oauth::Form;
+use super::opening::{self, Opening, Vouched};
 use super::pages::{self, Carried, CodesPage, EnrolPage, PasskeyForm, Qr, SecondFactorPage};
 use super::passkey::{self, Ceremony};
 use super::second_factor;
@@ -72,11 +73,14 @@ pub struct Proof {
 
 impl Proof {
     pub fn of(first: &First) -> Proof {
-        let until = Utc::now().timestamp() + PROOF_LIVES_S;
-        Proof { user: first.user, tenant: first.tenant, method: first.method, until, vouched: first.vouched.clone() }
+        Proof { vouched: first.vouched.clone(), ..Proof::lasting(first.user, first.tenant, first.method) }
     }
 
-    fn sealed(&self, caller: &Caller, visit: &str) -> Result<String> {
+    pub fn lasting(user: Uuid, tenant: Uuid, method: &'static str) -> Proof {
+        Proof { user, tenant, method, until: Utc::now().timestamp() + PROOF_LIVES_S, vouched: None }
+    }
+
+    pub fn sealed(&self, caller: &Caller, visit: &str) -> Result<String> {
         let vouched = self.vouched.as_ref().map_or_else(String::new, |by| {
             let session = by.session.as_deref().map(hex).unwrap_or_default();
             format!("{}:{session}", by.provider)
@@ -85,14 +89,18 @@ impl Proof {
         Ok(format!("{said}.{}", browser::form_token(&caller.kernel, &format!("{said}.{visit}"))?))
     }
 
-    fn read(caller: &Caller, visit: &str, text: &str) -> Result<Proof> {
+    pub fn read(caller: &Caller, visit: &str, text: &str) -> Result<Proof> {
         let stale = || Error::new(&error::FORBIDDEN).detail("The password was given too long ago. Go back and sign in again.");
         let mut parts = text.split('.');
         let mut part = || parts.next().ok_or_else(stale);
         let proof = Proof {
             user: part()?.parse().map_err(|_| stale())?,
             tenant: part()?.parse().map_err(|_| stale())?,
-            method: if part()? == "OIDC" { "OIDC" } else { "PASSWORD" },
+            method: match part()? {
+                "OIDC" => "OIDC",
+                "PASSKEY" => "PASSKEY",
+                _ => "PASSWORD",
+            },
             until: part()?.parse().map_err(|_| stale())?,
             vouched: match part()?.split_once(':') {
                 None => None,
@@ -214,7 +222,7 @@ async fn session(caller: &Caller, proof: &Proof, factor: &'static str, remember:
     let mut scope = kernel.door.open(&grant::proven(&caller.context, tenant, user)).await?;
     let method = proof.method;
     let opening = Opening { factor: factor.into(), vouched: proof.vouched.clone(), ..Opening::of(user, tenant, method, Kind::Session) };
-    let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
+    let issued = opening::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, user, tenant, issued.session, method, factor).await?;
     let mut cookies = vec![browser::set_cookie(kernel, Cookie::Session, issued.access.expose())];
     if remember {

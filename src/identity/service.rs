@@ -1,15 +1,17 @@
 //! What identity keeps for the life of the server: the hashing pool, known tokens, throttles, OpenID providers.
 
 use super::domains::{self, TxtRecords};
-use super::oauth::{AppOrigins, Brands, ClientKeys, Refused, SigningKeys};
+use super::hashing::{Passwords, PoolSize};
+use super::oauth::{AppOrigins, Brands, ClientKeys, Crowd, Refused, SigningKeys};
 use super::oidc::RelyingParty;
 use super::outbound::{Outbound, Policy};
 use super::passkey::Passkeys;
-use super::password::{Passwords, PoolSize, Recipe};
+use super::password_hash::Recipe;
 use super::resolve::KnownTokens;
 use super::throttle::Throttle;
 use crate::kernel::certificate::Authorities;
 use crate::kernel::config::Config;
+use crate::kernel::db::SharedDoor;
 use crate::kernel::{Error, Kernel, Result};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -21,9 +23,11 @@ pub struct Service {
     pub(super) tokens: KnownTokens,
     pub throttle: Throttle,
     pub(super) letters: Throttle,
+    pub(super) registrations: Throttle,
     pub(super) passkeys: Option<Passkeys>,
     pub(super) records: Box<dyn TxtRecords>,
     pub(super) refused: Refused,
+    pub(super) crowd: Crowd,
     pub(super) client_keys: ClientKeys,
     /// To addresses that others named.
     pub(super) outbound: Outbound,
@@ -44,7 +48,7 @@ pub struct Service {
 
 impl Service {
     /// Costs one password hash.
-    pub fn start(config: &Config) -> Result<Arc<Service>> {
+    pub fn start(config: &Config, door: &SharedDoor) -> Result<Arc<Service>> {
         let identity = &config.identity;
         let size = PoolSize { running_max: identity.hashing_threads, waiting_max: identity.hashing_queue };
         let mut policy = if identity.allow_http_issuers { Policy::with_loopback() } else { Policy::default() };
@@ -62,9 +66,11 @@ impl Service {
             tokens: KnownTokens::default(),
             throttle: Throttle::default(),
             letters: Throttle::of_letters(),
+            registrations: Throttle::of_registrations(),
             records: domains::records(config),
             passkeys: Passkeys::of(&config.server.public_url)?,
             refused: Refused::default(),
+            crowd: Crowd::start(config, door),
             successors: derived(config, "enamel refresh token successors v1")?,
             forms: derived(config, "enamel form tokens v1")?,
             domains: derived(config, "enamel domain proofs v1")?,

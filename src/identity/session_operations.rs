@@ -1,7 +1,8 @@
 //! Signing in, renewing, changing tenants and ending, over REST (catalogue 2.20, C33).
 
 use super::accept_invitation::open_invitations;
-use super::grant::{self, Issued, Opening, Renewal};
+use super::grant::{self, Renewal};
+use super::opening::{self, Issued, Opening};
 use super::passkey;
 use super::second_factor;
 use super::sign_in::{self, Home, Known};
@@ -186,7 +187,7 @@ async fn enter(call: &Call, known: &Known, home: &Home, method: &'static str, fa
     let (kernel, context) = (&call.caller.kernel, &call.caller.context);
     let mut scope = kernel.door.open(&grant::proven(context, home.tenant, known.user)).await?;
     let opening = Opening { factor: factor.into(), renewable: true, ..Opening::of(known.user, home.tenant, method, Kind::Access) };
-    let issued = grant::open(&mut scope, &kernel.config.identity, opening).await?;
+    let issued = opening::open(&mut scope, &kernel.config.identity, opening).await?;
     sign_in::succeeded(&mut scope, known.user, home.tenant, issued.session, method, factor).await?;
     scope.commit().await?;
     Ok(tokens(&issued, &known.homes))

@@ -93,6 +93,8 @@ pub async fn by_password(
 ) -> Result<Known> {
     let service = Service::of(kernel)?;
     service.throttle.admit(email, context.origin.as_ref().and_then(|origin| origin.ip))?;
+    // Whoever must come again later has asked the database nothing.
+    let turn = service.passwords.turn(context.ip()).await?;
     let scope = kernel.door.open(&grant::behind(context, None)).await?;
     let answers = scope.once(&[((&LOGIN).into(), vec![&email]), ((&HOMES_BY_EMAIL).into(), vec![&email])]).await?;
     let login = match answers[0].first() {
@@ -111,7 +113,7 @@ pub async fn by_password(
     };
     let homes: Vec<Home> = answers[1].iter().map(home).collect::<Result<_>>()?;
     let stored = login.as_ref().and_then(|login| login.password.as_ref()).map(|(_, hash)| hash.clone());
-    let verdict = service.passwords.verify(context.ip(), password.clone(), stored).await?;
+    let verdict = turn.verify(password.clone(), stored).await?;
     let by_tenant = homes.first().map(|home| home.tenant);
     let homes: Vec<Home> = homes.into_iter().filter(|home| !home.provider_only).collect();
     let Some(login) = login.as_ref().filter(|login| verdict.ok && login.open && !homes.is_empty()) else {

@@ -7,10 +7,11 @@ use super::letter_pages;
 use super::letters;
 use super::oauth::{self, Form};
 use super::pages::{self, Base, Carried, ProviderButton, SCRIPT_PATH, STYLESHEET_PATH, SignInPage, SignedInPage};
+use super::place_choice::{self, Place};
 use super::second_step::{self, First, Proof};
 use super::security_pages;
 use super::service::Service;
-use super::sign_in;
+use super::sign_in::{self, Known};
 use super::words;
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
@@ -29,6 +30,7 @@ pub const PATHS: &[(&str, &[Method])] = &[
     (PASSKEY, &[Method::POST]),
     (second_step::CODE, &[Method::POST]),
     (second_step::ENROL, &[Method::POST]),
+    (place_choice::PLACE, &[Method::POST]),
     ("/signin/out", &[Method::POST]),
     ("/signin/oidc/:provider_id", &[Method::GET]),
     ("/signin/callback", &[Method::GET]),
@@ -61,6 +63,7 @@ pub fn routes() -> Route {
         .at("/passkey", post(browser::page(|caller, request| Box::pin(take_passkey(caller, request)))))
         .at("/code", post(browser::page(|caller, request| Box::pin(second_step::take_code(caller, request)))))
         .at("/enrol", post(browser::page(|caller, request| Box::pin(second_step::take_enrolment(caller, request)))))
+        .at("/place", post(browser::page(|caller, request| Box::pin(place_choice::take(caller, request)))))
         .at("/out", post(browser::page(|caller, request| Box::pin(leave(caller, request)))))
         .at("/oidc/:provider_id", get(browser::page(|caller, request| Box::pin(federation::begin(caller, request)))))
         .at("/callback", get(browser::page(|caller, request| Box::pin(federation::finish(caller, request)))))
@@ -84,6 +87,8 @@ pub struct Flow {
     /// A path of ours, or empty.
     pub return_to: String,
     pub tenant: Option<Uuid>,
+    /// The public id of an application that names no tenant and has one in many.
+    pub placeless: Option<String>,
     pub client_name: Option<String>,
 }
 
@@ -102,11 +107,12 @@ impl Flow {
                 None => named().await?,
                 placed => placed,
             };
-            return Ok(Flow { return_to, tenant, client_name: Some(asked.name) });
+            let placeless = asked.place().is_none().then_some(asked.public_id);
+            return Ok(Flow { return_to, tenant, placeless, client_name: Some(asked.name) });
         }
         let tenant = named().await?;
         let return_to = return_to.filter(|path| *path == security_pages::ROOT).unwrap_or_default().to_owned();
-        Ok(Flow { return_to, tenant, client_name: None })
+        Ok(Flow { return_to, tenant, placeless: None, client_name: None })
     }
 
     pub fn leads_to(&self) -> &str {
@@ -263,12 +269,16 @@ async fn take(caller: Caller, mut request: Request) -> Result<Response> {
     let here = second_step::here(&caller, &request).await?;
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
     let known = sign_in::by_password(&caller.kernel, &caller.context, email, password.to_owned().into(), here).await;
-    let first = known.and_then(|known| {
-        let (home, held) = (known.choose(view.flow.tenant)?, known.second);
-        Ok(First { user: known.user, tenant: home.tenant, method: "PASSWORD", held, needed: held || home.second_required, vouched: None })
-    });
-    match first {
-        Ok(first) => second_step::proceed(&caller, &view, first, here).await,
+    match placed(&caller, &view, known, "PASSWORD").await {
+        Ok((_, Place::Asked(page))) => Ok(page),
+        Ok((known, Place::At(tenant))) => match known.choose(tenant) {
+            Ok(home) => {
+                let (tenant, held, needed) = (home.tenant, known.second, known.second || home.second_required);
+                let first = First { user: known.user, tenant, method: "PASSWORD", held, needed, vouched: None };
+                second_step::proceed(&caller, &view, first, here).await
+            }
+            Err(failure) => render(&caller, &view, email, told(&view, &failure)).await,
+        },
         Err(failure) if failure.code.status < 500 => render(&caller, &view, email, told(&view, &failure)).await,
         Err(failure) => Err(failure),
     }
@@ -279,14 +289,24 @@ async fn take_passkey(caller: Caller, mut request: Request) -> Result<Response> 
     let view = View::of_form(&caller, &request, &form).await?;
     let (ceremony, credential) = (form.get("ceremony").unwrap_or_default(), json_of(form.get("credential")));
     let known = sign_in::by_passkey(&caller.kernel, &caller.context, ceremony, &credential).await;
-    match known.and_then(|known| known.choose(view.flow.tenant).map(|home| (known.user, home.tenant))) {
-        Ok((user, tenant)) => {
-            let proof = Proof { user, tenant, method: "PASSKEY", until: 0, vouched: None };
-            second_step::enter(&caller, &view, &proof, "WEBAUTHN", false).await
-        }
+    match placed(&caller, &view, known, "PASSKEY").await {
+        Ok((_, Place::Asked(page))) => Ok(page),
+        Ok((known, Place::At(tenant))) => match known.choose(tenant) {
+            Ok(home) => {
+                let proof = Proof { user: known.user, tenant: home.tenant, method: "PASSKEY", until: 0, vouched: None };
+                second_step::enter(&caller, &view, &proof, "WEBAUTHN", false).await
+            }
+            Err(failure) => render(&caller, &view, "", told(&view, &failure)).await,
+        },
         Err(failure) if failure.code.status < 500 => render(&caller, &view, "", told(&view, &failure)).await,
         Err(failure) => Err(failure),
     }
+}
+
+async fn placed(caller: &Caller, view: &View, known: Result<Known>, method: &'static str) -> Result<(Known, Place)> {
+    let known = known?;
+    let place = place_choice::of(caller, view, &known, method).await?;
+    Ok((known, place))
 }
 
 pub fn status_of(failure: Option<&Error>) -> StatusCode {

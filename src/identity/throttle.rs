@@ -14,6 +14,8 @@ const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const ACCOUNT_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(600).unwrap();
 const ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
+const VENDOR_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const REGISTRATIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const LETTERS_BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const LETTER_EVERY: Duration = Duration::from_secs(180);
 /// Beyond so many keys, those that could be full again are let go.
@@ -36,12 +38,25 @@ impl Throttle {
         Throttle::new(Quota::with_period(LETTER_EVERY).map_or(Quota::per_hour(LETTERS_BURST), |quota| quota.allow_burst(LETTERS_BURST)))
     }
 
+    /// For registrations of applications: what a vendor has signed, and what an address shows.
+    pub fn of_registrations() -> Throttle {
+        let (vendor, address) = (Quota::per_minute(VENDOR_PER_MINUTE), Quota::per_minute(REGISTRATIONS_PER_MINUTE));
+        Throttle { accounts: RateLimiter::keyed(vendor), addresses: RateLimiter::keyed(address) }
+    }
+
     /// With a limit of one's own for each account and address.
     pub fn new(account: Quota) -> Throttle {
         Throttle {
             accounts: RateLimiter::keyed(account),
             addresses: RateLimiter::keyed(Quota::per_minute(ADDRESS_PER_MINUTE).allow_burst(ADDRESS_BURST)),
         }
+    }
+
+    /// One more from that address, whatever it is about. RATE_LIMITED.
+    pub fn admit_address(&self, address: Option<IpAddr>) -> Result<()> {
+        self.tidy();
+        let refused = self.addresses.check_key(&address.map(network)).err();
+        refused.map_or(Ok(()), |until| Err(limited(until.wait_time_from(DefaultClock::default().now()))))
     }
 
     /// One more try at `account` (an e-mail, a client id) from `address`. RATE_LIMITED.
@@ -55,7 +70,7 @@ impl Throttle {
         wait.map_or(Ok(()), |wait| Err(limited(wait)))
     }
 
-    /// One more letter to that address, whoever asks from wherever. RATE_LIMITED.
+    /// One more letter to that mailbox, or registration by that vendor, whoever asks from wherever. RATE_LIMITED.
     pub fn admit_anywhere(&self, account: &str) -> Result<()> {
         self.tidy();
         let refused = self.accounts.check_key(&Sha256::digest(fold(account)).into()).err();

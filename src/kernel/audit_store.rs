@@ -2,7 +2,7 @@
 
 use crate::kernel::audit::{Action, ActorType, AuditEvent, Metadata, Outcome, Plane as AuditPlane, PreparedEvent, PurposeOfUse};
 use crate::kernel::context::{Context, PLATFORM_TENANT, Plane};
-use crate::kernel::db::{Param, SharedDoor};
+use crate::kernel::db::{Param, Scope, SharedDoor};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::hex::hex;
 use crate::kernel::table::{Home, Record};
@@ -108,8 +108,13 @@ crate::sql! {
     AUDIT_APPEND(JSONB) = "select sec.audit_append($1)";
 }
 
+/// Written in this scope's transaction. What the database refuses of it is told apart from a database that is away.
+pub async fn post<P: Borrow<PreparedEvent>>(scope: &mut Scope, events: &[P]) -> Result<()> {
+    scope.post(&AUDIT_APPEND, vec![Box::new(prepared_rows(events))]).await
+}
+
 /// The group inserter's way in: one statement, one commit, on the role that can do nothing else.
-pub async fn append(door: SharedDoor, events: Vec<Arc<PreparedEvent>>) -> Result<()> {
+pub async fn append(door: SharedDoor, events: Vec<Arc<PreparedEvent>>) -> Result<Vec<()>> {
     let conn = door.pools.take("log").await?;
     conn.mark_dirty(true);
     let statement = conn.prepared(AUDIT_APPEND.text, AUDIT_APPEND.types).await.map_err(Error::unavailable)?;
@@ -118,5 +123,5 @@ pub async fn append(door: SharedDoor, events: Vec<Arc<PreparedEvent>>) -> Result
     // What the database refuses is told apart from a database that is away: the log then finds the one bad event.
     conn.client.query(&statement, &params).await?;
     conn.mark_dirty(false);
-    Ok(())
+    Ok(vec![(); events.len()])
 }

@@ -11,6 +11,7 @@ pub mod db;
 pub mod embedded;
 pub mod error;
 pub mod fair;
+pub mod group;
 pub mod hex;
 pub mod json;
 pub mod money;

@@ -6,12 +6,13 @@ use super::{Admin, Contract, Origins, bind, bind_admin, guard};
 use crate::governance;
 use crate::identity::oauth::is_app;
 use crate::kernel::Kernel;
-use crate::kernel::audit::{AuditLog, AuditWriter, Limits};
+use crate::kernel::audit::AuditLog;
 use crate::kernel::config::{Config, DatabaseTls};
 use crate::kernel::context::{Plane, Sealer};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Connector, Door, Pools, SharedDoor, check, migrate};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::group::{self, Writer};
 use crate::kernel::post::Post;
 use crate::kernel::storage::Store;
 use crate::kernel::{audit_store, telemetry};
@@ -29,7 +30,7 @@ pub const ROLES: [&str; 10] = ["staff", "group", "patient", "share", "audit", "a
 /// A kernel and what must be ended with it.
 pub struct Prepared {
     pub kernel: Arc<Kernel>,
-    audit_writer: AuditWriter,
+    audit_writer: Writer,
 }
 
 impl Prepared {
@@ -109,12 +110,12 @@ pub async fn prepare(config: Config) -> Result<Prepared> {
     let door: SharedDoor = Arc::new(Door { pools, sealer: sealer(&config)? });
     let keys = Keyring::new(&config.secrets, door.clone())?;
     let sink_door = door.clone();
-    let patience = Limits::within(Duration::from_millis(config.database.audit_timeout_ms));
+    let patience = group::Limits::within(Duration::from_millis(config.database.audit_timeout_ms));
     let (audit, audit_writer) = AuditLog::start(patience, move |events| audit_store::append(sink_door.clone(), events));
     let storage = Store::new(&config.storage);
     let mut services = http::Extensions::new();
     crate::identity::scope::ask(super::scopes::kinds);
-    services.insert(crate::identity::service::Service::start(&config)?);
+    services.insert(crate::identity::service::Service::start(&config, &door)?);
     services.insert(limits::Limits::new(&config.limits));
     services.insert(crate::kernel::bell::Bell::default());
     services.insert(crate::messaging::hub::Hub::start());
@@ -132,7 +133,7 @@ pub struct Server {
     pub admin_address: SocketAddr,
     stop: watch::Sender<bool>,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
-    audit_writer: AuditWriter,
+    audit_writer: Writer,
     worker: Worker,
     exchange: Exchange,
     pub sealer: governance::sealer::Sealer,

@@ -31,6 +31,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(300);
 const LOOKS_EVERY: Duration = Duration::from_secs(10);
 /// Days that expired tokens stay for the security log to be read beside them.
 const KEPT_DAYS: f64 = 7.0;
+/// Days that a person's sessions stay after their end, for them to see where they were signed in.
+const PEOPLE_KEPT_DAYS: f64 = 90.0;
+/// Sessions that go in one transaction, and transactions in one round.
+const SESSIONS_MAX: i64 = 5_000;
+const SESSION_BATCHES_MAX: usize = 100;
 /// How long an announced upload may take to be completed; its links can be renewed as often as needed until then.
 const UPLOAD_OPEN_FOR: TimeDelta = TimeDelta::hours(24);
 /// Jobs of hours that one server works on at once.
@@ -41,6 +46,8 @@ const TENANTS_MAX: i64 = 200;
 sql! {
     /// $1 days.
     SWEEP(FLOAT8) = "select sec.sweep(make_interval(days => $1::int))";
+    /// $1 days of programs, $2 of people, $3 how many.
+    SWEEP_SESSIONS(FLOAT8, FLOAT8, INT8) = "select sec.sweep_sessions(make_interval(days => $1::int), make_interval(days => $2::int), $3)";
     /// $1 oldest moment that stays, $2 how many.
     TENANTS_TO_SWEEP(TIMESTAMPTZ, INT8) = "select sec.tenants_to_sweep($1, $2)";
 }
@@ -245,7 +252,18 @@ pub async fn sweep(kernel: &Kernel) -> Result<i64> {
     let mut scope = kernel.door.open(&Context::system(Plane::Jobs, None)).await?;
     let row = scope.one(&SWEEP, &[&KEPT_DAYS]).await?;
     scope.commit().await?;
-    Ok(row.try_get(0)?)
+    let mut swept: i64 = row.try_get(0)?;
+    for _ in 0..SESSION_BATCHES_MAX {
+        let mut scope = kernel.door.open(&Context::system(Plane::Jobs, None)).await?;
+        let row = scope.one(&SWEEP_SESSIONS, &[&KEPT_DAYS, &PEOPLE_KEPT_DAYS, &SESSIONS_MAX]).await?;
+        scope.commit().await?;
+        let batch: i64 = row.try_get(0)?;
+        swept += batch;
+        if batch < SESSIONS_MAX {
+            break;
+        }
+    }
+    Ok(swept)
 }
 
 #[cfg(test)]

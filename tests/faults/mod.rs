@@ -3,6 +3,7 @@
 mod bad_input;
 mod book;
 mod database_gone;
+mod grants;
 pub mod ground;
 mod killed;
 mod load;

@@ -1,7 +1,7 @@
 //! Tokens, cursors, headers, stored hashes, audit packages, configuration files.
 
 use super::{Target, refusal, seeds};
-use enamel::identity::password::StoredHash;
+use enamel::identity::password_hash::StoredHash;
 use enamel::identity::token::{Kind, Token};
 use enamel::kernel::audit::{PinnedKeys, Verdict, verify};
 use enamel::kernel::config::Config;

@@ -275,10 +275,10 @@ fn what_is_missing_or_too_much_is_told_in_the_words_of_oauth() {
 
 /// A host of keys, counting who asks.
 #[derive(Default)]
-struct Published {
-    keys: Mutex<Vec<u8>>,
-    asked: AtomicUsize,
-    down: std::sync::atomic::AtomicBool,
+pub struct Published {
+    pub keys: Mutex<Vec<u8>>,
+    pub asked: AtomicUsize,
+    pub down: std::sync::atomic::AtomicBool,
 }
 
 #[handler]
@@ -290,7 +290,7 @@ fn jwks(Data(host): Data<&Arc<Published>>) -> Response {
     Response::builder().content_type("application/json").body(host.keys.lock().unwrap().clone())
 }
 
-async fn host() -> (Arc<Published>, String) {
+pub async fn host() -> (Arc<Published>, String) {
     let host = Arc::new(Published::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());

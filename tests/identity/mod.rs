@@ -30,6 +30,8 @@ mod smart_client;
 mod step_up;
 mod tokens;
 mod vendor_apps;
+mod vendor_places;
+mod vendor_reach;
 mod vendors;
 
 use enamel::identity::oidc::{Callback, Pending, Provider, RelyingParty};

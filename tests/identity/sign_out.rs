@@ -25,8 +25,8 @@ use uuid::Uuid;
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// Applications that are told: by their place's name, what they heard.
-struct Listener {
-    url: String,
+pub struct Listener {
+    pub url: String,
     heard: Mutex<Vec<(String, String)>>,
     /// How many it refuses before it hears one.
     refuses: AtomicUsize,
@@ -46,7 +46,7 @@ fn hear(
 }
 
 impl Listener {
-    async fn start() -> Arc<Listener> {
+    pub async fn start() -> Arc<Listener> {
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
         let listener = Arc::new(Listener { url, heard: Mutex::default(), refuses: AtomicUsize::new(0) });
@@ -56,7 +56,7 @@ impl Listener {
     }
 
     /// All that was heard, once it is so much.
-    async fn heard(&self, count: usize) -> Vec<(String, String)> {
+    pub async fn heard(&self, count: usize) -> Vec<(String, String)> {
         let begun = Instant::now();
         loop {
             let heard = self.heard.lock().unwrap().clone();
@@ -79,7 +79,7 @@ async fn app(clinic: &Clinic, uri: Option<&str>) -> (String, Uuid) {
     (text(&made, "client_id"), text(&made, "id").parse().unwrap())
 }
 
-async fn enters(world: &World, browser: &mut Browser, person: &Person, client: &str, scope: &str) -> Json {
+pub async fn enters(world: &World, browser: &mut Browser, person: &Person, client: &str, scope: &str) -> Json {
     let landed = through(browser, person, &authorize(world, client, &[("scope", scope)]), &[("decision", "allow")]).await;
     let (status, made) = redeem(world, client, &part(&landed, "code"), &[]).await;
     assert_eq!(status, 200, "{made}");
@@ -87,7 +87,7 @@ async fn enters(world: &World, browser: &mut Browser, person: &Person, client: &
 }
 
 /// Of a token: who is signed out of what.
-async fn named(world: &World, made: &Json) -> (String, String) {
+pub async fn named(world: &World, made: &Json) -> (String, String) {
     let claims = read(world, &text(made, "id_token")).await;
     (text(&claims, "sub"), text(&claims, "sid"))
 }

@@ -95,3 +95,70 @@ fn uploads_that_never_ended_are_closed_and_their_objects_removed() {
         }
     });
 }
+
+/// Sessions that are long over go; living ones, those that something names, and the last of a person in a tenant stay.
+#[test]
+fn sessions_that_are_long_over_go() {
+    world::with(async |world| {
+        let clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let (truth, tenant) = (world.truth().await, clinic.id);
+        let (user, client) = (Uuid::now_v7(), Uuid::now_v7());
+        truth.batch_execute("set session_replication_role = replica").await.unwrap();
+        let add = async |method: &str, began: &str, ended: &str| {
+            let (id, text) = (Uuid::now_v7(), "insert into enamel.sessions (id, user_id, active_tenant_id, last_activity_at, token_hash, auth_method, expires_at, created_at)
+                values ($1, $2, $3, now(), uuid_send($1), $4, now() - $5::text::interval, now() - $6::text::interval)");
+            truth.execute(text, &[&id, &user, &tenant, &method, &ended, &began]).await.unwrap();
+            id
+        };
+        let gone = [
+            add("API_CLIENT", "8 days", "8 days").await,
+            add("PASSWORD", "100 days", "99 days").await,
+            add("OAUTH", "100 days", "95 days").await,
+        ];
+        let named = [
+            add("API_CLIENT", "9 days", "8 days").await,
+            add("OAUTH", "99 days", "95 days").await,
+            add("PASSWORD", "99 days", "95 days").await,
+        ];
+        let stay = [
+            add("API_CLIENT", "7 days", "6 days").await,
+            add("PASSWORD", "89 days", "89 days").await,
+            add("API_CLIENT", "1 hour", "-1 hour").await,
+        ];
+        let kept_by = format!(
+            "insert into enamel.sessions (id, user_id, active_tenant_id, last_activity_at, token_hash, auth_method, expires_at, parent_session_id)
+             values (gen_random_uuid(), gen_random_uuid(), '{tenant}', now(), uuid_send(gen_random_uuid()), 'OAUTH', now(), '{}');
+             insert into enamel.refresh_tokens (id, session_id, user_id, token_hash, family_id, expires_at)
+             values (gen_random_uuid(), '{}', '{user}', uuid_send(gen_random_uuid()), gen_random_uuid(), now());
+             insert into enamel.oauth_authorizations (tenant_id, id, user_id, api_client_id, scopes, granted_at, sign_in_session_id, session_id, code_expires_at)
+             values ('{tenant}', gen_random_uuid(), '{user}', '{client}', '{{}}', now(), '{}', '{}', now() - interval '8 days'),
+                    ('{tenant}', '{user}', '{user}', '{client}', '{{}}', now(), null, null, now() - interval '8 days'),
+                    ('{tenant}', '{tenant}', '{user}', '{client}', '{{}}', now(), null, null, now() - interval '6 days')",
+            named[0], named[1], named[2], stay[0]
+        );
+        truth.batch_execute(&kept_by).await.unwrap();
+        enamel::server::worker::sweep(&world.kernel).await.unwrap();
+        let left = truth.query("select id from enamel.sessions where user_id = $1", &[&user]).await.unwrap();
+        let left: Vec<Uuid> = left.iter().map(|row| row.get(0)).collect();
+        assert!(gone.iter().all(|id| !left.contains(id)), "what is long over goes");
+        assert!(named.iter().chain(&stay).all(|id| left.contains(id)), "what is named or young stays");
+        // With what names it gone, it goes; the last of the person stays for good.
+        let unnamed = format!(
+            "delete from enamel.sessions where parent_session_id = '{}'; update enamel.sessions set expires_at = now() - interval '300 days' where id = '{}'",
+            named[0], stay[1]
+        );
+        truth.batch_execute(&unnamed).await.unwrap();
+        enamel::server::worker::sweep(&world.kernel).await.unwrap();
+        let left = truth.query("select id from enamel.sessions where user_id = $1", &[&user]).await.unwrap();
+        let left: Vec<Uuid> = left.iter().map(|row| row.get(0)).collect();
+        assert!(!left.contains(&named[0]) && left.contains(&named[1]) && left.contains(&stay[2]));
+        let codes = truth
+            .query("select id from enamel.oauth_authorizations where tenant_id = $1 and session_id is null", &[&tenant])
+            .await
+            .unwrap();
+        assert_eq!(codes.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), [tenant], "codes that nobody redeemed go as well");
+
+        let mut auth = world.kernel.door.open(&Context::system(Plane::Auth, None)).await.unwrap();
+        assert!(auth.rows_once("select sec.sweep_sessions('1 day', '1 day', 1)", &[]).await.is_err(), "only jobs sweep");
+    });
+}

@@ -1,32 +1,26 @@
 //! Which program asks, and whether it is who it says (RFC 6749 §2.3). An unknown client and a wrong secret are one answer.
 
+use super::crowd::Asked;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::{Form, assertion, jwt, refused};
+use crate::identity::scope;
 use crate::identity::service::Service;
 use crate::identity::token::TokenHash;
-use crate::identity::{grant, scope};
 use crate::kernel::Caller;
 use crate::kernel::certificate::Certificate;
 use crate::kernel::config::Network;
 use crate::kernel::error::Result;
-use crate::sql;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use jsonwebtoken::jwk::JwkSet;
 use poem::Request;
 use poem::http::header;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
-
-sql! {
-    /// $1 public id, $2 hash of what is shown, $3 the tenant that is named, $4 the tenant where somebody is.
-    CLIENT(TEXT, BYTEA, TEXT, UUID) = "select * from sec.client_of($1, $2, $3, $4)";
-    /// $1 tenant, $2 client.
-    CAME(UUID, UUID) = "select sec.client_came($1, $2)";
-}
 
 /// Uses within a minute are told as one.
 const TOLD_EVERY_S: i64 = 60;
@@ -65,10 +59,8 @@ enum Proof {
 impl Client {
     /// An active client of an active tenant. An application of a vendor that was not admitted where it acts is none.
     pub async fn find(caller: &Caller, public_id: &str, place: &Place) -> Result<Option<Client>> {
-        let scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
-        let shown = place.shown.as_ref().map(TokenHash::as_bytes);
-        let answers = scope.once(&[((&CLIENT).into(), vec![&public_id, &shown, &place.named, &place.here])]).await?;
-        let Some(row) = answers.iter().flatten().next() else { return Ok(None) };
+        let asked = Asked { public_id: public_id.to_owned(), shown: place.shown, named: place.named.clone(), here: place.here };
+        let Some(row) = Service::of(&caller.kernel)?.crowd.client(asked).await? else { return Ok(None) };
         if row.try_get::<_, &str>("status")? != "ACTIVE" {
             return Ok(None);
         }
@@ -102,6 +94,16 @@ impl Client {
             secrets: hash("client_secret_hash")?.into_iter().chain(previous).collect(),
             ranges: row.try_get("allowed_ip_ranges")?,
         }))
+    }
+
+    /// Those of these tenants that have admitted the application.
+    pub async fn admitted(caller: &Caller, public_id: &str, tenants: impl Iterator<Item = Uuid>) -> Result<Vec<Uuid>> {
+        let asked = tenants.map(async |tenant| {
+            let place = Place { here: Some(tenant), ..Place::default() };
+            Ok(Client::find(caller, public_id, &place).await?.and_then(|client| client.place()))
+        });
+        let found: Result<Vec<Option<Uuid>>> = join_all(asked).await.into_iter().collect();
+        Ok(found?.into_iter().flatten().collect())
     }
 
     /// The tenant in which it acts.
@@ -153,9 +155,7 @@ impl Client {
         if self.place().is_none() || self.used.is_some_and(|used| (Utc::now() - used).num_seconds() < TOLD_EVERY_S) {
             return Ok(());
         }
-        let mut scope = caller.kernel.door.open(&grant::behind(&caller.context, None)).await?;
-        scope.one(&CAME, &[&self.tenant, &self.id]).await?;
-        scope.commit().await
+        Service::of(&caller.kernel)?.crowd.came(self.tenant, self.id).await
     }
 }
 

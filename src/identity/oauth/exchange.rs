@@ -5,7 +5,8 @@
 use super::Form;
 use super::client::Client;
 use super::refusal::Refusal;
-use crate::identity::grant::{self, Issued, Opening, Parent};
+use crate::identity::grant;
+use crate::identity::opening::{self, Issued, Opening, Parent};
 use crate::identity::resolve::{self, Bearer};
 use crate::identity::scope::{self, Level};
 use crate::identity::sign_in;
@@ -143,7 +144,7 @@ async fn open(
         from: Some(client.tenant),
         ..Opening::of(user, target, if program { "API_CLIENT" } else { "OAUTH" }, Kind::Access)
     };
-    let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
+    let issued = opening::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     sign_in::remember(&mut scope, user, target, issued.session, "EXCHANGE");
     scope.audit(told(&of(caller, client, subject, client.tenant), Some(&issued)));
     scope.commit().await?;

@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::refusal::Refusal;
-use crate::identity::grant::Issued;
+use crate::identity::opening::Issued;
 use crate::identity::scope::{EMAIL, FHIR_USER, OPENID, PROFILE};
 use crate::identity::service::Service;
 use crate::kernel::Caller;

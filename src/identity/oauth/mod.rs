@@ -10,6 +10,7 @@ mod brands;
 mod client;
 mod client_keys;
 mod consent;
+mod crowd;
 mod discovery;
 mod dpop;
 mod exchange;
@@ -36,7 +37,9 @@ pub use app_origins::is_app;
 pub(super) use asked::asking;
 pub(super) use authorize::AUTHORIZE;
 pub(super) use brands::Brands;
+use client::Client;
 pub(super) use client_keys::ClientKeys;
+pub(super) use crowd::Crowd;
 pub use dpop::Proof;
 pub(super) use form::Form;
 use futures_util::future::BoxFuture;
@@ -64,6 +67,11 @@ pub(super) fn fhir_base(kernel: &Kernel) -> String {
 /// Where a tenant's provider tells that somebody has signed out there.
 pub(super) fn hears_logouts(kernel: &Kernel, tenant: Uuid, provider: Uuid) -> String {
     format!("{}{ROOT}/logged-out/{tenant}/{provider}", kernel.config.server.public_url.trim_end_matches('/'))
+}
+
+/// Those of these tenants in which the application acts.
+pub(super) async fn admitted(caller: &Caller, public_id: &str, tenants: impl Iterator<Item = Uuid>) -> crate::kernel::Result<Vec<Uuid>> {
+    Client::admitted(caller, public_id, tenants).await
 }
 
 /// What clients may sign with.

@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::refused;
 use super::statement::{self, Statement, unapproved};
 use crate::identity::grant;
+use crate::identity::service::Service;
 use crate::identity::token::{Kind, Token};
 use crate::kernel::audit::{Action, Metadata, Outcome};
 use crate::kernel::error::{self, Error};
@@ -50,6 +51,7 @@ sql! {
 }
 
 pub async fn register(caller: Caller, mut request: Request) -> Result<Response, Refusal> {
+    Service::of(&caller.kernel)?.registrations.admit_address(caller.context.ip())?;
     let mut body = body(&mut request).await?;
     let by_hand = "Without a software statement of an approved vendor, a tenant's administrator registers the program there.";
     let text = body.remove("software_statement").and_then(|text| text.as_str().map(str::to_owned)).ok_or_else(|| unapproved(by_hand))?;
@@ -77,6 +79,8 @@ async fn body(request: &mut Request) -> Result<Map<String, Json>, Refusal> {
 /// What the statement says goes before what the body says beside it (§2.3).
 async fn stated(caller: &Caller, text: &str, body: Map<String, Json>) -> Result<Response, Refusal> {
     let mut statement = statement::proven(caller, text).await?;
+    // What others show in its name is not counted.
+    Service::of(&caller.kernel)?.registrations.admit_anywhere(&statement.vendor.to_string())?;
     let software = statement.says.get("software_id").and_then(Json::as_str).map(str::to_owned);
     let mut says = body;
     says.append(&mut statement.says);

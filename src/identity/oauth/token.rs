@@ -2,15 +2,19 @@
 
 use super::Form;
 use super::client::{Client, authenticated};
+use super::crowd::Granted;
 use super::dpop::Proof;
 use super::exchange;
 use super::id_token::{self, SignIn};
 use super::refusal::Refusal;
-use crate::identity::grant::{self, Issued, Opening, Parent, Renewal, Vouched};
+use crate::identity::grant::{self, Renewal};
+use crate::identity::opening::{self, Issued, Opening, Parent, Vouched};
 use crate::identity::pkce::Challenge;
+use crate::identity::service::Service;
 use crate::identity::token::{Kind, Token};
 use crate::identity::{scope, sign_in};
 use crate::kernel::Caller;
+use crate::kernel::audit::PreparedEvent;
 use crate::kernel::context::Context;
 use crate::kernel::error;
 use crate::sql;
@@ -109,7 +113,6 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
     if scopes.is_empty() {
         return Err(Refusal::new("invalid_scope", "None of these scopes can be granted."));
     }
-    let mut scope = caller.kernel.door.open(&Context { actor: Some(service), ..of(caller, client) }).await?;
     let opening = Opening {
         client: Some(client.id),
         scopes,
@@ -117,9 +120,10 @@ async fn by_itself(caller: &Caller, client: &Client, form: &Form, dpop: Option<S
         certificate: client.certificate.clone(),
         ..Opening::of(service, client.tenant, "API_CLIENT", Kind::Access)
     };
-    let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
-    sign_in::remember(&mut scope, service, client.tenant, issued.session, "API_CLIENT");
-    scope.commit().await?;
+    let (context, now) = (Context { actor: Some(service), ..of(caller, client) }, Utc::now());
+    let (ready, issued) = opening.ready(&caller.kernel.config.identity, context.origin.as_deref(), now)?;
+    let event = PreparedEvent::salted(sign_in::succeeding(&context, service, client.tenant, issued.session, "API_CLIENT"))?;
+    Service::of(&caller.kernel)?.crowd.grant(Granted { ready, event }).await?;
     Ok(issued)
 }
 
@@ -177,7 +181,7 @@ async fn by_code(caller: &Caller, client: &Client, form: &Form, dpop: Option<Str
         parent: Some(parent),
         ..Opening::of(user, client.tenant, "OAUTH", Kind::Access)
     };
-    let issued = grant::open(&mut scope, &caller.kernel.config.identity, opening).await?;
+    let issued = opening::open(&mut scope, &caller.kernel.config.identity, opening).await?;
     scope.exec(&CODE_SPEND, &[&client.tenant, &id, &issued.session]).await?;
     let event = sign_in::succeeding(scope.context(), user, client.tenant, issued.session, "OAUTH");
     scope.commit().await?;

@@ -42,7 +42,7 @@ mod tampering;
 
 pub use bytes::{Hash, Hex, Salt, SignatureBytes};
 pub use event::{Action, ActorType, AuditEvent, Outcome, Plane, PreparedEvent, PurposeOfUse};
-pub use log::{AuditLog, AuditWriter, Limits};
+pub use log::AuditLog;
 pub use merkle::{Tree, TreeHasher, path_leads_to};
 pub use metadata::{Metadata, Value};
 pub use package::{HeadProof, PackageWriter, Range};

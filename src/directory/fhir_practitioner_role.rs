@@ -68,9 +68,13 @@ fn render(whole: &Whole, out: &mut Resource) {
 
 fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
-    // A role of ours is somebody's at a place; any other is kept as it was sent.
     let practitioner = root.reference("practitioner", "Practitioner", base)?.and_then(|id| id.parse::<Uuid>().ok());
-    let site = site(&root, base)?;
+    let Some(practitioner) = practitioner else {
+        return Err(root.fault("practitioner", "reference", "A reference to a Practitioner of this server is needed."));
+    };
+    let Some(site) = site(&root, base)? else {
+        return Err(root.fault("location", "reference", "A reference to a Location of this server is needed."));
+    };
     let columns = &mut taken.root;
     columns.set("provider_id", json!(practitioner), root.at("practitioner")).set("location_id", json!(site), root.at("location[0]"));
     let (from, until) = root.read::<Period>("period")?.map(|period| period.days()).unwrap_or_default();

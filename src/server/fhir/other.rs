@@ -28,6 +28,8 @@ const NOT_KEPT: &[&str] = &[
     "Patient",
     "RelatedPerson",
     "Practitioner",
+    // Kept beside the charts it would give whoever reads the directory the permission to read charts.
+    "PractitionerRole",
     "Location",
     "Coverage",
 ];

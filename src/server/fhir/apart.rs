@@ -1,11 +1,11 @@
 //! Conditions that columns and what is kept beside them both answer, walked apart: no index has both, and a walk for either would
 //! read all that a clinic has.
 
-use super::chain;
 use super::find::{self, NEVER, Sql, any_of_these};
+use super::{chain, types};
 use crate::fhir::find::Find;
 use crate::fhir::mapping::Mapping;
-use crate::fhir::search::{Condition, Modifier, Value as Asked};
+use crate::fhir::search::{Chain, Condition, Modifier, Value as Asked};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
 use crate::kernel::error::Result;
@@ -79,8 +79,9 @@ pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping,
 
 /// How few records meet it, as far as its kind tells. None: it is no question that is walked apart.
 pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
+    // What a chain leads to by its number is a record or two; by anything else nobody knows how many.
     if !condition.chains.is_empty() {
-        return Some(2);
+        return Some(if condition.chains.iter().any(leads_to_few) { 2 } else { 0 });
     }
     let is_plain = !matches!(condition.modifier, Some(Modifier::Not | Modifier::NotIn));
     let of = |asked: &Asked| match asked {
@@ -91,6 +92,12 @@ pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
     };
     let asked = condition.any_of.iter().map(of).min()?;
     if is_identifier(find(mapping, condition).filter(|_| is_plain)?) { asked.map(|_| 3) } else { asked }
+}
+
+fn leads_to_few(chain: &Chain) -> bool {
+    let other = if chain.is_reverse { chain.from } else { chain.to };
+    let of = types::sources(other).unwrap_or_default();
+    of.iter().any(|mapping| drives(mapping, &chain.then) >= Some(2) && find(mapping, &chain.then).is_none_or(is_identifier))
 }
 
 fn find(mapping: &Mapping, condition: &Condition) -> Option<&'static Find> {

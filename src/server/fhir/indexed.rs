@@ -33,9 +33,9 @@ sql! {
     CLINICAL_ADD(UUID, UUID_ARRAY, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, FLOAT8_ARRAY, FLOAT8_ARRAY, TEXT_ARRAY) = "
         insert into clinical_search_values (tenant_id, id, record_id, patient_id, param, element, part, system, code, words, target, starts_at, ends_at, low, high, tokens)
         select $1, * from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    /// $1 tenant, $2 records.
-    VALUES_FORGET(UUID, UUID_ARRAY) = "delete from search_values where tenant_id = $1 and record_id = any ($2)";
-    CLINICAL_FORGET(UUID, UUID_ARRAY) = "delete from clinical_search_values where tenant_id = $1 and record_id = any ($2)";
+    /// $1 tenant, $2 record.
+    VALUES_FORGET(UUID, UUID) = "delete from search_values where tenant_id = $1 and record_id = $2";
+    CLINICAL_FORGET(UUID, UUID) = "delete from clinical_search_values where tenant_id = $1 and record_id = $2";
 }
 
 /// Where the values of such records stand: those of somebody's health apart, for they are for fewer.
@@ -101,8 +101,8 @@ async fn replace(scope: &mut Scope, place: Place, tenant: Uuid, old: Vec<Uuid>, 
     let rows = || all.iter().map(|(_, row)| row);
     let codes = rows().map(|row| code(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
     let tokens = rows().map(|row| tokens(row, &tenant_keys)).collect::<Result<Vec<Option<String>>>>()?;
-    if !old.is_empty() {
-        scope.post(place.forget, vec![Box::new(tenant), Box::new(old)]).await?;
+    for record in old {
+        scope.post(place.forget, vec![Box::new(tenant), Box::new(record)]).await?;
     }
     if all.is_empty() {
         return Ok(());
@@ -137,7 +137,7 @@ fn list<T: ToSql + Sync + Send + 'static>(values: impl Iterator<Item = T>) -> Bo
 /// Of a record that was retired.
 pub async fn forget(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Result<()> {
     if is_indexed(mapping) {
-        scope.exec(place(mapping).forget, &[&owner(record), &vec![record.id]]).await?;
+        scope.exec(place(mapping).forget, &[&owner(record), &record.id]).await?;
     }
     Ok(())
 }

@@ -330,7 +330,12 @@ pub async fn again(
 ) -> Result<(Vec<Whole>, HashSet<Uuid>)> {
     let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
     let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns_of(table, plane, Width::Lean), table.name);
+    // Each by its key: a plan for any list takes a walk over the tenant for cheaper, because policies name the tenant once more.
+    let text = format!(
+        "select r.* from unnest($1) k(id) cross join lateral (select {} from {} r where {home} and r.id = k.id limit 1) r",
+        record::columns_of(table, plane, Width::Lean),
+        table.name
+    );
     let ids = written.iter().map(|record| record.id).collect();
     let now = built(text, vec![Type::UUID_ARRAY, Type::UUID], vec![Value::Uuids(ids), Value::Uuid(tenant)]);
     let unknown = known.is_none().then(|| extras::known(mapping.of.name, written)).flatten();

@@ -6,8 +6,8 @@ use super::guardrails::{self, Health};
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
+use crate::kernel::table::{Draft, Field, Record, Value, store};
 use crate::sql;
 use uuid::Uuid;
 
@@ -26,76 +26,59 @@ sql! {
            and rollout_strategy <> 'LOCATION_GROUP' order by id for no key update";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    table: &'static Table,
-    planes: &'static [Plane],
-    run: Run,
-) -> Operation {
-    let gives = Gives::Record(table);
-    Operation { id, method: Method::Post, path, tag: "AI models", doc, takes, gives, planes, permission: Permission::ManagePlatform, run }
-}
+const STEPS: Steps = Steps { tag: "AI models", planes: PLATFORM, permission: Permission::ManagePlatform };
 
 const PLATFORM: &[Plane] = &[Plane::Platform];
 const BOTH: &[Plane] = &[Plane::Platform, Plane::Staff];
-pub static VALIDATE: Operation = step(
+pub static VALIDATE: Operation = STEPS.post(
     "validateAiModelVersion",
     "/ai-model-versions/{id}/validate",
     "Say that a draft was validated; its metrics and the summary must be there",
     &[],
-    &AI_MODEL_VERSION,
-    PLATFORM,
+    Gives::Record(&AI_MODEL_VERSION),
     Run::Inside(|scope, call| Box::pin(validate(scope, call))),
 );
-pub static RELEASE: Operation = step(
+pub static RELEASE: Operation = STEPS.post(
     "releaseAiModelVersion",
     "/ai-model-versions/{id}/release",
     "Release a VALIDATED version; its artifact must be hashed and signed and its bill of materials known",
     &[],
-    &AI_MODEL_VERSION,
-    PLATFORM,
+    Gives::Record(&AI_MODEL_VERSION),
     Run::Inside(|scope, call| Box::pin(release(scope, call))),
 );
-pub static RETIRE: Operation = step(
+pub static RETIRE: Operation = STEPS.post(
     "retireAiModelVersion",
     "/ai-model-versions/{id}/retire",
     "Retire a version that is in force nowhere",
     &[],
-    &AI_MODEL_VERSION,
-    PLATFORM,
+    Gives::Record(&AI_MODEL_VERSION),
     Run::Inside(|scope, call| Box::pin(retire(scope, call))),
 );
-pub static ROLL_OUT: Operation = step(
+pub static ROLL_OUT: Operation = STEPS.on(BOTH).post(
     "rollOutAiModelDeployment",
     "/ai-model-deployments/{id}/roll-out",
     "Put a CANARY into force whose guardrails hold; the former deployment of the model is DISABLED with it",
     &[],
-    &AI_MODEL_DEPLOYMENT,
-    BOTH,
+    Gives::Record(&AI_MODEL_DEPLOYMENT),
     Run::Inside(|scope, call| Box::pin(roll_out(scope, call))),
 );
-pub static DISABLE: Operation = step(
+pub static DISABLE: Operation = STEPS.on(BOTH).post(
     "disableAiModelDeployment",
     "/ai-model-deployments/{id}/disable",
     "Put a deployment out of force at once, with the reason",
     &[Field::text("reason").required().length(4_000)],
-    &AI_MODEL_DEPLOYMENT,
-    BOTH,
+    Gives::Record(&AI_MODEL_DEPLOYMENT),
     Run::Inside(|scope, call| {
         let reason = call.value("reason").cloned().unwrap_or(Value::Null);
         Box::pin(transition(scope, call, &AI_MODEL_DEPLOYMENT, vec![("disabled_reason", reason)]))
     }),
 );
-pub static RE_ENABLE: Operation = step(
+pub static RE_ENABLE: Operation = STEPS.post(
     "reEnableAiModelDeployment",
     "/ai-model-deployments/{id}/re-enable",
     "Try a DISABLED deployment again, as a CANARY",
     &[],
-    &AI_MODEL_DEPLOYMENT,
-    PLATFORM,
+    Gives::Record(&AI_MODEL_DEPLOYMENT),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &AI_MODEL_DEPLOYMENT, vec![("disabled_reason", Value::Null)]))),
 );
 

@@ -8,40 +8,20 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, Steps};
 use crate::kernel::table::{Draft, Field, Refers, Value, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    planes: &'static [Plane],
-    run: Run,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Clinic profiles",
-        doc,
-        takes,
-        gives: Gives::Record(&CLINIC_REVIEW),
-        planes,
-        permission: Permission::ManageDirectory,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Clinic profiles", planes: MODERATORS, permission: Permission::ManageDirectory };
 
 const CLINIC: Field = Field::uuid("tenant_id").doc("the clinic whose it is; needed from the platform");
 const MODERATORS: &[Plane] = &[Plane::Staff, Plane::Platform];
 
 pub static WRITE: Operation = Operation {
     gives: Gives::Created(&CLINIC_REVIEW),
-    ..step(
+    ..STEPS.on(&[Plane::Staff, Plane::Patient]).post(
         "createClinicReview",
         "/clinic-reviews",
         "Review a clinic: by a confirmed booking, or after a visit. It is seen when it is published",
@@ -53,7 +33,7 @@ pub static WRITE: Operation = Operation {
             Field::text("body").length(20_000).pii(),
             Field::text("display_name").pii(),
         ],
-        &[Plane::Staff, Plane::Patient],
+        Gives::Record(&CLINIC_REVIEW),
         Run::Inside(|scope, call| {
             Box::pin(async move {
                 let input = Json::Object(call.body.clone());
@@ -62,41 +42,41 @@ pub static WRITE: Operation = Operation {
         }),
     )
 };
-pub static PUBLISH: Operation = step(
+pub static PUBLISH: Operation = STEPS.post(
     "publishClinicReview",
     "/clinic-reviews/{id}/publish",
     "Show a review; from now on it counts in the average",
     &[CLINIC],
-    MODERATORS,
+    Gives::Record(&CLINIC_REVIEW),
     Run::Inside(|scope, call| Box::pin(moderate(scope, call, "PUBLISHED"))),
 );
-pub static REJECT: Operation = step(
+pub static REJECT: Operation = STEPS.post(
     "rejectClinicReview",
     "/clinic-reviews/{id}/reject",
     "Show a review no more, and say why; it counts no longer",
     &[CLINIC, Field::text("reason").required().length(4_000).pii()],
-    MODERATORS,
+    Gives::Record(&CLINIC_REVIEW),
     Run::Inside(|scope, call| Box::pin(moderate(scope, call, "REJECTED"))),
 );
 pub static WITHDRAW: Operation = Operation {
     permission: Permission::Own,
-    ..step(
+    ..STEPS.on(&[Plane::Patient]).post(
         "withdrawClinicReview",
         "/clinic-reviews/{id}/withdraw",
         "Take one's own review back",
         &[],
-        &[Plane::Patient],
+        Gives::Record(&CLINIC_REVIEW),
         Run::Inside(|scope, call| {
             Box::pin(async move { answer(scope, call, Action::Update, "sec.withdraw_review($1)", &[(&call.id()?, Type::UUID)]).await })
         }),
     )
 };
-pub static REPLY: Operation = step(
+pub static REPLY: Operation = STEPS.on(&[Plane::Staff]).post(
     "replyClinicReview",
     "/clinic-reviews/{id}/reply",
     "Answer a published review, for all to read; a later answer takes its place",
     &[Field::text("reply").required().pii()],
-    &[Plane::Staff],
+    Gives::Record(&CLINIC_REVIEW),
     Run::Inside(|scope, call| Box::pin(reply(scope, call))),
 );
 pub static MINE: Operation = Operation {

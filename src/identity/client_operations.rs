@@ -14,7 +14,7 @@ use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::hex::hex;
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::form::is_address;
 use crate::kernel::table::{Draft, Field, Form, Record, Table, Value, store};
 use crate::kernel::{Caller, audit_store};
@@ -58,31 +58,10 @@ const TLS_THUMBPRINTS: Field = Field::texts("tls_thumbprints").doc(
     "certificates by which the program proves itself, each the base64url of its SHA-256 (RFC 8705 section 2.2); two while it is renewed",
 );
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    gives: Gives,
-    planes: &'static [Plane],
-    run: Run,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Identity",
-        doc,
-        takes,
-        gives,
-        planes,
-        permission: Permission::ManageIntegrations,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Identity", planes: STAFF, permission: Permission::ManageIntegrations };
 
 const STAFF: &[Plane] = &[Plane::Staff];
-pub static REGISTER: Operation = step(
+pub static REGISTER: Operation = STEPS.post(
     "createApiClient",
     "/api-clients",
     "Register a program; its secret is in the answer and nowhere else",
@@ -112,52 +91,46 @@ pub static REGISTER: Operation = step(
         Field::instant("expires_at").doc("when the client ends by itself"),
     ],
     Gives::Made("ApiClientSecret", SECRET, &API_CLIENT),
-    STAFF,
     Run::Inside(|scope, call| Box::pin(register(scope, call))),
 );
-pub static ROTATE: Operation = step(
+pub static ROTATE: Operation = STEPS.post(
     "rotateApiClientSecret",
     "/api-clients/{id}/rotate-secret",
     "Give a new secret; the old one works on for the overlap",
     &[Field::int("overlap_hours").at_least(0).at_most(OVERLAP_HOURS_MAX)],
     Gives::Object("ApiClientSecret", SECRET),
-    STAFF,
     Run::Inside(|scope, call| Box::pin(rotate(scope, call))),
 );
-pub static SET_SCOPES: Operation = step(
+pub static SET_SCOPES: Operation = STEPS.post(
     "setApiClientScopes",
     "/api-clients/{id}/set-scopes",
     "Replace what a program may ask for; its tokens end",
     &[Field::texts("scopes").example(r#"["system/Patient.rs"]"#).required()],
     Gives::Record(&API_CLIENT),
-    STAFF,
     Run::Apart(|call| Box::pin(set_scopes(call))),
 );
-pub static SET_KEYS: Operation = step(
+pub static SET_KEYS: Operation = STEPS.post(
     "setApiClientKeys",
     "/api-clients/{id}/set-keys",
     "Replace the keys or certificates by which a program proves itself; its secrets and tokens end",
     &[JWKS, JWKS_URI, TLS_NAMES, TLS_THUMBPRINTS],
     Gives::Record(&API_CLIENT),
-    STAFF,
     Run::Apart(|call| Box::pin(set_keys(call))),
 );
-pub static DISABLE: Operation = step(
+pub static DISABLE: Operation = STEPS.post(
     "disableApiClient",
     "/api-clients/{id}/disable",
     "Turn a program off; its tokens end within 5 seconds",
     &[],
     Gives::Record(&API_CLIENT),
-    STAFF,
     Run::Apart(|call| Box::pin(disable(call))),
 );
-pub static ENABLE: Operation = step(
+pub static ENABLE: Operation = STEPS.post(
     "enableApiClient",
     "/api-clients/{id}/enable",
     "Turn a program on again",
     &[],
     Gives::Record(&API_CLIENT),
-    STAFF,
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &API_CLIENT, vec![]))),
 );
 

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::kernel::context::{Context, Permission};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps};
 use crate::kernel::table::{Field, Value};
 use crate::sql;
 use chrono::TimeDelta;
@@ -49,12 +49,9 @@ pub(super) static CEREMONY: &[Field] = &[
     Field::text("ceremony").required().doc("to be sent back with the authenticator's answer, within 5 minutes"),
 ];
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, takes: &'static [Field], gives: Gives, run: Run) -> Operation {
-    let (tag, planes, permission) = ("Identity", PEOPLE, Permission::Own);
-    Operation { id, method: Method::Post, path, tag, doc, takes, gives, planes, permission, run }
-}
+const STEPS: Steps = Steps { tag: "Identity", planes: PEOPLE, permission: Permission::Own };
 
-pub static ENROL: Operation = step(
+pub static ENROL: Operation = STEPS.post(
     "enrolUserMfaFactor",
     "/user-mfa-factors/enrol",
     "Begin a second factor of one-time codes (RFC 6238) within 10 minutes of signing in; it counts once confirmed",
@@ -62,7 +59,7 @@ pub static ENROL: Operation = step(
     Gives::Made("EnrolledFactor", ENROLLED, &USER_MFA_FACTOR),
     Run::Apart(|call| Box::pin(enrol(call))),
 );
-pub static CONFIRM: Operation = step(
+pub static CONFIRM: Operation = STEPS.post(
     "confirmUserMfaFactor",
     "/user-mfa-factors/{id}/confirm",
     "Prove a second factor with a code; every sign-in asks for one from now on",
@@ -70,7 +67,7 @@ pub static CONFIRM: Operation = step(
     Gives::Object("ConfirmedFactor", CONFIRMED),
     Run::Apart(|call| Box::pin(confirm(call))),
 );
-pub static PASSKEY_OPTIONS: Operation = step(
+pub static PASSKEY_OPTIONS: Operation = STEPS.post(
     "beginPasskey",
     "/user-mfa-factors/passkey-options",
     "What the person's authenticator needs to make a passkey, within 10 minutes of signing in",
@@ -78,7 +75,7 @@ pub static PASSKEY_OPTIONS: Operation = step(
     Gives::Object("PasskeyCeremony", CEREMONY),
     Run::Apart(|call| Box::pin(passkey_options(call))),
 );
-pub static ADD_PASSKEY: Operation = step(
+pub static ADD_PASSKEY: Operation = STEPS.post(
     "addPasskey",
     "/user-mfa-factors/passkeys",
     "Keep a passkey the person's authenticator has made; it opens their account by itself from now on",
@@ -90,7 +87,7 @@ pub static ADD_PASSKEY: Operation = step(
     Gives::Made("AddedPasskey", CONFIRMED, &USER_MFA_FACTOR),
     Run::Apart(|call| Box::pin(add_passkey(call))),
 );
-pub static REVOKE: Operation = step(
+pub static REVOKE: Operation = STEPS.post(
     "revokeUserMfaFactor",
     "/user-mfa-factors/{id}/revoke",
     "Give a second factor up, within 10 minutes of signing in",

@@ -12,8 +12,8 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, Steps, transition};
+use crate::kernel::table::{Draft, Field, Value, store};
 use crate::sql;
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -40,69 +40,55 @@ sql! {
         update refresh_tokens r set revoked_at = $3 from ended where r.session_id = ended.id and r.revoked_at is null";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    table: &'static Table,
-    planes: &'static [Plane],
-    run: Run,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Identity",
-        doc,
-        takes: &[],
-        gives: Gives::Record(table),
-        planes,
-        permission: Permission::ManageUsers,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Identity", planes: MANAGERS, permission: Permission::ManageUsers };
 
 const MANAGERS: &[Plane] = &[Plane::Staff, Plane::Platform];
-pub static DISABLE: Operation = step(
+pub static DISABLE: Operation = STEPS.post(
     "disableUser",
     "/users/{id}/disable",
     "Close an account; its sessions end within 5 seconds",
-    &USER,
-    MANAGERS,
+    &[],
+    Gives::Record(&USER),
     Run::Apart(|call| Box::pin(move_user(call))),
 );
-pub static ENABLE: Operation =
-    step("enableUser", "/users/{id}/enable", "Open a closed account", &USER, MANAGERS, Run::Apart(|call| Box::pin(move_user(call))));
-pub static UNLOCK: Operation = step(
+pub static ENABLE: Operation = STEPS.post(
+    "enableUser",
+    "/users/{id}/enable",
+    "Open a closed account",
+    &[],
+    Gives::Record(&USER),
+    Run::Apart(|call| Box::pin(move_user(call))),
+);
+pub static UNLOCK: Operation = STEPS.post(
     "unlockUser",
     "/users/{id}/unlock",
     "Let somebody try again after too many wrong passwords",
-    &USER,
-    MANAGERS,
+    &[],
+    Gives::Record(&USER),
     Run::Apart(|call| Box::pin(unlock(call))),
 );
-pub static REMOVE_MEMBER: Operation = step(
+pub static REMOVE_MEMBER: Operation = STEPS.on(&[Plane::Staff]).post(
     "removeUserTenant",
     "/user-tenants/{id}/remove",
     "End a membership: roles end, sessions in this tenant are revoked",
-    &USER_TENANT,
-    &[Plane::Staff],
+    &[],
+    Gives::Record(&USER_TENANT),
     Run::Apart(|call| Box::pin(remove_member(call))),
 );
-pub static RESTORE_MEMBER: Operation = step(
+pub static RESTORE_MEMBER: Operation = STEPS.on(&[Plane::Staff]).post(
     "restoreUserTenant",
     "/user-tenants/{id}/restore",
     "Take a membership up again; roles are given anew",
-    &USER_TENANT,
-    &[Plane::Staff],
+    &[],
+    Gives::Record(&USER_TENANT),
     Run::Inside(|scope, call| Box::pin(async move { transition(scope, call, &USER_TENANT, vec![("left_at", Value::Null)]).await })),
 );
-pub static REVOKE_ROLE: Operation = step(
+pub static REVOKE_ROLE: Operation = STEPS.on(&[Plane::Staff]).post(
     "revokeUserRole",
     "/user-roles/{id}/revoke",
     "End a role now",
-    &USER_ROLE,
-    &[Plane::Staff],
+    &[],
+    Gives::Record(&USER_ROLE),
     Run::Inside(|scope, call| Box::pin(revoke_role(scope, call))),
 );
 pub static CHANGE_PASSWORD: Operation = Operation {

@@ -9,7 +9,7 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Field, Record, Table, Value};
 use crate::sql;
 use uuid::Uuid;
@@ -19,45 +19,32 @@ sql! {
     NAME_OF(UUID) = "select full_name from users where id = $1";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    planes: &'static [Plane],
-    permission: Permission,
-    run: Run,
-) -> Operation {
-    Operation { id, method: Method::Post, path, tag: "Imaging", doc, takes, gives: Gives::Record(&DOCUMENT), planes, permission, run }
-}
+const STEPS: Steps = Steps { tag: "Imaging", planes: &[Plane::Staff], permission: Permission::SignClinical };
 
-pub static FINALISE: Operation = step(
+pub static FINALISE: Operation = STEPS.by(Permission::EditClinical).post(
     "finaliseDocument",
     "/documents/{id}/finalise",
     "Make a draft final; its file must be READY and stays what it is",
     &[],
-    &[Plane::Staff],
-    Permission::EditClinical,
+    Gives::Record(&DOCUMENT),
     Run::Inside(|scope, call| Box::pin(finalise(scope, call))),
 );
-pub static SIGN: Operation = step(
+pub static SIGN: Operation = STEPS.on(&[Plane::Staff, Plane::Patient]).post(
     "signDocument",
     "/documents/{id}/sign",
     "Sign as the login that calls; name, moment and the file's hash are kept and nothing changes any more",
     &[Field::choice("signature_method", &["ELECTRONIC", "PAPER", "QUALIFIED"])
         .means(&["by a person signed in here", "on paper", "qualified electronic"])
         .doc("ELECTRONIC when left out; patients sign so")],
-    &[Plane::Staff, Plane::Patient],
-    Permission::SignClinical,
+    Gives::Record(&DOCUMENT),
     Run::Apart(|call| Box::pin(sign(call))),
 );
-pub static MARK_IN_ERROR: Operation = step(
+pub static MARK_IN_ERROR: Operation = STEPS.post(
     "markDocumentInError",
     "/documents/{id}/mark-in-error",
     "Say that a document was entered in error; it stays",
     &[Field::text("reason").required().length(250)],
-    &[Plane::Staff],
-    Permission::SignClinical,
+    Gives::Record(&DOCUMENT),
     Run::Inside(|scope, call| Box::pin(mark_in_error(scope, call))),
 );
 

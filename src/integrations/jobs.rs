@@ -5,8 +5,8 @@ use super::sync_job::SYNC_JOB;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
+use crate::kernel::table::{Value, store};
 use crate::sql;
 
 sql! {
@@ -15,34 +15,14 @@ sql! {
         select status = 'ACTIVE' and deleted_at is null from tenant_integrations where tenant_id = $1 and id = $2 for share";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    table: &'static Table,
-    permission: Permission,
-    run: Run,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Integrations",
-        doc,
-        takes: &[],
-        gives: Gives::Record(table),
-        planes: &[Plane::Staff],
-        permission,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Integrations", planes: &[Plane::Staff], permission: Permission::ManageIntegrations };
 
-pub static CANCEL_SYNC: Operation = step(
+pub static CANCEL_SYNC: Operation = STEPS.post(
     "cancelSyncJob",
     "/sync-jobs/{id}/cancel",
     "Stop an exchange; one that runs stops at its next record",
-    &SYNC_JOB,
-    Permission::ManageIntegrations,
+    &[],
+    Gives::Record(&SYNC_JOB),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();
@@ -50,20 +30,20 @@ pub static CANCEL_SYNC: Operation = step(
         })
     }),
 );
-pub static RESUME_SYNC: Operation = step(
+pub static RESUME_SYNC: Operation = STEPS.post(
     "resumeSyncJob",
     "/sync-jobs/{id}/resume",
     "Queue a FAILED or PARTIAL exchange again; it goes on from its cursor",
-    &SYNC_JOB,
-    Permission::ManageIntegrations,
+    &[],
+    Gives::Record(&SYNC_JOB),
     Run::Inside(|scope, call| Box::pin(resume(scope, call))),
 );
-pub static CANCEL_EXPORT: Operation = step(
+pub static CANCEL_EXPORT: Operation = STEPS.by(Permission::ManageGovernance).post(
     "cancelExportJob",
     "/export-jobs/{id}/cancel",
     "Stop an export that has not finished; what it has written is removed",
-    &EXPORT_JOB,
-    Permission::ManageGovernance,
+    &[],
+    Gives::Record(&EXPORT_JOB),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &EXPORT_JOB, vec![]))),
 );
 

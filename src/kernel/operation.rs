@@ -59,6 +59,7 @@ pub struct Operation {
 }
 
 /// What several operations of one room have in common.
+#[derive(Clone, Copy)]
 pub struct Steps {
     pub tag: &'static str,
     pub planes: &'static [Plane],
@@ -66,6 +67,14 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// The same on other planes.
+    pub const fn on(self, planes: &'static [Plane]) -> Self {
+        Self { planes, ..self }
+    }
+    /// The same for who has another permission.
+    pub const fn by(self, permission: Permission) -> Self {
+        Self { permission, ..self }
+    }
     pub const fn post(
         &self,
         id: &'static str,

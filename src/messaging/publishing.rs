@@ -7,7 +7,7 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Draft, Field, Record, Value, store};
 use crate::sql;
 
@@ -20,26 +20,14 @@ sql! {
 
 const BOTH: &[Plane] = &[Plane::Staff, Plane::Platform];
 
-const fn step(id: &'static str, path: &'static str, doc: &'static str, planes: &'static [Plane], run: Run) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: KNOWLEDGE_DOCUMENT.tag,
-        doc,
-        takes: &[],
-        gives: Gives::Record(&KNOWLEDGE_DOCUMENT),
-        planes,
-        permission: Permission::ManageKnowledge,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: KNOWLEDGE_DOCUMENT.tag, planes: BOTH, permission: Permission::ManageKnowledge };
 
-pub static SUBMIT: Operation = step(
+pub static SUBMIT: Operation = STEPS.on(&[Plane::Staff]).post(
     "submitKnowledgeDocumentReview",
     "/knowledge-documents/{id}/submit-review",
     "Give a draft to somebody else to review",
-    &[Plane::Staff],
+    &[],
+    Gives::Record(&KNOWLEDGE_DOCUMENT),
     Run::Inside(|scope, call| Box::pin(submit(scope, call))),
 );
 
@@ -78,11 +66,12 @@ async fn written(scope: &mut Scope, call: &Call, document: &Record, body: Option
     store::insert(scope, &KNOWLEDGE_VERSION, &draft, &call.caller.kernel.keys).await
 }
 
-pub static APPROVE: Operation = step(
+pub static APPROVE: Operation = STEPS.post(
     "approveKnowledgeDocument",
     "/knowledge-documents/{id}/approve",
     "Publish what was reviewed, by somebody else than its author; patient education is shown to patients",
-    BOTH,
+    &[],
+    Gives::Record(&KNOWLEDGE_DOCUMENT),
     Run::Inside(|scope, call| Box::pin(approve(scope, call))),
 );
 
@@ -97,11 +86,12 @@ async fn approve(scope: &mut Scope, call: &Call) -> Result<Answer> {
 
 pub static REJECT: Operation = Operation {
     takes: &[Field::text("reason").required().length(1_000)],
-    ..step(
+    ..STEPS.post(
         "rejectKnowledgeDocument",
         "/knowledge-documents/{id}/reject",
         "Give what was reviewed back to its author, with the reason",
-        BOTH,
+        &[],
+        Gives::Record(&KNOWLEDGE_DOCUMENT),
         Run::Inside(|scope, call| Box::pin(reject(scope, call))),
     )
 };
@@ -117,11 +107,12 @@ async fn reject(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(answer)
 }
 
-pub static REVISE: Operation = step(
+pub static REVISE: Operation = STEPS.on(&[Plane::Staff]).post(
     "reviseKnowledgeDocument",
     "/knowledge-documents/{id}/revise",
     "Begin the next version of what is published; patients see the published one until the next is approved",
-    &[Plane::Staff],
+    &[],
+    Gives::Record(&KNOWLEDGE_DOCUMENT),
     Run::Inside(|scope, call| Box::pin(revise(scope, call))),
 );
 
@@ -134,10 +125,11 @@ async fn revise(scope: &mut Scope, call: &Call) -> Result<Answer> {
     Ok(Answer::Record(store::lock(scope, &KNOWLEDGE_DOCUMENT, was.id, None, keys).await?))
 }
 
-pub static RETIRE: Operation = step(
+pub static RETIRE: Operation = STEPS.post(
     "retireKnowledgeDocument",
     "/knowledge-documents/{id}/retire",
     "Take a document out of use; what was assigned stays readable",
-    BOTH,
+    &[],
+    Gives::Record(&KNOWLEDGE_DOCUMENT),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &KNOWLEDGE_DOCUMENT, vec![]))),
 );

@@ -8,103 +8,84 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps};
 use crate::kernel::table::{Field, Record, Refers, store};
 use serde_json::Value as Json;
 use tokio_postgres::types::Type;
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    planes: &'static [Plane],
-    permission: Permission,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Appointments",
-        doc,
-        takes,
-        gives: Gives::Record(&APPOINTMENT),
-        planes,
-        permission,
-        run: Run::Inside(|scope, call| Box::pin(make_move(scope, call))),
-    }
-}
+const STEPS: Steps = Steps { tag: "Appointments", planes: CLINIC, permission: Permission::EditSchedule };
+const MOVE: Run = Run::Inside(|scope, call| Box::pin(make_move(scope, call)));
 
 const CLINIC: &[Plane] = &[Plane::Staff];
 const BOTH: &[Plane] = &[Plane::Staff, Plane::Patient];
 
-pub static SCHEDULE: Operation = step(
+pub static SCHEDULE: Operation = STEPS.post(
     "scheduleAppointment",
     "/appointments/{id}/schedule",
     "The clinic agrees to a time that was asked for",
     &[],
-    CLINIC,
-    Permission::EditSchedule,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static CONFIRM: Operation = step(
+pub static CONFIRM: Operation = STEPS.on(BOTH).post(
     "confirmAppointment",
     "/appointments/{id}/confirm",
     "The patient will come; a booking whose deposit is settled is confirmed with it",
     &[Field::choice("via", &["SMS", "EMAIL", "PHONE", "STAFF"])
         .means(&["by answering a text message", "by answering an e-mail", "by telephone", "to staff, in person"])
         .doc("how staff heard of it; STAFF when left out")],
-    BOTH,
-    Permission::EditSchedule,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static CHECK_IN: Operation = step(
+pub static CHECK_IN: Operation = STEPS.post(
     "checkInAppointment",
     "/appointments/{id}/check-in",
     "The patient is here: the encounter begins to wait; on the day of the appointment only",
     &[],
-    CLINIC,
-    Permission::EditSchedule,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static START: Operation = step(
+pub static START: Operation = STEPS.by(Permission::EditClinical).post(
     "startAppointment",
     "/appointments/{id}/start",
     "The patient sits in the chair: appointment and encounter are in progress",
     &[],
-    CLINIC,
-    Permission::EditClinical,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static COMPLETE: Operation = step(
+pub static COMPLETE: Operation = STEPS.by(Permission::EditClinical).post(
     "completeAppointment",
     "/appointments/{id}/complete",
     "The visit is over: appointment and encounter are complete, recalls are set anew",
     &[],
-    CLINIC,
-    Permission::EditClinical,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.on(BOTH).post(
     "cancelAppointment",
     "/appointments/{id}/cancel",
     "Give the time back; late when less is left than the clinic asks for",
     &[Field::text("reason").required().length(4_000).phi()],
-    BOTH,
-    Permission::EditSchedule,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static MARK_NO_SHOW: Operation = step(
+pub static MARK_NO_SHOW: Operation = STEPS.post(
     "markAppointmentNoShow",
     "/appointments/{id}/mark-no-show",
     "The patient did not come; not before the time of grace has passed",
     &[],
-    CLINIC,
-    Permission::EditSchedule,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static UNDO_NO_SHOW: Operation = step(
+pub static UNDO_NO_SHOW: Operation = STEPS.by(Permission::Overbook).post(
     "undoAppointmentNoShow",
     "/appointments/{id}/undo-no-show",
     "The patient had come after all; the time must be free still",
     &[],
-    CLINIC,
-    Permission::Overbook,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
-pub static RESCHEDULE: Operation = step(
+pub static RESCHEDULE: Operation = STEPS.on(BOTH).post(
     "rescheduleAppointment",
     "/appointments/{id}/reschedule",
     "Move it; what was confirmed is to be confirmed again. Patients move to times that are offered to them",
@@ -116,8 +97,8 @@ pub static RESCHEDULE: Operation = step(
         Field::flag("is_overbook").doc("staff with the permission overbook only"),
         Field::text("overbook_reason").length(4_000).phi().doc("needed to overbook"),
     ],
-    BOTH,
-    Permission::EditSchedule,
+    Gives::Record(&APPOINTMENT),
+    MOVE,
 );
 
 async fn make_move(scope: &mut Scope, call: &Call) -> Result<Answer> {

@@ -5,57 +5,37 @@ use super::waitlist_entry::WAITLIST_ENTRY;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Record, Refers, Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
+use crate::kernel::table::{Draft, Field, Record, Refers, Value, store};
 use crate::sql;
 use chrono::TimeDelta;
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    table: &'static Table,
-    planes: &'static [Plane],
-    run: Run,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Appointments",
-        doc,
-        takes: &[],
-        gives: Gives::Record(table),
-        planes,
-        permission: Permission::EditSchedule,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Appointments", planes: BOTH, permission: Permission::EditSchedule };
 
 const BOTH: &[Plane] = &[Plane::Staff, Plane::Patient];
 
-pub static RELEASE: Operation = step(
+pub static RELEASE: Operation = STEPS.post(
     "releaseSlotHold",
     "/slot-holds/{id}/release",
     "Give a held time back",
-    &SLOT_HOLD,
-    BOTH,
+    &[],
+    Gives::Record(&SLOT_HOLD),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &SLOT_HOLD, vec![]))),
 );
-pub static DECLINE: Operation = step(
+pub static DECLINE: Operation = STEPS.post(
     "declineWaitlistEntry",
     "/waitlist-entries/{id}/decline",
     "The offered time does not suit; the patient waits on",
-    &WAITLIST_ENTRY,
-    BOTH,
+    &[],
+    Gives::Record(&WAITLIST_ENTRY),
     Run::Inside(|scope, call| Box::pin(leave(scope, call, vec![("offered_at", Value::Null)]))),
 );
-pub static REMOVE: Operation = step(
+pub static REMOVE: Operation = STEPS.post(
     "removeWaitlistEntry",
     "/waitlist-entries/{id}/remove",
     "The patient waits no longer",
-    &WAITLIST_ENTRY,
-    BOTH,
+    &[],
+    Gives::Record(&WAITLIST_ENTRY),
     Run::Inside(|scope, call| Box::pin(leave(scope, call, vec![]))),
 );
 pub static OFFER: Operation = Operation {
@@ -67,12 +47,12 @@ pub static OFFER: Operation = Operation {
         Field::uuid("operatory_id").refers(Refers::Tenant("operatories")),
         Field::instant("held_until").doc("at most a day; as long as the clinic holds a time when left out"),
     ],
-    ..step(
+    ..STEPS.on(&[Plane::Staff]).post(
         "offerWaitlistEntry",
         "/waitlist-entries/{id}/offer",
         "Offer a free time: it is held for the patient, whose login is told. Booking the hold takes them off the list",
-        &WAITLIST_ENTRY,
-        &[Plane::Staff],
+        &[],
+        Gives::Record(&WAITLIST_ENTRY),
         Run::Inside(|scope, call| Box::pin(offer(scope, call))),
     )
 };

@@ -9,8 +9,8 @@ use crate::kernel::audit_store;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Field, Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, Steps, transition};
+use crate::kernel::table::{Field, Value, store};
 use crate::sql;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -21,29 +21,16 @@ sql! {
 }
 
 #[expect(clippy::too_many_arguments, reason = "a table line: each word is one column of it")]
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    table: &'static Table,
-    planes: &'static [Plane],
-    permission: Permission,
-    run: Run,
-) -> Operation {
-    Operation { id, method: Method::Post, path, tag: "Tenancy", doc, takes, gives: Gives::Record(table), planes, permission, run }
-}
+const STEPS: Steps = Steps { tag: "Tenancy", planes: &[Plane::Platform], permission: Permission::Own };
 
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
 
-pub static SUSPEND: Operation = step(
+pub static SUSPEND: Operation = STEPS.post(
     "suspendTenant",
     "/tenants/{id}/suspend",
     "Refuse sign-in and API calls of a tenant within 5 seconds; the data stays",
     REASON,
-    &TENANT,
-    &[Plane::Platform],
-    Permission::Own,
+    Gives::Record(&TENANT),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let now = scope.now();
@@ -52,14 +39,12 @@ pub static SUSPEND: Operation = step(
         })
     }),
 );
-pub static REINSTATE: Operation = step(
+pub static REINSTATE: Operation = STEPS.post(
     "reinstateTenant",
     "/tenants/{id}/reinstate",
     "End a suspension",
     &[],
-    &TENANT,
-    &[Plane::Platform],
-    Permission::Own,
+    Gives::Record(&TENANT),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             told(scope, call);
@@ -69,7 +54,7 @@ pub static REINSTATE: Operation = step(
 );
 /// Years a closed tenant's rows stay before the retention job may look at them.
 const KEPT_AFTER_CLOSING_DAYS: i64 = 365 * 10;
-pub static CLOSE: Operation = step(
+pub static CLOSE: Operation = STEPS.on(&[Plane::Platform, Plane::Staff]).by(Permission::ManageTenant).post(
     "closeTenant",
     "/tenants/{id}/close",
     "Close a tenant for good. Nobody of it can sign in from then on, so a copy of all its records comes first (createExportJob, \
@@ -78,9 +63,7 @@ pub static CLOSE: Operation = step(
         Field::text("confirm").required().doc("the tenant's slug, once more"),
         Field::text("without_copy").length(1_000).doc("why the tenant goes without a copy of its records, where it has none"),
     ],
-    &TENANT,
-    &[Plane::Platform, Plane::Staff],
-    Permission::ManageTenant,
+    Gives::Record(&TENANT),
     Run::Apart(|call| Box::pin(close(call))),
 );
 
@@ -121,34 +104,28 @@ fn told(scope: &mut Scope, call: &Call) {
     scope.audit(event);
 }
 
-pub static CLOSE_LOCATION: Operation = step(
+pub static CLOSE_LOCATION: Operation = STEPS.on(&[Plane::Staff]).by(Permission::ManageTenant).post(
     "closeLocation",
     "/locations/{id}/close",
     "Close a place for good",
     &[],
-    &LOCATION,
-    &[Plane::Staff],
-    Permission::ManageTenant,
+    Gives::Record(&LOCATION),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &LOCATION, vec![]))),
 );
-pub static RETIRE_PLAN: Operation = step(
+pub static RETIRE_PLAN: Operation = STEPS.post(
     "retireSubscriptionPlan",
     "/subscription-plans/{id}/retire",
     "Offer a plan no more; running subscriptions go on",
     &[],
-    &SUBSCRIPTION_PLAN,
-    &[Plane::Platform],
-    Permission::Own,
+    Gives::Record(&SUBSCRIPTION_PLAN),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &SUBSCRIPTION_PLAN, vec![]))),
 );
-pub static CANCEL_SUBSCRIPTION: Operation = step(
+pub static CANCEL_SUBSCRIPTION: Operation = STEPS.on(&[Plane::Staff, Plane::Platform]).by(Permission::ManageBilling).post(
     "cancelTenantSubscription",
     "/tenant-subscriptions/{id}/cancel",
     "Cancel; it runs to its end",
     REASON,
-    &TENANT_SUBSCRIPTION,
-    &[Plane::Staff, Plane::Platform],
-    Permission::ManageBilling,
+    Gives::Record(&TENANT_SUBSCRIPTION),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let (now, reason) = (scope.now(), call.text("reason").unwrap_or_default().to_owned());

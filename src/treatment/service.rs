@@ -7,7 +7,7 @@ use super::procedure_material::PROCEDURE_MATERIAL;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
 use crate::kernel::table::{Draft, Field, Record, Value, store};
 use crate::sql;
 use serde_json::Value as Json;
@@ -19,45 +19,25 @@ sql! {
     SITE_RULES(UUID, UUID) = "select tooth_rule, surface_rule from procedure_catalog where tenant_id = $1 and id = $2";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    permission: Permission,
-    run: Run,
-) -> Operation {
-    Operation {
-        id,
-        method: Method::Post,
-        path,
-        tag: "Treatment plans",
-        doc,
-        takes,
-        gives: Gives::Record(&PROCEDURE),
-        planes: &[Plane::Staff],
-        permission,
-        run,
-    }
-}
+const STEPS: Steps = Steps { tag: "Treatment plans", planes: &[Plane::Staff], permission: Permission::EditClinical };
 
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];
 
-pub static SCHEDULE: Operation = step(
+pub static SCHEDULE: Operation = STEPS.by(Permission::EditSchedule).post(
     "scheduleProcedure",
     "/procedures/{id}/schedule",
     "A planned procedure has its appointment",
     &[],
-    Permission::EditSchedule,
+    Gives::Record(&PROCEDURE),
     Run::Inside(|scope, call| Box::pin(transition(scope, call, &PROCEDURE, vec![]))),
 );
 
-pub static START: Operation = step(
+pub static START: Operation = STEPS.post(
     "startProcedure",
     "/procedures/{id}/start",
     "Begin a procedure in a visit that is under way; its plan is in treatment from then on",
     &[],
-    Permission::EditClinical,
+    Gives::Record(&PROCEDURE),
     Run::Inside(|scope, call| Box::pin(start(scope, call))),
 );
 
@@ -76,7 +56,7 @@ async fn start(scope: &mut Scope, call: &Call) -> Result<Answer> {
     transition(scope, call, &PROCEDURE, begun).await
 }
 
-pub static COMPLETE: Operation = step(
+pub static COMPLETE: Operation = STEPS.post(
     "completeProcedure",
     "/procedures/{id}/complete",
     "A procedure is done: the chart, the plan item, the recall and the charge follow",
@@ -85,7 +65,7 @@ pub static COMPLETE: Operation = step(
         Field::instant("end_at").doc("now when left out"),
         Field::json("materials").doc("a list of procedure materials"),
     ],
-    Permission::EditClinical,
+    Gives::Record(&PROCEDURE),
     Run::Inside(|scope, call| Box::pin(complete(scope, call))),
 );
 
@@ -178,21 +158,21 @@ fn site_faults(tooth_rule: &str, surface_rule: &str, site: Site) -> Vec<(&'stati
     faults
 }
 
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelProcedure",
     "/procedures/{id}/cancel",
     "A procedure will not be done, or was broken off",
     REASON,
-    Permission::EditClinical,
+    Gives::Record(&PROCEDURE),
     Run::Inside(|scope, call| Box::pin(ended(scope, call))),
 );
 
-pub static VOID: Operation = step(
+pub static VOID: Operation = STEPS.by(Permission::SignClinical).post(
     "voidProcedure",
     "/procedures/{id}/void",
     "A procedure was recorded in error: the chart is reverted. One that a submitted claim names stays",
     REASON,
-    Permission::SignClinical,
+    Gives::Record(&PROCEDURE),
     Run::Inside(|scope, call| Box::pin(ended(scope, call))),
 );
 

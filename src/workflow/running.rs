@@ -7,8 +7,8 @@ use crate::kernel::audit::Action;
 use crate::kernel::context::{Permission, Plane};
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::operation::{Answer, Call, Gives, Method, Operation, Run, transition};
-use crate::kernel::table::{Draft, Field, Table, Value, store};
+use crate::kernel::operation::{Answer, Call, Gives, Operation, Run, Steps, transition};
+use crate::kernel::table::{Draft, Field, Value, store};
 use crate::sql;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -18,28 +18,16 @@ sql! {
     RUNNING(UUID, TEXT) = "select id from workflows where tenant_id = $1 and code = $2 and status = 'ACTIVE'";
 }
 
-const fn step(
-    id: &'static str,
-    path: &'static str,
-    doc: &'static str,
-    takes: &'static [Field],
-    table: &'static Table,
-    permission: Permission,
-    run: Run,
-) -> Operation {
-    let planes = &[Plane::Staff];
-    Operation { id, method: Method::Post, path, tag: "Tasks", doc, takes, gives: Gives::Record(table), planes, permission, run }
-}
+const STEPS: Steps = Steps { tag: "Tasks", planes: &[Plane::Staff], permission: Permission::ManageWorkflow };
 
 pub static ACTIVATE: Operation = Operation {
     planes: &[Plane::Staff, Plane::Platform],
-    ..step(
+    ..STEPS.post(
         "activateWorkflow",
         "/workflows/{id}/activate",
         "Let a version run; the one before retires, and what runs by it goes on by it",
         &[],
-        &WORKFLOW,
-        Permission::ManageWorkflow,
+        Gives::Record(&WORKFLOW),
         Run::Inside(|scope, call| Box::pin(activate(scope, call))),
     )
 };
@@ -63,24 +51,22 @@ async fn activate(scope: &mut Scope, call: &Call) -> Result<Answer> {
 
 pub static RETIRE: Operation = Operation {
     planes: &[Plane::Staff, Plane::Platform],
-    ..step(
+    ..STEPS.post(
         "retireWorkflow",
         "/workflows/{id}/retire",
         "Begin no more instances of it; what runs goes on",
         &[],
-        &WORKFLOW,
-        Permission::ManageWorkflow,
+        Gives::Record(&WORKFLOW),
         Run::Inside(|scope, call| Box::pin(transition(scope, call, &WORKFLOW, vec![]))),
     )
 };
 
-pub static TRANSITION: Operation = step(
+pub static TRANSITION: Operation = STEPS.by(Permission::Own).post(
     "transitionWorkflowInstance",
     "/workflow-instances/{id}/transition",
     "Take a step the definition allows from here; the new state makes its tasks",
     &[Field::text("transition").required().doc("its name in the definition"), Field::text("comment").length(4_000)],
-    &WORKFLOW_INSTANCE,
-    Permission::Own,
+    Gives::Record(&WORKFLOW_INSTANCE),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let (id, name, said) = (call.id()?, call.text("transition"), call.text("comment"));
@@ -89,13 +75,12 @@ pub static TRANSITION: Operation = step(
     }),
 );
 
-pub static CANCEL: Operation = step(
+pub static CANCEL: Operation = STEPS.post(
     "cancelWorkflowInstance",
     "/workflow-instances/{id}/cancel",
     "End an instance before its time, for a reason; its open tasks end with it",
     &[Field::text("reason").required().length(1_000)],
-    &WORKFLOW_INSTANCE,
-    Permission::ManageWorkflow,
+    Gives::Record(&WORKFLOW_INSTANCE),
     Run::Inside(|scope, call| {
         Box::pin(async move {
             let (id, reason) = (call.id()?, call.text("reason"));

@@ -4,21 +4,13 @@ use super::chart_entry::CHART_ENTRY;
 use super::perio_measurement::PERIO_MEASUREMENT;
 use super::perio_tooth_finding::PERIO_TOOTH_FINDING;
 use crate::fhir::bind::{Bind, Coded, How, Words, concept, moment, note, plain, points, quantity, text, words};
-use crate::fhir::find::Find;
-use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
+use crate::fhir::mapping::{Mapping, PEOPLE};
 use crate::fhir::registry::TypeDef;
-use crate::fhir::resource::Resource;
 use crate::fhir::systems::TOOTH;
 
 static TYPE: TypeDef = TypeDef::all("Observation");
 
-pub static ENTRY: Mapping = Mapping {
-    render: Some(state),
-    search: &[("status", Find::Words { column: STATE, system: "", words: STATES })],
-    ..Mapping::shown(&TYPE, &CHART_ENTRY, PEOPLE, ENTRIES)
-};
-const STATE: &str = "(case when r.superseded_at is null then 'final' else 'cancelled' end)";
-const STATES: Words = &[("final", "final"), ("cancelled", "cancelled")];
+pub static ENTRY: Mapping = Mapping::shown(&TYPE, &CHART_ENTRY, PEOPLE, ENTRIES);
 pub static FINDING: Mapping = Mapping::shown(&TYPE, &PERIO_TOOTH_FINDING, PEOPLE, FINDINGS);
 pub static MEASUREMENT: Mapping = Mapping::shown(&TYPE, &PERIO_MEASUREMENT, PEOPLE, MEASUREMENTS);
 
@@ -69,6 +61,8 @@ macro_rules! word {
 }
 
 const ENTRIES: &[Bind] = &[
+    // What another statement has taken the place of no longer holds.
+    Bind::one("status", How::Whether { column: "superseded_at", without: "final", with: "cancelled" }),
     CATEGORY,
     Bind::one("code", concept("axis", CHART, &[("PRESENCE", "tooth-presence"), ("FINDING", "tooth-finding"), ("WORK", "tooth-work")])),
     SUBJECT,
@@ -88,11 +82,6 @@ const ENTRIES: &[Bind] = &[
     word!("material", "material_code"),
     word!("severity", "severity"),
 ];
-
-/// What another statement has taken the place of no longer holds.
-fn state(whole: &Whole, out: &mut Resource) {
-    out.code("status", if whole.root.text("superseded_at").is_some() { "cancelled" } else { "final" });
-}
 
 const FINDINGS: &[Bind] = &[
     FINAL,

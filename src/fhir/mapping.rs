@@ -122,6 +122,10 @@ impl Mapping {
     pub fn is_meant(&self, resource: &Resource) -> bool {
         bind::is_meant(self.binds, &resource.root())
     }
+    /// How the parameter is answered; none, where nothing of these records answers it.
+    pub fn find(&self, name: &str) -> Option<&'static Find> {
+        self.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find)
+    }
     /// What a column holds that is a word here and may be a flag there.
     pub fn held(&self, column: &str, value: &'static str) -> Json {
         let is_flag = self.table.field(column).is_some_and(|field| field.ty == Ty::Bool);

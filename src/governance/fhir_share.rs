@@ -1,23 +1,16 @@
 //! A chart that another clinic may open for a time, as FHIR Consent; it is given and ended by operations.
 
 use super::record_share::RECORD_SHARE;
-use crate::fhir::bind::{Bind, How, Words, points, span};
-use crate::fhir::find::Find;
-use crate::fhir::mapping::{Mapping, PEOPLE, Whole};
+use crate::fhir::bind::{Bind, How, points, span};
+use crate::fhir::mapping::{Mapping, PEOPLE};
 use crate::fhir::registry::TypeDef;
-use crate::fhir::resource::Resource;
 
 static TYPE: TypeDef = TypeDef::all("Consent");
 
-pub static MAPPING: Mapping = Mapping {
-    render: Some(state),
-    search: &[("status", Find::Words { column: STATE, system: "", words: STATES })],
-    ..Mapping::shown(&TYPE, &RECORD_SHARE, PEOPLE, BINDS)
-};
-const STATE: &str = "(case when r.revoked_at is null then 'active' else 'inactive' end)";
-const STATES: Words = &[("active", "active"), ("inactive", "inactive")];
+pub static MAPPING: Mapping = Mapping::shown(&TYPE, &RECORD_SHARE, PEOPLE, BINDS);
 
 const BINDS: &[Bind] = &[
+    Bind::one("status", How::Whether { column: "revoked_at", without: "active", with: "inactive" }),
     Bind::one(
         "scope",
         How::Always(r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]}"#),
@@ -42,7 +35,3 @@ const PROVISION: &[Bind] = &[
         ]),
     ),
 ];
-
-fn state(whole: &Whole, out: &mut Resource) {
-    out.code("status", if whole.root.text("revoked_at").is_some() { "inactive" } else { "active" });
-}

@@ -115,6 +115,11 @@ fn of(table: &Table, how: How) -> Option<Find> {
             let is_flag = table.field(column).is_some_and(|field| field.ty == Ty::Bool);
             Find::Words { column: if is_flag { forever(format!("r.{column}::text")) } else { r(column) }, system: "", words }
         }
+        How::Whether { column, without, with } => Find::Words {
+            column: forever(format!("(case when {} is null then '{without}' else '{with}' end)", r(column))),
+            system: "",
+            words: Box::leak(Box::new([(without, without), (with, with)])),
+        },
         How::Concept { column, system, words } => Find::Words { column: r(column), system, words },
         How::Coding { column, system, words } => Find::Words { column: r(column), system, words },
         How::Coded(coded) => Find::Coded(coded),

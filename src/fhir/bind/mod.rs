@@ -53,6 +53,12 @@ pub enum How {
         column: &'static str,
         words: Words,
     },
+    /// `code`, by whether the column has a value; only shown.
+    Whether {
+        column: &'static str,
+        without: &'static str,
+        with: &'static str,
+    },
     /// CodeableConcept of one code of a closed list.
     Concept {
         column: &'static str,
@@ -180,7 +186,7 @@ impl How {
             }
             Self::Moment { column } | Self::Plain { column } | Self::Quantity { column, .. } | Self::Money { column, .. } => Some(column),
             Self::Identifier { column, .. } | Self::Each { column, .. } | Self::Content { column } => Some(column),
-            Self::Spelled { column, .. } | Self::Path { column, .. } => Some(column),
+            Self::Spelled { column, .. } | Self::Path { column, .. } | Self::Whether { column, .. } => Some(column),
             Self::When { from, .. } | Self::Days { from, .. } | Self::Span { from, .. } => Some(from),
             Self::Coded(coded) => Some(coded.code),
             Self::Within(inner) | Self::All(inner) => inner.iter().find_map(|bind| bind.how.column()),

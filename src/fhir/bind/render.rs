@@ -44,6 +44,7 @@ fn value(how: &How, row: &Record) -> Option<Json> {
             let flag = row.get(column).as_bool().map(|flag| if flag { "true" } else { "false" });
             code_of(words, flag.or(row.text(column))?).map(Json::from)
         }
+        How::Whether { column, without, with } => Some(if row.get(column).is_null() { without } else { with }.into()),
         How::Concept { column, system, words } => Some(json!({"coding": [{"system": system, "code": code_of(words, row.text(column)?)?}]})),
         How::Coding { column, system, words } => Some(json!({"system": system, "code": code_of(words, row.text(column)?)?})),
         How::Coded(coded) => concept(coded, row),

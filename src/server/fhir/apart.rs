@@ -66,7 +66,7 @@ pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping,
     }
     let mut sides = vec![Side::All];
     if drives(mapping, condition).is_some() {
-        let of_rows = find(mapping, condition).into_iter().flat_map(Find::each).filter(|find| find.is_of_rows());
+        let of_rows = mapping.find(condition.param.name).into_iter().flat_map(Find::each).filter(|find| find.is_of_rows());
         sides = std::iter::once(Side::Columns).chain(of_rows.map(Side::Rows)).chain([Side::Kept]).collect();
     }
     let mut all = Vec::with_capacity(sides.len());
@@ -91,17 +91,13 @@ pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
         _ => Some(1),
     };
     let asked = condition.any_of.iter().map(of).min()?;
-    if is_identifier(find(mapping, condition).filter(|_| is_plain)?) { asked.map(|_| 3) } else { asked }
+    if is_identifier(mapping.find(condition.param.name).filter(|_| is_plain)?) { asked.map(|_| 3) } else { asked }
 }
 
 fn leads_to_few(chain: &Chain) -> bool {
     let other = if chain.is_reverse { chain.from } else { chain.to };
     let of = types::sources(other).unwrap_or_default();
-    of.iter().any(|mapping| drives(mapping, &chain.then) >= Some(2) && find(mapping, &chain.then).is_none_or(is_identifier))
-}
-
-fn find(mapping: &Mapping, condition: &Condition) -> Option<&'static Find> {
-    mapping.search.iter().find(|(known, _)| *known == condition.param.name).map(|(_, find)| find)
+    of.iter().any(|mapping| drives(mapping, &chain.then) >= Some(2) && mapping.find(chain.then.param.name).is_none_or(is_identifier))
 }
 
 fn is_identifier(find: &Find) -> bool {

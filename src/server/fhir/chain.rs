@@ -36,7 +36,7 @@ pub async fn ways(caller: &Caller, context: &Context, mapping: &'static Mapping,
         }
         for (of, _) in read::readable(caller, types::sources(other)?)? {
             let (at, to) = if chain.is_reverse { (of, mapping) } else { (mapping, of) };
-            let Some((_, find)) = at.search.iter().find(|(name, _)| *name == chain.param.name) else { continue };
+            let Some(find) = at.find(chain.param.name) else { continue };
             for link in links(find, at, to, chain) {
                 let Some(inner) = Inner::of(caller, context, of, &chain.then).await? else { continue };
                 let text = if chain.is_reverse { link.leading_to(to, &inner) } else { link.leading_from(at, &inner) };

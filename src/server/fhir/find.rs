@@ -107,7 +107,7 @@ pub(super) async fn sided(caller: &Caller, context: &Context, mapping: &'static 
             "_id" => by_id(&mut writing, asked),
             "_lastUpdated" => date(&mut writing, asked, &format!("r.{}", search::changed(mapping.table)), false),
             name => {
-                let find = mapping.search.iter().find(|(known, _)| *known == name).map(|(_, find)| find);
+                let find = mapping.find(name);
                 // Of a type's several tables some have nothing that the parameter asks for.
                 let find = find.filter(|find| asking.side.has(find)).unwrap_or(&Find::Never);
                 match &*dental::normalised(condition.param, asked)? {

@@ -53,8 +53,8 @@ pub fn order(mapping: &Mapping, sort: &Sort) -> Option<Order> {
     let key = match name {
         "_id" => "r.id::text".to_owned(),
         "_lastUpdated" => format!("extract(epoch from r.{})", super::search::changed(mapping.table)),
-        name => match mapping.search.iter().find(|(known, _)| *known == name) {
-            Some((_, find)) => keys(find, mapping, kind, descending)?,
+        name => match mapping.find(name) {
+            Some(find) => keys(find, mapping, kind, descending)?,
             // Of a type's several tables this one has no such element.
             None => empty(is_number),
         },

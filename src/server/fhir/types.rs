@@ -140,7 +140,7 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
     let def = mappings.first()?.of;
     let mut search = Vec::new();
     for parameter in defined(def.name) {
-        let finds: Vec<&Find> = mappings.iter().filter_map(|mapping| answer(mapping, &parameter.code)).collect();
+        let finds: Vec<&Find> = mappings.iter().filter_map(|mapping| mapping.find(&parameter.code)).collect();
         let Some(kind) = Kind::named(&parameter.kind).filter(|_| !finds.is_empty()) else { continue };
         let plain = told(parameter, kind);
         let is_of_identifiers = kind == Kind::Token && parameter.code.ends_with("identifier");
@@ -176,10 +176,6 @@ fn served(mappings: &[&'static Mapping]) -> Option<&'static TypeDef> {
 /// Every table of the type has values that an order can go by. An identifier's are sealed or hashed.
 fn is_sorted(mappings: &[&'static Mapping], param: &'static SearchParam) -> bool {
     mappings.iter().all(|mapping| held::order(mapping, &Sort { param, is_descending: false }).is_some())
-}
-
-fn answer<'m>(mapping: &'m Mapping, code: &str) -> Option<&'m Find> {
-    mapping.search.iter().find(|(name, _)| *name == code).map(|(_, find)| find)
 }
 
 fn told(parameter: &'static SearchParameter, kind: Kind) -> SearchParam {

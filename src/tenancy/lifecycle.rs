@@ -20,7 +20,6 @@ sql! {
     HAS_COPY(UUID) = "select from export_jobs where tenant_id = $1 and export_type = 'TENANT_FULL' and status = 'COMPLETED' limit 1";
 }
 
-#[expect(clippy::too_many_arguments, reason = "a table line: each word is one column of it")]
 const STEPS: Steps = Steps { tag: "Tenancy", planes: &[Plane::Platform], permission: Permission::Own };
 
 const REASON: &[Field] = &[Field::text("reason").required().length(1_000)];

@@ -30,8 +30,9 @@ form(pattern) as (values ('^(' ||
     '[a-z_]+=SELECTsec\.actorNASactor|' ||
     'id=(SELECTsec\.tenantNAStenant|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.membersNASmembers)|' ||
     -- Whoever has the permission throughout, or somebody whose part it is.
-    'tenant_id=(SELECTsec\.tenantNAStenant' || replace('(ORtenant_id=SELECTsec\.homeNAShomeANDWAY(ORWAY)*)?', 'WAY', '[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+)') ||
-    '|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
+    replace('COALESCEtenant_id=SELECTsec\.tenantNAStenant,falseORtenant_id=SELECTsec\.homeNAShomeANDWAY(ORWAY)*|',
+            'WAY', '[a-z_]+=(SELECTsec\.meASme|ANYSELECTsec\.my_[a-z]+N(,[a-z]+)?ASmy_[a-z]+)') ||
+    'tenant_id=(SELECTsec\.tenantNAStenant|SELECTsec\.homeNAShome|ANYSELECTsec\.tenantsNAStenants|ANYSELECTsec\.sharedNASshared))' ||
     '(ANDSELECTsec\.wholeNASwhole)?' ||
     '(AND(id|patient_id)=ANYSELECTsec\.patientsNASpatients(ANDuuid_sendtenant_id\|\|uuid_send(id|patient_id)=ANYSELECTsec\.pairsN(,[a-z_]+)?ASpairs)?)?' ||
     '(AND(user_id|caller_id)=SELECTsec\.actorNASactor)?(ANDuser_idISNULLORuser_id=SELECTsec\.actorNASactor)?' ||
@@ -77,7 +78,7 @@ v(level, rule, object) as (
    where roles && array['enamel_patient'] and relname not in ('sessions', 'oauth_authorizations') and e ~ 'sec\.actor' and e !~ 'sec\.pairs'
      and exists (select from pg_attribute a where a.attrelid = x.polrelid and a.attname = 'patient_id')
  union all select 'ERROR', 'R21c a tenant table without its tenant in the policy', relname || '.' || polname from expression x join ten on ten.oid = x.polrelid
-   where e <> 'true' and e !~ '^tenant_id='
+   where e <> 'true' and e !~ '^(COALESCE)?tenant_id='
  union all select 'ERROR', 'R22 two permissive policies for one role and command', relname || ' ' || r::regrole || ' ' || polcmd::text from policy, unnest(polroles) r where polpermissive group by relname, r, polcmd having count(*) > 1
  union all select 'WARN', 'R23 indexed column of a type without leakproof operators', i.indexrelid::regclass || '.' || a.attname from pg_index i join tab on tab.oid = i.indrelid join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) join pg_type ty on ty.oid = a.atttypid where ty.typtype in ('e', 'r') or ty.typname in ('numeric', 'jsonb', 'tsvector', 'citext')
  union all select 'ERROR', 'R24 TEMP or CREATE on database', p.rolname from planes p where has_database_privilege(p.oid, current_database(), 'TEMP') or has_database_privilege(p.oid, current_database(), 'CREATE')

@@ -393,7 +393,7 @@ begin
         select coalesce((m.image ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (m.image ->> 'id')::uuid end,
                         home, '00000000-0000-7000-8000-000000000001'::uuid),
                (moment || right(gen_random_uuid()::text, 21))::uuid, tg_table_name, (m.image ->> 'id')::uuid, 'INSERT', m.image - kernel.secrets(),
-               (select k.columns from kernel.told_columns k where k.rel = tg_table_name),
+               (select k.columns from kernel.told_columns k where k.rel = tg_table_name::text),
                actor, (m.image ->> nullif(tg_argv[0], ''))::uuid, coalesce((m.image ->> 'version')::bigint, 1),
                clock_timestamp(), request, actor
           from made m

@@ -32,16 +32,19 @@ select kernel.protect('clinical_search_values',
 
 -- ── Search values follow their records ──────────────────────────────────────────────────────────────────────────
 -- They are made from the whole resource. Whatever changes a record that has any marks it; whoever searches next has them made
--- anew first, or the worker does. What FHIR writes takes its own mark away.
+-- anew first, or the worker does. FHIR makes those of what it writes itself, and says of which record (app.renews; nothing that
+-- policies ask: whoever could lie about it may delete the values too).
 select kernel.protect('search_stale', 'jobs=all/all', sec => 'rwd');
+-- A plan for just these records would be made each time, and cost more than it saves.
 create or replace function sec.mark_stale(home uuid, rel text, records uuid[]) returns void language plpgsql volatile
-security definer set search_path = pg_catalog, pg_temp as $$
+security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
     insert into enamel.search_stale (tenant_id, table_name, record_id)
     select home, rel, r from unnest(records) r
-     where exists (select from enamel.fhir_extras e where e.tenant_id = home and e.record_id = r)
-        or exists (select from enamel.search_values v where v.tenant_id = home and v.record_id = r)
-        or exists (select from enamel.clinical_search_values v where v.tenant_id = home and v.record_id = r)
+     where r::text is distinct from current_setting('app.renews', true)
+       and (exists (select from enamel.fhir_extras e where e.tenant_id = home and e.record_id = r)
+         or exists (select from enamel.search_values v where v.tenant_id = home and v.record_id = r)
+         or exists (select from enamel.clinical_search_values v where v.tenant_id = home and v.record_id = r))
     -- Whoever makes them anew meanwhile has read the row as it was.
     on conflict (tenant_id, record_id) do update set due_at = excluded.due_at;
 end $$;
@@ -78,7 +81,9 @@ do $$ declare rel text; begin
         patient_allergies,patient_conditions,patient_insurance_policies,patient_medications,patient_relationships,
         patient_social_history,patients,payers,perio_exams,procedures,provider_locations,providers,referrals,tasks,tenants,treatment_plan_items,treatment_plans,
         vital_signs}'::text[] loop
+        -- Most changes of FHIR's own end here.
         execute format('create or replace trigger record_changed after update on enamel.%I for each row
+                        when (new.id::text is distinct from current_setting(''app.renews'', true))
                         execute function sec.record_changed()', rel);
     end loop;
     foreach rel in array '{external_contacts,patients,perio_measurements,perio_tooth_findings,providers}'::text[] loop
@@ -98,11 +103,7 @@ begin
     end if;
 end $$;
 grant execute on function sec.stale_tenants() to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit, enamel_jobs;
--- Its values have just been made, in this transaction.
-create or replace function sec.made_anew(record uuid) returns void language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp as $$
-begin delete from enamel.search_stale where tenant_id = sec.tenant(0) and record_id = record; end $$;
-grant execute on function sec.made_anew(uuid) to enamel_staff;
+drop function if exists sec.made_anew(uuid);
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back and spent refresh tokens. Validity is
 -- always judged by time as well; this only keeps tables small. Sessions have a sweep of their own (`sec.sweep_sessions`). Rows removed.

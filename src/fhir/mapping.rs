@@ -187,6 +187,10 @@ pub struct Whole {
 }
 
 impl Whole {
+    /// A record, with nothing that belongs to it.
+    pub fn alone(mapping: &Mapping, root: Record) -> Self {
+        Self { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root }
+    }
     pub fn part(&self, place: usize) -> &[Record] {
         self.parts.get(place).map(Vec::as_slice).unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use enamel::kernel::table::Table;
 use enamel::patients::external_contact::EXTERNAL_CONTACT;
 use enamel::patients::patient::PATIENT;
 use enamel::patients::patient_address::PATIENT_ADDRESS;
-use enamel::server::fhir::{self, stale};
+use enamel::server::fhir::{self, finish, stale};
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -241,6 +241,36 @@ fn every_record_that_fhir_writes_is_watched() {
                 None => false,
             };
             assert!(is_raised || watched.contains(part), "{part} of {whole}");
+        }
+    });
+}
+
+/// What such triggers do touches neither the row, nor rows shown with it.
+const TOUCHES_NOTHING: &[&str] = &[
+    "log_insert",
+    "log_change",
+    "record_changed",
+    "shown_changed",
+    "refuse_other_patient",
+    "check_consent",
+    // Recalls, and what a patient who left is called for: both of tables of their own.
+    "first_recalls",
+    "patient_leaves",
+];
+
+/// A record whose triggers change it once it is stored is read again; FHIR would answer with what it was before.
+#[test]
+fn a_record_that_triggers_change_is_known() {
+    world::with(async |world| {
+        let text = "select distinct p.proname::text from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+                     where t.tgrelid = ('enamel.' || $1)::regclass and not t.tgisinternal and t.tgtype & 2 = 0 and t.tgtype & 20 <> 0";
+        let truth = world.truth().await;
+        let written: BTreeSet<&str> = fhir::mappings().filter(|mapping| mapping.writes).map(|mapping| mapping.table.name).collect();
+        for table in written {
+            let rows = truth.query(text, &[&table]).await.unwrap();
+            let functions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let stirs = functions.iter().any(|function| !TOUCHES_NOTHING.contains(&function.as_str()));
+            assert_eq!(stirs, finish::STIRRED.contains(&table), "{table}: {functions:?}");
         }
     });
 }

@@ -13,6 +13,7 @@ mod effect;
 mod everything;
 pub(super) mod extras;
 mod find;
+pub mod finish;
 mod held;
 mod history;
 mod include;

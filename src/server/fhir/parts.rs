@@ -9,7 +9,7 @@ use crate::kernel::table::{Access, Draft, Record, Table, store};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-/// Rows the record points to: changed where it points to one already, made where it does not.
+/// Rows the record points to: changed where it points to one already, made where it does not. Whether any was written.
 pub async fn parents(
     scope: &mut Scope,
     mapping: &'static Mapping,
@@ -17,7 +17,8 @@ pub async fn parents(
     parts: &[Option<Vec<Columns>>],
     was: Option<&Record>,
     keys: &Keyring,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut wrote = false;
     for (part, rows) in mapping.parts.iter().zip(parts) {
         let (Link::Parent(column), Some(row)) = (part.link, rows.as_ref().and_then(|rows| rows.first())) else { continue };
         let id = root.get(column).cloned().or_else(|| was.map(|was| was.get(column).clone())).unwrap_or(Json::Null);
@@ -34,16 +35,18 @@ pub async fn parents(
                 let mut row = row.clone();
                 settled_part(part, &mut row);
                 if !row.are_in(&there) {
+                    wrote = true;
                     store::update(scope, &there, &row.draft(part.table)?, "update", keys).await.map_err(|refusal| row.told(refusal))?;
                 }
             }
             None => {
                 let made = store::insert(scope, part.table, &row.draft(part.table)?, keys).await.map_err(|refusal| row.told(refusal))?;
                 root.set(column, json!(made.id), mapping.of.name.to_owned());
+                wrote = true;
             }
         }
     }
-    Ok(())
+    Ok(wrote)
 }
 
 fn unknown(root: &Columns, column: &'static str) -> Error {
@@ -56,7 +59,8 @@ fn settled_part(part: &Part, row: &mut Columns) {
     fixed.into_iter().for_each(|name| row.remove(name));
 }
 
-/// Rows that belong to the record as it stood: equal ones stay, alike ones are changed, the others made and retired.
+/// Rows that belong to the record as it stood: equal ones stay, alike ones are changed, the others made and retired. Whether any
+/// was written.
 pub async fn children(
     scope: &mut Scope,
     mapping: &'static Mapping,
@@ -64,8 +68,8 @@ pub async fn children(
     whole: &Whole,
     parts: &[Option<Vec<Columns>>],
     keys: &Keyring,
-) -> Result<()> {
-    let mut made = Vec::new();
+) -> Result<bool> {
+    let (mut made, mut wrote) = (Vec::new(), false);
     for ((place, part), rows) in mapping.parts.iter().enumerate().zip(parts) {
         let (Link::Child(column), Some(rows)) = (part.link, rows) else { continue };
         let mut there: Vec<&Record> = whole.part(place).iter().collect();
@@ -87,6 +91,7 @@ pub async fn children(
             }
         }
         // Keys that go make room before keys that come.
+        wrote |= !there.is_empty() || !changed.is_empty() || !new.is_empty();
         for record in there {
             store::retire(scope, record, None, keys).await?;
         }
@@ -98,7 +103,7 @@ pub async fn children(
         }
     }
     insert(scope, made, keys).await?;
-    Ok(())
+    Ok(wrote)
 }
 
 /// A row on its way.

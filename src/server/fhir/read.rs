@@ -158,7 +158,7 @@ async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Resul
         if !mapping.is_of(&root) {
             continue;
         }
-        let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+        let mut whole = Whole::alone(mapping, root);
         let owner = owner(&whole.root);
         for ((place, part), rows) in parts(mapping, context.plane).zip(rows.iter().skip(2)) {
             for row in rows {
@@ -250,7 +250,7 @@ fn keyed(part: &Part, rows: Vec<Record>) -> Keyed {
 }
 
 fn joined(mapping: &Mapping, root: Record, found: &[(&'static Part, usize, Keyed)]) -> Whole {
-    let mut whole = Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root };
+    let mut whole = Whole::alone(mapping, root);
     let owner = owner(&whole.root);
     for (part, place, rows) in found {
         let key = match part.link {
@@ -330,9 +330,8 @@ pub async fn again(
 ) -> Result<(Vec<Whole>, HashSet<Uuid>)> {
     let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
     let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    // Each by its key: a plan for any list takes a walk over the tenant for cheaper, because policies name the tenant once more.
     let text = format!(
-        "select r.* from unnest($1) k(id) cross join lateral (select {} from {} r where {home} and r.id = k.id limit 1) r",
+        "select {} from {} r where {home} and r.id = any ($1)",
         record::columns_of(table, plane, Width::Lean),
         table.name
     );

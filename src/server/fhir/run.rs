@@ -1,8 +1,9 @@
 //! Creates of one type that travel together: those that are one row each go in one statement for each table, and so does what is
 //! kept and searched beside them.
 
+use super::finish;
 use super::parts::{self, New};
-use super::read::Shown;
+use super::read::{self, Shown};
 use super::states;
 use super::write::{self, Chosen};
 use crate::fhir::Resource;
@@ -96,6 +97,10 @@ async fn store_run(
     let (rows, sent): (Vec<New>, Vec<Resource>) = new.into_iter().unzip();
     let in_run = |refused: Refused| Refused { place: places.get(refused.place).copied().unwrap_or(first), ..refused };
     let written = parts::insert(scope, rows, keys).await.map_err(in_run)?;
-    let shown = write::finished(scope, mapping, written, sent, None, base, keys).await.map_err(refused)?;
+    let written = match finish::stays_as_written(scope, mapping) {
+        true => finish::made(mapping, written),
+        false => read::again(scope, mapping, &written, None, keys).await.map_err(refused)?,
+    };
+    let shown = finish::all(scope, mapping, written, sent, base, keys).await.map_err(refused)?;
     Ok(places.into_iter().zip(shown).collect())
 }

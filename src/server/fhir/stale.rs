@@ -26,8 +26,8 @@ pub const WAIT: Duration = Duration::from_millis(10);
 
 sql! {
     STALE_TENANTS() = "select sec.stale_tenants()";
-    /// $1 record, in the scope's tenant.
-    MADE_ANEW(UUID) = "select sec.made_anew($1)";
+    /// $1 record: this transaction makes its values itself, so nobody marks it (policies/kernel_tables.sql).
+    RENEWS(TEXT) = "select set_config('app.renews', $1, true)";
     /// $1 tenant, $2 how many. What others make anew is left to them.
     TAKE(UUID, INT8) = "
         delete from search_stale where tenant_id = $1 and id in (
@@ -113,10 +113,15 @@ fn written(table: &'static Table) -> impl Iterator<Item = &'static Mapping> {
     types::mappings().filter(move |mapping| mapping.writes && std::ptr::eq(mapping.table, table))
 }
 
-/// After FHIR itself has made them: nothing is left to do. What a row says as another type is not made by writing this one.
-pub async fn made_anew(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Result<()> {
+/// Before FHIR writes a record whose values it makes itself. What a row says as another type is not made by writing this one.
+pub async fn renewing(scope: &mut Scope, mapping: &Mapping, record: &Record) -> Result<()> {
     match written(mapping.table).filter(|other| other.is_of(record)).count() {
-        1 => scope.post(&MADE_ANEW, vec![Box::new(record.id)]).await,
+        1 => scope.post(&RENEWS, vec![Box::new(record.id.to_string())]).await,
         _ => Ok(()),
     }
+}
+
+/// They are made: whatever changes the record from here on marks it.
+pub async fn renewed(scope: &mut Scope) -> Result<()> {
+    scope.post(&RENEWS, vec![Box::new(String::new())]).await
 }

@@ -181,7 +181,7 @@ async fn revived(caller: &Caller, way: &mut Way<'_>, open: &[(&'static Mapping, 
         let mut wholes: HashMap<usize, Whole> = HashMap::new();
         for row in answers.next().iter().flatten() {
             let root = record::decode_of(mapping.table, plane, Width::Lean, row, keys).await?;
-            wholes.insert(place(row)?, Whole { parts: mapping.parts.iter().map(|_| Vec::new()).collect(), root });
+            wholes.insert(place(row)?, Whole::alone(mapping, root));
         }
         for (at, part) in read::parts(mapping, plane) {
             for row in answers.next().iter().flatten() {

@@ -1,7 +1,7 @@
 //! Creating, changing and retiring the records that a resource is, each in one transaction that the contract commits.
 
 use super::attach;
-use super::extras::{self, Extras};
+use super::finish;
 use super::indexed;
 use super::parts::{self, children, parents};
 use super::profiles;
@@ -10,20 +10,18 @@ use super::stale;
 use super::states::{self, Goal, arrivals, moved, walk};
 use super::types;
 use super::unsaid::{settled, unsaid};
-use crate::fhir::mapping::{Columns, Link, Mapping, Taken};
+use crate::fhir::mapping::{Columns, Link, Mapping, Taken, Whole};
 use crate::fhir::patch::Patch;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::{Resource, check, subset};
 use crate::kernel::Caller;
 use crate::kernel::context::Plane;
-use crate::kernel::crypto::Keyring;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Draft, Record, Table, Value, Verb, Width, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
-use std::collections::HashSet;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,17 +163,20 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
         attach::keep(scope, caller, &taken.root, found, file).await.map_err(|refusal| taken.root.told(refusal))?;
         if is_file(mapping) {
             let root = store::seen(scope, mapping.table, id, keys).await?;
-            return finish(scope, mapping, root, said, None, base, keys).await;
+            let written = read::again(scope, mapping, &[root], None, keys).await?;
+            return finish::one(scope, mapping, written, said, base, keys).await;
         }
     }
     caller.needs(mapping.table.write)?;
     let parts = std::mem::take(&mut taken.parts);
-    parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
+    let has_parents = parents(scope, mapping, &mut taken.root, &parts, None, keys).await?;
     let arrivals = arrivals(mapping, &mut taken.root)?;
     let draft = Draft { id: Some(id), ..taken.root.draft(mapping.table)? };
     let mut below = parts::new(mapping, id, &parts)?;
+    let stays = arrivals.iter().all(|(_, way)| way.is_empty());
+    let is_alone = stays && !has_parents && below.is_empty() && goal.is_none() && store::is_plain(&draft);
     // Where it goes its way from the state it begins in, what is below it comes when it has arrived.
-    let first = if arrivals.iter().all(|(_, way)| way.is_empty()) { std::mem::take(&mut below) } else { Vec::new() };
+    let first = if stays { std::mem::take(&mut below) } else { Vec::new() };
     let new = std::iter::once(parts::New { table: mapping.table, row: taken.root.clone(), draft }).chain(first).collect();
     let made = parts::insert(scope, new, keys).await?.into_iter().next();
     let mut root = made.ok_or_else(|| Error::internal("a record became nothing"))?;
@@ -184,7 +185,11 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
     }
     parts::insert(scope, below, keys).await?;
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    finish(scope, mapping, root, said, None, base, keys).await
+    let written = match is_alone && finish::stays_as_written(scope, mapping) {
+        true => finish::made(mapping, vec![root]),
+        false => read::again(scope, mapping, &[root], None, keys).await?,
+    };
+    finish::one(scope, mapping, written, said, base, keys).await
 }
 
 /// What a new record needs and FHIR does not say.
@@ -296,18 +301,30 @@ async fn replace(
     let goal = states::goal(mapping, &mut taken.root, &resource);
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
-    parents(scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
+    let has_parents = parents(scope, mapping, &mut taken.root, &parts, Some(&was), keys).await?;
+    stale::renewing(scope, mapping, &was).await?;
     let (was, by) = moved(scope, was, &taken.root, keys).await.map_err(|refusal| taken.root.told(refusal))?;
     let draft = taken.root.draft(mapping.table)?;
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
-    if let Some((whole, _)) = &stood {
-        children(scope, mapping, &root, whole, &parts, keys).await?;
-    }
+    let has_children = match &stood {
+        Some((whole, _)) => children(scope, mapping, &root, whole, &parts, keys).await?,
+        None => false,
+    };
+    let is_alone = !has_parents && !has_children && goal.is_none() && store::is_plain(&draft);
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    let known = stood.map(|(_, kept)| kept.iter().map(|_| root.id).collect());
-    let shown = finish(scope, mapping, root, resource, known, base, keys).await?;
-    stale::made_anew(scope, mapping, &shown.record).await?;
+    // Of a resource that no column says anything of, more is always kept.
+    let (whole, kept) = match stood {
+        Some((whole, kept)) => (Whole { root, ..whole }, kept.is_some()),
+        None => (Whole::alone(mapping, root), true),
+    };
+    let known = kept.then_some(whole.root.id).into_iter().collect();
+    let written = match is_alone && finish::stays_as_written(scope, mapping) {
+        true => (vec![whole], known),
+        false => read::again(scope, mapping, &[whole.root], Some(known), keys).await?,
+    };
+    let shown = finish::one(scope, mapping, written, resource, base, keys).await?;
+    stale::renewed(scope).await?;
     Ok(shown)
 }
 
@@ -318,9 +335,10 @@ pub async fn retire(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
         other => other?,
     };
     // The row first, as whatever changes one: so nobody waits for another in a ring.
+    stale::renewing(scope, mapping, &was).await?;
     store::retire(scope, &was, None, &caller.kernel.keys).await?;
     indexed::forget(scope, mapping, &was).await?;
-    stale::made_anew(scope, mapping, &was).await
+    stale::renewed(scope).await
 }
 
 /// The record of that id in whichever table of the type has it, locked.
@@ -373,45 +391,4 @@ async fn elsewhere(scope: &mut Scope, caller: &Caller, mapping: &Mapping, id: Uu
         Err(why) if why.code != &error::NOT_FOUND => Err(why),
         _ => Ok(()),
     }
-}
-
-/// The record as it stands at the end, and what was sent beside it, for exactly that version.
-async fn finish(
-    scope: &mut Scope,
-    mapping: &'static Mapping,
-    root: Record,
-    sent: Resource,
-    known: Option<HashSet<Uuid>>,
-    base: &str,
-    keys: &Keyring,
-) -> Result<Shown> {
-    let shown = finished(scope, mapping, vec![root], vec![sent], known, base, keys).await?.pop();
-    shown.ok_or_else(|| Error::internal("a record became nothing"))
-}
-
-/// The same of many records that were just written, and what was sent of each. `known`: those of which more was kept before.
-pub async fn finished(
-    scope: &mut Scope,
-    mapping: &'static Mapping,
-    written: Vec<Record>,
-    sent: Vec<Resource>,
-    known: Option<HashSet<Uuid>>,
-    base: &str,
-    keys: &Keyring,
-) -> Result<Vec<Shown>> {
-    let (wholes, known) = read::again(scope, mapping, &written, known, keys).await?;
-    let told: Vec<Extras> = wholes
-        .iter()
-        .zip(sent)
-        .map(|(whole, sent)| Extras { sent: extras::bare(sent), shown: mapping.rendered(whole).into_value() })
-        .collect();
-    let of: Vec<(&Record, &Extras)> = wholes.iter().map(|whole| &whole.root).zip(&told).collect();
-    extras::keep(scope, mapping.of.name, &of, &known, keys).await?;
-    let mut shown = Vec::with_capacity(wholes.len());
-    for (whole, extras) in wholes.into_iter().zip(told) {
-        let own = extras.shown.clone();
-        shown.push((read::shown(mapping, whole, Some(extras))?, own));
-    }
-    indexed::keep(scope, mapping, &shown, keys, base).await?;
-    Ok(shown.into_iter().map(|(shown, _)| shown).collect())
 }

@@ -2,7 +2,6 @@
 //! looked at for it; the page itself is as bounded as any.
 
 use super::list::{self, Built, List, Text};
-use super::record;
 use super::value::Value;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
@@ -63,7 +62,7 @@ impl List {
         let keys = list::union(&wheres.iter().map(walk).collect::<Vec<_>>(), &by("r", "r"), limit);
         text.sql = format!(
             "select {whole}, to_json(array[{values}])::text as sort_key from ({keys}) k join {table} r on {joined} order by {last}",
-            whole = record::columns_of(self.table, plane, self.width),
+            whole = self.shown(plane),
             values = values.join(", "),
             last = by("k", "k"),
         );

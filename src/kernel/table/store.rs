@@ -161,23 +161,14 @@ pub async fn given_one(
 
 /// Reads for a change: the row is locked and, when the caller names a version, it is that one.
 pub async fn lock(scope: &mut Scope, table: &'static Table, id: Uuid, version: Option<i64>, keys: &Keyring) -> Result<Record> {
-    lock_of(scope, table, Width::Full, id, version, keys).await
+    let plane = scope.context().plane;
+    let built = get_query(table, plane, scope.context().tenant, id, true)?;
+    let rows = scope.rows(built.query.clone(), &built.params()).await?;
+    to_change(one(table, plane, &rows, keys).await?, version)
 }
 
-/// The same, as much of it.
-pub async fn lock_of(
-    scope: &mut Scope,
-    table: &'static Table,
-    width: Width,
-    id: Uuid,
-    version: Option<i64>,
-    keys: &Keyring,
-) -> Result<Record> {
-    let plane = scope.context().plane;
-    let built = get_query_of(table, plane, width, scope.context().tenant, id, true)?;
-    let rows = scope.rows(built.query.clone(), &built.params()).await?;
-    let row = rows.first().ok_or_else(|| Error::new(&error::NOT_FOUND))?;
-    let record = record::decode_of(table, plane, width, row, keys).await?;
+/// A row that was locked, when it is one to change: not retired, and the version that the caller names, if any.
+pub fn to_change(record: Record, version: Option<i64>) -> Result<Record> {
     if record.deleted() {
         return Err(Error::new(&error::NOT_FOUND));
     }

@@ -23,6 +23,25 @@ pub struct Extras {
     pub shown: Json,
 }
 
+/// The newest for a record `r`, as a column beside it; none of what FHIR never writes.
+pub fn beside(mapping: &Mapping) -> Option<String> {
+    let owner = if mapping.table.name == "tenants" { "r.id" } else { "r.tenant_id" };
+    mapping.writes.then(|| {
+        format!(
+            "select uuid_send(e.id) || e.body_enc from fhir_extras e
+              where e.tenant_id = {owner} and e.record_id = r.id and e.resource_type = '{}' order by e.record_version desc limit 1",
+            mapping.of.name
+        )
+    })
+}
+
+/// What [`beside`] gave.
+pub async fn of_row(mapping: &Mapping, record: &Record, row: &Row, keys: &Keyring) -> Result<Option<Extras>> {
+    let packed: Option<&[u8]> = if mapping.writes { row.try_get("beside")? } else { None };
+    let Some((id, sealed)) = packed.and_then(|packed| packed.split_first_chunk::<16>()) else { return Ok(None) };
+    opened(owner(record), Uuid::from_bytes(*id), sealed, keys).await.map(Some)
+}
+
 /// The newest for a record `$1` of the tenants `own` (SQL of ours), as the type it is shown as.
 pub fn by_id(own: &str, type_name: &str) -> String {
     format!(
@@ -80,9 +99,13 @@ pub async fn placed(rows: &[Row], keys: &Keyring) -> Result<HashMap<usize, Extra
 /// Whose it is, and the two forms.
 pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
     let (tenant, id, sealed): (Uuid, Uuid, Vec<u8>) = (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
-    let plain = keys.of(tenant).await?.open("fhir_extras", "body", id, &sealed)?;
+    Ok((tenant, opened(tenant, id, &sealed, keys).await?))
+}
+
+async fn opened(tenant: Uuid, id: Uuid, sealed: &[u8], keys: &Keyring) -> Result<Extras> {
+    let plain = keys.of(tenant).await?.open("fhir_extras", "body", id, sealed)?;
     let (sent, shown): (Json, Json) = serde_json::from_slice(&plain).map_err(Error::internal)?;
-    Ok((tenant, Extras { sent, shown }))
+    Ok(Extras { sent, shown })
 }
 
 sql! {

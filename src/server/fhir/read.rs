@@ -1,5 +1,5 @@
-//! Records with their parts and with what was sent beyond our columns: one round trip for one record, one more for the
-//! parts of a whole page.
+//! Records with their parts and with what was sent beyond our columns: one round trip for one record or a page, one more where
+//! the records of a page have parts.
 
 use super::extras::{self, Extras, Of};
 use super::search;
@@ -76,10 +76,10 @@ fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
     Built { query: Query { text: Cow::Owned(text), types: Cow::Owned(types) }, values }
 }
 
-/// The statements for one record by its id: itself, what was sent, its parts.
-fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<Built>> {
+/// The statements for one record by its id: itself, locked or not, what was sent, its parts.
+fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid, lock: bool) -> Result<Vec<Built>> {
     let plane = context.plane;
-    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, false)?];
+    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, lock)?];
     let (mut types, mut values) = (vec![Type::UUID], vec![Value::Uuid(id)]);
     let mut own = "(select sec.tenants(0))::uuid[]".to_owned();
     if plane.single_tenant() {
@@ -145,7 +145,7 @@ async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Resul
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let mut queries = Vec::new();
     for (mapping, context) in &open {
-        queries.push(by_id(mapping, context, id)?);
+        queries.push(by_id(mapping, context, id, false)?);
     }
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().flatten().map(Built::asked).collect();
     let answers = caller.kernel.door.open(&context).await?.once(&flat).await?;
@@ -153,32 +153,47 @@ async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Resul
     let keys = &caller.kernel.keys;
     for ((mapping, context), queries) in open.iter().zip(&queries) {
         let rows: Vec<Vec<Row>> = answers.by_ref().take(queries.len()).collect();
-        let Some(row) = rows.first().and_then(|rows| rows.first()) else { continue };
-        let root = record::decode_of(mapping.table, context.plane, Width::Lean, row, keys).await?;
-        if !mapping.is_of(&root) {
-            continue;
-        }
-        let mut whole = Whole::alone(mapping, root);
-        let owner = owner(&whole.root);
-        for ((place, part), rows) in parts(mapping, context.plane).zip(rows.iter().skip(2)) {
-            for row in rows {
-                let record = record::decode_of(part.table, context.plane, Width::Lean, row, keys).await?;
-                if record.tenant == owner {
-                    whole.parts[place].push(record);
-                }
-            }
-        }
-        let mut kept = None;
-        for row in rows.get(1).into_iter().flatten() {
-            let (tenant, extras) = extras::open(row, keys).await?;
-            if tenant == owner {
-                kept = Some(extras);
-            }
-        }
+        let Some((whole, kept)) = stood(mapping, context.plane, &rows, keys).await? else { continue };
         caller.saw(context, &whole.root).await?;
         return Ok(Found { mapping, context: context.clone(), whole, kept });
     }
     Err(Error::new(&error::NOT_FOUND))
+}
+
+/// What the statements of [`by_id`] gave, where it is one of these resources.
+async fn stood(mapping: &'static Mapping, plane: Plane, rows: &[Vec<Row>], keys: &Keyring) -> Result<Option<(Whole, Option<Extras>)>> {
+    let Some(row) = rows.first().and_then(|rows| rows.first()) else { return Ok(None) };
+    let root = record::decode_of(mapping.table, plane, Width::Lean, row, keys).await?;
+    if !mapping.is_of(&root) {
+        return Ok(None);
+    }
+    let mut whole = Whole::alone(mapping, root);
+    let owner = owner(&whole.root);
+    for ((place, part), rows) in parts(mapping, plane).zip(rows.iter().skip(2)) {
+        for row in rows {
+            let record = record::decode_of(part.table, plane, Width::Lean, row, keys).await?;
+            if record.tenant == owner {
+                whole.parts[place].push(record);
+            }
+        }
+    }
+    let mut kept = None;
+    for row in rows.get(1).into_iter().flatten() {
+        let (tenant, extras) = extras::open(row, keys).await?;
+        if tenant == owner {
+            kept = Some(extras);
+        }
+    }
+    Ok(Some((whole, kept)))
+}
+
+/// A record of that id, locked for a change, with its parts and what was sent: one round trip.
+pub async fn locked(scope: &mut Scope, mapping: &'static Mapping, id: Uuid, keys: &Keyring) -> Result<Option<(Whole, Option<Extras>)>> {
+    let queries = by_id(mapping, scope.context(), id, true)?;
+    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
+    // Each statement sees what stands once the row is locked.
+    let rows = scope.gather(&flat).await?;
+    stood(mapping, scope.context().plane, &rows, keys).await
 }
 
 /// The tenant whose keys and parts are the record's.
@@ -186,47 +201,42 @@ pub fn owner(record: &Record) -> Uuid {
     if record.table.name == "tenants" { record.id } else { record.tenant }
 }
 
-/// Parts and extras for records that were read already, in one more round trip.
-pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records: Vec<(&'static Mapping, Record)>) -> Result<Vec<Shown>> {
-    let mut by_mapping: Vec<(&'static Mapping, Vec<usize>)> = Vec::new();
-    for (place, (mapping, _)) in records.iter().enumerate() {
+/// A record of a page, and what was sent beyond our columns.
+pub struct Paged {
+    pub mapping: &'static Mapping,
+    pub record: Record,
+    pub kept: Option<Extras>,
+}
+
+/// Records that were read already, with their parts: those that have any cost one more round trip, all of them together.
+pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records: Vec<Paged>) -> Result<Vec<Shown>> {
+    let mut by_mapping: Vec<(&'static Mapping, Vec<&Record>)> = Vec::new();
+    for Paged { mapping, record, .. } in &records {
         match by_mapping.iter_mut().find(|(known, _)| std::ptr::eq(*known, *mapping)) {
-            Some((_, places)) => places.push(place),
-            None => by_mapping.push((mapping, vec![place])),
+            Some((_, of)) => of.push(record),
+            None => by_mapping.push((mapping, vec![record])),
         }
     }
-    if records.is_empty() {
-        return Ok(Vec::new());
-    }
-    let roots: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-    let of: Vec<Of> = records.iter().map(|(mapping, root)| Of::record(mapping, root)).collect();
-    let mut queries = vec![extras::of_versions(&of)];
-    for (mapping, places) in &by_mapping {
-        for (_, part) in parts(mapping, context.plane) {
-            let of: Vec<&Record> = places.iter().filter_map(|place| roots.get(*place).copied()).collect();
-            queries.push(part_query(part, context.plane, &of));
-        }
-    }
+    let asked = |(mapping, of): &(&'static Mapping, Vec<&Record>)| {
+        parts(mapping, context.plane).map(|(_, part)| part_query(part, context.plane, of)).collect::<Vec<_>>()
+    };
+    let queries: Vec<Built> = by_mapping.iter().flat_map(asked).collect();
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
-    let answers = way.once(caller, context, &flat).await?;
-    let mut answers = answers.into_iter();
-    let keys = &caller.kernel.keys;
-    let mut kept = extras::placed(&answers.next().unwrap_or_default(), keys).await?;
-    let mut found: Vec<Parts> = Vec::new();
+    let mut answers = way.once(caller, context, &flat).await?.into_iter();
+    let mut found: Vec<(&'static Mapping, Parts)> = Vec::new();
     for (mapping, _) in &by_mapping {
         let mut of = Vec::new();
         for (place, part) in parts(mapping, context.plane) {
-            let rows = decode(part.table, context.plane, answers.next().unwrap_or_default(), keys).await?;
+            let rows = decode(part.table, context.plane, answers.next().unwrap_or_default(), &caller.kernel.keys).await?;
             of.push((part, place, keyed(part, rows)));
         }
-        found.push(of);
+        found.push((mapping, of));
     }
-    let mut out = Vec::with_capacity(records.len());
-    for (at, (mapping, root)) in records.into_iter().enumerate() {
-        let of = by_mapping.iter().position(|(known, _)| std::ptr::eq(*known, mapping)).and_then(|place| found.get(place));
-        out.push(shown(mapping, joined(mapping, root, of.map(Vec::as_slice).unwrap_or_default()), kept.remove(&at))?);
-    }
-    Ok(out)
+    let whole = |Paged { mapping, record, kept }: Paged| {
+        let of = found.iter().find(|(known, _)| std::ptr::eq(*known, mapping)).map(|(_, of)| of.as_slice());
+        shown(mapping, joined(mapping, record, of.unwrap_or_default()), kept)
+    };
+    records.into_iter().map(whole).collect()
 }
 
 /// Rows of a part by whose they are: the tenant, and the record or the row that the record names.
@@ -330,11 +340,7 @@ pub async fn again(
 ) -> Result<(Vec<Whole>, HashSet<Uuid>)> {
     let (table, plane, tenant) = (mapping.table, scope.context().plane, scope.tenant()?);
     let home = if table.has_tenant() { "r.tenant_id = $2" } else { "$2 is not null" };
-    let text = format!(
-        "select {} from {} r where {home} and r.id = any ($1)",
-        record::columns_of(table, plane, Width::Lean),
-        table.name
-    );
+    let text = format!("select {} from {} r where {home} and r.id = any ($1)", record::columns_of(table, plane, Width::Lean), table.name);
     let ids = written.iter().map(|record| record.id).collect();
     let now = built(text, vec![Type::UUID_ARRAY, Type::UUID], vec![Value::Uuids(ids), Value::Uuid(tenant)]);
     let unknown = known.is_none().then(|| extras::known(mapping.of.name, written)).flatten();

@@ -1,8 +1,8 @@
 //! Searches: the conditions of every table of a type, their pages merged by one order, and the parts of the page.
 
-use super::read::{self, Shown};
+use super::read::{self, Paged, Shown};
 use super::way::Way;
-use super::{apart, find, held, include, narrow, stale, types, vocabulary};
+use super::{apart, extras, find, held, include, narrow, stale, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::Prefer;
@@ -27,8 +27,7 @@ const LAST_UPDATED: Sort = Sort { name: "_lastUpdated", column: "updated_at", ty
 
 /// A row and what it is ordered by.
 struct Found {
-    mapping: &'static Mapping,
-    record: Record,
+    row: Paged,
     key: Option<String>,
 }
 
@@ -149,7 +148,7 @@ pub async fn prepared(caller: &Caller, way: &mut Way<'_>, type_name: &str, query
     let mut lists = Vec::with_capacity(open.len());
     let is_walked = is_walked(sources, &query.sort);
     for (mapping, context) in &open {
-        let list = list(caller, context, mapping, &query, is_walked).await?;
+        let list = List { beside: extras::beside(mapping), ..list(caller, context, mapping, &query, is_walked).await? };
         lists.extend(can_be_met(&list).then_some((*mapping, list)));
     }
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
@@ -166,7 +165,7 @@ pub async fn page(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Q
     pages.pop().ok_or_else(|| Error::internal("a search has a page"))
 }
 
-/// A page of each, in one round trip for all of them and one for what belongs to their records; `left` in all, the first
+/// A page of each, in one round trip for all of them and one for the rows below their records, where there are any; `left` in all, the first
 /// ones first.
 pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut left: usize) -> Result<Vec<Matches>> {
     let (mut places, mut records) = (Vec::with_capacity(all.len()), Vec::new());
@@ -175,12 +174,12 @@ pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut lef
         let limit = if one.query.is_count_only() { 0 } else { one.query.count.min(left) };
         let next = match (found.get(limit), limit.checked_sub(1).and_then(|last| found.get(last)), one.lists.first()) {
             (Some(_), Some(last), Some((_, list))) => {
-                let cursor = Cursor { value: last.key.clone(), id: last.record.id, tenant: last.record.tenant };
+                let cursor = Cursor { value: last.key.clone(), id: last.row.record.id, tenant: last.row.record.tenant };
                 Some(cursor.seal(list, caller.kernel.keys.own())?)
             }
             _ => None,
         };
-        let own: Vec<(&'static Mapping, Record)> = found.into_iter().take(limit).map(|found| (found.mapping, found.record)).collect();
+        let own: Vec<Paged> = found.into_iter().take(limit).map(|found| found.row).collect();
         seen(caller, one, &own).await?;
         left -= own.len();
         places.push((own.len(), total, next));
@@ -191,9 +190,9 @@ pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut lef
 }
 
 /// One event for each table; an empty page is told of the first.
-async fn seen(caller: &Caller, one: &Prepared, records: &[(&'static Mapping, Record)]) -> Result<()> {
+async fn seen(caller: &Caller, one: &Prepared, records: &[Paged]) -> Result<()> {
     for (place, (mapping, context)) in one.open.iter().enumerate() {
-        let of: Vec<Record> = records.iter().filter(|(of, _)| std::ptr::eq(*of, *mapping)).map(|(_, record)| record.clone()).collect();
+        let of: Vec<Record> = records.iter().filter(|row| std::ptr::eq(row.mapping, *mapping)).map(|row| row.record.clone()).collect();
         if !of.is_empty() || (place == 0 && records.is_empty()) {
             caller.searched(context, mapping.table, &of).await?;
         }
@@ -307,7 +306,10 @@ impl Prepared {
         for ((mapping, list), rows) in self.lists.iter().zip(answers.iter().take(pages)) {
             // The row that proves a next page stays in until the tables are merged.
             let records = store::keyed(list, self.context.plane, rows, keys).await?;
-            found.extend(records.into_iter().map(|(record, key)| Found { mapping, key, record }));
+            for (row, (record, key)) in rows.iter().zip(records) {
+                let kept = extras::of_row(mapping, &record, row, keys).await?;
+                found.push(Found { row: Paged { mapping, record, kept }, key });
+            }
         }
         if let Some((_, list)) = self.lists.first().filter(|_| self.lists.len() > 1) {
             found.sort_by(|one, other| order(list, one, other));
@@ -361,7 +363,8 @@ async fn current(
 
 /// As PostgreSQL orders a page: the key, those without one last, then id and tenant.
 fn order(list: &List, one: &Found, other: &Found) -> Ordering {
-    let ids = (one.record.id, one.record.tenant).cmp(&(other.record.id, other.record.tenant));
+    let place = |found: &Found| (found.row.record.id, found.row.record.tenant);
+    let ids = place(one).cmp(&place(other));
     if !list.orders.is_empty() {
         return ordered::compare(&list.orders, one.key.as_deref(), other.key.as_deref()).then(ids);
     }

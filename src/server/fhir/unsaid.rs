@@ -21,16 +21,16 @@ pub fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result
 }
 
 /// Columns of which the resource says what the record's own rendering says stay as they are: a word that FHIR has not, the
-/// clock time of what is rendered as a day. `stood`: the record with what was sent; None of a mapping that renders nothing.
+/// clock time of what is rendered as a day. `stood`: the record with what was sent.
 pub fn unsaid(
     mapping: &'static Mapping,
     columns: &mut Columns,
     was: &Record,
-    stood: Option<&(Whole, Option<Extras>)>,
+    (whole, kept): &(Whole, Option<Extras>),
     base: &str,
 ) -> Result<()> {
-    // It says nothing of its columns: whose the resource is, it says itself, and of a chart it stays.
-    let Some((whole, kept)) = stood else {
+    // Columns say nothing of it: whose the resource is, it says itself, and of a chart it stays.
+    if !mapping.speaks() {
         return match mapping.table.patient.filter(|column| was.patient.is_some() && !columns.agree(was, &[column])) {
             Some(column) => {
                 let refusal = Error::new(&error::INVALID).fault(column, "fixed", "A resource stays in the chart of its patient.");
@@ -38,7 +38,7 @@ pub fn unsaid(
             }
             None => Ok(()),
         };
-    };
+    }
     let own = mapping.taken(&mapping.rendered(whole), base)?.root;
     // And what it says as it is shown: of what its sender never said, there is nothing to say again.
     let shown = read::shown(mapping, whole.clone(), kept.clone())?;

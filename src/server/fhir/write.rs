@@ -1,6 +1,7 @@
 //! Creating, changing and retiring the records that a resource is, each in one transaction that the contract commits.
 
 use super::attach;
+use super::extras::Extras;
 use super::finish;
 use super::indexed;
 use super::parts::{self, children, parents};
@@ -18,7 +19,7 @@ use crate::kernel::Caller;
 use crate::kernel::context::Plane;
 use crate::kernel::db::{Param, Scope};
 use crate::kernel::error::{self, Error, Result};
-use crate::kernel::table::{Draft, Record, Table, Value, Verb, Width, store};
+use crate::kernel::table::{Draft, Table, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
@@ -251,8 +252,8 @@ pub async fn update(
         let text = "A resource that was cut down is not stored.";
         return Err(Error::new(&error::INVALID).fault(format!("{}.meta.tag", resource.type_name()), "invariant", text));
     }
-    let (mapping, was) = locked(scope, caller, sources, id, version, Change::Update).await?;
-    replace(scope, caller, mapping, was, resource, base).await
+    let (mapping, stood) = locked(scope, caller, sources, id, version, Change::Update).await?;
+    replace(scope, caller, mapping, stood, resource, base).await
 }
 
 /// The same with what a patch makes of the resource as the caller reads it.
@@ -266,8 +267,9 @@ pub async fn patch(
     base: &str,
 ) -> Result<Shown> {
     let sources = types::sources(def.name)?;
-    let (mapping, was) = locked(scope, caller, sources, id, version, Change::Update).await?;
-    let resource = read::within(scope, caller, sources, id).await?.resource.into_value();
+    let (mapping, stood) = locked(scope, caller, sources, id, version, Change::Update).await?;
+    caller.saw(&caller.reading(mapping.table)?, &stood.0.root).await?;
+    let resource = read::shown(mapping, stood.0.clone(), stood.1.clone())?.resource.into_value();
     let patched = patch.apply(&resource)?;
     for key in ["resourceType", "id"] {
         if patched.get(key) != resource.get(key) {
@@ -275,14 +277,14 @@ pub async fn patch(
             return Err(Error::new(&error::INVALID).fault(format!("{}.{key}", def.name), "fixed", text));
         }
     }
-    replace(scope, caller, mapping, was, check::sound(patched, def.name)?, base).await
+    replace(scope, caller, mapping, stood, check::sound(patched, def.name)?, base).await
 }
 
 async fn replace(
     scope: &mut Scope,
     caller: &Caller,
     mapping: &'static Mapping,
-    was: Record,
+    stood: Stood,
     resource: Resource,
     base: &str,
 ) -> Result<Shown> {
@@ -293,11 +295,8 @@ async fn replace(
     }
     let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
-    let stood = match mapping.speaks() {
-        true => Some(read::standing(scope, mapping, was.clone(), keys).await?),
-        false => None,
-    };
-    unsaid(mapping, &mut taken.root, &was, stood.as_ref(), base)?;
+    let was = stood.0.root.clone();
+    unsaid(mapping, &mut taken.root, &was, &stood, base)?;
     let goal = states::goal(mapping, &mut taken.root, &resource);
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
@@ -307,18 +306,12 @@ async fn replace(
     let draft = taken.root.draft(mapping.table)?;
     // Written even when no column differs: what was sent differs, and a new version says so.
     let root = store::update(scope, &was, &draft, by, keys).await.map_err(|refusal| taken.root.told(refusal))?;
-    let has_children = match &stood {
-        Some((whole, _)) => children(scope, mapping, &root, whole, &parts, keys).await?,
-        None => false,
-    };
+    let (whole, kept) = stood;
+    let has_children = children(scope, mapping, &root, &whole, &parts, keys).await?;
     let is_alone = !has_parents && !has_children && goal.is_none() && store::is_plain(&draft);
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    // Of a resource that no column says anything of, more is always kept.
-    let (whole, kept) = match stood {
-        Some((whole, kept)) => (Whole { root, ..whole }, kept.is_some()),
-        None => (Whole::alone(mapping, root), true),
-    };
-    let known = kept.then_some(whole.root.id).into_iter().collect();
+    let whole = Whole { root, ..whole };
+    let known = kept.map(|_| whole.root.id).into_iter().collect();
     let written = match is_alone && finish::stays_as_written(scope, mapping) {
         true => (vec![whole], known),
         false => read::again(scope, mapping, &[whole.root], Some(known), keys).await?,
@@ -330,7 +323,7 @@ async fn replace(
 
 /// Retiring is idempotent: what is retired already stays so.
 pub async fn retire(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapping], id: Uuid, version: Option<i64>) -> Result<()> {
-    let (mapping, was) = match locked(scope, caller, sources, id, version, Change::Retire).await {
+    let (mapping, (Whole { root: was, .. }, _)) = match locked(scope, caller, sources, id, version, Change::Retire).await {
         Err(refusal) if refusal.code == &error::GONE => return Ok(()),
         other => other?,
     };
@@ -341,6 +334,9 @@ pub async fn retire(scope: &mut Scope, caller: &Caller, sources: &[&'static Mapp
     stale::renewed(scope).await
 }
 
+/// A record as it stands, and what was sent beyond our columns.
+type Stood = (Whole, Option<Extras>);
+
 /// The record of that id in whichever table of the type has it, locked.
 async fn locked(
     scope: &mut Scope,
@@ -349,7 +345,7 @@ async fn locked(
     id: Uuid,
     version: Option<i64>,
     change: Change,
-) -> Result<(&'static Mapping, Record)> {
+) -> Result<(&'static Mapping, Stood)> {
     let keys = &caller.kernel.keys;
     let mut refusal = Error::new(&error::NOT_FOUND);
     for mapping in sources.iter().copied() {
@@ -361,13 +357,15 @@ async fn locked(
             refusal = why;
             continue;
         }
-        match store::lock_of(scope, mapping.table, Width::Lean, id, version, keys).await {
-            Ok(was) if mapping.is_of(&was) => return Ok((mapping, was)),
-            Ok(_) => continue,
-            Err(why) if why.code == &error::NOT_FOUND => {}
-            Err(why) => return Err(why),
+        if let Some((whole, kept)) = read::locked(scope, mapping, id, keys).await? {
+            match store::to_change(whole.root.clone(), version) {
+                Ok(root) => return Ok((mapping, (Whole { root, ..whole }, kept))),
+                Err(why) if why.code == &error::NOT_FOUND => {}
+                Err(why) => return Err(why),
+            }
         }
         match store::seen(scope, mapping.table, id, keys).await {
+            Ok(other) if !mapping.is_of(&other) => {}
             // Only a retired row is read and cannot be locked, apart from shared rows of the platform.
             Ok(_) => return Err(Error::new(if mapping.table.soft_delete { &error::GONE } else { &error::FORBIDDEN })),
             Err(why) if why.code == &error::NOT_FOUND => {}

@@ -17,10 +17,10 @@ use crate::kernel::db::Query;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::table::list::{Built, Extra};
 use crate::kernel::table::{Cursor, List, Record, Stamps, Value, Width, store};
-use crate::server::fhir::read::Shown;
+use crate::server::fhir::read::{Paged, Shown};
 use crate::server::fhir::versions::{self, Window};
 use crate::server::fhir::way::Way;
-use crate::server::fhir::{allowed, find, read, search, types};
+use crate::server::fhir::{allowed, extras, find, read, search, types};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use std::borrow::Cow;
@@ -130,7 +130,8 @@ impl Slice {
     fn list(&self, order: &Order, after: Option<Cursor>) -> List {
         let table = self.mapping.table;
         let changed = search::changed(table);
-        let mut list = List { width: Width::Lean, include_deleted: true, limit: RECORDS, after, ..List::new(table) };
+        let beside = if self.removed { None } else { extras::beside(self.mapping) };
+        let mut list = List { width: Width::Lean, include_deleted: true, limit: RECORDS, after, beside, ..List::new(table) };
         list.extra.clone_from(&self.conditions);
         let born = if table.stamps == Stamps::None { changed } else { "created_at" };
         list.extra.push(at(format!("r.{born} <= $value"), order.head.at));
@@ -169,7 +170,12 @@ pub async fn read(caller: &Caller, order: &Order, slice: &Slice, after: Option<C
         page.removed(slice.def, &records)?;
         return Ok(page);
     }
-    for resource in standing(caller, order, slice, records).await? {
+    let mut paged = Vec::with_capacity(records.len());
+    for (row, record) in rows.iter().zip(records) {
+        let kept = extras::of_row(slice.mapping, &record, row, &caller.kernel.keys).await?;
+        paged.push(Paged { mapping: slice.mapping, record, kept });
+    }
+    for resource in standing(caller, order, slice, paged).await? {
         page.line(resource, &slice.cut)?;
     }
     Ok(page)
@@ -200,11 +206,11 @@ impl Page {
 }
 
 /// The records as they stood at the moment of the order.
-async fn standing(caller: &Caller, order: &Order, slice: &Slice, records: Vec<Record>) -> Result<Vec<Resource>> {
-    let is_past = |record: &Record| read::modified(record).is_some_and(|at| at > order.head.at);
-    let (mut past, unchanged): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_past);
-    let shown =
-        read::many(caller, &mut Way::Apart, &slice.context, unchanged.into_iter().map(|record| (slice.mapping, record)).collect()).await?;
+async fn standing(caller: &Caller, order: &Order, slice: &Slice, records: Vec<Paged>) -> Result<Vec<Resource>> {
+    let is_past = |paged: &Paged| read::modified(&paged.record).is_some_and(|at| at > order.head.at);
+    let (past, unchanged): (Vec<Paged>, Vec<Paged>) = records.into_iter().partition(is_past);
+    let mut past: Vec<Record> = past.into_iter().map(|paged| paged.record).collect();
+    let shown = read::many(caller, &mut Way::Apart, &slice.context, unchanged).await?;
     let now = if slice.mapping.parts.is_empty() { HashMap::new() } else { versions_now(caller, slice, &shown).await? };
     let mut resources = Vec::with_capacity(shown.len() + past.len());
     for Shown { record, resource } in shown {

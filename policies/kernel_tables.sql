@@ -94,11 +94,12 @@ end $$;
 -- Tenants of the caller, for the worker all, with records to be made anew.
 create or replace function sec.stale_tenants() returns setof uuid language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp as $$
+declare c sec.claims := sec.claims();
 begin
-    if (sec.claims()).plane = 'jobs' then
+    if c.plane = 'jobs' then
         return query select distinct s.tenant_id from enamel.search_stale s where s.due_at <= now();
     else
-        return query select t from unnest(sec.tenants(0)) t
+        return query select t from unnest(case when c.scope = 'tenant' then array[c.tenant] else sec.tenants(0) end) t
             where exists (select from enamel.search_stale s where s.tenant_id = t and s.due_at <= now());
     end if;
 end $$;

@@ -151,7 +151,7 @@ impl List {
             (Some(self.sort.column), format!("r.sort_key {direction} nulls last, r.id {direction}"))
         };
         let with_key = |columns: String| key.map_or(columns.clone(), |key| format!("{columns}, r.{key} as sort_key"));
-        let whole = self.shown(plane);
+        let whole = record::beside(self.table, plane, self.width, self.beside.as_deref());
         let many = self.table.has_tenant() && (!plane.single_tenant() || self.table.home == Home::Shared);
         // A patient's rows are walked chart by chart: among a clinic's rows, few are theirs. What is published to all names nobody.
         let outside = matches!(plane, Plane::Patient | Plane::Share);
@@ -200,12 +200,6 @@ impl List {
             text.sql = format!("select {whole}{sort_key} from ({}) k join {} r on {by} order by {last}", text.sql, self.table.name);
         }
         Ok(text.built())
-    }
-
-    /// What is read of each row of the page.
-    pub(super) fn shown(&self, plane: Plane) -> String {
-        let columns = record::columns_of(self.table, plane, self.width);
-        self.beside.iter().fold(columns, |columns, more| format!("{columns}, ({more}) as beside"))
     }
 
     /// What is walked one after the other, as `t`, and its columns: tenants, or charts.

@@ -2,6 +2,7 @@
 //! looked at for it; the page itself is as bounded as any.
 
 use super::list::{self, Built, List, Text};
+use super::record;
 use super::value::Value;
 use crate::kernel::context::Plane;
 use crate::kernel::error::{self, Error, Result};
@@ -62,7 +63,7 @@ impl List {
         let keys = list::union(&wheres.iter().map(walk).collect::<Vec<_>>(), &by("r", "r"), limit);
         text.sql = format!(
             "select {whole}, to_json(array[{values}])::text as sort_key from ({keys}) k join {table} r on {joined} order by {last}",
-            whole = self.shown(plane),
+            whole = record::beside(self.table, plane, self.width, self.beside.as_deref()),
             values = values.join(", "),
             last = by("k", "k"),
         );

@@ -74,6 +74,12 @@ pub fn columns_of(table: &'static Table, plane: Plane, width: Width) -> String {
     listed(table, plane, width, true)
 }
 
+/// The same, and one column more, called `beside`: SQL over the row `r`.
+pub fn beside(table: &'static Table, plane: Plane, width: Width, more: Option<&str>) -> String {
+    let columns = columns_of(table, plane, width);
+    more.map_or(columns.clone(), |more| format!("{columns}, ({more}) as beside"))
+}
+
 /// Something of it is computed.
 pub fn computes(table: &'static Table, plane: Plane, width: Width) -> bool {
     readable(table, plane, width).any(|field| field.computed.is_some())

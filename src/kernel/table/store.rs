@@ -32,11 +32,20 @@ sql! {
 
 /// The statement that reads one row by id, on the caller's plane.
 pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
-    get_query_of(table, plane, Width::Full, tenant, id, lock)
+    get_query_of(table, plane, Width::Full, tenant, id, lock, None)
 }
 
-pub fn get_query_of(table: &'static Table, plane: Plane, width: Width, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
-    let columns = record::columns_of(table, plane, width);
+/// The same as wide as that, with a column more as in [`List::beside`].
+pub fn get_query_of(
+    table: &'static Table,
+    plane: Plane,
+    width: Width,
+    tenant: Option<Uuid>,
+    id: Uuid,
+    lock: bool,
+    beside: Option<&str>,
+) -> Result<Built> {
+    let columns = record::beside(table, plane, width, beside);
     let mut values = vec![Value::Uuid(id)];
     let mut types = vec![Type::UUID];
     let own = match table.home {

@@ -42,14 +42,6 @@ pub async fn of_row(mapping: &Mapping, record: &Record, row: &Row, keys: &Keyrin
     opened(owner(record), Uuid::from_bytes(*id), sealed, keys).await.map(Some)
 }
 
-/// The newest for a record `$1` of the tenants `own` (SQL of ours), as the type it is shown as.
-pub fn by_id(own: &str, type_name: &str) -> String {
-    format!(
-        "select distinct on (r.tenant_id) r.tenant_id, r.record_id, r.id, r.body_enc from fhir_extras r
-          where r.tenant_id = any ({own}) and r.record_id = $1 and r.resource_type = '{type_name}' order by r.tenant_id, r.record_version desc"
-    )
-}
-
 /// A version of a record, as a type: one row may be resources of several, and what was sent is of one.
 pub struct Of {
     pub type_name: &'static str,
@@ -91,15 +83,10 @@ pub async fn placed(rows: &[Row], keys: &Keyring) -> Result<HashMap<usize, Extra
     let mut placed = HashMap::with_capacity(rows.len());
     for row in rows {
         let place = usize::try_from(row.try_get::<_, i64>(4)?).map_err(Error::internal)?;
-        placed.insert(place.saturating_sub(1), open(row, keys).await?.1);
+        let (tenant, id, sealed): (Uuid, Uuid, &[u8]) = (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
+        placed.insert(place.saturating_sub(1), opened(tenant, id, sealed, keys).await?);
     }
     Ok(placed)
-}
-
-/// Whose it is, and the two forms.
-pub async fn open(row: &Row, keys: &Keyring) -> Result<(Uuid, Extras)> {
-    let (tenant, id, sealed): (Uuid, Uuid, Vec<u8>) = (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
-    Ok((tenant, opened(tenant, id, &sealed, keys).await?))
 }
 
 async fn opened(tenant: Uuid, id: Uuid, sealed: &[u8], keys: &Keyring) -> Result<Extras> {

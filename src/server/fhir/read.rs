@@ -76,10 +76,10 @@ fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
     Built { query: Query { text: Cow::Owned(text), types: Cow::Owned(types) }, values }
 }
 
-/// The statements for one record by its id: itself, locked or not, what was sent, its parts.
-fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid, lock: bool) -> Result<Vec<Built>> {
-    let plane = context.plane;
-    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, lock)?];
+/// The statements for one record by its id: itself with what was sent, then its parts.
+fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<Built>> {
+    let (plane, beside) = (context.plane, extras::beside(mapping));
+    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, false, beside.as_deref())?];
     let (mut types, mut values) = (vec![Type::UUID], vec![Value::Uuid(id)]);
     let mut own = "(select sec.tenants(0))::uuid[]".to_owned();
     if plane.single_tenant() {
@@ -87,7 +87,6 @@ fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid, lock: bool) -> 
         types.push(Type::UUID);
         values.push(Value::Uuid(context.tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
     }
-    queries.push(built(extras::by_id(&own, mapping.of.name), types.clone(), values.clone()));
     for (_, part) in parts(mapping, plane) {
         let of = match part.link {
             Link::Child(column) => format!("r.{column} = $1"),
@@ -145,7 +144,7 @@ async fn apart(caller: &Caller, sources: &[&'static Mapping], id: Uuid) -> Resul
     let context = open.first().map(|(_, context)| context.clone()).ok_or_else(|| Error::new(&error::FORBIDDEN))?;
     let mut queries = Vec::new();
     for (mapping, context) in &open {
-        queries.push(by_id(mapping, context, id, false)?);
+        queries.push(by_id(mapping, context, id)?);
     }
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().flatten().map(Built::asked).collect();
     let answers = caller.kernel.door.open(&context).await?.once(&flat).await?;
@@ -167,9 +166,10 @@ async fn stood(mapping: &'static Mapping, plane: Plane, rows: &[Vec<Row>], keys:
     if !mapping.is_of(&root) {
         return Ok(None);
     }
+    let kept = extras::of_row(mapping, &root, row, keys).await?;
     let mut whole = Whole::alone(mapping, root);
     let owner = owner(&whole.root);
-    for ((place, part), rows) in parts(mapping, plane).zip(rows.iter().skip(2)) {
+    for ((place, part), rows) in parts(mapping, plane).zip(rows.iter().skip(1)) {
         for row in rows {
             let record = record::decode_of(part.table, plane, Width::Lean, row, keys).await?;
             if record.tenant == owner {
@@ -177,23 +177,21 @@ async fn stood(mapping: &'static Mapping, plane: Plane, rows: &[Vec<Row>], keys:
             }
         }
     }
-    let mut kept = None;
-    for row in rows.get(1).into_iter().flatten() {
-        let (tenant, extras) = extras::open(row, keys).await?;
-        if tenant == owner {
-            kept = Some(extras);
-        }
-    }
     Ok(Some((whole, kept)))
 }
 
 /// A record of that id, locked for a change, with its parts and what was sent: one round trip.
 pub async fn locked(scope: &mut Scope, mapping: &'static Mapping, id: Uuid, keys: &Keyring) -> Result<Option<(Whole, Option<Extras>)>> {
-    let queries = by_id(mapping, scope.context(), id, true)?;
-    let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
-    // Each statement sees what stands once the row is locked.
+    let context = scope.context();
+    let lock = store::get_query_of(mapping.table, context.plane, Width::Lean, context.tenant, id, true, None)?;
+    let queries = by_id(mapping, context, id)?;
+    // Each statement after the first sees what stands once the row is locked.
+    let flat: Vec<(Query, Vec<Param<'_>>)> = std::iter::once(&lock).chain(&queries).map(Built::asked).collect();
     let rows = scope.gather(&flat).await?;
-    stood(mapping, scope.context().plane, &rows, keys).await
+    match rows.split_first() {
+        Some((locked, rows)) if !locked.is_empty() => stood(mapping, scope.context().plane, rows, keys).await,
+        _ => Ok(None),
+    }
 }
 
 /// The tenant whose keys and parts are the record's.

@@ -62,10 +62,6 @@ fn refer(example: &mut Value, known: &BTreeMap<String, String>) {
             *reference = json!(format!("{name}/{}", known[*name]));
         }
     }
-    // A role of ours is one at a place.
-    if example["resourceType"] == "PractitionerRole" && example.get("location").is_none() {
-        example["location"] = json!([{"reference": format!("Location/{}", known["Location"])}]);
-    }
 }
 
 /// Examples that break R4's own rules (items without linkId, narratives that show nothing, references to types that may not

@@ -106,7 +106,8 @@ fn whoever_names_ours_names_what_is_there() {
         let stranger = fhir.post("/PractitionerRole", &placed(&random, &place)).await;
         assert_eq!(stranger.body["issue"][0]["expression"][0], "PractitionerRole.practitioner", "{}", stranger.body);
         // Of somebody else's server, of nobody, or known by a number alone.
-        for who in [json!({"reference": "https://elsewhere.test/fhir/Practitioner/9"}), json!({"identifier": {"value": "9"}}), Value::Null] {
+        for who in [json!({"reference": "https://elsewhere.test/fhir/Practitioner/9"}), json!({"identifier": {"value": "9"}}), Value::Null]
+        {
             let mut sent = placed(&molar, &place);
             match who {
                 Value::Null => drop(sent.as_object_mut().unwrap().shift_remove("practitioner")),
@@ -116,7 +117,10 @@ fn whoever_names_ours_names_what_is_there() {
         }
         let (own, theirs) = (fhir.ids("/PractitionerRole").await, other.ids("/PractitionerRole").await);
         assert_eq!((own.len(), theirs.len()), (3, 0));
-        assert_eq!(other.get(&format!("/PractitionerRole/{}", own[0])).await.body, other.get(&format!("/PractitionerRole/{}", Uuid::now_v7())).await.body);
+        assert_eq!(
+            other.get(&format!("/PractitionerRole/{}", own[0])).await.body,
+            other.get(&format!("/PractitionerRole/{}", Uuid::now_v7())).await.body
+        );
     });
 }
 
@@ -132,7 +136,8 @@ fn both_kinds_are_searched_as_one_type() {
         let stranger = id(&fhir.made(role(&doctor(&fhir, "Canine").await)).await);
         let asked = questions(&kept);
         let names: Vec<&str> = asked.iter().map(|(known, _)| known.code.as_str()).collect();
-        let expected = ["active", "date", "email", "endpoint", "identifier", "phone", "practitioner", "role", "service", "specialty", "telecom"];
+        let expected =
+            ["active", "date", "email", "endpoint", "identifier", "phone", "practitioner", "role", "service", "specialty", "telecom"];
         assert_eq!(sorted(names.iter().map(|name| (*name).to_owned()).collect()), expected);
         for (known, value) in &asked {
             let found = fhir.ids(&format!("/PractitionerRole?{}={value}", known.code)).await;
@@ -242,9 +247,8 @@ fn the_directory_is_no_way_into_charts_nor_they_into_it() {
         let fhir = clinic.fhir();
         let ada = fhir.made(patient("Lovelace")).await;
         let kept = fhir.made(role(&doctor(&fhir, "Molar").await)).await;
-        let flag = fhir
-            .made(json!({"resourceType": "Flag", "status": "active", "code": {"text": "pain"}, "subject": to("Patient", &ada)}))
-            .await;
+        let flag =
+            fhir.made(json!({"resourceType": "Flag", "status": "active", "code": {"text": "pain"}, "subject": to("Patient", &ada)})).await;
         let basic = fhir.made(json!({"resourceType": "Basic", "code": {"text": "of nobody"}})).await;
         let path = format!("/PractitionerRole/{}", id(&kept));
         let charts = [format!("/Flag/{}", id(&flag)), format!("/Basic/{}", id(&basic))];
@@ -274,7 +278,8 @@ fn the_directory_is_no_way_into_charts_nor_they_into_it() {
         assert_eq!((portal.get(&path).await.status.as_u16(), portal.ids("/PractitionerRole").await.len()), (404, 0));
         // So it is with tokens: the scope names the directory's permissions alone.
         let token = clinic.client_token("system/PractitionerRole.cruds").await;
-        let ask = async |method: Method, path: &str, body: Option<&Value>| world.ask(&token, method, &format!("/fhir/r4{path}"), body).await.0;
+        let ask =
+            async |method: Method, path: &str, body: Option<&Value>| world.ask(&token, method, &format!("/fhir/r4{path}"), body).await.0;
         let kept = reader.get(&path).await.body;
         assert_eq!((ask(Method::GET, &path, None).await, ask(Method::PUT, &path, Some(&kept)).await), (200, 200));
         assert_eq!(ask(Method::POST, "/PractitionerRole", Some(&bare(&kept))).await, 201);

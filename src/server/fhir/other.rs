@@ -2,8 +2,8 @@
 //! they name, those of the directory apart.
 
 use super::types::forever;
-use crate::fhir::Resource;
 use crate::directory::kept_directory_entry::KEPT_DIRECTORY_ENTRY;
+use crate::fhir::Resource;
 use crate::fhir::bind::selected;
 use crate::fhir::definitions::Definitions;
 use crate::fhir::find::Find;

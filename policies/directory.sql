@@ -8,6 +8,8 @@ select kernel.protect('provider_identifiers', 'staff=all/all group=all/none audi
 select kernel.protect('provider_locations',
     'staff=all/all group=all/none patient=linked/none audit=all/none auth=all/none jobs=all/all',
     read => 'view_tenant', write => 'manage_users', sec => 'r');
+select kernel.protect('kept_directory_entries', 'staff=all/all group=all/none audit=all/none jobs=all/all',
+    read => 'view_tenant', write => 'manage_users');
 select kernel.protect('contacts', 'staff=all/all group=all/none audit=all/none jobs=all/all',
     read => 'view_referral', write => 'edit_referral', sec => 'r');
 

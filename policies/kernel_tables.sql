@@ -77,7 +77,8 @@ begin
 end $$;
 do $$ declare rel text; begin
     -- All that a FHIR mapping writes.
-    foreach rel in array '{appointments,claims,clinical_outcomes,consents,devices,documents,encounters,files,kept_resources,locations,
+    foreach rel in array '{appointments,claims,clinical_outcomes,consents,devices,documents,encounters,files,
+        kept_directory_entries,kept_resources,locations,
         patient_allergies,patient_conditions,patient_insurance_policies,patient_medications,patient_relationships,
         patient_social_history,patients,payers,perio_exams,procedures,provider_locations,providers,referrals,tasks,tenants,treatment_plan_items,treatment_plans,
         vital_signs}'::text[] loop

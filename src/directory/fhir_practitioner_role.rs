@@ -1,10 +1,12 @@
-//! Where a provider works, with the provider's specialty, as FHIR PractitionerRole.
+//! Where a provider works, with the provider's specialty, as FHIR PractitionerRole. A role of nobody we know, or at no place of
+//! ours, is none of these rows.
 
 use super::fhir_practitioner::UNKNOWN;
 use super::{provider::PROVIDER, provider_location::PROVIDER_LOCATION};
 use crate::fhir::datatype::{CodeableConcept, Coding, Period};
 use crate::fhir::find::{Find, Namespace, TENANT};
 use crate::fhir::mapping::{Columns, Link, Mapping, PEOPLE, Part, Taken, Whole};
+use crate::fhir::reference::Literal;
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Node, Resource};
 use crate::kernel::error::Result;
@@ -68,15 +70,11 @@ fn render(whole: &Whole, out: &mut Resource) {
 
 fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     let root = resource.root();
-    let practitioner = root.reference("practitioner", "Practitioner", base)?.and_then(|id| id.parse::<Uuid>().ok());
-    let Some(practitioner) = practitioner else {
-        return Err(root.fault("practitioner", "reference", "A reference to a Practitioner of this server is needed."));
-    };
-    let Some(site) = site(&root, base)? else {
-        return Err(root.fault("location", "reference", "A reference to a Location of this server is needed."));
-    };
+    let practitioner = root.node("practitioner")?.map_or(Ok(None), |node| ours(&node, "Practitioner", base))?;
+    let site = root.nodes("location")?.first().map_or(Ok(None), |node| ours(node, "Location", base))?;
     let columns = &mut taken.root;
-    columns.set("provider_id", json!(practitioner), root.at("practitioner")).set("location_id", json!(site), root.at("location[0]"));
+    let place = if site.is_some() { "location[0]" } else { "location" };
+    columns.set("provider_id", json!(practitioner), root.at("practitioner")).set("location_id", json!(site), root.at(place));
     let (from, until) = root.read::<Period>("period")?.map(|period| period.days()).unwrap_or_default();
     if from.zip(until).is_some_and(|(from, until)| until < from) {
         return Err(root.fault("period", "invariant", "A period does not end before it starts."));
@@ -101,11 +99,10 @@ fn take(resource: &Resource, base: &str, taken: &mut Taken) -> Result<()> {
     Ok(())
 }
 
-fn site(root: &Node<'_>, base: &str) -> Result<Option<Uuid>> {
-    use crate::fhir::reference::Literal;
-    let Some(first) = root.nodes("location")?.into_iter().next() else { return Ok(None) };
-    Ok(match first.string("reference")?.map(|text| Literal::parse(text, base)) {
-        Some(Literal::Local { type_name: "Location", id, .. }) => id.parse().ok(),
+/// Whom or what of this server is named; an id that none of them can have is unknown like any other.
+fn ours(node: &Node<'_>, type_name: &str, base: &str) -> Result<Option<Uuid>> {
+    Ok(match node.string("reference")?.map(|text| Literal::parse(text, base)) {
+        Some(Literal::Local { type_name: named, id, .. }) if named == type_name => Some(id.parse().unwrap_or_default()),
         _ => None,
     })
 }

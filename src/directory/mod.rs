@@ -10,6 +10,7 @@ pub mod contact;
 pub mod fhir_healthcare_service;
 pub mod fhir_practitioner;
 pub mod fhir_practitioner_role;
+pub mod kept_directory_entry;
 mod moderate;
 mod projections;
 pub mod provider;
@@ -33,6 +34,7 @@ pub static TABLES: &[&Table] = &[
     &clinic_image::CLINIC_IMAGE,
     &clinic_certification::CLINIC_CERTIFICATION,
     &clinic_review::CLINIC_REVIEW,
+    &kept_directory_entry::KEPT_DIRECTORY_ENTRY,
 ];
 
 pub static OPERATIONS: &[&Operation] = &[

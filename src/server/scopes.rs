@@ -144,7 +144,7 @@ pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
 mod tests {
     use super::*;
     use crate::identity::scope;
-    use crate::kernel::context::Permission::{DeleteData, EditClinical, EditPatient, SignClinical, ViewClinical, ViewPatient};
+    use crate::kernel::context::Permission::{DeleteData, EditClinical, EditPatient, ManageUsers, SignClinical, ViewClinical, ViewPatient, ViewTenant};
 
     fn caps(text: &str) -> Caps {
         scope::ask(kinds);
@@ -157,6 +157,9 @@ mod tests {
         assert_eq!(caps("system/Patient.cud"), Caps::of(&[EditPatient, DeleteData]));
         assert_eq!(caps("user/AllergyIntolerance.rs openid"), Caps::of(&[ViewClinical, ViewPatient]));
         assert_eq!(caps("user/AllergyIntolerance.u"), Caps::of(&[EditClinical]));
+        // Of these some are kept whole: not among the charts.
+        assert_eq!(caps("system/PractitionerRole.rs"), Caps::of(&[ViewTenant]));
+        assert_eq!(caps("system/PractitionerRole.cud"), Caps::of(&[ManageUsers, DeleteData]));
         assert!(!caps("user/Observation.cruds").allows(SignClinical));
     }
 

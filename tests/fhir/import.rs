@@ -10,7 +10,7 @@ use std::io::Read;
 use uuid::Uuid;
 
 const SYNTHEA: &[u8] = include_bytes!("../fixtures/synthea/8a4c9c04-1524-9f1c-d65b-9b17e4520fef.json.gz");
-const NDJSON: &str = "application/fhir+ndjson";
+pub const NDJSON: &str = "application/fhir+ndjson";
 
 async fn file(clinic: &Clinic, lines: &[String]) -> Uuid {
     uploaded(clinic, NDJSON, &lines.join("\n")).await
@@ -34,7 +34,7 @@ async fn begun(fhir: &Client, inputs: &[(&str, Uuid)]) -> String {
     fhir.place(fhir.kick_with("/$import", order(&inputs)).await).await
 }
 
-async fn imported(fhir: &Client, inputs: &[(&str, Uuid)]) -> Value {
+pub async fn imported(fhir: &Client, inputs: &[(&str, Uuid)]) -> Value {
     let ended = fhir.ended(&begun(fhir, inputs).await).await;
     assert_eq!(ended.status, StatusCode::OK, "{}", ended.body);
     ended.body

@@ -62,10 +62,6 @@ fn refer(example: &mut Value, known: &BTreeMap<String, String>) {
             *reference = json!(format!("{name}/{}", known[*name]));
         }
     }
-    // A role of ours is one at a place.
-    if example["resourceType"] == "PractitionerRole" && example.get("location").is_none() {
-        example["location"] = json!([{"reference": format!("Location/{}", known["Location"])}]);
-    }
 }
 
 /// Examples that break R4's own rules (items without linkId, narratives that show nothing, references to types that may not
@@ -178,5 +174,28 @@ fn what_is_about_nobody_we_know_is_refused() {
         let first: Vec<_> = told.drain(..2).collect();
         assert!(told.chunks(2).all(|pair| pair == first), "{first:?} {told:?}");
         assert_eq!(fhir.get("/Basic?_total=accurate").await.body["total"], 0);
+    });
+}
+
+/// A Communication is the record of one (R4 Communication, scope and usage); who wants something said asks by a CommunicationRequest.
+#[test]
+fn what_was_said_elsewhere_is_not_said_again() {
+    world::with(async |world| {
+        let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
+        let fhir = clinic.fhir();
+        let ada = format!("Patient/{}", id(&fhir.made(patient("Lovelace")).await));
+        let molar = fhir.made(json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]})).await;
+        for status in ["completed", "in-progress"] {
+            let sent = json!({"resourceType": "Communication", "status": status, "subject": {"reference": ada}, "recipient": [{"reference": ada}],
+                "sender": {"reference": format!("Practitioner/{}", id(&molar))}, "sent": "2019-03-02T09:00:00Z",
+                "payload": [{"contentString": "The crown has come."}]});
+            assert_eq!(bare(&fhir.made(sent.clone()).await), sent);
+        }
+        assert_eq!(fhir.ids(&format!("/Communication?subject={ada}")).await.len(), 2);
+        for table in ["conversations", "messages", "notifications"] {
+            let count = format!("select count(*) from enamel.{table} where tenant_id = $1");
+            let rows: i64 = world.truth().await.query_one(&count, &[&clinic.id]).await.unwrap().get(0);
+            assert_eq!(rows, 0, "{table}");
+        }
     });
 }

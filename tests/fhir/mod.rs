@@ -7,6 +7,7 @@ mod change;
 mod clients;
 mod condition;
 mod differential;
+mod directory;
 mod document;
 mod everything;
 mod examples;

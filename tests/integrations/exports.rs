@@ -36,6 +36,7 @@ fn a_copy_of_a_tenant_has_all_of_its_records_and_no_other() {
             ids.push(clinic.patient(name).await.unwrap().id.to_string());
         }
         let theirs = other.patient("Carl").await.unwrap().id;
+        clinic.fhir().made(json!({"resourceType": "PractitionerRole", "code": [{"text": "a locum"}]})).await;
         let officer = officer(&clinic).await;
         let job = record(run(&officer, "createExportJob", None, json!({"export_type": "TENANT_FULL"})).await.unwrap());
         assert_eq!((job.text("export_type"), job.uuid("requested_by")), (Some("TENANT_FULL"), officer.context.actor));
@@ -56,6 +57,8 @@ fn a_copy_of_a_tenant_has_all_of_its_records_and_no_other() {
         copied.sort_unstable();
         ids.sort();
         assert_eq!(copied, ids);
+        let kept = lines.iter().find(|line| line["type"] == "KeptDirectoryEntry").unwrap();
+        assert_eq!(kept["fhir"]["PractitionerRole"]["code"][0]["text"], "a locum");
         for kind in ["TenantSettings", "UserTenant", "Role"] {
             assert!(end["record"]["counts"][kind].is_u64(), "{kind}: {end}");
         }

@@ -25,7 +25,7 @@ mod matching;
 mod meta;
 mod narrow;
 mod operations;
-mod other;
+pub mod other;
 mod parts;
 mod profiles;
 mod provenance;

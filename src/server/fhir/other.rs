@@ -1,16 +1,18 @@
-//! Types that no table of ours is: kept whole as rows of one table, in the compartment of the patient they name.
+//! Types that no table of ours is, and resources that lack what our records need: kept whole, in the compartment of the patient
+//! they name, those of the directory apart.
 
 use super::types::forever;
+use crate::directory::kept_directory_entry::KEPT_DIRECTORY_ENTRY;
 use crate::fhir::Resource;
 use crate::fhir::bind::selected;
 use crate::fhir::definitions::Definitions;
 use crate::fhir::find::Find;
-use crate::fhir::mapping::{Mapping, PEOPLE, Taken};
+use crate::fhir::mapping::{Mapping, PEOPLE, STAFF, Take, Taken};
 use crate::fhir::reference::Literal;
 use crate::fhir::registry::TypeDef;
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::error::Result;
-use crate::kernel::table::{Sort, Ty};
+use crate::kernel::table::{Sort, Table, Ty};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -28,17 +30,27 @@ const NOT_KEPT: &[&str] = &[
     "Patient",
     "RelatedPerson",
     "Practitioner",
-    // Kept beside the charts it would give whoever reads the directory the permission to read charts.
-    "PractitionerRole",
     "Location",
     "Coverage",
 ];
+
+/// Kept beside the charts they would give whoever reads the directory the permission to read charts: a scope for a type stands
+/// for the permissions of all its tables.
+const OF_DIRECTORY: &[&str] = &["PractitionerRole"];
+
+/// The tables of what is kept whole; which type a row is, it says itself.
+pub const HOMES: [&Table; 2] = [&KEPT_RESOURCE, &KEPT_DIRECTORY_ENTRY];
 
 /// The rows of the type `name`, beside those of the `known` tables; None: such resources are not kept.
 pub fn mapping(name: &'static str, known: &[&'static Mapping]) -> Option<&'static Mapping> {
     if NOT_KEPT.contains(&name) {
         return None;
     }
+    // What is said in the directory is for those who work with it; patients read the records alone.
+    let (table, take, planes) = match OF_DIRECTORY.contains(&name) {
+        true => (&KEPT_DIRECTORY_ENTRY, None, STAFF),
+        false => (&KEPT_RESOURCE, Some(take as Take), PEOPLE),
+    };
     let of = known.first().map_or_else(|| forever(TypeDef::all(name)), |mapping| mapping.of);
     // What is sorted by a text has none here, and comes last: a row that is there has no such reason.
     let sorts = known.first().map(|mapping| mapping.sorts).unwrap_or_default().iter().filter(|sort| sort.ty == Ty::Text);
@@ -50,11 +62,11 @@ pub fn mapping(name: &'static str, known: &[&'static Mapping]) -> Option<&'stati
         .collect();
     Some(forever(Mapping {
         only: Some(("resource_type", name)),
-        take: Some(take),
+        take,
         creates: true,
         search: forever(search),
         sorts: forever(sorts),
-        ..Mapping::new(of, &KEPT_RESOURCE, PEOPLE)
+        ..Mapping::new(of, table, planes)
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Who changed what and when, as FHIR Provenance: the change log, whose policy shows nothing of tables the reader may not read.
 //! It stands here because its targets are the mappings of all domains. What clients send of the type is kept beside it.
 
+use super::other;
 use super::types::forever;
 use super::versions;
 use crate::fhir::bind::{Bind, How, concept, moment};
@@ -10,7 +11,6 @@ use crate::fhir::mapping::{Mapping, STAFF, Whole};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::resource::{Element, Resource};
 use crate::governance::change_log_entry::CHANGE_LOG_ENTRY;
-use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::table::Record;
 use crate::server::domains;
 use serde_json::{Value as Json, json};
@@ -64,7 +64,7 @@ const AGENT: Find = Find::Any(&[
 /// The tables whose rows are resources.
 fn tables() -> &'static [&'static str] {
     static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-        let mut tables: Vec<&str> = domains::resources().map(|mapping| mapping.table.name).chain([KEPT_RESOURCE.name]).collect();
+        let mut tables: Vec<&str> = domains::resources().map(|mapping| mapping.table.name).chain(kept()).collect();
         tables.sort_unstable();
         tables.dedup();
         tables
@@ -72,12 +72,17 @@ fn tables() -> &'static [&'static str] {
     &TABLES
 }
 
+fn kept() -> impl Iterator<Item = &'static str> {
+    other::HOMES.into_iter().map(|table| table.name)
+}
+
 /// How changes of resources of one type are found.
 fn target(name: &'static str) -> Option<Find> {
     let mut tables: Vec<&str> = domains::resources().filter(|mapping| mapping.of.name == name).map(|mapping| mapping.table.name).collect();
     tables.sort_unstable();
     tables.dedup();
-    let kept = format!("r.table_name = '{}' and coalesce(r.new_values, r.old_values) ->> 'resource_type' = '{name}'", KEPT_RESOURCE.name);
+    let homes = kept().collect::<Vec<_>>().join("', '");
+    let kept = format!("r.table_name in ('{homes}') and coalesce(r.new_values, r.old_values) ->> 'resource_type' = '{name}'");
     let of = match tables.is_empty() {
         true => format!("({kept})"),
         false => format!("(r.table_name in ('{}') or {kept})", tables.join("', '")),
@@ -104,7 +109,7 @@ fn types(entry: &Record) -> Vec<(&'static str, bool)> {
     if types.is_empty() {
         types.extend(of_table.first().map(told));
     }
-    let kept = image.get("resource_type").and_then(Json::as_str).filter(|_| name == KEPT_RESOURCE.name);
+    let kept = image.get("resource_type").and_then(Json::as_str).filter(|_| kept().any(|home| home == name));
     types.extend(kept.and_then(|kept| Definitions::r4().resources().find(|known| *known == kept)).map(|kept| (kept, true)));
     types.dedup_by_key(|(name, _)| *name);
     types

@@ -12,7 +12,6 @@ pub mod job;
 use super::fhir::extras::{self, Of};
 use super::{domains, fhir, scopes};
 use crate::imaging::file::FILE;
-use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::Caller;
 use crate::kernel::audit::{Action, Metadata, Outcome, PurposeOfUse};
 use crate::kernel::audit_store;
@@ -325,7 +324,8 @@ impl Copying {
 
 /// The record as each type it is: one row may have been sent as several resources.
 fn forms(record: &Record) -> impl Iterator<Item = Of> {
-    let kept = Some(record).filter(|record| record.table.name == KEPT_RESOURCE.name).and_then(|record| record.text("resource_type"));
+    let is_kept = |record: &&Record| fhir::other::HOMES.iter().any(|home| home.name == record.table.name);
+    let kept = Some(record).filter(is_kept).and_then(|record| record.text("resource_type"));
     let names: BTreeSet<&'static str> = match kept {
         Some(kept) => fhir::types::registry().types().iter().map(|def| def.name).filter(|name| *name == kept).collect(),
         None => domains::resources().filter(|mapping| mapping.table.name == record.table.name).map(|mapping| mapping.of.name).collect(),

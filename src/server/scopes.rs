@@ -144,7 +144,9 @@ pub fn on_operation(caller: &Caller, operation: &Operation) -> Result<()> {
 mod tests {
     use super::*;
     use crate::identity::scope;
-    use crate::kernel::context::Permission::{DeleteData, EditClinical, EditPatient, ManageUsers, SignClinical, ViewClinical, ViewPatient, ViewTenant};
+    use crate::kernel::context::Permission::{
+        DeleteData, EditClinical, EditPatient, ManageUsers, SignClinical, ViewClinical, ViewPatient, ViewTenant,
+    };
 
     fn caps(text: &str) -> Caps {
         scope::ask(kinds);

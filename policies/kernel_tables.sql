@@ -105,7 +105,11 @@ begin
     end if;
 end $$;
 grant execute on function sec.stale_tenants() to enamel_staff, enamel_group, enamel_patient, enamel_share, enamel_audit, enamel_jobs;
-drop function if exists sec.made_anew(uuid);
+-- Servers of the release before this one take their own mark away instead, and go on writing while this one begins.
+create or replace function sec.made_anew(record uuid) returns void language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin delete from enamel.search_stale where tenant_id = sec.tenant(0) and record_id = record; end $$;
+grant execute on function sec.made_anew(uuid) to enamel_staff;
 
 -- Removes what has expired, of every tenant: kept answers, sign-ins that never came back and spent refresh tokens. Validity is
 -- always judged by time as well; this only keeps tables small. Sessions have a sweep of their own (`sec.sweep_sessions`). Rows removed.

@@ -4,7 +4,7 @@ use super::extras::{self, Extras};
 use super::indexed;
 use super::read::{self, Shown};
 use crate::fhir::Resource;
-use crate::fhir::mapping::{Mapping, Whole};
+use crate::fhir::mapping::{Link, Mapping, Whole};
 use crate::kernel::crypto::Keyring;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
@@ -32,10 +32,12 @@ pub const STIRRED: &[&str] = &[
 /// Records as they stand, and those of them of which more was kept before than columns hold.
 pub type Written = (Vec<Whole>, HashSet<Uuid>);
 
-/// Whether what a statement returned of a record is how it stands, when nothing else was written with it.
-pub fn stays_as_written(scope: &Scope, mapping: &Mapping) -> bool {
+/// Whether what a statement returned of these records is how they stand, when nothing else was written with them.
+pub fn stay_as_written(scope: &Scope, mapping: &Mapping, records: &[Record]) -> bool {
     let table = mapping.table;
-    !STIRRED.contains(&table.name) && !record::computes(table, scope.context().plane, Width::Lean)
+    let shows_another =
+        |record: &Record| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if !record.get(column).is_null()));
+    !STIRRED.contains(&table.name) && !record::computes(table, scope.context().plane, Width::Lean) && !records.iter().any(shows_another)
 }
 
 /// Records that were just made, with nothing below them.

@@ -97,7 +97,7 @@ async fn store_run(
     let (rows, sent): (Vec<New>, Vec<Resource>) = new.into_iter().unzip();
     let in_run = |refused: Refused| Refused { place: places.get(refused.place).copied().unwrap_or(first), ..refused };
     let written = parts::insert(scope, rows, keys).await.map_err(in_run)?;
-    let written = match finish::stays_as_written(scope, mapping) {
+    let written = match finish::stay_as_written(scope, mapping, &written) {
         true => finish::made(mapping, written),
         false => read::again(scope, mapping, &written, None, keys).await.map_err(refused)?,
     };

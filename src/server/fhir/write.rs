@@ -23,6 +23,7 @@ use crate::kernel::table::{Draft, Table, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
+use std::slice::from_ref;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +187,7 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
     }
     parts::insert(scope, below, keys).await?;
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    let written = match is_alone && finish::stays_as_written(scope, mapping) {
+    let written = match is_alone && finish::stay_as_written(scope, mapping, from_ref(&root)) {
         true => finish::made(mapping, vec![root]),
         false => read::again(scope, mapping, &[root], None, keys).await?,
     };
@@ -312,7 +313,7 @@ async fn replace(
     let root = states::reach(scope, caller, mapping, root, goal).await?;
     let whole = Whole { root, ..whole };
     let known = kept.map(|_| whole.root.id).into_iter().collect();
-    let written = match is_alone && finish::stays_as_written(scope, mapping) {
+    let written = match is_alone && finish::stay_as_written(scope, mapping, from_ref(&whole.root)) {
         true => (vec![whole], known),
         false => read::again(scope, mapping, &[whole.root], Some(known), keys).await?,
     };

@@ -32,17 +32,28 @@ pub const STIRRED: &[&str] = &[
 /// Records as they stand, and those of them of which more was kept before than columns hold.
 pub type Written = (Vec<Whole>, HashSet<Uuid>);
 
-/// Whether what a statement returned of these records is how they stand, when nothing else was written with them.
-pub fn stay_as_written(scope: &Scope, mapping: &Mapping, records: &[Record]) -> bool {
-    let table = mapping.table;
-    let shows_another =
-        |record: &Record| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if !record.get(column).is_null()));
-    !STIRRED.contains(&table.name) && !record::computes(table, scope.context().plane, Width::Lean) && !records.iter().any(shows_another)
+/// Records as their statements returned them, with what belonged to them before; read again where that may not be how they
+/// stand. `is_alone`: nothing else was written with them. `known`: those of which more was kept, where that is known.
+pub async fn standing(
+    scope: &mut Scope,
+    mapping: &'static Mapping,
+    written: Vec<Whole>,
+    is_alone: bool,
+    known: Option<HashSet<Uuid>>,
+    keys: &Keyring,
+) -> Result<Written> {
+    if is_alone && stay_as_written(scope, mapping, &written) {
+        return Ok((written, known.unwrap_or_default()));
+    }
+    let roots: Vec<Record> = written.into_iter().map(|whole| whole.root).collect();
+    read::again(scope, mapping, &roots, known, keys).await
 }
 
-/// Records that were just made, with nothing below them.
-pub fn made(mapping: &Mapping, records: Vec<Record>) -> Written {
-    (records.into_iter().map(|root| Whole::alone(mapping, root)).collect(), HashSet::new())
+fn stay_as_written(scope: &Scope, mapping: &Mapping, written: &[Whole]) -> bool {
+    let table = mapping.table;
+    let points = |whole: &Whole, column: &str| !whole.root.get(column).is_null();
+    let shows_another = |whole: &Whole| mapping.parts.iter().any(|part| matches!(part.link, Link::Parent(column) if points(whole, column)));
+    !STIRRED.contains(&table.name) && !record::computes(table, scope.context().plane, Width::Lean) && !written.iter().any(shows_another)
 }
 
 /// A record, and what was sent of it.

@@ -25,7 +25,7 @@ mod matching;
 mod meta;
 mod narrow;
 mod operations;
-pub mod other;
+pub(super) mod other;
 mod parts;
 mod profiles;
 mod provenance;

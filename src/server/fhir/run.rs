@@ -3,11 +3,11 @@
 
 use super::finish;
 use super::parts::{self, New};
-use super::read::{self, Shown};
+use super::read::Shown;
 use super::states;
 use super::write::{self, Chosen};
 use crate::fhir::Resource;
-use crate::fhir::mapping::Mapping;
+use crate::fhir::mapping::{Mapping, Whole};
 use crate::kernel::Caller;
 use crate::kernel::db::Scope;
 use crate::kernel::error::{Error, Result};
@@ -97,10 +97,8 @@ async fn store_run(
     let (rows, sent): (Vec<New>, Vec<Resource>) = new.into_iter().unzip();
     let in_run = |refused: Refused| Refused { place: places.get(refused.place).copied().unwrap_or(first), ..refused };
     let written = parts::insert(scope, rows, keys).await.map_err(in_run)?;
-    let written = match finish::stay_as_written(scope, mapping, &written) {
-        true => finish::made(mapping, written),
-        false => read::again(scope, mapping, &written, None, keys).await.map_err(refused)?,
-    };
+    let written = written.into_iter().map(|root| Whole::alone(mapping, root)).collect();
+    let written = finish::standing(scope, mapping, written, true, None, keys).await.map_err(refused)?;
     let shown = finish::all(scope, mapping, written, sent, base, keys).await.map_err(refused)?;
     Ok(places.into_iter().zip(shown).collect())
 }

@@ -22,13 +22,8 @@ pub fn settled(mapping: &Mapping, columns: &mut Columns, was: &Record) -> Result
 
 /// Columns of which the resource says what the record's own rendering says stay as they are: a word that FHIR has not, the
 /// clock time of what is rendered as a day. `stood`: the record with what was sent.
-pub fn unsaid(
-    mapping: &'static Mapping,
-    columns: &mut Columns,
-    was: &Record,
-    (whole, kept): &(Whole, Option<Extras>),
-    base: &str,
-) -> Result<()> {
+pub fn unsaid(mapping: &'static Mapping, columns: &mut Columns, (whole, kept): &(Whole, Option<Extras>), base: &str) -> Result<()> {
+    let was = &whole.root;
     // Columns say nothing of it: whose the resource is, it says itself, and of a chart it stays.
     if !mapping.speaks() {
         return match mapping.table.patient.filter(|column| was.patient.is_some() && !columns.agree(was, &[column])) {

@@ -23,7 +23,6 @@ use crate::kernel::table::{Draft, Table, Value, Verb, store};
 use crate::server::idempotency::{Key, Once, Turn};
 use poem::Response;
 use serde_json::Value as Json;
-use std::slice::from_ref;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +164,7 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
         attach::keep(scope, caller, &taken.root, found, file).await.map_err(|refusal| taken.root.told(refusal))?;
         if is_file(mapping) {
             let root = store::seen(scope, mapping.table, id, keys).await?;
-            let written = read::again(scope, mapping, &[root], None, keys).await?;
+            let written = finish::standing(scope, mapping, vec![Whole::alone(mapping, root)], false, None, keys).await?;
             return finish::one(scope, mapping, written, said, base, keys).await;
         }
     }
@@ -187,10 +186,7 @@ pub async fn make(scope: &mut Scope, caller: &Caller, id: Uuid, chosen: Chosen, 
     }
     parts::insert(scope, below, keys).await?;
     let root = states::reach(scope, caller, mapping, root, goal).await?;
-    let written = match is_alone && finish::stay_as_written(scope, mapping, from_ref(&root)) {
-        true => finish::made(mapping, vec![root]),
-        false => read::again(scope, mapping, &[root], None, keys).await?,
-    };
+    let written = finish::standing(scope, mapping, vec![Whole::alone(mapping, root)], is_alone, None, keys).await?;
     finish::one(scope, mapping, written, said, base, keys).await
 }
 
@@ -297,7 +293,7 @@ async fn replace(
     let keys = &caller.kernel.keys;
     let mut taken = mapping.taken(&resource, base)?;
     let was = stood.0.root.clone();
-    unsaid(mapping, &mut taken.root, &was, &stood, base)?;
+    unsaid(mapping, &mut taken.root, &stood, base)?;
     let goal = states::goal(mapping, &mut taken.root, &resource);
     settled(mapping, &mut taken.root, &was)?;
     let parts = std::mem::take(&mut taken.parts);
@@ -313,10 +309,7 @@ async fn replace(
     let root = states::reach(scope, caller, mapping, root, goal).await?;
     let whole = Whole { root, ..whole };
     let known = kept.map(|_| whole.root.id).into_iter().collect();
-    let written = match is_alone && finish::stay_as_written(scope, mapping, from_ref(&whole.root)) {
-        true => (vec![whole], known),
-        false => read::again(scope, mapping, &[whole.root], Some(known), keys).await?,
-    };
+    let written = finish::standing(scope, mapping, vec![whole], is_alone, Some(known), keys).await?;
     let shown = finish::one(scope, mapping, written, resource, base, keys).await?;
     stale::renewed(scope).await?;
     Ok(shown)

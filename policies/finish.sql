@@ -16,7 +16,7 @@ begin
                             enamel_audit, enamel_auth, enamel_jobs, enamel_platform', f.fn);
         end if;
         -- What must be known before it is known who asks.
-        if f.nspname = 'sec' and f.proname in ('resolve_token', 'resolve_session', 'session_in_force', 'reaches', 'homes_of', 'client_of', 'client_above', 'client_came', 'app_stands', 'is_app_origin', 'tenant_of', 'face_of', 'listed_brands', 'prove_domain', 'end_codes', 'provider_of', 'scim_provider', 'member_elsewhere',
+        if f.nspname = 'sec' and f.proname in ('resolve_token', 'resolve_session', 'session_in_force', 'reaches', 'homes_of', 'clients_of', 'client_of', 'client_above', 'client_came', 'app_stands', 'is_app_origin', 'tenant_of', 'face_of', 'listed_brands', 'prove_domain', 'end_codes', 'provider_of', 'scim_provider', 'member_elsewhere',
                                                'invitations_of', 'accept_invitation') then
             execute format('grant execute on function %s to enamel_auth', f.fn);
         end if;

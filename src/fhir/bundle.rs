@@ -40,7 +40,12 @@ pub fn searchset(base: &str, type_name: &str, query: &Query, page: Page) -> Valu
     for (mode, found) in [("match", page.matches), ("include", page.included)] {
         for (id, resource) in found {
             let name = resource["resourceType"].as_str().unwrap_or_default();
-            entries.push(json!({"fullUrl": format!("{base}/{name}/{id}"), "resource": resource, "search": {"mode": mode}}));
+            let mut entry = Map::with_capacity(3);
+            entry.insert("fullUrl".into(), format!("{base}/{name}/{id}").into());
+            // json!() would write a copy.
+            entry.insert("resource".into(), resource);
+            entry.insert("search".into(), json!({"mode": mode}));
+            entries.push(Value::Object(entry));
         }
     }
     if !query.ignored.is_empty() {

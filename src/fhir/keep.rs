@@ -30,19 +30,18 @@ const DERIVED: &[(&[&str], &[&str])] = &[
 const SYNONYMS: &str = "coding";
 
 /// The document to answer with.
-pub fn restore(original: &Value, base: &Value, now: Value) -> Value {
-    let (Value::Object(kept), false) = (original, *base == now) else {
-        return merge(original, base, now);
-    };
+pub fn restore(mut original: Value, base: &Value, now: Value) -> Value {
+    if *base == now {
+        return original;
+    }
+    let Value::Object(kept) = &mut original else { return merge(&original, base, now) };
     // A narrative made from the content would tell the old content; one with content of its own stays.
     let is_told_over =
         matches!(kept.get("text").and_then(|text| text.get("status")).and_then(Value::as_str), Some("generated" | "extensions"));
-    if !is_told_over || !kept.contains_key("resourceType") || base.get("text").is_some() {
-        return merge(original, base, now);
+    if is_told_over && kept.contains_key("resourceType") && base.get("text").is_none() {
+        kept.shift_remove("text");
     }
-    let mut kept = kept.clone();
-    kept.shift_remove("text");
-    merge(&Value::Object(kept), base, now)
+    merge(&original, base, now)
 }
 
 fn merge(original: &Value, base: &Value, now: Value) -> Value {

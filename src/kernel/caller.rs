@@ -9,6 +9,7 @@ use crate::kernel::db::Scope;
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::{Record, Table, store};
 use chrono::{DateTime, Utc};
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, try_join_all};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -87,8 +88,14 @@ impl Caller {
         self.kernel.audit.record(audit_store::of_record(context, Action::Read, record, Utc::now())).await
     }
 
-    /// A list was read: one event for each tenant whose rows are in it, with the patients it shows.
-    pub async fn searched(&self, context: &Context, table: &Table, records: &[Record]) -> Result<()> {
+    /// A list was read: one event for each tenant whose rows are in it, with the patients it shows. What becomes of the records
+    /// meanwhile is no concern of what is awaited; nothing of them may be sent before.
+    pub fn searched<'r>(
+        &self,
+        context: &Context,
+        table: &Table,
+        records: impl IntoIterator<Item = &'r Record>,
+    ) -> BoxFuture<'_, Result<()>> {
         let mut by_tenant: BTreeMap<Uuid, Vec<&Record>> = BTreeMap::new();
         for record in records {
             by_tenant.entry(audit_store::log_of(context, record)).or_default().push(record);
@@ -101,7 +108,7 @@ impl Caller {
             events.push(searched(context, table, tenant, &[], now));
         }
         let recorded = events.into_iter().map(|event| self.kernel.audit.record(event));
-        futures_util::future::try_join_all(recorded).await.map(|_| ())
+        try_join_all(recorded).map_ok(drop).boxed()
     }
 
     /// Something was refused or not found; the refusal is remembered before it is told. `what`: the kind of record, or the operation.

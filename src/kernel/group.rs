@@ -8,7 +8,7 @@
 use super::error::{self, Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 
@@ -18,13 +18,15 @@ pub struct Limits {
     pub batch_max: usize,
     /// Items that may wait for their turn.
     pub queue_max: usize,
+    /// Rounds at the same time: while one is at the database the next one's callers are served.
+    pub rounds_max: usize,
     /// How long a caller waits for its answer, and a batch for its round.
     pub deadline: Duration,
 }
 
 impl Limits {
     pub fn within(deadline: Duration) -> Self {
-        Self { batch_max: 256, queue_max: 4096, deadline }
+        Self { batch_max: 256, queue_max: 4096, rounds_max: 2, deadline }
     }
 }
 
@@ -49,14 +51,14 @@ impl<T, A> Clone for Group<T, A> {
     }
 }
 
-/// The task behind the door. It ends with the last door, or when it is told to.
+/// The tasks behind the door, one for each round at the same time. They end with the last door, or when they are told to.
 pub struct Writer {
-    task: JoinHandle<()>,
-    stop: Arc<Notify>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
 }
 
 impl<T: Send + Sync + 'static, A: Send + 'static> Group<T, A> {
-    /// Starts the task that hands batches to `sink`, which gives the answer of each item in order once it is durable. After a
+    /// Starts the tasks that hand batches to `sink`, which gives the answer of each item in order once it is durable. After a
     /// failure that is not [`error::UNAVAILABLE`] or [`error::DEADLINE`] the batch is tried again in halves, so that one item
     /// which the database refuses does not fail its neighbours; a sink must do a batch whole or not at all.
     pub fn start<S, F>(limits: Limits, sink: S) -> (Self, Writer)
@@ -65,9 +67,11 @@ impl<T: Send + Sync + 'static, A: Send + 'static> Group<T, A> {
         F: Future<Output = Result<Vec<A>>> + Send + 'static,
     {
         let (queue, waiting) = mpsc::channel(limits.queue_max);
-        let stop = Arc::new(Notify::new());
-        let task = tokio::spawn(work(waiting, stop.clone(), limits, sink));
-        (Self { queue, deadline: limits.deadline }, Writer { task, stop })
+        let (stop, stopped) = watch::channel(false);
+        let (waiting, sink) = (Arc::new(Mutex::new(waiting)), Arc::new(sink));
+        let task = |_| tokio::spawn(work(waiting.clone(), stopped.clone(), limits, sink.clone()));
+        let tasks = (0..limits.rounds_max.max(1)).map(task).collect();
+        (Self { queue, deadline: limits.deadline }, Writer { tasks, stop })
     }
 
     /// The answer about `item`, which is UNAVAILABLE whatever the reason of a failure. Done it may be nevertheless.
@@ -85,39 +89,44 @@ impl<T: Send + Sync + 'static, A: Send + 'static> Group<T, A> {
 impl Writer {
     /// Takes nothing further, does what waits, and returns when the last is answered.
     pub async fn shutdown(self) {
-        self.stop.notify_one();
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "A group's task did not end by itself");
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "A group's task did not end by itself");
+            }
         }
     }
 }
 
-async fn work<T, A, S, F>(mut waiting: mpsc::Receiver<Waiting<T, A>>, stop: Arc<Notify>, limits: Limits, sink: S)
+async fn work<T, A, S, F>(waiting: Arc<Mutex<mpsc::Receiver<Waiting<T, A>>>>, mut stop: watch::Receiver<bool>, limits: Limits, sink: Arc<S>)
 where
     A: Send + 'static,
     S: Fn(Vec<Arc<T>>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Vec<A>>> + Send + 'static,
 {
     let mut batch = Vec::with_capacity(limits.batch_max);
-    let (mut expected, mut pause) = (1, Duration::ZERO);
+    let (mut expected, mut pause) = (0, Duration::ZERO);
     loop {
+        let mut queue = waiting.lock().await;
+        // Who was answered just now may come back, beside those who came meanwhile.
+        expected = (expected + queue.len()).min(limits.batch_max);
         let taken = tokio::select! {
             biased;
             // A closed receiver still gives what was queued.
-            () = stop.notified(), if !waiting.is_closed() => {
-                waiting.close();
+            Ok(_) = stop.wait_for(|stop| *stop), if !queue.is_closed() => {
+                queue.close();
                 continue;
             }
-            taken = waiting.recv_many(&mut batch, limits.batch_max) => taken,
+            taken = queue.recv_many(&mut batch, limits.batch_max) => taken,
         };
         if taken == 0 {
             return;
         }
-        gather(&mut waiting, &mut batch, expected, pause).await;
-        let (began, answered) = (Instant::now(), batch.len());
-        round(std::mem::take(&mut batch), limits.deadline, &sink).await;
-        // Who was answered just now may come back, beside those who came meanwhile.
-        expected = (answered + waiting.len()).min(limits.batch_max);
+        gather(&mut queue, &mut batch, expected, pause).await;
+        drop(queue);
+        let began = Instant::now();
+        expected = batch.len();
+        round(std::mem::take(&mut batch), limits.deadline, &*sink).await;
         pause = (began.elapsed() / PAUSE_PART).min(PAUSE_MAX);
     }
 }
@@ -192,7 +201,7 @@ mod tests {
     type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
 
     fn limits() -> Limits {
-        Limits { batch_max: 8, queue_max: 16, deadline: Duration::from_millis(200) }
+        Limits { batch_max: 8, queue_max: 16, rounds_max: 1, deadline: Duration::from_millis(200) }
     }
 
     fn numbers(items: &[Arc<u32>]) -> Vec<u32> {
@@ -314,6 +323,33 @@ mod tests {
         assert!(waiting.await.unwrap().iter().all(Result::is_ok));
         assert_eq!(batches.lock().unwrap().concat().len(), 12);
         assert_eq!(group.ask(20).await.unwrap_err().code, &error::UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn a_group_that_nobody_can_stop_goes_on() {
+        let (group, writer, _) = slow(limits(), Duration::ZERO);
+        drop(writer);
+        assert_eq!(group.ask(1).await.unwrap(), 2);
+        assert_eq!(group.ask(2).await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_second_round_goes_while_the_first_is_away() {
+        let both = Arc::new(tokio::sync::Barrier::new(2));
+        let limits = Limits { batch_max: 1, rounds_max: 2, deadline: Duration::from_secs(30), ..limits() };
+        let (group, _writer) = Group::start(limits, move |items: Vec<Arc<u32>>| {
+            let both = both.clone();
+            async move {
+                both.wait().await;
+                Ok(numbers(&items))
+            }
+        });
+        let first = tokio::spawn({
+            let group = group.clone();
+            async move { group.ask(1).await }
+        });
+        assert_eq!(group.ask(2).await.unwrap(), 2);
+        assert_eq!(first.await.unwrap().unwrap(), 1);
     }
 
     #[tokio::test]

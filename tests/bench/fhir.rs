@@ -5,6 +5,7 @@
 use crate::baseline;
 use crate::house::{House, Serving};
 use crate::load::{self, Load};
+use crate::peer::Peer;
 use crate::people::{Clinic, People, patient_id};
 use crate::proxy::Watch;
 use crate::stand::{Limit, Stand, median};
@@ -16,22 +17,22 @@ use std::slice::from_ref;
 use std::time::Instant;
 
 /// What is searched: so many patients of the clinic have so many Observations each.
-const PATIENTS: u64 = 2_000;
-const OBSERVATIONS: u64 = 10;
+pub const PATIENTS: u64 = 2_000;
+pub const OBSERVATIONS: u64 = 10;
 const CODES: [&str; 5] = ["2339-0", "4548-4", "2093-3", "718-7", "2160-0"];
 /// Records that move in at the same time.
-const STREAMS: usize = 6;
+pub const STREAMS: usize = 6;
 
-struct Search {
-    name: &'static str,
-    path: &'static str,
+pub struct Search {
+    pub name: &'static str,
+    pub path: &'static str,
     /// Of the time of the bare statements by pgbench.
     most: f64,
     /// Requests a second.
-    least: Option<f64>,
+    pub least: Option<f64>,
 }
 
-const SEARCHES: &[Search] = &[
+pub const SEARCHES: &[Search] = &[
     Search {
         name: "token and date",
         path: "Observation?code=http://loinc.org%7C4548-4&date=ge2025-06-01&_count=20",
@@ -66,9 +67,17 @@ pub async fn measure(stand: &mut Stand, house: &House, people: &People, server: 
     }
     changes(stand, house, people, server, watch, clinic, size).await;
     transactions(stand, people, server, clinic, size).await;
+    if let Some(peer) = Peer::named() {
+        peer.measure(stand, people, server, clinic, size).await;
+    }
 }
 
-fn observation(patient: &str, n: u64) -> Value {
+pub fn patient(family: &str) -> Value {
+    json!({"resourceType": "Patient", "name": [{"family": family, "given": ["Nora"]}], "birthDate": "1984-05-06", "gender": "female",
+        "telecom": [{"system": "phone", "use": "mobile", "value": "+4915112345678"}]})
+}
+
+pub fn observation(patient: &str, n: u64) -> Value {
     let day = format!("202{}-{:02}-{:02}", 3 + n % 4, 1 + n % 12, 1 + n % 28);
     json!({"resourceType": "Observation", "status": "final", "subject": {"reference": format!("Patient/{patient}")},
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}],
@@ -138,8 +147,7 @@ async fn searches(
 }
 
 async fn changes(stand: &mut Stand, house: &House, people: &People, server: &Serving, watch: &Watch, clinic: &Clinic, size: Size) {
-    let patient = json!({"resourceType": "Patient", "name": [{"family": "Neumann", "given": ["Nora"]}], "birthDate": "1984-05-06", "gender": "female",
-        "telecom": [{"system": "phone", "use": "mobile", "value": "+4915112345678"}]});
+    let patient = patient("Neumann");
     type Make<'m> = &'m dyn Fn(&Serving) -> Load;
     let own = from_ref(clinic);
     let all: [(&str, Make<'_>, f64); 3] = [
@@ -172,8 +180,15 @@ async fn changes(stand: &mut Stand, house: &House, people: &People, server: &Ser
     }
 }
 
-/// Whole records of patients, again and again under new ids.
-async fn transactions(stand: &mut Stand, people: &People, server: &Serving, clinic: &Clinic, size: Size) {
+/// Whole records of patients, and how many resources each of them is.
+pub struct Records {
+    pub bodies: Vec<String>,
+    pub each: f64,
+    /// Whom they name by an identifier, who must be there before.
+    pub named: Vec<Value>,
+}
+
+pub fn records() -> Records {
     let (mut bodies, mut entries, mut named) = (Vec::new(), 0, BTreeSet::new());
     for packed in SYNTHEA {
         let mut text = String::new();
@@ -187,8 +202,8 @@ async fn transactions(stand: &mut Stand, people: &People, server: &Serving, clin
         named.extend(enamel::fhir::link::conditional(&bundle));
         bodies.push(bundle.to_string());
     }
-    // Whom the records name by an identifier was here before.
-    for condition in &named {
+    let each = entries as f64 / bodies.len() as f64;
+    let one = |condition: &String| {
         let (name, identifier) = condition.split_once("?identifier=").unwrap();
         let (system, value) = identifier.split_once('|').unwrap();
         let name_of = if name == "Practitioner" { json!([{"family": "Molar"}]) } else { json!("Somewhere") };
@@ -196,9 +211,17 @@ async fn transactions(stand: &mut Stand, people: &People, server: &Serving, clin
         if name == "Location" {
             one["address"] = json!({"line": ["1 Main St"], "city": "Amherst", "state": "MA", "postalCode": "01002"});
         }
-        post(server, clinic, &one).await;
+        one
+    };
+    Records { bodies, each, named: named.iter().map(one).collect() }
+}
+
+/// They move in again and again under new ids.
+async fn transactions(stand: &mut Stand, people: &People, server: &Serving, clinic: &Clinic, size: Size) {
+    let Records { bodies, each, named } = records();
+    for one in &named {
+        post(server, clinic, one).await;
     }
-    let each = entries as f64 / bodies.len() as f64;
     let load = Load::posts(server, from_ref(clinic), "/fhir/r4", bodies);
     load::run(&load, STREAMS, 2.0).await;
     let mut rates = Vec::new();

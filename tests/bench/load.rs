@@ -29,6 +29,8 @@ pub struct Load {
     to: SocketAddr,
     callers: Arc<[Clinic]>,
     what: What,
+    /// Whose paths begin with FHIR's own, as those of another server do.
+    is_elsewhere: bool,
 }
 
 pub struct Sample {
@@ -40,7 +42,11 @@ pub struct Sample {
 
 impl Load {
     fn of(server: &Serving, clinics: &[Clinic], what: What) -> Load {
-        Load { to: server.address, callers: clinics.into(), what }
+        Load { to: server.address, callers: clinics.into(), what, is_elsewhere: false }
+    }
+    /// The same of another FHIR server, which has these patients.
+    pub fn elsewhere(self, to: SocketAddr, clinic: &Clinic) -> Load {
+        Load { to, callers: std::slice::from_ref(clinic).into(), is_elsewhere: true, ..self }
     }
     /// Patients of all these clinics, each asked for with its clinic's token.
     pub fn reads(server: &Serving, clinics: &[Clinic]) -> Load {
@@ -111,6 +117,11 @@ impl Load {
                 "application/json",
             ),
         };
+        let path = match path.strip_prefix(FHIR).filter(|_| self.is_elsewhere) {
+            Some("") => "/",
+            Some(rest) => rest,
+            None => &path,
+        };
         let head = if body.is_empty() { head } else { format!("{head}Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()) };
         format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{by}Accept: */*\r\n{head}\r\n{body}", self.to).into_bytes()
     }
@@ -127,6 +138,7 @@ fn next_version(caller: &Clinic, random: &mut Random, connection: u64) -> (u64, 
 
 /// Bodies below it name a patient.
 const SHORT: usize = 4_096;
+const FHIR: &str = "/fhir/r4";
 const READ: &str = "/fhir/r4/Patient/";
 const PATIENT: &str = r#"{"first_name":"Nora","last_name":"Neumann","dob":"1984-05-06","phone_mobile":"+4915112345678"}"#;
 /// Patients are divided among so many connections.

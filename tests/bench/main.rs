@@ -6,6 +6,8 @@
 //! BENCH_ROUNDS     how often the sides of a ratio take turns (default 3); the median counts
 //! BENCH_QUICK      20 000 patients, 2 seconds, 1 round, where nothing else is said
 //! BENCH_ONLY       some of up, reads, lists, pages, tenants, changes, batches, fhir, cost, identity, bulk, with commas between (default: all)
+//! BENCH_PEER       host:port of another FHIR server on this machine, with its path empty, without authentication and without
+//!                  data of ours: it is given the same records and asked the same
 //! ```
 //! With its defaults it takes less than a quarter of an hour on two cores; with the million patients of the limits, half
 //! an hour. A limit that is missed is said, not hidden: the run ends with the list of all and with success, for a busy machine
@@ -18,6 +20,7 @@ mod house;
 mod identity;
 mod load;
 mod pages;
+mod peer;
 mod people;
 mod proxy;
 mod stand;

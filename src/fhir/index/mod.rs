@@ -7,7 +7,8 @@ pub mod words;
 use super::definitions::Definitions;
 use super::definitions::parameter::SearchParameter;
 use super::path::{Alone, Context, Expression, Item, Node, STEPS_OF_RULES};
-use super::search::Kind;
+use super::search::value::ReferenceValue;
+use super::search::{Kind, Value as Asked};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -58,6 +59,8 @@ pub struct Index {
     parts: Vec<(&'static SearchParameter, Kind, &'static str)>,
     /// What it finds two others find: it has no rows of its own.
     others: Option<[String; 2]>,
+    /// The type whose references a column of the record has, every one of them: there are no rows of those.
+    pub told: Option<&'static str>,
     paths: OnceLock<Paths>,
 }
 
@@ -88,7 +91,12 @@ impl Index {
         }
         let name = format!("{type_name}.{}", parameter.code);
         let others = others(type_name, parameter);
-        Some(Self { name, type_name, parameter, kind, parts, others, paths: OnceLock::new() })
+        Some(Self { name, type_name, parameter, kind, parts, others, told: None, paths: OnceLock::new() })
+    }
+
+    /// Whether a column of the record answers that alone.
+    pub fn is_told(&self, asked: &Asked) -> bool {
+        matches!(asked, Asked::Reference(ReferenceValue::Local { type_name: Some(name), .. }) if self.told == Some(*name))
     }
 
     /// The parameters its values stand under.
@@ -174,7 +182,8 @@ pub fn rows<'i>(indexes: impl IntoIterator<Item = &'i Index>, resource: &Value, 
         index.read(node, base, &mut rows);
         let mut seen: Vec<Row> = Vec::new();
         for row in rows.drain(before..) {
-            if !seen.contains(&row) {
+            let is_told = row.target.is_some() && row.part == 0 && index.told.is_some() && row.system.as_deref() == index.told;
+            if !is_told && !seen.contains(&row) {
                 seen.push(row);
             }
         }

@@ -20,9 +20,7 @@ use uuid::Uuid;
 sql! {
     /// Of each: $1 public id, $2 hash of what is shown, $3 the tenant that is named, $4 the tenant where somebody is.
     CLIENTS(TEXT_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY) = "
-        select a.place, c.*
-          from unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[]) with ordinality a(public_id, shown, named, here, place)
-         cross join lateral sec.client_of(a.public_id, a.shown, a.named, a.here) c";
+        select * from sec.clients_of($1, $2, $3, $4)";
     /// Of each: $1 tenant, $2 client.
     CAME(UUID_ARRAY, UUID_ARRAY) = "select sec.client_came(k.tenant, k.client) from unnest($1::uuid[], $2::uuid[]) k(tenant, client)";
 }
@@ -58,7 +56,7 @@ impl Crowd {
         }
     }
 
-    /// The row of `sec.client_of`.
+    /// The row of `sec.clients_of`.
     pub async fn client(&self, asked: Asked) -> Result<Option<Row>> {
         self.asked.ask(asked).await
     }

@@ -114,6 +114,7 @@ fn links(find: &Find, of: &Mapping, to: &Mapping, chain: &Chain) -> Vec<Link> {
             vec![Link::Column { tenant: tenant(of), column }]
         }
         Find::Rows { from, column, to } if *to == chain.to => vec![Link::Rows { from, column }],
+        Find::Indexed(index) if index.told == Some(chain.to) => Vec::new(),
         Find::Indexed(index) => vec![Link::Values { table: indexed::table(of), param: indexed::param(of, &index.name), to: chain.to }],
         Find::Any(finds) => finds.iter().flat_map(|find| links(find, of, to, chain)).collect(),
         _ => Vec::new(),

@@ -363,6 +363,9 @@ async fn keys(asking: &Asking<'_>) -> Result<Vec<Arc<TenantKeys>>> {
 }
 
 async fn indexed(asking: &Asking<'_>, writing: &mut Writing, index: &Index, asked: &Asked, is_beside: bool) -> Result<String> {
+    if index.is_told(asked) {
+        return Ok(NEVER.into());
+    }
     let mut hashes = Vec::new();
     let is_hashed = index.is_of_identifiers() || asking.modifier == Some(Modifier::Identifier);
     let code = match asked {

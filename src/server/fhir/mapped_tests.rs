@@ -103,3 +103,22 @@ fn a_record_of_any_state_is_a_sound_resource() {
     wrong.dedup();
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Where a resource can name but one patient, the column answers for it, and no value is kept beside it.
+#[test]
+fn whom_a_record_is_about_its_column_tells_alone() {
+    use super::{indexed, types};
+    let told = |type_name: &str, table: &str, parameter: &str| {
+        let mapping = types::sources(type_name).unwrap().iter().find(|mapping| mapping.table.name == table).unwrap();
+        mapping.find(parameter).and_then(indexed::of).and_then(|index| index.told)
+    };
+    for (type_name, parameter) in [("Observation", "patient"), ("Observation", "subject"), ("Condition", "patient"), ("Goal", "subject")] {
+        assert_eq!(told(type_name, "kept_resources", parameter), Some("Patient"), "{type_name}.{parameter}");
+    }
+    assert_eq!(told("Observation", "kept_resources", "performer"), None, "another reference");
+    // Several of them, of which the column has the first.
+    for (type_name, parameter) in [("Appointment", "patient"), ("Appointment", "actor"), ("Account", "subject"), ("Person", "patient")] {
+        assert_eq!(told(type_name, "kept_resources", parameter), None, "{type_name}.{parameter}");
+    }
+    assert_eq!(told("Coverage", "patient_insurance_policies", "beneficiary"), Some("Patient"));
+}

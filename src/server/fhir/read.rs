@@ -386,7 +386,7 @@ async fn gathered(
 pub fn shown(mapping: &Mapping, whole: Whole, extras: Option<Extras>) -> Result<Shown> {
     let mut resource = mapping.rendered(&whole);
     if let Some(Extras { sent, shown }) = extras {
-        resource = Resource::from_value(keep::restore(&sent, &shown, resource.into_value()))?;
+        resource = Resource::from_value(keep::restore(sent, &shown, resource.into_value()))?;
     }
     let record = whole.root;
     let at = modified(&record).unwrap_or(DateTime::UNIX_EPOCH);

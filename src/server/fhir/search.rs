@@ -18,6 +18,7 @@ use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::{Built, PAGE_SIZE, PAGE_SIZE_MAX, sort_of};
 use crate::kernel::table::{Cursor, List, Record, Sort, Stamps, Table, Ty, Width, ordered, store};
 use chrono::Utc;
+use futures_util::future::{BoxFuture, try_join, try_join_all};
 use serde_json::Value as Json;
 use std::cmp::Ordering;
 use tokio_postgres::Row;
@@ -168,7 +169,7 @@ pub async fn page(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Q
 /// A page of each, in one round trip for all of them and one for the rows below their records, where there are any; `left` in all, the first
 /// ones first.
 pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut left: usize) -> Result<Vec<Matches>> {
-    let (mut places, mut records) = (Vec::with_capacity(all.len()), Vec::new());
+    let (mut places, mut records, mut told) = (Vec::with_capacity(all.len()), Vec::new(), Vec::new());
     let Some(context) = all.first().map(|first| &first.context) else { return Ok(Vec::new()) };
     for (one, (found, total)) in all.iter().zip(fetch(caller, way, context, all).await?) {
         let limit = if one.query.is_count_only() { 0 } else { one.query.count.min(left) };
@@ -180,24 +181,26 @@ pub async fn pages(caller: &Caller, way: &mut Way<'_>, all: &[Prepared], mut lef
             _ => None,
         };
         let own: Vec<Paged> = found.into_iter().take(limit).map(|found| found.row).collect();
-        seen(caller, one, &own).await?;
+        told.extend(seen(caller, one, &own));
         left -= own.len();
         places.push((own.len(), total, next));
         records.extend(own);
     }
-    let mut shown = read::many(caller, way, context, records).await?.into_iter();
+    let (_, shown) = try_join(try_join_all(told), read::many(caller, way, context, records)).await?;
+    let mut shown = shown.into_iter();
     Ok(places.into_iter().map(|(count, total, next)| Matches { shown: shown.by_ref().take(count).collect(), total, next }).collect())
 }
 
 /// One event for each table; an empty page is told of the first.
-async fn seen(caller: &Caller, one: &Prepared, records: &[Paged]) -> Result<()> {
+fn seen<'c>(caller: &'c Caller, one: &Prepared, records: &[Paged]) -> Vec<BoxFuture<'c, Result<()>>> {
+    let mut told = Vec::new();
     for (place, (mapping, context)) in one.open.iter().enumerate() {
-        let of: Vec<Record> = records.iter().filter(|row| std::ptr::eq(row.mapping, *mapping)).map(|row| row.record.clone()).collect();
-        if !of.is_empty() || (place == 0 && records.is_empty()) {
-            caller.searched(context, mapping.table, &of).await?;
+        let mut of = records.iter().filter(|row| std::ptr::eq(row.mapping, *mapping)).map(|row| &row.record).peekable();
+        if of.peek().is_some() || (place == 0 && records.is_empty()) {
+            told.push(caller.searched(context, mapping.table, of));
         }
     }
-    Ok(())
+    told
 }
 
 /// When a row was last another: rows that never change have no such column of their own.

@@ -73,11 +73,18 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
     search.extend(own.collect::<Vec<_>>());
     let is_of_values = |known: &&SearchParameter| mapping.writes && ![NARRATIVE, CONTENT].contains(&known.code.as_str());
     for parameter in defined(mapping.of.name).filter(is_of_values) {
-        let index = || Index::of(mapping.of.name, parameter).map(|index| Find::Indexed(forever(index)));
         match search.iter_mut().find(|(name, _)| *name == parameter.code) {
-            None => search.extend(index().map(|find| (parameter.code.as_str(), find))),
+            None => {
+                search.extend(Index::of(mapping.of.name, parameter).map(|index| (parameter.code.as_str(), Find::Indexed(forever(index)))))
+            }
             // What a client said beyond the column is found too.
-            Some((_, find)) => *find = index().map_or(*find, |index| Find::Any(forever([*find, index]))),
+            Some((_, find)) => {
+                let mut index = Index::of(mapping.of.name, parameter);
+                if let Some(index) = &mut index {
+                    index.told = told_of(mapping, parameter, find);
+                }
+                *find = index.map_or(*find, |index| Find::Any(forever([*find, Find::Indexed(forever(index))])));
+            }
         }
     }
     // What asks of a code what is between two.
@@ -87,6 +94,21 @@ fn completed(mapping: &'static Mapping) -> &'static Mapping {
     let texts = worded(mapping, &search);
     search.extend(texts);
     forever(Mapping { search: forever(search), ..*mapping })
+}
+
+/// The type whose references the column has, every one of them: the patient of a record, where the resource can name but one.
+fn told_of(mapping: &Mapping, parameter: &SearchParameter, find: &Find) -> Option<&'static str> {
+    let Find::Points { column, to } = find else { return None };
+    let is_patient = column.strip_prefix("r.").is_some_and(|column| mapping.table.patient == Some(column));
+    let mut paths = selected(&parameter.expression, mapping.of.name);
+    paths.sort_unstable();
+    paths.dedup();
+    let mut element = &Definitions::r4().named(mapping.of.name)?.root;
+    let [path] = paths.as_slice() else { return None };
+    for name in path.split('.') {
+        element = element.child(name).filter(|element| !element.is_list)?;
+    }
+    is_patient.then_some(*to)
 }
 
 /// A search of texts reads those of the columns, and the words of what no column holds.

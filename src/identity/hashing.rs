@@ -51,7 +51,6 @@ pub struct Passwords {
     /// The hash of nothing anybody knows, for people who do not exist: their answer takes as long.
     dummy: Arc<StoredHash>,
     cores: Fair<IpAddr>,
-    running_max: u32,
     /// One of the hashes that run goes on however busy the machine is.
     steady: Arc<AtomicBool>,
     later: Arc<Mutex<Later>>,
@@ -74,8 +73,7 @@ impl Passwords {
             recipe: Arc::new(recipe),
             dummy: Arc::new(dummy),
             steady: Arc::default(),
-            later: Arc::new(Mutex::new(Later { each: Duration::ZERO, next: Instant::now() })),
-            running_max: u32::try_from(size.running_max.max(1)).unwrap_or(1),
+            later: Arc::new(Mutex::new(Later::new(Instant::now()))),
             cores: Fair::new(Size {
                 places: size.running_max,
                 each_max: size.running_max,
@@ -149,7 +147,7 @@ impl Turn {
             step_back(steady.is_some());
             let began = Instant::now();
             let made = work(&passwords.recipe, &passwords.dummy);
-            passwords.later().each = began.elapsed() / passwords.running_max;
+            passwords.later().ended(began, Instant::now());
             drop((steady, core));
             say.send(made).ok();
         };
@@ -161,14 +159,29 @@ impl Turn {
 /// When whoever is refused is to come again: one after the other, as fast as hashes are made, so that a flood comes back as a
 /// queue and not as a flood.
 struct Later {
-    /// What the last hash took of the pool.
+    /// How long it was from one end to the next lately, while there was work.
     each: Duration,
+    /// When the last hash ended.
+    last: Instant,
     /// When the last one that was refused comes again.
     next: Instant,
 }
 
 impl Later {
     const WAIT_MAX_S: u64 = 30;
+    /// One more hash counts for this part of what is known.
+    const PART: u32 = 8;
+
+    fn new(now: Instant) -> Self {
+        Self { each: Duration::ZERO, last: now, next: now }
+    }
+
+    /// A hash ran until now. The pool was at work at least as long as this one.
+    fn ended(&mut self, began: Instant, now: Instant) {
+        let since = (now - self.last).min(now - began);
+        self.each = if self.each.is_zero() { since } else { (self.each * (Self::PART - 1) + since) / Self::PART };
+        self.last = now;
+    }
 
     fn wait_s(&mut self, now: Instant) -> u32 {
         self.next = self.next.max(now) + self.each;
@@ -309,14 +322,31 @@ mod tests {
     #[test]
     fn a_flood_is_told_to_come_back_one_by_one() {
         let now = Instant::now();
-        let mut later = Later { each: Duration::from_millis(50), next: now };
+        let mut later = Later { each: Duration::from_millis(50), ..Later::new(now) };
         let told: Vec<u32> = (0..500).map(|_| later.wait_s(now)).collect();
         assert!(told.is_sorted());
         let at = |second: u32| told.iter().filter(|told| **told == second).count();
         assert_eq!((at(1), at(2), at(24), at(25)), (39, 20, 20, 1));
         assert_eq!(later.wait_s(now + Duration::from_secs(60)), 1, "they have all been here");
-        let mut slow = Later { each: Duration::from_secs(20), next: now };
+        let mut slow = Later { each: Duration::from_secs(20), ..Later::new(now) };
         assert_eq!([slow.wait_s(now), slow.wait_s(now), slow.wait_s(now)], [20, 30, 20], "nobody is sent away for longer");
+    }
+
+    /// Two cores, of which one is as good as taken: what counts is how many are done in a second.
+    #[test]
+    fn a_flood_is_told_what_the_pool_really_does() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut later = Later::new(start);
+        for turn in 0..40 {
+            later.ended(at(turn * 50), at(turn * 50 + 50));
+            if turn % 20 == 19 {
+                later.ended(at((turn - 19) * 50), at(turn * 50 + 50));
+            }
+        }
+        assert!((Duration::from_millis(35)..=Duration::from_millis(50)).contains(&later.each), "{:?}", later.each);
+        later.ended(at(60_000), at(60_040));
+        assert!(later.each < Duration::from_millis(50), "that nobody came for a while is no work");
     }
 
     #[tokio::test]

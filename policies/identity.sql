@@ -403,7 +403,9 @@ create or replace function sec.clients_of(public_ids text[], shown bytea[], name
     tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
     previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
     app_scopes text[], grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
-language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+-- Planned for each batch it would cost more than it does.
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query

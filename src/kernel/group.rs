@@ -1,16 +1,13 @@
 //! Group commit: what many callers want of the database goes there together, each waiting for its own answer.
 //!
-//! A lone caller goes at once, so its latency is one round; what arrives during a round goes together with the next.
-//! Callers that were answered together come back together: after a batch of several the next one waits for as many, but
-//! at most for a part of what a round takes. Without that, callers fall into two halves that take turns, each waiting
-//! for the other's round.
+//! A lone caller goes at once, so its latency is one round; what arrives while all rounds are away goes together with the next.
 
 use super::error::{self, Error, Result};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -29,10 +26,6 @@ impl Limits {
         Self { batch_max: 256, queue_max: 4096, rounds_max: 2, deadline }
     }
 }
-
-/// A group is waited for by at most this part of the last round's time, and never longer than that.
-const PAUSE_PART: u32 = 2;
-const PAUSE_MAX: Duration = Duration::from_millis(2);
 
 struct Waiting<T, A> {
     item: Arc<T>,
@@ -105,11 +98,8 @@ where
     F: Future<Output = Result<Vec<A>>> + Send + 'static,
 {
     let mut batch = Vec::with_capacity(limits.batch_max);
-    let (mut expected, mut pause) = (0, Duration::ZERO);
     loop {
         let mut queue = waiting.lock().await;
-        // Who was answered just now may come back, beside those who came meanwhile.
-        expected = (expected + queue.len()).min(limits.batch_max);
         let taken = tokio::select! {
             biased;
             // A closed receiver still gives what was queued.
@@ -122,23 +112,8 @@ where
         if taken == 0 {
             return;
         }
-        gather(&mut queue, &mut batch, expected, pause).await;
         drop(queue);
-        let began = Instant::now();
-        expected = batch.len();
         round(std::mem::take(&mut batch), limits.deadline, &*sink).await;
-        pause = (began.elapsed() / PAUSE_PART).min(PAUSE_MAX);
-    }
-}
-
-/// Waits for the others of a group, unless the batch has them already.
-async fn gather<W>(waiting: &mut mpsc::Receiver<W>, batch: &mut Vec<W>, expected: usize, pause: Duration) {
-    let until = tokio::time::Instant::now() + pause;
-    while batch.len() < expected {
-        match timeout_at(until, waiting.recv_many(batch, expected - batch.len())).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return,
-        }
     }
 }
 
@@ -197,6 +172,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
 
     type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
 

@@ -368,16 +368,10 @@ security definer set search_path = pg_catalog, pg_temp as $$
 -- The client of a public id. A tenant's own has 128 random bits, so the first one is the only one. An application of a vendor is
 -- a client of each tenant that has admitted it: of the one that gave what is shown, else of the one that is named, else of the one
 -- where somebody is. Where none of them says it, the application stands in the platform's tenant, acts as nobody and holds nothing.
-do $$ begin
-    if to_regtype('sec.client') is null then
-        create type sec.client as (
-            tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
-            previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
-            app_scopes text[], grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz);
-        alter type sec.client owner to enamel_sec;
-    end if;
-end $$;
-create or replace function sec.app_client_of(app enamel.vendor_apps, shown bytea, named text, here uuid) returns setof sec.client
+create or replace function sec.app_client_of(app enamel.vendor_apps, shown bytea, named text, here uuid) returns table (
+    tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
+    previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
+    app_scopes text[], grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 language plpgsql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
 declare place uuid; stands text;
 begin
@@ -405,35 +399,40 @@ begin
      where k.tenant_id = place and k.vendor_app_id = app.id;
 end $$;
 -- Of each public id, with what is shown, the tenant that is named and the one where somebody is; `place` counts them from 1.
-create or replace function sec.clients_of(public_ids text[], shown bytea[], named text[], here uuid[])
-returns table (place bigint, client sec.client)
+create or replace function sec.clients_of(public_ids text[], shown bytea[], named text[], here uuid[]) returns table (place bigint,
+    tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
+    previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
+    app_scopes text[], grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 -- Planned for each batch it would cost more than it does.
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan as $$
 begin
     if (sec.claims()).plane is distinct from 'auth' then raise exception 'not here' using errcode = '42501'; end if;
     return query
-    select a.place, row(k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
+    select a.place, k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
            k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.tls_names, k.tls_thumbprints, k.redirect_uris, k.logout_uris, k.scopes,
            null::text[], k.grant_types, k.allowed_ip_ranges, k.service_user_id,
            case when t.status = 'ACTIVE' and u.status = 'ACTIVE' and (k.expires_at is null or k.expires_at > now())
-                then k.status else 'DISABLED' end, k.last_used_at)::sec.client
+                then k.status else 'DISABLED' end, k.last_used_at
       from unnest(public_ids) with ordinality a(public_id, place)
      cross join lateral (select * from enamel.api_clients own where own.client_id = a.public_id order by own.created_at limit 1) k
       join enamel.tenants t on t.id = k.tenant_id join enamel.users u on u.id = k.service_user_id
      where not exists (select from enamel.vendor_apps app where app.client_id = a.public_id);
     return query
-    select a.place, k from unnest(public_ids, shown, named, here) with ordinality a(public_id, shown, named, here, place)
+    select a.place, k.* from unnest(public_ids, shown, named, here) with ordinality a(public_id, shown, named, here, place)
       join enamel.vendor_apps app on app.client_id = a.public_id
      cross join lateral sec.app_client_of(app, a.shown, a.named, a.here) k;
 end $$;
--- Of one; so ask servers of before this release, too.
+-- Of one.
 create or replace function sec.client_of(public_id text, shown bytea, named text, here uuid) returns table (
     tenant_id uuid, id uuid, client_id text, name text, client_type text, client_secret_hash bytea, previous_secret_hash bytea,
     previous_secret_expires_at timestamptz, jwks jsonb, jwks_uri text, tls_names text[], tls_thumbprints text[], redirect_uris text[], logout_uris text[], scopes text[],
     app_scopes text[], grant_types text[], allowed_ip_ranges text[], service_user_id uuid, status text, used_at timestamptz)
 language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
-    select (k.client).* from sec.clients_of(array[public_id], array[shown], array[named], array[here]) k $$;
+    select k.tenant_id, k.id, k.client_id, k.name, k.client_type, k.client_secret_hash, k.previous_secret_hash,
+           k.previous_secret_expires_at, k.jwks, k.jwks_uri, k.tls_names, k.tls_thumbprints, k.redirect_uris, k.logout_uris, k.scopes,
+           k.app_scopes, k.grant_types, k.allowed_ip_ranges, k.service_user_id, k.status, k.used_at
+      from sec.clients_of(array[public_id], array[shown], array[named], array[here]) k $$;
 
 -- The client of that id in a tenant above that one.
 create or replace function sec.client_above(public_id text, below uuid) returns table (

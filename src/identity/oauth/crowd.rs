@@ -20,7 +20,7 @@ use uuid::Uuid;
 sql! {
     /// Of each: $1 public id, $2 hash of what is shown, $3 the tenant that is named, $4 the tenant where somebody is.
     CLIENTS(TEXT_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY) = "
-        select place, (client).* from sec.clients_of($1, $2, $3, $4)";
+        select * from sec.clients_of($1, $2, $3, $4)";
     /// Of each: $1 tenant, $2 client.
     CAME(UUID_ARRAY, UUID_ARRAY) = "select sec.client_came(k.tenant, k.client) from unnest($1::uuid[], $2::uuid[]) k(tenant, client)";
 }

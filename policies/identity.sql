@@ -365,6 +365,15 @@ security definer set search_path = pg_catalog, pg_temp as $$
         on g.tenant_id = k.tenant_id and g.api_client_id = k.id
      where k.client_id = public_id limit 1 $$;
 
+-- A database in which they once gave a type of their own: what a function returns cannot be replaced.
+do $$ begin
+    if to_regtype('sec.client') is not null then
+        drop function sec.client_of(text, bytea, text, uuid);
+        drop function sec.clients_of(text[], bytea[], text[], uuid[]);
+        drop function sec.app_client_of(enamel.vendor_apps, bytea, text, uuid);
+        drop type sec.client;
+    end if;
+end $$;
 -- The client of a public id. A tenant's own has 128 random bits, so the first one is the only one. An application of a vendor is
 -- a client of each tenant that has admitted it: of the one that gave what is shown, else of the one that is named, else of the one
 -- where somebody is. Where none of them says it, the application stands in the platform's tenant, acts as nobody and holds nothing.

@@ -3,6 +3,7 @@
 pub mod arena;
 mod attacks;
 mod copies;
+mod functions;
 mod http;
 mod invent;
 mod lint;

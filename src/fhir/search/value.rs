@@ -138,6 +138,17 @@ pub enum Compare {
     Ge,
 }
 
+impl Compare {
+    pub fn sign(self) -> &'static str {
+        match self {
+            Compare::Lt => "<",
+            Compare::Le => "<=",
+            Compare::Gt => ">",
+            Compare::Ge => ">=",
+        }
+    }
+}
+
 /// The comparisons that make up a prefix; a domain writes them as SQL over its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DateTest {
@@ -163,6 +174,20 @@ impl DateValue {
             Prefix::Eb => DateTest::All(vec![edge(End, Le, start)]),
             Prefix::Ap => DateTest::All(vec![edge(Start, Lt, end), edge(End, Gt, start)]),
         }
+    }
+
+    /// What follows for the other edge, since nothing ends before it starts: with it an index of either edge has an end to walk
+    /// to. None: nothing follows.
+    pub fn bound(&self) -> Option<Edge> {
+        let Interval { start, end } = self.interval;
+        let (edge, compare, at) = match self.prefix {
+            Prefix::Eq | Prefix::Le => (Side::Start, Compare::Le, end),
+            Prefix::Eb => (Side::Start, Compare::Le, start),
+            Prefix::Ge => (Side::End, Compare::Ge, start),
+            Prefix::Sa => (Side::End, Compare::Ge, end),
+            Prefix::Ne | Prefix::Gt | Prefix::Lt | Prefix::Ap => return None,
+        };
+        Some(Edge { edge, compare, at })
     }
 }
 

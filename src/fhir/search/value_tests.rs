@@ -101,6 +101,8 @@ proptest! {
         for prefix in [Prefix::Eq, Prefix::Ne, Prefix::Gt, Prefix::Lt, Prefix::Ge, Prefix::Le, Prefix::Sa, Prefix::Eb, Prefix::Ap] {
             let value = DateValue { prefix, interval: Interval { start: at(s.0), end: at(s.1) }, given: Interval { start: at(s.0), end: at(s.1) } };
             prop_assert_eq!(holds(&value.test(), t), meant(prefix, s, t), "{:?} {:?} {:?}", prefix, s, t);
+            let bound = value.bound().is_none_or(|edge| holds(&DateTest::All(vec![edge]), t));
+            prop_assert!(bound || !meant(prefix, s, t), "{:?} {:?} {:?}", prefix, s, t);
         }
     }
     #[test]

@@ -1,4 +1,4 @@
-//! Dates and times asked of columns: a day, a moment, or what lasts from one column to another (R4 §3.1.1.4.7).
+//! Dates and times asked of columns: a day, a moment, or what lasts from one column to another (R4 §3.1.1.4.7); and of search rows.
 
 use super::find::{NEVER, Writing};
 use crate::fhir::find::Find;
@@ -6,16 +6,22 @@ use crate::fhir::search::Value as Asked;
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, Side};
 use crate::kernel::table::Value;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use std::cmp::Ordering;
 use tokio_postgres::types::Type;
 
+/// One column alone is both edges, so of two comparisons in one direction one decides, and its index has one range to walk.
 pub fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String {
     let Asked::Date(value) = asked else { return NEVER.into() };
-    let (edges, joint) = match DateValue::test(value) {
-        DateTest::All(edges) => (edges, " and "),
-        DateTest::Any(edges) => (edges, " or "),
+    let (edges, any) = match value.test() {
+        DateTest::All(edges) => (edges, false),
+        DateTest::Any(edges) => (edges, true),
     };
-    let edges = edges.into_iter().map(|edge| if day { on_day(writing, column, edge) } else { at_moment(writing, column, edge) });
-    edges.collect::<Vec<_>>().join(joint)
+    let told: Vec<Told> = edges.into_iter().map(|edge| Told::of(edge, day)).collect();
+    match told[..] {
+        [one] => one.write(writing, column),
+        [one, other] if one.is_least() == other.is_least() => one.either(other, any).write(writing, column),
+        _ => told.iter().map(|one| one.write(writing, column)).collect::<Vec<_>>().join(if any { " or " } else { " and " }),
+    }
 }
 
 /// A row lasts from one column's start to the other's end; one of them without a value is open, a row without both is never.
@@ -27,7 +33,7 @@ pub fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: 
     };
     let one = |writing: &mut Writing, edge: Edge| {
         let column = if edge.edge == Side::Start { from } else { until };
-        let told = if day { on_day(writing, column, edge) } else { at_moment(writing, column, edge) };
+        let told = Told::of(edge, day).write(writing, column);
         // Since ever is before any date, until further notice after it.
         let open = match edge.edge {
             Side::Start => matches!(edge.compare, Compare::Lt | Compare::Le),
@@ -52,30 +58,112 @@ pub fn narrowed(find: &Find, asked: &Asked) -> Option<String> {
     }
 }
 
-/// A day is the interval from its midnight to the next; the comparison is turned into one of days, for the index.
-fn on_day(writing: &mut Writing, column: &str, edge: Edge) -> String {
-    let at = if edge.edge == Side::End { edge.at - TimeDelta::days(1) } else { edge.at };
-    let whole = at.time() == NaiveTime::MIN;
-    let (floor, ceiling) = (at.date_naive(), if whole { at.date_naive() } else { at.date_naive() + Days::new(1) });
-    let (sign, day): (_, NaiveDate) = match edge.compare {
-        Compare::Ge => (">=", ceiling),
-        Compare::Gt => (">", floor),
-        Compare::Lt => ("<", ceiling),
-        Compare::Le => ("<=", floor),
+/// On a search row `x`.
+pub fn of_row(writing: &mut Writing, date: &DateValue) -> String {
+    let (edges, joint) = match date.test() {
+        DateTest::All(edges) => (edges, " and "),
+        DateTest::Any(edges) => (edges, " or "),
     };
-    writing.value(Value::Date(day), Type::DATE);
-    format!("{column} {sign} $value")
+    let mut told = |edge: Edge| {
+        let column = if edge.edge == Side::Start { "x.starts_at" } else { "x.ends_at" };
+        writing.value(Value::Instant(edge.at), Type::TIMESTAMPTZ);
+        format!("{column} {} $value", edge.compare.sign())
+    };
+    let test = edges.into_iter().map(&mut told).collect::<Vec<_>>().join(joint);
+    date.bound().map(told).into_iter().fold(test, |test, bound| format!("({test}) and {bound}"))
 }
 
-/// A stored moment lasts one microsecond, the finest PostgreSQL keeps.
-fn at_moment(writing: &mut Writing, column: &str, edge: Edge) -> String {
-    let sign = match (edge.edge, edge.compare) {
-        (Side::Start, Compare::Ge) | (Side::End, Compare::Gt | Compare::Ge) => ">=",
-        (Side::Start, Compare::Gt) => ">",
-        (Side::Start, Compare::Lt) | (Side::End, Compare::Le | Compare::Lt) => "<",
-        (Side::Start, Compare::Le) => "<=",
-    };
-    let at: DateTime<Utc> = edge.at;
-    writing.value(Value::Instant(at), Type::TIMESTAMPTZ);
-    format!("{column} {sign} $value")
+/// What an edge comes to for a column that has days or moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    compare: Compare,
+    at: At,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum At {
+    Day(NaiveDate),
+    Moment(DateTime<Utc>),
+}
+
+impl Told {
+    fn of(edge: Edge, day: bool) -> Told {
+        if day { Told::on_day(edge) } else { Told::at_moment(edge) }
+    }
+
+    /// A day is the interval from its midnight to the next; the comparison is turned into one of days, for the index.
+    fn on_day(edge: Edge) -> Told {
+        let at = if edge.edge == Side::End { edge.at - TimeDelta::days(1) } else { edge.at };
+        let whole = at.time() == NaiveTime::MIN;
+        let (floor, ceiling) = (at.date_naive(), if whole { at.date_naive() } else { at.date_naive() + Days::new(1) });
+        let day = match edge.compare {
+            Compare::Ge | Compare::Lt => ceiling,
+            Compare::Gt | Compare::Le => floor,
+        };
+        Told { compare: edge.compare, at: At::Day(day) }
+    }
+
+    /// A stored moment lasts one microsecond, the finest PostgreSQL keeps.
+    fn at_moment(edge: Edge) -> Told {
+        let compare = match (edge.edge, edge.compare) {
+            (Side::End, Compare::Gt) => Compare::Ge,
+            (Side::End, Compare::Le) => Compare::Lt,
+            (_, compare) => compare,
+        };
+        Told { compare, at: At::Moment(edge.at) }
+    }
+
+    fn is_least(self) -> bool {
+        matches!(self.compare, Compare::Gt | Compare::Ge)
+    }
+
+    /// Of two in one direction the one that decides: of either the weaker, of both the stronger.
+    fn either(self, other: Told, any: bool) -> Told {
+        let itself = matches!(self.compare, Compare::Ge | Compare::Le);
+        let holds_where_the_other_does = match self.at.cmp(&other.at) {
+            Ordering::Equal => itself || self.compare == other.compare,
+            order => (order == Ordering::Less) == self.is_least(),
+        };
+        if holds_where_the_other_does == any { self } else { other }
+    }
+
+    fn write(self, writing: &mut Writing, column: &str) -> String {
+        let (value, ty) = match self.at {
+            At::Day(day) => (Value::Date(day), Type::DATE),
+            At::Moment(at) => (Value::Instant(at), Type::TIMESTAMPTZ),
+        };
+        writing.value(value, ty);
+        format!("{column} {} $value", self.compare.sign())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told() -> impl Strategy<Value = Told> {
+        let compare = prop_oneof![Just(Compare::Lt), Just(Compare::Le), Just(Compare::Gt), Just(Compare::Ge)];
+        (compare, 0u64..5).prop_map(|(compare, day)| Told { compare, at: At::Day(NaiveDate::default() + Days::new(day)) })
+    }
+
+    fn holds(told: Told, column: u64) -> bool {
+        let column = At::Day(NaiveDate::default() + Days::new(column));
+        match told.compare {
+            Compare::Lt => column < told.at,
+            Compare::Le => column <= told.at,
+            Compare::Gt => column > told.at,
+            Compare::Ge => column >= told.at,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_two_in_one_direction_one_decides(one in told(), other in told(), column in 0u64..6) {
+            prop_assume!(one.is_least() == other.is_least());
+            let (first, second) = (holds(one, column), holds(other, column));
+            prop_assert_eq!(holds(one.either(other, true), column), first || second);
+            prop_assert_eq!(holds(one.either(other, false), column), first && second);
+        }
+    }
 }

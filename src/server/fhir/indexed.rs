@@ -2,6 +2,7 @@
 //! conditions over them.
 
 use super::amount;
+use super::dates;
 use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
 use super::rows::{UNSAID, rows};
@@ -9,7 +10,7 @@ use super::token::between;
 use crate::fhir::find::Find;
 use crate::fhir::index::{BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::Mapping;
-use crate::fhir::search::value::{Codes, Compare, DateTest, DateValue, ReferenceValue, Side, System, Text, Token};
+use crate::fhir::search::value::{Codes, ReferenceValue, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::context::Permission;
@@ -286,7 +287,7 @@ impl Search<'_> {
             }
             Asked::Reference(ReferenceValue::Foreign(url)) => format!("x.code = {}", writing.text(cut(url))),
             Asked::Uri(url) => self.uri(writing, cut(url)),
-            Asked::Date(date) => span(writing, date),
+            Asked::Date(date) => dates::of_row(writing, date),
             Asked::Number(number) => amount::range(writing, ("x.low", "x.high"), number),
             Asked::Quantity(quantity) => match quantity.canonical() {
                 Some((number, unit)) => amount::in_base(writing, &number, &unit),
@@ -395,23 +396,4 @@ pub fn key(mapping: &Mapping, index: &Index, kind: Kind, of_rows: &str) -> Optio
     Some(format!(
         "(select {of_rows}({value}) from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and {names} and x.part = 0)"
     ))
-}
-
-fn span(writing: &mut Writing, date: &DateValue) -> String {
-    let (edges, joint) = match date.test() {
-        DateTest::All(edges) => (edges, " and "),
-        DateTest::Any(edges) => (edges, " or "),
-    };
-    let told = edges.into_iter().map(|edge| {
-        let column = if edge.edge == Side::Start { "x.starts_at" } else { "x.ends_at" };
-        let sign = match edge.compare {
-            Compare::Lt => "<",
-            Compare::Le => "<=",
-            Compare::Gt => ">",
-            Compare::Ge => ">=",
-        };
-        writing.value(Value::Instant(edge.at), Type::TIMESTAMPTZ);
-        format!("{column} {sign} $value")
-    });
-    told.collect::<Vec<_>>().join(joint)
 }

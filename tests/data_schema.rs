@@ -2,11 +2,6 @@
 
 use crate::world;
 use enamel::cli::data_schema::{self, DataSchema};
-use std::path::PathBuf;
-
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("openapi/data-schema.yaml")
-}
 
 #[test]
 fn the_written_model_is_the_databases_and_makes_it_again() {
@@ -15,14 +10,10 @@ fn the_written_model_is_the_databases_and_makes_it_again() {
         let mut told = data_schema::read(&world.truth().await).await.unwrap();
         data_schema::describe(&mut told);
         let text = told.to_yaml().unwrap();
-        if std::env::var("ENAMEL_GOLDEN").is_ok_and(|word| word == "write") {
-            std::fs::write(path(), &text).unwrap();
-        }
-        let held = std::fs::read_to_string(path()).unwrap_or_default();
-        assert!(held == text, "openapi/data-schema.yaml is not what the database says: run `make openapi`");
+        world::golden("openapi/data-schema.yaml", &text);
 
         let empty = world.empty_database("made_of_the_model").await;
-        let ddl = DataSchema::from_yaml(&held).unwrap().ddl();
+        let ddl = DataSchema::from_yaml(&text).unwrap().ddl();
         empty.batch_execute(&ddl).await.unwrap();
         let mut made = data_schema::read(&empty).await.unwrap();
         for column in live.tables.values_mut().flat_map(|table| &mut table.columns) {

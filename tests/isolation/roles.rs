@@ -18,8 +18,6 @@ use std::sync::Arc;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-const GOLDEN: &str = include_str!("roles.txt");
-
 /// Somebody whose rights the golden file has a column for.
 #[derive(Clone, Copy)]
 struct Person {
@@ -297,12 +295,7 @@ fn every_role_may_what_the_golden_file_says() {
         let matrix = observe(&stage, &plans).await;
         stage.truth.batch_execute(&arena::rules("enable")).await.unwrap();
         let text = text(&matrix);
-        if std::env::var("ENAMEL_GOLDEN").is_ok_and(|what| what == "write") {
-            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/isolation/roles.txt"), &text).unwrap();
-        } else {
-            let changed: Vec<&str> = text.lines().filter(|line| !GOLDEN.lines().any(|golden| golden == *line)).collect();
-            assert!(text == GOLDEN, "roles changed (ENAMEL_GOLDEN=write accepts them):\n{}", changed.join("\n"));
-        }
+        world::golden("tests/isolation/roles.txt", &text);
         let broken = promises::broken(&matrix, &stage.truth).await;
         assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
         let wrong = http::compare(&stage, world, &matrix).await;

@@ -8,6 +8,7 @@ use enamel::kernel::embedded::object_store::ObjectStore;
 use enamel::kernel::embedded::postgres::{Cluster, Options};
 use enamel::kernel::{Caller, Kernel};
 use enamel::server::start::{self, Server};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -53,6 +54,25 @@ where
     let runtime = runtime();
     let world = runtime.block_on(WORLD.get_or_init(World::start));
     runtime.block_on(runtime.spawn(test(world))).unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+}
+
+/// A committed file says what is; `ENAMEL_GOLDEN=write` writes it anew, and its diff is the change.
+pub fn golden(path: &str, text: &str) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var("ENAMEL_GOLDEN").is_ok_and(|what| what == "write") {
+        std::fs::write(&file, text).unwrap();
+    }
+    let held = std::fs::read_to_string(&file).unwrap_or_default();
+    let differ = |one: &str, other: &str, sign: char| {
+        let others: HashSet<&str> = other.lines().collect();
+        one.lines().filter(|line| !others.contains(line)).map(|line| format!("{sign} {line}\n")).collect::<String>()
+    };
+    assert!(
+        held == text,
+        "{path} changed (`make openapi` or ENAMEL_GOLDEN=write):\n{}{}",
+        differ(&held, text, '-'),
+        differ(text, &held, '+')
+    );
 }
 
 /// A folder that PostgreSQL may enter as another user, below the one folder of this run.

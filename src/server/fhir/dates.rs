@@ -9,28 +9,32 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use std::cmp::Ordering;
 use tokio_postgres::types::Type;
 
+const OR: &str = " or ";
+
+/// The comparisons, and what joins them.
+fn edges(value: &DateValue) -> (Vec<Edge>, &'static str) {
+    match value.test() {
+        DateTest::All(edges) => (edges, " and "),
+        DateTest::Any(edges) => (edges, OR),
+    }
+}
+
 /// One column alone is both edges, so of two comparisons in one direction one decides, and its index has one range to walk.
 pub fn date(writing: &mut Writing, asked: &Asked, column: &str, day: bool) -> String {
     let Asked::Date(value) = asked else { return NEVER.into() };
-    let (edges, any) = match value.test() {
-        DateTest::All(edges) => (edges, false),
-        DateTest::Any(edges) => (edges, true),
-    };
+    let (edges, joint) = edges(value);
     let told: Vec<Told> = edges.into_iter().map(|edge| Told::of(edge, day)).collect();
     match told[..] {
         [one] => one.write(writing, column),
-        [one, other] if one.is_least() == other.is_least() => one.either(other, any).write(writing, column),
-        _ => told.iter().map(|one| one.write(writing, column)).collect::<Vec<_>>().join(if any { " or " } else { " and " }),
+        [one, other] if one.is_least() == other.is_least() => one.either(other, joint == OR).write(writing, column),
+        _ => told.iter().map(|one| one.write(writing, column)).collect::<Vec<_>>().join(joint),
     }
 }
 
 /// A row lasts from one column's start to the other's end; one of them without a value is open, a row without both is never.
 pub fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: bool) -> String {
     let Asked::Date(value) = asked else { return NEVER.into() };
-    let (edges, joint) = match DateValue::test(value) {
-        DateTest::All(edges) => (edges, " and "),
-        DateTest::Any(edges) => (edges, " or "),
-    };
+    let (edges, joint) = edges(value);
     let one = |writing: &mut Writing, edge: Edge| {
         let column = if edge.edge == Side::Start { from } else { until };
         let told = Told::of(edge, day).write(writing, column);
@@ -49,8 +53,7 @@ pub fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: 
 /// exactly (a time of the day). None: both have the same answer, as a moment and what begins with it have of what is after.
 pub fn narrowed(find: &Find, asked: &Asked) -> Option<String> {
     let Asked::Date(value) = asked else { return None };
-    let (DateTest::All(edges) | DateTest::Any(edges)) = value.test();
-    let is_about_an_end = edges.iter().any(|edge| edge.edge == Side::End && matches!(edge.compare, Compare::Lt | Compare::Le));
+    let is_about_an_end = edges(value).0.iter().any(|edge| edge.edge == Side::End && matches!(edge.compare, Compare::Lt | Compare::Le));
     match find {
         Find::Day(column) | Find::Days { from: column, .. } => Some(format!("({column})::timestamp at time zone 'UTC'")),
         Find::Moment(column) | Find::Moments { from: column, .. } if is_about_an_end => Some((*column).to_owned()),
@@ -60,10 +63,7 @@ pub fn narrowed(find: &Find, asked: &Asked) -> Option<String> {
 
 /// On a search row `x`.
 pub fn of_row(writing: &mut Writing, date: &DateValue) -> String {
-    let (edges, joint) = match date.test() {
-        DateTest::All(edges) => (edges, " and "),
-        DateTest::Any(edges) => (edges, " or "),
-    };
+    let (edges, joint) = edges(date);
     let mut told = |edge: Edge| {
         let column = if edge.edge == Side::Start { "x.starts_at" } else { "x.ends_at" };
         writing.value(Value::Instant(edge.at), Type::TIMESTAMPTZ);

@@ -45,6 +45,13 @@ fn a_clinic_sees_its_own_and_a_foreign_id_is_a_random_one() {
         assert_eq!(group.ids("/Patient?_sort=family").await, [id(&bob), id(&ada)]);
         assert_eq!(group.ids("/Patient?identifier=urn:x%7C42").await, [id(&ada)]);
         assert_eq!(group.get(&path).await.body, ada, "with what no column holds");
+        // Each of the two had the other's id once, and gave it up: what stands is what the group reads, in whatever order rows lie.
+        let theirs = format!("/Patient/{}", id(&bob));
+        let mut copied = patient("Copied");
+        copied["id"] = bob["id"].clone();
+        assert_eq!(north.fhir().put(&theirs, &copied, &[]).await.status, 201);
+        assert_eq!(north.fhir().send(poem::http::Method::DELETE, &theirs, &[], Vec::new()).await.status, 204);
+        assert_eq!(group.get(&theirs).await.body, bob);
         assert_eq!(group.post("/Patient", &patient("New")).await.status, 403);
         assert_eq!(group.ids("/Organization?_count=10").await.len(), 3);
         let blind = world.fhir(world.caller(Plane::Staff, north.id, None, &[Permission::ViewTenant]));

@@ -50,7 +50,7 @@ pub fn get_query_of(
     let mut types = vec![Type::UUID];
     let own = match table.home {
         Home::Installation => "true".to_owned(),
-        Home::Shared if !lock => format!("r.tenant_id = any ((select sec.shared({}))::uuid[])", 0),
+        Home::Shared if !lock => "r.tenant_id = any ((select sec.shared(0))::uuid[])".to_owned(),
         _ if plane.single_tenant() => {
             values.push(Value::Uuid(tenant.ok_or_else(|| Error::new(&error::FORBIDDEN))?));
             types.push(Type::UUID);
@@ -58,8 +58,14 @@ pub fn get_query_of(
         }
         _ => "r.tenant_id = any ((select sec.tenants(0))::uuid[])".to_owned(),
     };
+    // Of several tenants: two may have a record of one id. What stands goes before what is retired, a tenant's before everyone's.
+    let order = match (table.home, types.len() > 1) {
+        (Home::Installation, _) | (_, true) => "",
+        _ if table.soft_delete => " order by (r.deleted_at is not null), r.tenant_id desc limit 1",
+        _ => " order by r.tenant_id desc limit 1",
+    };
     let lock = if lock { " for no key update" } else { "" };
-    let sql = format!("select {columns} from {} r where r.id = $1 and {own}{lock}", table.name);
+    let sql = format!("select {columns} from {} r where r.id = $1 and {own}{order}{lock}", table.name);
     Ok(Built { query: Query { text: Cow::Owned(sql), types: Cow::Owned(types) }, values })
 }
 

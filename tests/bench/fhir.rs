@@ -139,7 +139,8 @@ async fn searches(
         rates.push(load::run(&page, CONNECTIONS, size.seconds / 2.0).await.rate);
     }
     stand.judge(&format!("search by {}, of pgbench", search.name), median(ratios), "×", Limit::AtMost(search.most));
-    stand.note(format!("{:.2} ms against {:.2} ms, {} round trips", last.0, last.1, watched.round_trips));
+    stand.note(format!("{:.2} ms against {:.2} ms", last.0, last.1));
+    stand.judge(&format!("round trips for a search by {}", search.name), watched.round_trips, "round trips", Limit::AtMost(1.0));
     match search.least {
         Some(least) => stand.judge(&format!("search by {}", search.name), median(rates), "/s", Limit::AtLeast(least)),
         None => stand.note(format!("{:.0}/s of {CONNECTIONS} connections", median(rates))),

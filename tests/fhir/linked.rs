@@ -73,6 +73,40 @@ fn chains_and_includes_follow_references_both_ways() {
 }
 
 #[test]
+fn what_is_included_is_of_the_page_alone() {
+    world::with(async |world| {
+        let fhir = world.tenant("SOLO_PRACTICE", None).await.fhir();
+        let ada = id(&fhir.made(patient("Lovelace")).await);
+        let caries = json!({"resourceType": "Condition", "code": {"text": "Caries"}, "subject": {"reference": format!("Patient/{ada}")}});
+        let caries = id(&fhir.made(caries).await);
+        let depth = id(&fhir.made(observation(&ada, "depth")).await);
+        let mut member = observation(&ada, "whole");
+        member["hasMember"] = json!([{"reference": format!("Observation/{depth}")}]);
+        let whole = id(&fhir.made(member).await);
+        // Each table has a page of its own, and what is cut off when they are merged brings nothing along.
+        let both = "/?_type=Condition,Observation&_revinclude=Observation:has-member&_include=Condition:subject";
+        for (count, matches, included) in [
+            (1, vec![&caries], vec![&ada]),
+            (2, vec![&caries, &depth], vec![&whole, &ada]),
+            (3, vec![&caries, &depth, &whole], vec![&ada]),
+        ] {
+            let path = format!("{both}&_count={count}");
+            assert_eq!(of_mode(&fhir, &path, "match").await.iter().collect::<Vec<_>>(), matches, "{path}");
+            assert_eq!(of_mode(&fhir, &path, "include").await.iter().collect::<Vec<_>>(), included, "{path}");
+        }
+        // Nor does what an earlier search of the same transaction found.
+        let asked = |name: &str| json!({"request": {"method": "GET", "url": format!("Patient?name={name}&_revinclude=Condition:patient")}});
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [asked("love"), asked("nobody"), asked("lovelace")]});
+        let answers = fhir.post("/", &bundle).await.body;
+        let found = |place: usize| {
+            let entries = answers["entry"][place]["resource"]["entry"].as_array().cloned().unwrap_or_default();
+            entries.iter().map(|entry| id(&entry["resource"])).collect::<Vec<_>>()
+        };
+        assert_eq!([found(0), found(1), found(2)], [vec![ada.clone(), caries.clone()], vec![], vec![ada, caries]]);
+    });
+}
+
+#[test]
 fn a_search_tells_nothing_that_a_read_would_not() {
     world::with(async |world| {
         let dso = world.tenant("DSO", None).await;

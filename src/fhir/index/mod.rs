@@ -7,7 +7,7 @@ pub mod words;
 use super::definitions::Definitions;
 use super::definitions::parameter::SearchParameter;
 use super::path::{Alone, Context, Expression, Item, Node, STEPS_OF_RULES};
-use super::search::value::ReferenceValue;
+use super::search::value::{Ids, ReferenceValue};
 use super::search::{Kind, Value as Asked};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -96,7 +96,12 @@ impl Index {
 
     /// Whether a column of the record answers that alone.
     pub fn is_told(&self, asked: &Asked) -> bool {
-        matches!(asked, Asked::Reference(ReferenceValue::Local { type_name: Some(name), .. }) if self.told == Some(*name))
+        match asked {
+            Asked::Reference(ReferenceValue::Local { type_name: Some(name), .. }) | Asked::Ids(Ids { type_name: Some(name), .. }) => {
+                self.told == Some(*name)
+            }
+            _ => false,
+        }
     }
 
     /// The parameters its values stand under.

@@ -11,6 +11,7 @@ use crate::fhir::reference::Literal;
 use crate::fhir::temporal::{self, Interval};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -32,6 +33,22 @@ pub enum Value {
     Between(Between),
     /// Words of the narrative, or of the whole resource.
     Words(text::Asked),
+    /// What the server itself asks for: resources of ours.
+    Ids(Ids),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ids {
+    /// None: any of the parameter's targets.
+    pub type_name: Option<&'static str>,
+    pub of: Named,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    These(Vec<Uuid>),
+    /// An expression of ours for a list of them.
+    As(String),
 }
 
 /// Codes from one to another.

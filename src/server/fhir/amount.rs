@@ -1,7 +1,7 @@
 //! Numbers, quantities, money and distances asked of columns.
 
-use super::find::{NEVER, Writing};
 use super::held::money;
+use super::writing::{NEVER, Writing};
 use crate::fhir::find::Find;
 use crate::fhir::index::cut;
 use crate::fhir::path::ucum;

@@ -1,8 +1,8 @@
 //! Conditions that columns and what is kept beside them both answer, walked apart: no index has both, and a walk for either would
 //! read all that a clinic has.
 
-use super::find::{self, NEVER, Sql, any_of_these};
-use super::{chain, types};
+use super::writing::{NEVER, Sql, any_of_these};
+use super::{chain, find, types};
 use crate::fhir::find::Find;
 use crate::fhir::mapping::Mapping;
 use crate::fhir::search::{Chain, Condition, Modifier, Value as Asked};
@@ -86,7 +86,7 @@ pub fn drives(mapping: &Mapping, condition: &Condition) -> Option<u8> {
     let is_plain = !matches!(condition.modifier, Some(Modifier::Not | Modifier::NotIn));
     let of = |asked: &Asked| match asked {
         Asked::Missing(_) | Asked::Words(_) => None,
-        Asked::Reference(_) => Some(3),
+        Asked::Reference(_) | Asked::Ids(_) => Some(3),
         Asked::Text(_) => Some(2),
         _ => Some(1),
     };

@@ -1,6 +1,6 @@
 //! Conditions on what a reference leads to (`subject:Patient.name`), and on what refers to a record (`_has`).
 
-use super::find::{self, Sql};
+use super::writing::{Sql, any_of_these};
 use super::{apart, indexed, read, types};
 use crate::fhir::find::Find;
 use crate::fhir::mapping::Mapping;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub async fn condition(caller: &Caller, context: &Context, mapping: &'static Mapping, condition: &Condition) -> Result<Sql> {
     let (texts, values): (Vec<_>, Vec<_>) = ways(caller, context, mapping, condition).await?.into_iter().unzip();
     let texts = texts.into_iter().map(Cow::into_owned).collect();
-    Ok((Cow::Owned(find::any_of_these(texts)), values.into_iter().flatten().collect()))
+    Ok((Cow::Owned(any_of_these(texts)), values.into_iter().flatten().collect()))
 }
 
 /// The ways in which one of its chains can hold: by each place where the reference may stand.

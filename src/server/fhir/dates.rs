@@ -1,6 +1,6 @@
 //! Dates and times asked of columns: a day, a moment, or what lasts from one column to another (R4 §3.1.1.4.7); and of search rows.
 
-use super::find::{NEVER, Writing};
+use super::writing::{NEVER, Writing};
 use crate::fhir::find::Find;
 use crate::fhir::search::Value as Asked;
 use crate::fhir::search::value::{Compare, DateTest, DateValue, Edge, Side};

@@ -2,7 +2,7 @@
 
 use super::operations::Call;
 use super::way::Way;
-use super::{narrow, read, search, types};
+use super::{narrow, page, read, search, types};
 use crate::fhir::bundle::{Page, searchset};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::Prefer;
@@ -37,7 +37,7 @@ pub async fn search(caller: &Caller, of: &'static TypeDef, id: Uuid, def: &'stat
         return Err(none());
     }
     narrow::one(caller, &mut Way::Apart, of, id).await?;
-    search::run(caller, &mut Way::Apart, def.name, &Query { within, ..query }, base).await
+    page::run(caller, &mut Way::Apart, def.name, &Query { within, ..query }, base).await
 }
 
 /// The patient (or encounter) and all that is in their compartment, a page at a time, type after type. A page's events are durable before
@@ -83,8 +83,8 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
 }
 
 /// Adds the pages of these types; true, where the page ends among them.
-async fn take(call: &Call<'_>, page: &mut Page, places: &[usize], some: &[search::Prepared], limit: usize) -> Result<bool> {
-    let found = search::pages(call.caller, &mut Way::Apart, some, limit - page.matches.len()).await?;
+async fn take(call: &Call<'_>, page: &mut Page, places: &[usize], some: &[page::Prepared], limit: usize) -> Result<bool> {
+    let found = page::pages(call.caller, &mut Way::Apart, some, limit - page.matches.len()).await?;
     for (at, matches) in places.iter().zip(found) {
         if page.matches.len() >= limit {
             page.next = Some(format!("{at}."));
@@ -160,7 +160,7 @@ async fn one_type(
     count: usize,
     cursor: Option<String>,
     since: Option<DateTime<Utc>>,
-) -> Result<Option<search::Prepared>> {
+) -> Result<Option<page::Prepared>> {
     let is_open = super::allowed_some(call.caller, def, Interaction::SearchType).is_ok();
     if !is_open || read::readable(call.caller, types::sources(def.name)?).is_err() {
         return Ok(None);
@@ -175,7 +175,7 @@ async fn one_type(
     let text = form::encode(asked);
     let query = search::parse(def.name, def.search, &text, Prefer::STRICT, call.base)?;
     let query = Query { count, cursor, within: within.to_vec(), ..query };
-    search::prepared(call.caller, &mut Way::Apart, def.name, &query).await.map(Some)
+    page::prepared(call.caller, &mut Way::Apart, def.name, &query).await.map(Some)
 }
 
 fn bundle(call: &Call<'_>, page: Page, held_back: &[&str], limit: usize) -> Json {

@@ -3,12 +3,13 @@
 use super::apart::Side;
 use super::dates::{date, narrowed, span};
 use super::indexed::{self, Search};
+use super::writing::{NEVER, Sql, Writing, any_of_these};
 use super::{amount, chain, dental, held, search, token};
 use crate::fhir::find::{Find, Namespace};
 use crate::fhir::index::{Index, typed_value};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::reference::Literal;
-use crate::fhir::search::value::{ReferenceValue, System, Text, Token};
+use crate::fhir::search::value::{Ids, ReferenceValue, System, Text, Token};
 use crate::fhir::search::{Condition, Filter, Modifier, Value as Asked, text};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
@@ -21,8 +22,6 @@ use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-pub type Sql = (Cow<'static, str>, Vec<(Value, Type)>);
-
 const IDENTIFIER_TYPES: &str = "http://terminology.hl7.org/CodeSystem/v2-0203";
 /// Tenants whose keyed hashes one search may need.
 const TENANTS_MAX: usize = 1_000;
@@ -30,46 +29,6 @@ const TENANTS_MAX: usize = 1_000;
 sql! {
     /// $1 the permission a caller of many tenants reads with.
     TENANTS_READ(INT8) = "select unnest((select sec.tenants($1))::uuid[])";
-}
-
-/// A condition that no record meets.
-pub(super) const NEVER: &str = "false";
-
-/// What no record meets is left out: a table for which nothing else is left need not be asked.
-pub(super) fn any_of_these(conditions: Vec<String>) -> String {
-    let left: Vec<String> = conditions.into_iter().filter(|one| one != NEVER).map(|one| format!("({one})")).collect();
-    if left.is_empty() { NEVER.to_owned() } else { left.join(" or ") }
-}
-
-/// Collects one condition's text and its values, in order.
-#[derive(Default)]
-pub(super) struct Writing {
-    values: Vec<(Value, Type)>,
-}
-
-impl Writing {
-    pub fn value(&mut self, value: Value, ty: Type) {
-        self.values.push((value, ty));
-    }
-    pub fn text(&mut self, text: &str) -> &'static str {
-        self.value(Value::Text(text.to_owned()), Type::TEXT);
-        "$value"
-    }
-    pub fn texts(&mut self, texts: Vec<String>) -> &'static str {
-        self.value(Value::Texts(texts), Type::TEXT_ARRAY);
-        "$value"
-    }
-    pub fn double(&mut self, value: f64) -> &'static str {
-        self.value(Value::Double(value), Type::FLOAT8);
-        "$value"
-    }
-    pub fn is_one_of(&mut self, column: &str, words: Vec<String>) -> String {
-        match words.as_slice() {
-            [] => NEVER.into(),
-            [word] => format!("{column} = {}", self.text(word)),
-            _ => format!("{column} = any ({})", self.texts(words)),
-        }
-    }
 }
 
 /// Who asks which records, and how.
@@ -158,12 +117,13 @@ pub async fn any_of(caller: &Caller, context: &Context, mapping: &'static Mappin
 
 fn by_id(writing: &mut Writing, asked: &Asked) -> String {
     let id = match asked {
+        Asked::Ids(Ids { of, .. }) => return format!("r.id = any ({})", writing.ids(of)),
         Asked::Token(Token { system: System::Any, code: Some(code) }) => code.parse::<Uuid>().ok(),
         _ => None,
     };
     match id {
         Some(id) => {
-            writing.values.push((Value::Uuid(id), Type::UUID));
+            writing.value(Value::Uuid(id), Type::UUID);
             "r.id = $value".into()
         }
         None => NEVER.into(),
@@ -226,13 +186,14 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
         // The address of a resource of ours, in whichever form.
         (Find::Points { column, to }, Asked::Uri(url)) => match Literal::parse(url, &super::base(&asking.caller.kernel)) {
             Literal::Local { id, version: None, .. } => {
-                pointing(writing, &format!("{column} = $value"), to, &ReferenceValue::Local { type_name: None, id: id.into() })
+                let asked = Asked::Reference(ReferenceValue::Local { type_name: None, id: id.into() });
+                pointing(writing, &format!("{column} = $value"), to, &asked)
             }
             _ => NEVER.into(),
         },
-        (Find::Points { column, to }, Asked::Reference(asked)) => pointing(writing, &format!("{column} = $value"), to, asked),
-        (Find::Leads { rows, to, .. }, Asked::Reference(asked)) => pointing(writing, rows, to, asked),
-        (Find::Rows { from, column, to }, Asked::Reference(asked)) => {
+        (Find::Points { column, to }, asked) => pointing(writing, &format!("{column} = $value"), to, asked),
+        (Find::Leads { rows, to, .. }, asked) => pointing(writing, rows, to, asked),
+        (Find::Rows { from, column, to }, asked) => {
             pointing(writing, &format!("exists (select from {from} and {column} = $value)"), to, asked)
         }
         (Find::Amount { .. } | Find::Money { .. } | Find::Place { .. }, asked) => amount::condition(writing, find, asked),
@@ -286,14 +247,19 @@ async fn worded(asking: &Asking<'_>, writing: &mut Writing, find: &Find, words: 
     })
 }
 
-fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &ReferenceValue) -> String {
-    let id = match asked {
-        ReferenceValue::Local { type_name, id } if type_name.is_none_or(|name| name == to) => id.parse::<Uuid>().ok(),
-        _ => None,
+/// `rows` with its `= $value` filled in.
+fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &Asked) -> String {
+    let (type_name, id) = match asked {
+        Asked::Reference(ReferenceValue::Local { type_name, id }) => (type_name, id.parse::<Uuid>().ok()),
+        Asked::Ids(Ids { type_name, of }) if type_name.is_none_or(|name| name == to) => {
+            let filled = |text: String, _| text.replacen("= $value", &format!("= any ({})", writing.ids(of)), 1);
+            return rows.matches("= $value").fold(rows.to_owned(), filled);
+        }
+        _ => return NEVER.into(),
     };
-    match id {
+    match id.filter(|_| type_name.is_none_or(|name| name == to)) {
         Some(id) => {
-            writing.values.extend(rows.matches("$value").map(|_| (Value::Uuid(id), Type::UUID)));
+            rows.matches("$value").for_each(|_| writing.value(Value::Uuid(id), Type::UUID));
             rows.to_owned()
         }
         None => NEVER.into(),

@@ -1,8 +1,8 @@
 //! What a record holds of a parameter, whatever is asked for: whether it has a value at all (`:missing`), and the one it is
 //! ordered by (`_sort`).
 
-use super::find::NEVER;
 use super::indexed;
+use super::writing::NEVER;
 use crate::fhir::find::{Find, HERE};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::search::{Kind, Sort};

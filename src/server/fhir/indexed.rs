@@ -3,14 +3,14 @@
 
 use super::amount;
 use super::dates;
-use super::find::{NEVER, Writing};
 use super::read::{Shown, owner};
 use super::rows::{UNSAID, rows};
 use super::token::between;
+use super::writing::{NEVER, Writing};
 use crate::fhir::find::Find;
 use crate::fhir::index::{BY_IDENTIFIER, CANONICAL, Index, OF_TYPE, Row, cut};
 use crate::fhir::mapping::Mapping;
-use crate::fhir::search::value::{Codes, ReferenceValue, System, Text, Token};
+use crate::fhir::search::value::{Codes, Ids, ReferenceValue, System, Text, Token};
 use crate::fhir::search::{Kind, Modifier, Value as Asked};
 use crate::integrations::kept_resource::KEPT_RESOURCE;
 use crate::kernel::context::Permission;
@@ -280,10 +280,11 @@ impl Search<'_> {
             Asked::Text(text) => words(writing, text),
             Asked::Reference(ReferenceValue::Local { type_name, id }) => {
                 let id = format!("x.code = {}", writing.text(id));
-                match type_name {
-                    Some(name) => format!("{id} and x.system = {}", writing.text(name)),
-                    None => id,
-                }
+                of_type(writing, id, *type_name)
+            }
+            Asked::Ids(Ids { type_name, of }) => {
+                let ids = format!("x.code = any (({})::text[])", writing.ids(of));
+                of_type(writing, ids, *type_name)
             }
             Asked::Reference(ReferenceValue::Foreign(url)) => format!("x.code = {}", writing.text(cut(url))),
             Asked::Uri(url) => self.uri(writing, cut(url)),
@@ -349,6 +350,13 @@ fn among(mapping: &Mapping, names: &[String]) -> String {
 }
 
 /// Whether its rows stand together in the index by code.
+fn of_type(writing: &mut Writing, told: String, type_name: Option<&str>) -> String {
+    match type_name {
+        Some(name) => format!("{told} and x.system = {}", writing.text(name)),
+        None => told,
+    }
+}
+
 fn is_one_code(asked: &Asked) -> bool {
     matches!(asked, Asked::Token(Token { code: Some(_), .. }) | Asked::Reference(_) | Asked::Uri(_))
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{self, Shape};
 use super::way::Way;
-use super::{read, search, types};
+use super::{page, read, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::definitions::originals::Original;
 use crate::fhir::operation::{BULK, OPERATIONS};
@@ -120,7 +120,7 @@ pub async fn run(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Qu
     let sources = types::sources(type_name)?;
     let keeps = !sources.is_empty() && read::readable(caller, sources).is_ok();
     if keeps && (left > 0 || with_total) {
-        let kept = search::run(caller, way, type_name, &Query { count: left, cursor: kept_from, ..query.clone() }, base).await?;
+        let kept = page::run(caller, way, type_name, &Query { count: left, cursor: kept_from, ..query.clone() }, base).await?;
         take(&mut page, &kept);
     }
     if left == 0 && limit > 0 && (end < found.len() || keeps) {

@@ -3,8 +3,8 @@
 
 use super::operations::Call;
 use super::read::Shown;
-use super::search;
 use super::way::Way;
+use super::{page, search};
 use crate::fhir::negotiate::Prefer;
 use crate::fhir::search::{Query, form};
 use crate::kernel::error::{self, Error, Result};
@@ -31,7 +31,7 @@ pub async fn run(call: &Call<'_>) -> Result<Json> {
     let mut found: Vec<Shown> = Vec::new();
     for text in questions {
         let query = search::parse("Patient", call.def.search, &text, Prefer::STRICT, call.base)?;
-        let page = search::page(call.caller, &mut Way::Apart, "Patient", &Query { count: CANDIDATES_MAX, ..query }).await?;
+        let page = page::one(call.caller, &mut Way::Apart, "Patient", &Query { count: CANDIDATES_MAX, ..query }).await?;
         for shown in page.shown {
             if found.iter().all(|known| (known.record.id, known.record.tenant) != (shown.record.id, shown.record.tenant)) {
                 found.push(shown);

@@ -4,6 +4,7 @@ mod answer;
 mod apart;
 mod attach;
 mod batch;
+mod below;
 mod bulk;
 mod chain;
 mod dates;
@@ -26,6 +27,7 @@ mod meta;
 mod narrow;
 mod operations;
 pub(super) mod other;
+mod page;
 mod parts;
 mod profiles;
 mod provenance;
@@ -46,6 +48,7 @@ mod versions;
 mod vocabulary;
 mod way;
 mod write;
+mod writing;
 
 use self::answer::Asked;
 pub use self::bulk::jobs;
@@ -318,7 +321,7 @@ async fn found(fhir: &Fhir, caller: &Caller, def: &'static TypeDef, asked: Asked
 pub async fn statements(caller: &Caller, type_name: &str, text: &str) -> Result<Vec<Built>> {
     let def = types::registry().find(type_name)?;
     let query = search::parse(def.name, def.search, text, Prefer::STRICT, &base(&caller.kernel))?;
-    search::prepared(caller, &mut Way::Apart, def.name, &query).await?.statements()
+    page::prepared(caller, &mut Way::Apart, def.name, &query).await?.statements(0)
 }
 
 /// The searchset of any type that is served.
@@ -326,7 +329,7 @@ async fn found_in(caller: &Caller, way: &mut Way<'_>, type_name: &str, query: &Q
     if library::is_of(type_name) {
         return library::run(caller, way, type_name, query, base).await;
     }
-    search::run(caller, way, type_name, query, base).await
+    page::run(caller, way, type_name, query, base).await
 }
 
 async fn compartment(fhir: Fhir, request: Request) -> Result<Response> {

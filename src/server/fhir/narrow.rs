@@ -2,15 +2,15 @@
 //! every statement that shows resources of the type, so nothing else leaves the database. Where records come another way (their
 //! past, exports, changes) such a scope is not enough.
 
-use super::find::{self, Sql};
 use super::read::{self, Shown};
 use super::way::Way;
-use super::{search, types, vocabulary};
+use super::writing::Sql;
+use super::{find, page, search, types, vocabulary};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::negotiate::{Handling, Prefer};
 use crate::fhir::registry::TypeDef;
 use crate::fhir::search::param::ID;
-use crate::fhir::search::value::{System, Token};
+use crate::fhir::search::value::{Ids, Named};
 use crate::fhir::search::{Condition, Query, Value as Asked};
 use crate::kernel::Caller;
 use crate::kernel::context::Context;
@@ -54,13 +54,13 @@ pub async fn one(caller: &Caller, way: &mut Way<'_>, def: &'static TypeDef, id: 
     let Some(searches) = scopes::narrowed(caller, def.name, 'r') else {
         return read::found(caller, way, types::sources(def.name)?, id).await?.shown();
     };
-    let token = Asked::Token(Token { system: System::Any, code: Some(id.to_string()) });
-    let by_id = Condition { param: &ID, modifier: None, any_of: vec![token], chains: Vec::new() };
+    let own = Asked::Ids(Ids { type_name: None, of: Named::These(vec![id]) });
+    let by_id = Condition { param: &ID, modifier: None, any_of: vec![own], chains: Vec::new() };
     let query = Query { conditions: vec![by_id], count: 1, ..Query::default() };
     // The same search, with what reading asks in place of what searching asks.
     let scopes: Vec<String> = searches.iter().map(|search| format!("user/{}.rs?{search}", def.name)).collect();
     let reader = Caller { scopes: Arc::from(scopes), ..caller.clone() };
-    let found = search::page(&reader, way, def.name, &query).await?.shown.pop();
+    let found = page::one(&reader, way, def.name, &query).await?.shown.pop();
     let Some(found) = found else { return Err(Error::new(&error::NOT_FOUND)) };
     Ok(found)
 }

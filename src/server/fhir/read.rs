@@ -1,12 +1,12 @@
-//! Records with their parts and with what was sent beyond our columns: one round trip for one record or a page, one more where
-//! the records of a page have parts.
+//! Records with their parts and with what was sent beyond our columns.
 
+use super::below::{Parts, Whose, joined, part_query, parts, parts_of};
 use super::extras::{self, Extras, Of};
 use super::search;
 use super::way::Way;
 use crate::fhir::Resource;
 use crate::fhir::keep;
-use crate::fhir::mapping::{Link, Mapping, Part, Whole};
+use crate::fhir::mapping::{Link, Mapping, Whole};
 use crate::kernel::Caller;
 use crate::kernel::context::{Context, Plane};
 use crate::kernel::crypto::Keyring;
@@ -67,12 +67,7 @@ fn is_open(mapping: &Mapping, context: &Context, first: Option<&(&'static Mappin
     mapping.planes.contains(&plane) && (plane != Plane::Group || mapping.table.group) && first.is_none_or(|(_, first)| first.plane == plane)
 }
 
-pub fn parts(mapping: &Mapping, plane: Plane) -> impl Iterator<Item = (usize, &'static Part)> {
-    // The server itself sees them all.
-    mapping.parts.iter().enumerate().filter(move |(_, part)| plane == Plane::Jobs || part.planes.contains(&plane))
-}
-
-fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
+pub fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
     Built { query: Query { text: Cow::Owned(text), types: Cow::Owned(types) }, values }
 }
 
@@ -216,83 +211,20 @@ pub async fn many(caller: &Caller, way: &mut Way<'_>, context: &Context, records
         }
     }
     let asked = |(mapping, of): &(&'static Mapping, Vec<&Record>)| {
-        parts(mapping, context.plane).map(|(_, part)| part_query(part, context.plane, of)).collect::<Vec<_>>()
+        parts(mapping, context.plane).map(|(_, part)| part_query(mapping, part, context.plane, Whose::Records(of))).collect::<Vec<_>>()
     };
     let queries: Vec<Built> = by_mapping.iter().flat_map(asked).collect();
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
     let mut answers = way.once(caller, context, &flat).await?.into_iter();
     let mut found: Vec<(&'static Mapping, Parts)> = Vec::new();
     for (mapping, _) in &by_mapping {
-        let mut of = Vec::new();
-        for (place, part) in parts(mapping, context.plane) {
-            let rows = decode(part.table, context.plane, answers.next().unwrap_or_default(), &caller.kernel.keys).await?;
-            of.push((part, place, keyed(part, rows)));
-        }
-        found.push((mapping, of));
+        found.push((mapping, parts_of(mapping, context.plane, &mut answers, &caller.kernel.keys).await?));
     }
     let whole = |Paged { mapping, record, kept }: Paged| {
         let of = found.iter().find(|(known, _)| std::ptr::eq(*known, mapping)).map(|(_, of)| of.as_slice());
         shown(mapping, joined(mapping, record, of.unwrap_or_default()), kept)
     };
     records.into_iter().map(whole).collect()
-}
-
-/// Rows of a part by whose they are: the tenant, and the record or the row that the record names.
-type Keyed = HashMap<(Uuid, Uuid), Vec<Record>>;
-
-/// Rows of the parts of a mapping, each with its place.
-type Parts = Vec<(&'static Part, usize, Keyed)>;
-
-fn keyed(part: &Part, rows: Vec<Record>) -> Keyed {
-    let mut keyed = Keyed::new();
-    for row in rows {
-        let key = match part.link {
-            Link::Child(column) => row.uuid(column),
-            Link::Parent(_) => Some(row.id),
-        };
-        if let Some(key) = key {
-            keyed.entry((row.tenant, key)).or_default().push(row);
-        }
-    }
-    keyed
-}
-
-fn joined(mapping: &Mapping, root: Record, found: &[(&'static Part, usize, Keyed)]) -> Whole {
-    let mut whole = Whole::alone(mapping, root);
-    let owner = owner(&whole.root);
-    for (part, place, rows) in found {
-        let key = match part.link {
-            Link::Child(_) => Some(whole.root.id),
-            Link::Parent(column) => whole.root.uuid(column),
-        };
-        if let (Some(ours), Some(slot)) = (key.and_then(|key| rows.get(&(owner, key))), whole.parts.get_mut(*place)) {
-            slot.clone_from(ours);
-        }
-    }
-    whole
-}
-
-async fn decode(table: &'static Table, plane: Plane, rows: Vec<Row>, keys: &Keyring) -> Result<Vec<Record>> {
-    let mut records = Vec::with_capacity(rows.len());
-    for row in &rows {
-        records.push(record::decode_of(table, plane, Width::Lean, row, keys).await?);
-    }
-    Ok(records)
-}
-
-fn part_query(part: &Part, plane: Plane, roots: &[&Record]) -> Built {
-    let tenants = roots.iter().map(|root| owner(root)).collect();
-    let (column, ids) = match part.link {
-        Link::Child(column) => (column, roots.iter().map(|root| root.id).collect()),
-        Link::Parent(column) => ("id", roots.iter().filter_map(|root| root.uuid(column)).collect()),
-    };
-    let text = format!(
-        "select {} from {} r where r.tenant_id = any ($1) and r.{column} = any ($2){} order by r.id",
-        record::columns_of(part.table, plane, Width::Lean),
-        part.table.name,
-        alive(part.table)
-    );
-    built(text, vec![Type::UUID_ARRAY, Type::UUID_ARRAY], vec![Value::Uuids(tenants), Value::Uuids(ids)])
 }
 
 /// One record of the type inside a transaction of the caller, with what the transaction has changed.
@@ -371,14 +303,11 @@ async fn gathered(
     let plane = scope.context().plane;
     let of: Vec<&Record> = roots.iter().collect();
     let (asked, mut queries) = (more.len(), more);
-    queries.extend(parts(mapping, plane).map(|(_, part)| part_query(part, plane, &of)));
+    queries.extend(parts(mapping, plane).map(|(_, part)| part_query(mapping, part, plane, Whose::Records(&of))));
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
     let mut answers = scope.gather(&flat).await?;
-    let rows = answers.split_off(asked.min(answers.len()));
-    let mut found = Vec::new();
-    for ((place, part), rows) in parts(mapping, plane).zip(rows) {
-        found.push((part, place, keyed(part, decode(part.table, plane, rows, keys).await?)));
-    }
+    let mut rows = answers.split_off(asked.min(answers.len())).into_iter();
+    let found = parts_of(mapping, plane, &mut rows, keys).await?;
     Ok((answers, found))
 }
 

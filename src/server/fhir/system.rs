@@ -2,7 +2,7 @@
 
 use super::answer::{self, Asked};
 use super::way::Way;
-use super::{Fhir, allowed_some, caller, found_in, search, told, types};
+use super::{Fhir, allowed_some, caller, found_in, page, search, told, types};
 use crate::fhir::negotiate::Prefer;
 use crate::fhir::registry::{Interaction, TypeDef};
 use crate::fhir::search::{Query, form};
@@ -86,7 +86,7 @@ async fn together(caller: &Caller, defs: &[&'static TypeDef], queries: &[Query],
     for (def, query) in defs.iter().zip(queries) {
         // The cursor is of all of them.
         let query = Query { cursor: None, ..query.clone() };
-        all.push(search::prepared(caller, &mut Way::Apart, def.name, &query).await?);
+        all.push(page::prepared(caller, &mut Way::Apart, def.name, &query).await?);
     }
-    search::joined(caller, &mut Way::Apart, all, first, base).await
+    page::joined(caller, &mut Way::Apart, all, first, base).await
 }

@@ -2,7 +2,7 @@
 
 use super::operations::{self, Call};
 use super::way::Way;
-use super::{read, search, types};
+use super::{page, read, search, types};
 use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::Prefer;
 use crate::fhir::search::{Query, form};
@@ -44,7 +44,7 @@ async fn kept(caller: &Caller, way: &mut Way<'_>, base: &str, type_name: &str, u
         Ok(query) => query,
         Err(_) => return Ok(None),
     };
-    let found = search::run(caller, way, def.name, &Query { count: 1, ..query }, base).await?;
+    let found = page::run(caller, way, def.name, &Query { count: 1, ..query }, base).await?;
     Ok(found["entry"].as_array().into_iter().flatten().map(|entry| entry["resource"].clone()).find(|it| it["resourceType"] == type_name))
 }
 

@@ -1,6 +1,7 @@
 //! Codes asked of columns: one, all of a system, or those of a value set.
 
-use super::find::{NEVER, Writing, any_of_these, texts};
+use super::find::texts;
+use super::writing::{NEVER, Writing, any_of_these};
 use crate::fhir::bind::{Coded, Words};
 use crate::fhir::find::Find;
 use crate::fhir::search::Value as Asked;

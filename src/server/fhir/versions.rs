@@ -3,6 +3,7 @@
 //! An image of the log becomes a row again (`jsonb_populate_record`), so the same columns are read of what was as of what
 //! is. Nobody is shown a version of a record that is not theirs to read today.
 
+use super::below;
 use super::extras::{self, Extras, Of};
 use super::read::{self, Shown};
 use super::way::Way;
@@ -171,7 +172,7 @@ async fn revived(caller: &Caller, way: &mut Way<'_>, open: &[(&'static Mapping, 
     let mut queries = vec![extras::of_versions(&asked.iter().map(|(mapping, _, image)| of(mapping, image)).collect::<Vec<_>>())];
     for (mapping, of) in &shares {
         queries.push(root_query(mapping, plane, of));
-        queries.extend(read::parts(mapping, plane).map(|(_, part)| part_query(mapping, part, plane, of)));
+        queries.extend(below::parts(mapping, plane).map(|(_, part)| part_query(mapping, part, plane, of)));
     }
     let flat: Vec<(Query, Vec<Param<'_>>)> = queries.iter().map(Built::asked).collect();
     let mut answers = way.once(caller, context, &flat).await?.into_iter();
@@ -183,7 +184,7 @@ async fn revived(caller: &Caller, way: &mut Way<'_>, open: &[(&'static Mapping, 
             let root = record::decode_of(mapping.table, plane, Width::Lean, row, keys).await?;
             wholes.insert(place(row)?, Whole::alone(mapping, root));
         }
-        for (at, part) in read::parts(mapping, plane) {
+        for (at, part) in below::parts(mapping, plane) {
             for row in answers.next().iter().flatten() {
                 let Some(whole) = wholes.get_mut(&place(row)?) else { continue };
                 whole.parts[at].push(record::decode_of(part.table, plane, Width::Lean, row, keys).await?);

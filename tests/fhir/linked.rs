@@ -85,11 +85,9 @@ fn what_is_included_is_of_the_page_alone() {
         let whole = id(&fhir.made(member).await);
         // Each table has a page of its own, and what is cut off when they are merged brings nothing along.
         let both = "/?_type=Condition,Observation&_revinclude=Observation:has-member&_include=Condition:subject";
-        for (count, matches, included) in [
-            (1, vec![&caries], vec![&ada]),
-            (2, vec![&caries, &depth], vec![&whole, &ada]),
-            (3, vec![&caries, &depth, &whole], vec![&ada]),
-        ] {
+        for (count, matches, included) in
+            [(1, vec![&caries], vec![&ada]), (2, vec![&caries, &depth], vec![&whole, &ada]), (3, vec![&caries, &depth, &whole], vec![&ada])]
+        {
             let path = format!("{both}&_count={count}");
             assert_eq!(of_mode(&fhir, &path, "match").await.iter().collect::<Vec<_>>(), matches, "{path}");
             assert_eq!(of_mode(&fhir, &path, "include").await.iter().collect::<Vec<_>>(), included, "{path}");

@@ -80,21 +80,23 @@ pub enum Whose<'r> {
 
 pub fn part_query(mapping: &Mapping, part: &Part, plane: Plane, whose: Whose<'_>) -> Built {
     let (mut types, mut values) = (Vec::new(), Vec::new());
-    let (tenants, ids) = match (whose, part.link) {
+    let keys = match (whose, part.link) {
         (Whose::Records(roots), link) => {
-            let ids = match link {
-                Link::Child(_) => roots.iter().map(|root| root.id).collect(),
-                Link::Parent(column) => roots.iter().filter_map(|root| root.uuid(column)).collect(),
+            let key = |root: &&Record| {
+                let id = match link {
+                    Link::Child(_) => Some(root.id),
+                    Link::Parent(column) => root.uuid(column),
+                };
+                id.map(|id| (owner(root), id))
             };
-            values.extend([Value::Uuids(roots.iter().map(|root| owner(root)).collect()), Value::Uuids(ids)]);
+            let (tenants, ids) = roots.iter().filter_map(key).unzip();
+            values.extend([Value::Uuids(tenants), Value::Uuids(ids)]);
             types.extend([Type::UUID_ARRAY, Type::UUID_ARRAY]);
-            ("$1".to_owned(), "$2".to_owned())
+            "select * from unnest($1, $2)".to_owned()
         }
-        (Whose::Page(told), Link::Child(_)) => (told.tenants(), told.ids()),
+        (Whose::Page(told), Link::Child(_)) => told.keys(),
         (Whose::Page(told), Link::Parent(column)) => {
-            let (table, tenants, ids) = (mapping.table.name, told.tenants(), told.ids());
-            let named = format!("array(select x.{column} from {table} x where x.tenant_id = any ({tenants}) and x.id = any ({ids}))");
-            (tenants, named)
+            format!("select x.tenant_id, x.{column} from {} x where (x.tenant_id, x.id) in ({})", mapping.table.name, told.keys())
         }
     };
     let column = match part.link {
@@ -102,7 +104,7 @@ pub fn part_query(mapping: &Mapping, part: &Part, plane: Plane, whose: Whose<'_>
         Link::Parent(_) => "id",
     };
     let text = format!(
-        "select {} from {} r where r.tenant_id = any ({tenants}) and r.{column} = any ({ids}){} order by r.id",
+        "select {} from {} r where (r.tenant_id, r.{column}) in ({keys}){} order by r.id",
         record::columns_of(part.table, plane, Width::Lean),
         part.table.name,
         alive(part.table)

@@ -83,8 +83,8 @@ impl Prepared {
                     _ => continue,
                 };
                 if include.to.is_none_or(|asked| asked == *to) {
-                    let (table, tenants, ids) = (mapping.table.name, told.tenants(), told.ids());
-                    let text = format!("select {column} from {table} r{rows} where r.tenant_id = any ({tenants}) and r.id = any ({ids})");
+                    let text =
+                        format!("select {column} from {} r{rows} where (r.tenant_id, r.id) in ({})", mapping.table.name, told.keys());
                     named.entry(to).or_default().push(text);
                 }
             }

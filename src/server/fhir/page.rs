@@ -30,8 +30,9 @@ impl Told {
     pub fn ids(self) -> String {
         self.held("ids")
     }
-    pub fn tenants(self) -> String {
-        self.held("tenants")
+    /// Of each of its rows the tenant and the id.
+    pub fn keys(self) -> String {
+        format!("select k.tenant_id, k.id from unnest({}, {}) k(tenant_id, id)", self.held("tenants"), self.held("ids"))
     }
     fn held(self, what: &str) -> String {
         format!("((select nullif(current_setting('page.{what}_{}', true), ''))::uuid[])", self.0)
@@ -40,7 +41,7 @@ impl Told {
     /// once before any, so that a page without rows tells that too.
     fn telling(self, page: &str, limit: usize) -> String {
         let set = |what: &str, list: &str| format!("set_config('page.{what}_{}', coalesce({list}::text, ''), true)", self.0);
-        let (ids, tenants) = (set("ids", "array_agg(id)"), set("tenants", "array_agg(distinct tenant_id)"));
+        let (ids, tenants) = (set("ids", "array_agg(id)"), set("tenants", "array_agg(tenant_id)"));
         format!(
             "with page as materialized ({page}) select page.* from page \
              where (select {ids} || {tenants} from (select id, tenant_id from page limit {limit}) shown) is not null"

@@ -29,6 +29,10 @@ const INDEXES: &str = "
       join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'enamel'
      where c.relkind = 'r' and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))
      order by c.relname, i.relname";
+const STATISTICS: &str = "
+    select c.relname::text, s.stxname::text, pg_get_statisticsobjdef(s.oid)
+      from pg_statistic_ext s join pg_class c on c.oid = s.stxrelid join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'enamel'
+     order by c.relname, s.stxname";
 const COMMENTS: &str = "
     select c.relname::text, obj_description(c.oid, 'pg_class') from pg_class c
       join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'enamel'
@@ -60,6 +64,9 @@ pub struct TableSchema {
     pub constraints: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub indexes: BTreeMap<String, String>,
+    /// What the planner learns of several columns together.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub statistics: BTreeMap<String, String>,
     /// By column: `FROM > TO: operation`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub states: BTreeMap<String, Vec<String>>,
@@ -124,6 +131,9 @@ pub async fn read(client: &Client) -> Result<DataSchema> {
     }
     for row in client.query(INDEXES, &[]).await? {
         out.tables.entry(row.try_get(0)?).or_default().indexes.insert(row.try_get(1)?, row.try_get(2)?);
+    }
+    for row in client.query(STATISTICS, &[]).await? {
+        out.tables.entry(row.try_get(0)?).or_default().statistics.insert(row.try_get(1)?, row.try_get(2)?);
     }
     for row in client.query(COMMENTS, &[]).await? {
         out.tables.entry(row.try_get(0)?).or_default().comment = row.try_get(1)?;
@@ -211,7 +221,7 @@ impl DataSchema {
             }
         }
         for (name, table) in &self.tables {
-            table.indexes.values().for_each(|definition| sql += &format!("{definition};\n"));
+            table.indexes.values().chain(table.statistics.values()).for_each(|definition| sql += &format!("{definition};\n"));
             if let Some(comment) = &table.comment {
                 let _ = writeln!(sql, "comment on table {name} is {};", literal(comment));
             }

@@ -164,6 +164,15 @@ impl Compare {
             Compare::Ge => ">=",
         }
     }
+    /// What holds where this does not.
+    pub fn opposite(self) -> Compare {
+        match self {
+            Compare::Lt => Compare::Ge,
+            Compare::Le => Compare::Gt,
+            Compare::Gt => Compare::Le,
+            Compare::Ge => Compare::Lt,
+        }
+    }
 }
 
 /// The comparisons that make up a prefix; a domain writes them as SQL over its columns.
@@ -193,16 +202,14 @@ impl DateValue {
         }
     }
 
-    /// What follows for the other edge, since nothing ends before it starts: with it an index of either edge has an end to walk
-    /// to. None: nothing follows.
+    /// What follows for one edge where both are compared, since nothing ends before it starts: with it the edge's index has a
+    /// range to walk. None: nothing follows, or there is one comparison, which is that range.
     pub fn bound(&self) -> Option<Edge> {
         let Interval { start, end } = self.interval;
         let (edge, compare, at) = match self.prefix {
             Prefix::Eq | Prefix::Le => (Side::Start, Compare::Le, end),
-            Prefix::Eb => (Side::Start, Compare::Le, start),
             Prefix::Ge => (Side::End, Compare::Ge, start),
-            Prefix::Sa => (Side::End, Compare::Ge, end),
-            Prefix::Ne | Prefix::Gt | Prefix::Lt | Prefix::Ap => return None,
+            Prefix::Ne | Prefix::Gt | Prefix::Lt | Prefix::Sa | Prefix::Eb | Prefix::Ap => return None,
         };
         Some(Edge { edge, compare, at })
     }

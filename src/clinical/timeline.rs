@@ -152,12 +152,10 @@ fn moment(cursor: &Cursor) -> Result<DateTime<Utc>> {
 fn events(plane: Plane, kind: Option<&str>) -> Option<Query> {
     let wanted = SOURCES.iter().filter(|source| !source.hidden_from.contains(&plane) && kind.is_none_or(|kind| kind == source.kind));
     let all = wanted.map(|source| source.sql).collect::<Vec<_>>().join(" union all ");
-    (!all.is_empty()).then(|| Query {
-        text: format!(
-            "select kind, id, at, status, title from ({all}) e (kind, id, at, status, title)
-              where $3::timestamptz is null or (at, id) < ($3, $4) order by at desc, id desc limit $5"
-        )
-        .into(),
-        types: vec![Type::UUID, Type::UUID, Type::TIMESTAMPTZ, Type::UUID, Type::INT8].into(),
-    })
+    let text = format!(
+        "select kind, id, at, status, title from ({all}) e (kind, id, at, status, title)
+          where $3::timestamptz is null or (at, id) < ($3, $4) order by at desc, id desc limit $5"
+    );
+    let types = vec![Type::UUID, Type::UUID, Type::TIMESTAMPTZ, Type::UUID, Type::INT8];
+    (!all.is_empty()).then(|| Query::new(text.into(), types.into()))
 }

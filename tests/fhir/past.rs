@@ -225,7 +225,7 @@ fn what_was_is_shown_as_what_is() {
         // Not even to who asks the database.
         let versions = "select (image ->> 'version')::int from sec.versions('[{\"rel\": \"documents\"}]', null, null, null, null, null, null, null, 50)";
         let mut scope = world.kernel.door.open(&me.caller.context).await.unwrap();
-        let rows = scope.rows(Query { text: versions.into(), types: Vec::new().into() }, &[]).await.unwrap();
+        let rows = scope.rows(Query::new(versions.into(), Vec::new().into()), &[]).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect::<Vec<String>>(), [shown.as_str()]);
         scope.commit().await.unwrap();
         // What is theirs no more never was.

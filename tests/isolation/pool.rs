@@ -23,7 +23,7 @@ fn door(arena: &Arena, plane: Plane, size: usize) -> Arc<Door> {
 }
 
 fn query(text: &'static str) -> Query {
-    Query { text: Cow::Borrowed(text), types: Cow::Borrowed(&[]) }
+    Query::new(Cow::Borrowed(text), Cow::Borrowed(&[]))
 }
 
 async fn left(door: &Door) -> String {

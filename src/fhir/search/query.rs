@@ -9,6 +9,8 @@ use crate::fhir::definitions::Definitions;
 use crate::fhir::negotiate::Handling;
 use crate::fhir::registry::TypeDef;
 use crate::kernel::error::{Error, PARAMETER_INVALID, Result, TOO_COSTLY};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
 
 /// Alternatives of one parameter (`name=a,b,c`).
 const ALTERNATIVES_MAX: usize = 1000;
@@ -20,6 +22,8 @@ const NARROWING: &[&str] = &["_has", "_text", "_content", "_query", "_type", "_s
 /// References that one condition may follow.
 pub(super) const LINKS_MAX: usize = 3;
 const INCLUDES_MAX: usize = 16;
+/// What [`Query::is_of_days`] is about.
+const DAYS: TimeDelta = TimeDelta::days(31);
 
 /// What a type offers and the server decides.
 pub struct Rules<'a> {
@@ -91,6 +95,20 @@ pub struct Query {
 }
 
 impl Query {
+    /// Whether a date leaves a month or less of what has been: whoever asks for what is new asks so, and there may
+    /// be nothing of it, however much else is met.
+    pub fn is_of_days(&self, now: DateTime<Utc>) -> bool {
+        let mut limits: BTreeMap<&str, (Option<_>, Option<_>)> = BTreeMap::new();
+        for Condition { param, any_of, .. } in &self.conditions {
+            if let [Value::Date(date)] = any_of.as_slice() {
+                let (since, until) = date.limits();
+                let (latest, earliest) = limits.entry(param.name).or_default();
+                *latest = since.max(*latest);
+                *earliest = until.into_iter().chain(*earliest).min();
+            }
+        }
+        limits.into_values().any(|(since, until)| since.is_some_and(|since| until.unwrap_or(now).min(now) - since <= DAYS))
+    }
     pub fn is_count_only(&self) -> bool {
         self.count == 0 || self.summary == Some(Summary::Count)
     }

@@ -27,6 +27,29 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
+fn of_days_is_what_a_date_leaves_a_month_of() {
+    let now = DateTime::parse_from_rfc3339("2025-07-10T12:00:00Z").unwrap().to_utc();
+    for (text, is_of_days) in [
+        ("birthdate=2019-02", true),
+        ("birthdate=2019", false),
+        ("birthdate=ge2025-07-01", true),
+        ("birthdate=gt2031", true),
+        ("birthdate=ge2031&birthdate=lt2034", true),
+        ("birthdate=ge2025-05-01", false),
+        ("birthdate=ge2019-03-01&birthdate=lt2019-04-01", true),
+        ("birthdate=lt2019-04-01&birthdate=ge2018-03-01&birthdate=ge2019-03-01", true),
+        ("birthdate=ge2019-03-01&birthdate=lt2019-05-01", false),
+        ("birthdate=lt2019-04-01", false),
+        ("birthdate=ne2019-04-01", false),
+        ("birthdate=2019-02,2018", false),
+        ("name=2019-02", false),
+        ("_lastUpdated=ge2025-07-10&name=a", true),
+    ] {
+        assert_eq!(lenient(text).unwrap().is_of_days(now), is_of_days, "{text}");
+    }
+}
+
+#[test]
 fn a_search_is_read_whole() {
     let query = lenient(
         "name=Jo,Ann&name:exact=X&identifier:not=s%7C1&birthdate=ge1990&birthdate=lt2000&_id=1,2&_count=5000\

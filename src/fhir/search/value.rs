@@ -202,6 +202,19 @@ impl DateValue {
         }
     }
 
+    /// Since when and until when what it finds may be.
+    pub fn limits(&self) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let Interval { start, end } = self.interval;
+        match self.prefix {
+            Prefix::Eq | Prefix::Ap => (Some(start), Some(end)),
+            Prefix::Ge => (Some(start), None),
+            Prefix::Gt | Prefix::Sa => (Some(end), None),
+            Prefix::Lt | Prefix::Eb => (None, Some(start)),
+            Prefix::Le => (None, Some(end)),
+            Prefix::Ne => (None, None),
+        }
+    }
+
     /// What follows for one edge where both are compared, since nothing ends before it starts: with it the edge's index has a
     /// range to walk. None: nothing follows, or there is one comparison, which is that range.
     pub fn bound(&self) -> Option<Edge> {

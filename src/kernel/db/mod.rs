@@ -8,5 +8,5 @@ mod shapes;
 mod sql;
 
 pub use pool::{Connector, Pools};
-pub use scope::{Door, Param, Query, Scope, Shaped, SharedDoor};
-pub use sql::Sql;
+pub use scope::{Door, Param, Scope, Shaped, SharedDoor};
+pub use sql::{Query, Sql};

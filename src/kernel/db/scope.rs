@@ -5,7 +5,7 @@
 //! its connection, whatever the reason. Pipelines hold prepared statements only: a text query would first prepare and
 //! then execute after the COMMIT, outside the context.
 
-use super::Sql;
+use super::Query;
 use super::pool::{Connection, Connector, Pools};
 use crate::kernel::audit::{Action, AuditEvent};
 use crate::kernel::context::{Context, Sealer};
@@ -35,23 +35,13 @@ fn beginning(begin: &str, sealed: &str) -> String {
     format!("{begin}; set local app.ctx = '{sealed}'")
 }
 
-const MARK: Query = Query { text: Cow::Borrowed("savepoint mark"), types: Cow::Borrowed(&[]) };
-const RELEASE: Query = Query { text: Cow::Borrowed("release savepoint mark"), types: Cow::Borrowed(&[]) };
-const NOTHING: Query = Query { text: Cow::Borrowed("select"), types: Cow::Borrowed(&[]) };
-const AUDIT: Query = Query { text: Cow::Borrowed("select sec.audit_append($1)"), types: Cow::Borrowed(&[Type::JSONB]) };
+const FOR_VALUES: &str = "set local plan_cache_mode = force_custom_plan";
+const FOR_ALL: &str = "set local plan_cache_mode to default";
 
-/// A statement of ours, or a generated one made of our own column names.
-#[derive(Clone)]
-pub struct Query {
-    pub text: Cow<'static, str>,
-    pub types: Cow<'static, [Type]>,
-}
-
-impl From<&'static Sql> for Query {
-    fn from(sql: &'static Sql) -> Query {
-        Query { text: Cow::Borrowed(sql.text), types: Cow::Borrowed(sql.types) }
-    }
-}
+const MARK: Query = Query::new(Cow::Borrowed("savepoint mark"), Cow::Borrowed(&[]));
+const RELEASE: Query = Query::new(Cow::Borrowed("release savepoint mark"), Cow::Borrowed(&[]));
+const NOTHING: Query = Query::new(Cow::Borrowed("select"), Cow::Borrowed(&[]));
+const AUDIT: Query = Query::new(Cow::Borrowed("select sec.audit_append($1)"), Cow::Borrowed(&[Type::JSONB]));
 
 /// What a scope needs from the running server.
 pub struct Door {
@@ -107,6 +97,23 @@ impl Ahead {
 pub struct Shaped<'a> {
     pub text: &'a str,
     pub params: Vec<(Param<'a>, Type)>,
+}
+
+/// One of several statements in a pipeline.
+async fn answer(
+    client: &Client,
+    statement: &Statement,
+    (query, params): &(Query, Vec<Param<'_>>),
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    if !query.for_values {
+        return client.query(statement, params).await;
+    }
+    // Polled in order, and that is the order on the wire.
+    let planned = join(client.batch_execute(FOR_VALUES), client.query(statement, params));
+    let ((begun, rows), ended) = join(planned, client.batch_execute(FOR_ALL)).await;
+    begun?;
+    let rows = rows?;
+    ended.map(|()| rows)
 }
 
 /// Where [`Scope::undo`] goes back to.
@@ -177,7 +184,7 @@ impl Scope {
         conn.mark_dirty(true);
         let begin = beginning(BEGIN_READ, &self.sealed);
         // Polled in order, and that is the order on the wire.
-        let reads = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| conn.client.query(statement, params)));
+        let reads = join_all(statements.iter().zip(queries).map(|(statement, query)| answer(&conn.client, statement, query)));
         let ((began, rows), ended) = join(join(conn.client.batch_execute(&begin), reads), conn.client.batch_execute("commit")).await;
         began?;
         let rows = rows.into_iter().collect::<Result<Vec<_>, _>>();
@@ -207,7 +214,7 @@ impl Scope {
         }
         let (client, ahead) = self.ready()?;
         // Polled in order, and that is the order on the wire.
-        let answers = join_all(statements.iter().zip(queries).map(|(statement, (_, params))| client.query(statement, params)));
+        let answers = join_all(statements.iter().zip(queries).map(|(statement, query)| answer(client, statement, query)));
         let (gone, answers) = join(ahead.go(client), answers).await;
         gone?;
         Ok(answers.into_iter().collect::<Result<Vec<_>, _>>()?)

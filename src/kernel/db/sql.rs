@@ -1,5 +1,6 @@
 //! Statements: named, static, prepared. The name is the metric, the span and the line in the test that plans them all.
 
+use std::borrow::Cow;
 use tokio_postgres::types::Type;
 
 /// One statement of ours. Made by [`sql!`]; never from a caller's text.
@@ -9,6 +10,28 @@ pub struct Sql {
     pub text: &'static str,
     /// Types of the parameters, so that preparing asks the catalogue nothing.
     pub types: &'static [Type],
+}
+
+/// A statement of ours, or a generated one made of our own column names.
+#[derive(Clone)]
+pub struct Query {
+    pub text: Cow<'static, str>,
+    pub types: Cow<'static, [Type]>,
+    /// Planned for its values each time, which takes a millisecond: where few of them are met by next to nothing, the one plan for
+    /// all values reads all there is.
+    pub for_values: bool,
+}
+
+impl Query {
+    pub const fn new(text: Cow<'static, str>, types: Cow<'static, [Type]>) -> Query {
+        Query { text, types, for_values: false }
+    }
+}
+
+impl From<&'static Sql> for Query {
+    fn from(sql: &'static Sql) -> Query {
+        Query::new(Cow::Borrowed(sql.text), Cow::Borrowed(sql.types))
+    }
 }
 
 /// `sql! { NAME(UUID, TEXT) = "select …" }` makes `static NAME: Sql`.

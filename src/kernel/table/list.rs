@@ -91,7 +91,7 @@ impl Text {
         values.iter().fold(sql.to_string(), |sql, (value, ty)| sql.replacen("$value", &self.bind(value.clone(), ty.clone()), 1))
     }
     pub fn built(self) -> Built {
-        Built { query: Query { text: Cow::Owned(self.sql), types: Cow::Owned(self.types) }, values: self.values }
+        Built { query: Query::new(Cow::Owned(self.sql), Cow::Owned(self.types)), values: self.values }
     }
 }
 

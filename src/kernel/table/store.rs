@@ -66,7 +66,7 @@ pub fn get_query_of(
     };
     let lock = if lock { " for no key update" } else { "" };
     let sql = format!("select {columns} from {} r where r.id = $1 and {own}{order}{lock}", table.name);
-    Ok(Built { query: Query { text: Cow::Owned(sql), types: Cow::Owned(types) }, values })
+    Ok(Built { query: Query::new(Cow::Owned(sql), Cow::Owned(types)), values })
 }
 
 pub async fn one(table: &'static Table, plane: Plane, rows: &[Row], keys: &Keyring) -> Result<Record> {

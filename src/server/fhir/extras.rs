@@ -75,7 +75,7 @@ pub fn of_versions(of: &[Of]) -> Built {
         Value::Texts(of.iter().map(|of| of.type_name.to_owned()).collect()),
     ];
     let types = vec![Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
-    Built { query: Query { text: Cow::Borrowed(text), types: Cow::Owned(types) }, values }
+    Built { query: Query::new(Cow::Borrowed(text), Cow::Owned(types)), values }
 }
 
 /// The rows of [`of_versions`] by their places.
@@ -110,7 +110,7 @@ pub fn known(type_name: &str, records: &[Record]) -> Option<Built> {
     let has_any = !ids.is_empty();
     let values = vec![Value::Uuids(tenants), Value::Uuids(ids), Value::Text(type_name.to_owned())];
     let types = Cow::Borrowed(&[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::TEXT][..]);
-    has_any.then_some(Built { query: Query { text: Cow::Borrowed(text), types }, values })
+    has_any.then_some(Built { query: Query::new(Cow::Borrowed(text), types), values })
 }
 
 /// Kept when the columns do not say all of it, and when one that is `known` already would speak in its place.

@@ -5,7 +5,7 @@ use super::below::{self, Parts, Whose};
 use super::read::{self, Shown};
 use super::search::{can_be_met, is_walked, list};
 use super::way::Way;
-use super::{extras, include, stale, types, vocabulary};
+use super::{extras, include, other, stale, types, vocabulary};
 use crate::fhir::bundle::{self, Page};
 use crate::fhir::mapping::{Mapping, Whole};
 use crate::fhir::search::{Query, Total};
@@ -17,6 +17,7 @@ use crate::kernel::db::{Param, Query as Asked};
 use crate::kernel::error::{self, Error, Result};
 use crate::kernel::table::list::Built;
 use crate::kernel::table::{Cursor, List, Record, ordered, store};
+use chrono::Utc;
 use futures_util::future::{BoxFuture, try_join, try_join_all};
 use serde_json::Value as Json;
 use std::cmp::Ordering;
@@ -55,6 +56,7 @@ pub struct Prepared {
     lists: Vec<(&'static Mapping, List)>,
     pub context: Context,
     query: Query,
+    is_of_days: bool,
     /// Others are asked behind it for what its page leads to.
     is_followed: bool,
 }
@@ -118,7 +120,8 @@ pub async fn prepared(caller: &Caller, way: &mut Way<'_>, type_name: &str, query
         let cursor = Cursor::open(text, first, caller.kernel.keys.own())?;
         lists.iter_mut().for_each(|(_, list)| list.after = Some(cursor.clone()));
     }
-    Ok(Prepared { open, lists, context, query, is_followed: false })
+    let is_of_days = query.is_of_days(Utc::now());
+    Ok(Prepared { open, lists, context, query, is_of_days, is_followed: false })
 }
 
 /// The searchset for a query string.
@@ -232,6 +235,8 @@ impl Prepared {
         let mut built = Vec::new();
         for (number, (mapping, list)) in (first..).zip(self.paged()) {
             let mut page = list.page(plane, tenant)?;
+            // Everything that was sent is in these tables, so of them a code may be met by nearly all and a date by nothing.
+            page.query.for_values = self.is_of_days && other::HOMES.iter().any(|home| std::ptr::eq(*home, mapping.table));
             let tells = self.is_followed || below::parts(mapping, plane).next().is_some();
             if tells && mapping.table.has_tenant() {
                 page.query.text = Told(number).telling(&page.query.text, list.limit).into();

@@ -68,7 +68,7 @@ fn is_open(mapping: &Mapping, context: &Context, first: Option<&(&'static Mappin
 }
 
 pub fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
-    Built { query: Query { text: Cow::Owned(text), types: Cow::Owned(types) }, values }
+    Built { query: Query::new(Cow::Owned(text), Cow::Owned(types)), values }
 }
 
 /// The statements for one record by its id: itself with what was sent, then its parts.

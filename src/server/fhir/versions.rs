@@ -214,7 +214,7 @@ fn place(row: &Row) -> Result<usize> {
 }
 
 fn built(text: String, of: Json) -> Built {
-    Built { query: Query { text: Cow::Owned(text), types: Cow::Owned(vec![Type::JSONB]) }, values: vec![Value::Json(of)] }
+    Built { query: Query::new(Cow::Owned(text), Cow::Owned(vec![Type::JSONB])), values: vec![Value::Json(of)] }
 }
 
 /// The rows as they were, of records that the caller's policies show today.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use tokio_postgres::types::Type;
 
 fn query(text: &'static str) -> Query {
-    Query { text: Cow::Borrowed(text), types: Cow::Borrowed(&[]) }
+    Query::new(Cow::Borrowed(text), Cow::Borrowed(&[]))
 }
 
 /// 3, 26: settings, cursors and subscriptions that one request leaves must not reach the next on the same connection.

@@ -234,7 +234,7 @@ async fn versions_now(caller: &Caller, slice: &Slice, shown: &[Shown]) -> Result
     let home = if table.has_tenant() { " and r.tenant_id = any ($2)" } else { " and $2 is not null" };
     let text = format!("select r.id, r.version from {} r where r.id = any ($1){home}", table.name);
     let built = Built {
-        query: Query { text: Cow::Owned(text), types: Cow::Owned(vec![Type::UUID_ARRAY, Type::UUID_ARRAY]) },
+        query: Query::new(Cow::Owned(text), Cow::Owned(vec![Type::UUID_ARRAY, Type::UUID_ARRAY])),
         values: vec![
             Value::Uuids(shown.iter().map(|shown| shown.record.id).collect()),
             Value::Uuids(shown.iter().map(|shown| shown.record.tenant).collect()),

@@ -221,7 +221,6 @@ fn leads(include: &Include, param: &SearchParam, type_name: &str) -> bool {
     include.to.is_none_or(|to| to == type_name) && (param.targets.is_empty() || param.targets.contains(&type_name))
 }
 
-/// Nothing of a type that the caller may not search.
 async fn records(
     caller: &Caller,
     way: &mut Way<'_>,
@@ -235,6 +234,7 @@ async fn records(
     if page.next.is_some() { Err(too_many()) } else { Ok(page.shown) }
 }
 
+/// None of a type that the caller may not search.
 async fn prepared(
     caller: &Caller,
     way: &mut Way<'_>,
@@ -242,8 +242,8 @@ async fn prepared(
     param: &'static SearchParam,
     any_of: Vec<Asked>,
 ) -> Result<Option<Prepared>> {
-    let def = types::registry().find(name)?;
-    if super::allowed_some(caller, def, Interaction::SearchType).is_err() {
+    let def = types::registry().find(name).ok().filter(|def| super::allowed_some(caller, def, Interaction::SearchType).is_ok());
+    if def.is_none() {
         return Ok(None);
     }
     let condition = Condition { param, modifier: None, any_of, chains: Vec::new() };

@@ -22,8 +22,6 @@ begin
         -- A page ends after its first rows, so the planner hopes to meet them soon and goes through a heap of what a chained
         -- search matched once for each row: 2.7 s where the two never meet. Without a heap it looks each up, or hashes them.
         execute format('alter role %I set enable_material = off', plane);
-        -- What is read often is in memory, and no disk of today seeks: a row by its index is hardly dearer than the next one.
-        execute format('alter role %I set random_page_cost = 1.1', plane);
     end loop;
     foreach plane in array array['enamel_group', 'enamel_share', 'enamel_audit'] loop
         execute format('alter role %I set default_transaction_read_only = on', plane);

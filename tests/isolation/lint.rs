@@ -45,7 +45,7 @@ fn every_plane_is_bounded() {
              union all
              select p.rolname || ' lacks ' || wanted
                from planes p left join pg_db_role_setting s on s.setrole = p.oid
-              cross join unnest('{statement_timeout=15s,idle_in_transaction_session_timeout=10s,lock_timeout=3s,TimeZone=UTC,enable_material=off,random_page_cost=1.1}'::text[]) wanted
+              cross join unnest('{statement_timeout=15s,idle_in_transaction_session_timeout=10s,lock_timeout=3s,TimeZone=UTC,enable_material=off}'::text[]) wanted
               where (wanted = any (s.setconfig)) is not true";
         assert_eq!(arena::texts(&world.truth().await, sql).await.unwrap(), ["10"]);
     });

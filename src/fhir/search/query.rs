@@ -22,8 +22,6 @@ const NARROWING: &[&str] = &["_has", "_text", "_content", "_query", "_type", "_s
 /// References that one condition may follow.
 pub(super) const LINKS_MAX: usize = 3;
 const INCLUDES_MAX: usize = 16;
-/// What [`Query::is_of_days`] is about.
-const DAYS: TimeDelta = TimeDelta::days(31);
 
 /// What a type offers and the server decides.
 pub struct Rules<'a> {
@@ -95,9 +93,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// Whether a date leaves a month or less of what has been: whoever asks for what is new asks so, and there may
-    /// be nothing of it, however much else is met.
-    pub fn is_of_days(&self, now: DateTime<Utc>) -> bool {
+    /// The least that a date leaves of the time until now; None where no date is asked for.
+    pub fn time_left(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let mut limits: BTreeMap<&str, (Option<_>, Option<_>)> = BTreeMap::new();
         for Condition { param, any_of, .. } in &self.conditions {
             if let [Value::Date(date)] = any_of.as_slice() {
@@ -107,7 +104,8 @@ impl Query {
                 *earliest = until.into_iter().chain(*earliest).min();
             }
         }
-        limits.into_values().any(|(since, until)| since.is_some_and(|since| until.unwrap_or(now).min(now) - since <= DAYS))
+        let left = |(since, until): (Option<_>, Option<_>)| since.map_or(TimeDelta::MAX, |since| until.unwrap_or(now).min(now) - since);
+        limits.into_values().map(left).min()
     }
     pub fn is_count_only(&self) -> bool {
         self.count == 0 || self.summary == Some(Summary::Count)

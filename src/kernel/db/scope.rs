@@ -35,8 +35,7 @@ fn beginning(begin: &str, sealed: &str) -> String {
     format!("{begin}; set local app.ctx = '{sealed}'")
 }
 
-const FOR_VALUES: &str = "set local plan_cache_mode = force_custom_plan";
-const FOR_ALL: &str = "set local plan_cache_mode to default";
+const AS_USUAL: &str = "set local random_page_cost to default; set local plan_cache_mode to default";
 
 const MARK: Query = Query::new(Cow::Borrowed("savepoint mark"), Cow::Borrowed(&[]));
 const RELEASE: Query = Query::new(Cow::Borrowed("release savepoint mark"), Cow::Borrowed(&[]));
@@ -105,12 +104,10 @@ async fn answer(
     statement: &Statement,
     (query, params): &(Query, Vec<Param<'_>>),
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    if !query.for_values {
-        return client.query(statement, params).await;
-    }
+    let Some(planning) = query.planning else { return client.query(statement, params).await };
     // Polled in order, and that is the order on the wire.
-    let planned = join(client.batch_execute(FOR_VALUES), client.query(statement, params));
-    let ((begun, rows), ended) = join(planned, client.batch_execute(FOR_ALL)).await;
+    let planned = join(client.batch_execute(planning), client.query(statement, params));
+    let ((begun, rows), ended) = join(planned, client.batch_execute(AS_USUAL)).await;
     begun?;
     let rows = rows?;
     ended.map(|()| rows)

@@ -17,14 +17,13 @@ pub struct Sql {
 pub struct Query {
     pub text: Cow<'static, str>,
     pub types: Cow<'static, [Type]>,
-    /// Planned for its values each time, which takes a millisecond: where few of them are met by next to nothing, the one plan for
-    /// all values reads all there is.
-    pub for_values: bool,
+    /// How it is planned, where that is not left to PostgreSQL: `set local` of the settings below, which end with the statement.
+    pub planning: Option<&'static str>,
 }
 
 impl Query {
     pub const fn new(text: Cow<'static, str>, types: Cow<'static, [Type]>) -> Query {
-        Query { text, types, for_values: false }
+        Query { text, types, planning: None }
     }
 }
 

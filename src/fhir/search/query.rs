@@ -97,8 +97,8 @@ impl Query {
     pub fn time_left(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let mut limits: BTreeMap<&str, (Option<_>, Option<_>)> = BTreeMap::new();
         for Condition { param, any_of, .. } in &self.conditions {
-            if let [Value::Date(date)] = any_of.as_slice() {
-                let (since, until) = date.limits();
+            if let [Value::Date(date), others @ ..] = any_of.as_slice() {
+                let (since, until) = if others.is_empty() { date.limits() } else { (None, None) };
                 let (latest, earliest) = limits.entry(param.name).or_default();
                 *latest = since.max(*latest);
                 *earliest = until.into_iter().chain(*earliest).min();

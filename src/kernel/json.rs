@@ -226,11 +226,11 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        let literal = &self.text[from..self.at];
-        if literal.len() > NUMBER_LENGTH_MAX {
+        let number: Number = self.text[from..self.at].parse().map_err(|_| self.wrong("the number cannot be read"))?;
+        // As it is written again, with a sign before its exponent: what was taken once is taken again.
+        if number.as_str().len() > NUMBER_LENGTH_MAX {
             return Err(self.fault("length", "A number has more than 64 characters."));
         }
-        let number: Number = literal.parse().map_err(|_| self.wrong("the number cannot be read"))?;
         Ok(Value::Number(number))
     }
 

@@ -327,23 +327,21 @@ create or replace function sec.stamp() returns trigger language plpgsql security
 set search_path = pg_catalog, pg_temp as $$
 declare f text[] := sec.sealed(); actor uuid := nullif(f[6], '')::uuid;
 begin
-    if tg_argv[0] = 'added' then
-        new.created_at := now(); new.created_by := actor;
-        return new;
-    end if;
-    if tg_op = 'INSERT' then
-        new.created_at := now(); new.created_by := actor; new.version := 1;
-    else
+    if tg_op = 'UPDATE' then
         new.created_at := old.created_at; new.created_by := old.created_by; new.version := old.version + 1;
         if tg_argv[0] = 'soft' then
-            if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null
-               and f[5] = 'staff' and (f[9]::bigint | f[14]::bigint) & kernel.bit('delete_data') = 0 then
-                raise exception 'retiring a row needs delete_data' using errcode = '42501';
-            end if;
-            if (to_jsonb(old) ->> 'deleted_at') is null and (to_jsonb(new) ->> 'deleted_at') is not null then
+            if old.deleted_at is null and new.deleted_at is not null then
+                if f[5] = 'staff' and (f[9]::bigint | f[14]::bigint) & kernel.bit('delete_data') = 0 then
+                    raise exception 'retiring a row needs delete_data' using errcode = '42501';
+                end if;
                 perform sec.refuse_held(tg_table_name, to_jsonb(new));
             end if;
         end if;
+    else
+        new.created_at := now(); new.created_by := actor;
+        -- It is only ever added.
+        if tg_argv[0] = 'added' then return new; end if;
+        new.version := 1;
     end if;
     new.updated_at := now(); new.updated_by := actor;
     return new;
@@ -412,25 +410,27 @@ set search_path = pg_catalog, pg_temp as $$
 declare
     f text[] := sec.sealed(); actor uuid := nullif(f[6], '')::uuid; home uuid := nullif(f[7], '')::uuid;
     request uuid := coalesce(nullif(f[11], '')::uuid, '00000000-0000-0000-0000-000000000000'); moment text := kernel.moment();
-    was jsonb := to_jsonb(old); is_now jsonb; row_now jsonb; tenant uuid; patient uuid; changed text[];
+    was jsonb := to_jsonb(old); is_now jsonb; row_now jsonb; tenant uuid; record uuid; patient uuid; revision bigint;
 begin
     if tg_op = 'UPDATE' then is_now := to_jsonb(new); else perform sec.refuse_held(tg_table_name, was); end if;
     row_now := coalesce(is_now, was);
-    tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then (row_now ->> 'id')::uuid end,
+    record := row_now ->> 'id';
+    tenant := coalesce((row_now ->> 'tenant_id')::uuid, case when tg_table_name = 'tenants' then record end,
                        home, '00000000-0000-7000-8000-000000000001'::uuid);
+    revision := coalesce((row_now ->> 'version')::bigint, 1);
     if tg_argv[0] <> '' then patient := (row_now ->> tg_argv[0])::uuid; end if;
-    select coalesce(array_agg(n.key order by n.key), '{}') into changed
-      from jsonb_each(row_now) n
-     where n.value is distinct from was -> n.key and n.key not in ('version', 'updated_at', 'updated_by');
-    -- That a secret changed is told; what it was is not kept a second time.
-    was := was - kernel.secrets(); is_now := is_now - kernel.secrets();
-    insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
-                                   user_id, patient_id, record_version, occurred_at, request_id, created_by)
-    values (tenant, (moment || right(gen_random_uuid()::text, 21))::uuid, tg_table_name, (row_now ->> 'id')::uuid, tg_op, was, is_now, changed, actor, patient,
-            coalesce((row_now ->> 'version')::bigint, 1), clock_timestamp(), request, actor);
+    with told as (
+        -- That a secret changed is told; what it was is not kept a second time.
+        insert into enamel.change_log (tenant_id, id, table_name, record_id, action, old_values, new_values, changed_fields,
+                                       user_id, patient_id, record_version, occurred_at, request_id, created_by)
+        select tenant, (moment || right(gen_random_uuid()::text, 21))::uuid, tg_table_name, record, tg_op,
+               was - kernel.secrets(), is_now - kernel.secrets(), coalesce(array_agg(n.key order by n.key), '{}'),
+               actor, patient, revision, clock_timestamp(), request, actor
+          from jsonb_each(row_now) n
+         where n.value is distinct from was -> n.key and n.key not in ('version', 'updated_at', 'updated_by'))
     insert into enamel.outbox_events (tenant_id, id, event_type, resource_type, resource_id, patient_id, request_id, payload, created_by)
-    values (tenant, (moment || right(gen_random_uuid()::text, 21))::uuid, tg_table_name || '.' || lower(tg_op), tg_table_name, (row_now ->> 'id')::uuid, patient, request,
-            jsonb_build_object('version', coalesce((row_now ->> 'version')::bigint, 1)), actor);
+    values (tenant, (moment || right(gen_random_uuid()::text, 21))::uuid, tg_table_name || '.' || lower(tg_op), tg_table_name, record,
+            patient, request, jsonb_build_object('version', revision), actor);
     -- What the whole's own triggers make of a part came with the whole's change.
     if tg_argv[1] <> '' and pg_trigger_depth() = 1 then
         execute format('update enamel.%I set updated_at = now() where tenant_id = $1 and id = $2', tg_argv[1])

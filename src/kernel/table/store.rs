@@ -32,7 +32,7 @@ sql! {
 
 /// The statement that reads one row by id, on the caller's plane.
 pub fn get_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid, lock: bool) -> Result<Built> {
-    get_query_of(table, plane, Width::Full, tenant, id, lock, None)
+    by_id(table, plane, tenant, id, &record::beside(table, plane, Width::Full, None), lock)
 }
 
 /// The same as wide as that, with a column more as in [`List::beside`].
@@ -42,10 +42,17 @@ pub fn get_query_of(
     width: Width,
     tenant: Option<Uuid>,
     id: Uuid,
-    lock: bool,
     beside: Option<&str>,
 ) -> Result<Built> {
-    let columns = record::beside(table, plane, width, beside);
+    by_id(table, plane, tenant, id, &record::beside(table, plane, width, beside), false)
+}
+
+/// The statement that locks one row for a change and says no more than that it is there.
+pub fn lock_query(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid) -> Result<Built> {
+    by_id(table, plane, tenant, id, "r.id", true)
+}
+
+fn by_id(table: &'static Table, plane: Plane, tenant: Option<Uuid>, id: Uuid, columns: &str, lock: bool) -> Result<Built> {
     let mut values = vec![Value::Uuid(id)];
     let mut types = vec![Type::UUID];
     let own = match table.home {

@@ -74,7 +74,7 @@ pub fn built(text: String, types: Vec<Type>, values: Vec<Value>) -> Built {
 /// The statements for one record by its id: itself with what was sent, then its parts.
 fn by_id(mapping: &'static Mapping, context: &Context, id: Uuid) -> Result<Vec<Built>> {
     let (plane, beside) = (context.plane, extras::beside(mapping));
-    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, false, beside.as_deref())?];
+    let mut queries = vec![store::get_query_of(mapping.table, plane, Width::Lean, context.tenant, id, beside.as_deref())?];
     let (mut types, mut values) = (vec![Type::UUID], vec![Value::Uuid(id)]);
     let mut own = "(select sec.tenants(0))::uuid[]".to_owned();
     if plane.single_tenant() {
@@ -178,7 +178,7 @@ async fn stood(mapping: &'static Mapping, plane: Plane, rows: &[Vec<Row>], keys:
 /// A record of that id, locked for a change, with its parts and what was sent: one round trip.
 pub async fn locked(scope: &mut Scope, mapping: &'static Mapping, id: Uuid, keys: &Keyring) -> Result<Option<(Whole, Option<Extras>)>> {
     let context = scope.context();
-    let lock = store::get_query_of(mapping.table, context.plane, Width::Lean, context.tenant, id, true, None)?;
+    let lock = store::lock_query(mapping.table, context.plane, context.tenant, id)?;
     let queries = by_id(mapping, context, id)?;
     // Each statement after the first sees what stands once the row is locked.
     let flat: Vec<(Query, Vec<Param<'_>>)> = std::iter::once(&lock).chain(&queries).map(Built::asked).collect();

@@ -127,10 +127,15 @@ impl Find {
     pub const fn numbered(within: &'static str, namespace: Namespace, value: &'static str) -> Self {
         Self::Plain { within, namespace, value, stored: str::to_owned }
     }
-    /// Whether a resource may say otherwise than its record: a column has fewer words than FHIR has codes, and what every
-    /// row has somebody may have sent another of.
+    /// Whether a resource may say otherwise than its record: a column has fewer words than FHIR has codes, what every row has
+    /// somebody may have sent another of, and what nobody said a column presumes.
     pub fn is_gainsaid(&self) -> bool {
-        matches!(self, Self::Words { .. } | Self::Constant { .. }) || matches!(self, Self::Points { column: OF_TENANT, .. })
+        match self {
+            Self::Words { .. } | Self::Constant { .. } | Self::Flag(_) | Self::Said(_) => true,
+            Self::Day(_) | Self::Days { .. } | Self::Moment(_) | Self::Moments { .. } => true,
+            Self::Plain { namespace: Namespace::None, .. } => self.is_of_rows(),
+            find => matches!(find, Self::Points { column: OF_TENANT, .. }),
+        }
     }
     /// The ways by themselves, of several each.
     pub fn each(&'static self) -> Vec<&'static Find> {

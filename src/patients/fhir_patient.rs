@@ -43,6 +43,10 @@ const GIVEN: &[Find] = &[
     // Few have several middle names: any of them begins so.
     Find::Text { within: "(r.has_middle_names and ({}))", starts: &[], words: &["r.middle_name_key"], exact: &["r.middle_name"] },
 ];
+/// The last name's column has the only name of who has one, and a word for who has none.
+const FAMILY: &str = "case when r.first_name is not null or not r.name_needs_review then r.last_name end";
+const NAMED_LAST: &str = "case when r.last_name <> 'Unknown' or not r.name_needs_review then r.last_name end";
+const NAMED_FULL: &str = "case when r.last_name <> 'Unknown' or not r.name_needs_review then r.full_name end";
 const PHONES: &[Find] = &[Find::number(HERE, "r.phone_mobile"), Find::number(HERE, "r.phone_home")];
 const EMAIL: Find = Find::Plain { within: HERE, namespace: Namespace::None, value: "r.contact_email_key", stored: fold };
 const LIVES: &str =
@@ -70,10 +74,10 @@ pub static MAPPING: Mapping = Mapping {
                 within: HERE,
                 starts: &["r.last_name_key", "r.first_name_key", "r.middle_name_key"],
                 words: &[],
-                exact: &["r.last_name", "r.first_name", "r.middle_name", "r.full_name"],
+                exact: &[NAMED_LAST, "r.first_name", "r.middle_name", NAMED_FULL],
             },
         ),
-        ("family", Find::Text { within: HERE, starts: &["r.last_name_key"], words: &[], exact: &["r.last_name"] }),
+        ("family", Find::Text { within: HERE, starts: &["r.last_name_key"], words: &[], exact: &[FAMILY] }),
         ("given", Find::Any(GIVEN)),
         ("identifier", IDENTIFIER),
         ("birthdate", Find::Day("r.dob")),

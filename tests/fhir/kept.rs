@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use poem::http::Method;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 
 const OFFICIAL: &[u8] = include_bytes!("../fixtures/fhir/official-r4.ndjson.gz");
@@ -94,39 +94,64 @@ async fn with_bytes(world: &World, fhir: &Client, mut document: Value) -> Value 
     document
 }
 
+/// The examples that break no rule, as they may be sent to a clinic which has nothing yet: each with its title.
+async fn sendable(fhir: &Client) -> Vec<(String, Value)> {
+    let ours = id(&fhir.made(patient("Doe")).await);
+    let mut known = BTreeMap::new();
+    for made in [
+        json!({"resourceType": "Organization", "name": "Payer", "type": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/organization-type", "code": "pay"}]}]}),
+        json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]}),
+        json!({"resourceType": "Location", "name": "Main"}),
+    ] {
+        let made = fhir.made(made).await;
+        known.insert(made["resourceType"].as_str().unwrap().to_owned(), id(&made));
+    }
+    let mut all = Vec::new();
+    for mut sent in examples() {
+        let name = sent["resourceType"].as_str().unwrap().to_owned();
+        let title = title(&sent);
+        if BROKEN.contains(&title.as_str()) {
+            continue;
+        }
+        joined(&mut sent, &ours);
+        if name == "PractitionerRole" {
+            // Somebody has one role at a place.
+            let place = fhir.made(json!({"resourceType": "Location", "name": title})).await;
+            known.insert("Location".to_owned(), id(&place));
+        }
+        refer(&mut sent, &known);
+        if sent.pointer("/identifier/0").is_some() && name == "Patient" {
+            // Two of them share an identifier, which is one patient's alone.
+            sent["identifier"][0]["value"] = json!(title);
+        }
+        all.push((title, sent));
+    }
+    all
+}
+
+/// Everything a clinic has that was sent the examples of every type.
+pub async fn stored(fhir: &Client) -> Vec<Value> {
+    let mut types = BTreeSet::new();
+    for (_, sent) in sendable(fhir).await {
+        types.insert(fhir.made(sent).await["resourceType"].as_str().unwrap().to_owned());
+    }
+    let mut all = Vec::new();
+    for name in types {
+        for page in fhir.pages(&format!("/{name}?_count=200")).await {
+            all.extend(page["entry"].as_array().unwrap().iter().map(|entry| entry["resource"].clone()));
+        }
+    }
+    all
+}
+
 #[test]
 fn every_example_of_every_type_is_kept_and_found() {
     world::with(async |world| {
         let clinic: Clinic = world.tenant("SOLO_PRACTICE", None).await;
         let fhir = clinic.fhir();
-        let ours = id(&fhir.made(patient("Doe")).await);
-        let mut known = BTreeMap::new();
-        for made in [
-            json!({"resourceType": "Organization", "name": "Payer", "type": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/organization-type", "code": "pay"}]}]}),
-            json!({"resourceType": "Practitioner", "name": [{"family": "Molar"}]}),
-            json!({"resourceType": "Location", "name": "Main"}),
-        ] {
-            let made = fhir.made(made).await;
-            known.insert(made["resourceType"].as_str().unwrap().to_owned(), id(&made));
-        }
         let (mut seen, mut wrong) = (BTreeMap::new(), Vec::new());
-        for mut sent in examples() {
+        for (title, sent) in sendable(&fhir).await {
             let name = sent["resourceType"].as_str().unwrap().to_owned();
-            let title = title(&sent);
-            joined(&mut sent, &ours);
-            if name == "PractitionerRole" {
-                // Somebody has one role at a place.
-                let place = fhir.made(json!({"resourceType": "Location", "name": title})).await;
-                known.insert("Location".to_owned(), id(&place));
-            }
-            refer(&mut sent, &known);
-            if sent.pointer("/identifier/0").is_some() && name == "Patient" {
-                // Two of them share an identifier, which is one patient's alone.
-                sent["identifier"][0]["value"] = json!(title);
-            }
-            if BROKEN.contains(&title.as_str()) {
-                continue;
-            }
             let answer = fhir.post(&format!("/{name}"), &sent).await;
             if answer.status != 201 {
                 wrong.push(format!("{title}: {} {}", answer.status, answer.body["issue"]));

@@ -1,5 +1,6 @@
 //! FHIR as its clients see it: the contract without the sign-in before it, called with callers made by hand.
 
+mod asked;
 mod batch;
 mod bulk;
 mod bulk_jobs;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::sync::OnceLock;
 use uuid::Uuid;
 
-pub use value::{cut, typed_value};
+pub use value::{TEXT_MAX, cut, typed_value};
 
 /// Rows of one resource; a longer list of values is searched by its beginning.
 const ROWS_MAX: usize = 5_000;

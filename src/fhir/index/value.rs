@@ -12,7 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value};
 
 /// Characters of a text that are searched; what an index of PostgreSQL takes is 2,700 bytes.
-const TEXT_MAX: usize = 500;
+pub const TEXT_MAX: usize = 500;
 /// Before all and after all that a calendar date can be.
 const BEGINNING: i64 = -99_999_999_999;
 const END: i64 = 999_999_999_999;

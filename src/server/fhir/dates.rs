@@ -49,14 +49,11 @@ pub fn span(writing: &mut Writing, asked: &Asked, from: &str, until: &str, day: 
     format!("({from} is not null or {until} is not null) and ({})", tests.join(joint))
 }
 
-/// When what the column says starts, where it may answer what was said less exactly (`2020`, which it has as a day) or more
-/// exactly (a time of the day). None: both have the same answer, as a moment and what begins with it have of what is after.
-pub fn narrowed(find: &Find, asked: &Asked) -> Option<String> {
-    let Asked::Date(value) = asked else { return None };
-    let is_about_an_end = edges(value).0.iter().any(|edge| edge.edge == Side::End && matches!(edge.compare, Compare::Lt | Compare::Le));
+/// When what the columns say starts.
+pub fn starts(find: &Find) -> Option<String> {
     match find {
         Find::Day(column) | Find::Days { from: column, .. } => Some(format!("({column})::timestamp at time zone 'UTC'")),
-        Find::Moment(column) | Find::Moments { from: column, .. } if is_about_an_end => Some((*column).to_owned()),
+        Find::Moment(column) | Find::Moments { from: column, .. } => Some((*column).to_owned()),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
 use super::apart::Side;
-use super::dates::{date, narrowed, span};
+use super::dates::{date, span};
 use super::indexed::{self, Search};
 use super::writing::{NEVER, Sql, Writing, any_of_these};
 use super::{amount, chain, dental, held, search, token};
@@ -146,14 +146,11 @@ async fn one(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &As
                     Find::Indexed(index) => indexed(asking, writing, index, asked, matches!(asking.side, Side::All)).await?,
                     find => Box::pin(one(asking, writing, find, asked)).await?,
                 };
-                any.push(match index.zip(held::code(find, asking.mapping).filter(|_| find.is_gainsaid())) {
+                let gainsaid = index.filter(|_| find.is_gainsaid() && told != NEVER);
+                any.push(match gainsaid.and_then(|index| Some((index, unsaid(asking, writing, find, asked)?))) {
                     // Where somebody said another one, or none, it is not found.
-                    Some((index, code)) if told != NEVER => format!("({told}) and not {}", asking.search(&[]).unsaid(index, &code)),
-                    _ => match index.zip(narrowed(find, asked)) {
-                        // And a time may be said less exactly, or more, than the column has it.
-                        Some((index, starts)) => format!("({told}) and not {}", asking.search(&[]).unsaid_time(index, &starts)),
-                        None => told,
-                    },
+                    Some((index, test)) => format!("({told}) and not {}", indexed::unsaid(asking.mapping, index, &test)),
+                    None => told,
                 });
             }
             any_of_these(any)
@@ -266,17 +263,25 @@ fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &Asked) -> Strin
     }
 }
 
+/// Which row `x` of what nobody said gainsays the record's own value. Of rows of the record it is the value that is asked for.
+fn unsaid(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &Asked) -> Option<String> {
+    match asked {
+        Asked::Token(token) if find.is_of_rows() => token.code.as_ref().map(|code| format!("x.code = {}", writing.text(code))),
+        _ => held::gainsaid(find, asking.mapping),
+    }
+}
+
 /// Whether the record has a value at all, or has none.
-async fn missing(asking: &Asking<'_>, writing: &mut Writing, find: &Find, is_missing: bool) -> Result<String> {
-    let mut present = format!("({})", held::present(find));
-    if let Some((index, code)) = indexed::of(find).zip(held::code(find, asking.mapping)) {
-        present = format!("({present} and not {})", asking.search(&[]).unsaid(index, &code));
-    }
+async fn missing(asking: &Asking<'_>, writing: &mut Writing, find: &'static Find, is_missing: bool) -> Result<String> {
+    let mut told = match indexed::of(find) {
+        Some(index) => format!("({})", held::said(find, asking.mapping, index)),
+        None => format!("({})", held::present(find)),
+    };
     if let Some(index) = indexed::of(find) {
-        let told = indexed(asking, writing, index, &Asked::Missing(false), true).await?;
-        present = format!("({present} or {told})");
+        let beside = indexed(asking, writing, index, &Asked::Missing(false), true).await?;
+        told = format!("({told} or {beside})");
     }
-    Ok(if is_missing { format!("not coalesce({present}, false)") } else { present })
+    Ok(if is_missing { format!("not coalesce({told}, false)") } else { told })
 }
 
 /// Whether values of the namespace can be of the system that is asked for.

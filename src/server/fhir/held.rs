@@ -1,9 +1,10 @@
 //! What a record holds of a parameter, whatever is asked for: whether it has a value at all (`:missing`), and the one it is
 //! ordered by (`_sort`).
 
-use super::indexed;
 use super::writing::NEVER;
+use super::{dates, indexed};
 use crate::fhir::find::{Find, HERE};
+use crate::fhir::index::{Index, TEXT_MAX};
 use crate::fhir::mapping::Mapping;
 use crate::fhir::search::{Kind, Sort};
 use crate::kernel::table::Order;
@@ -46,6 +47,22 @@ fn listed<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
 }
 
+/// The same where others may have been said in its place: whether it holds a value that somebody said.
+pub fn said(find: &'static Find, mapping: &Mapping, index: &Index) -> String {
+    let (present, ways) = (present(find), find.each());
+    match ways.iter().filter(|find| !matches!(find, Find::Indexed(_))).collect::<Vec<_>>().as_slice() {
+        [find @ Find::Plain { within, value, .. }] if find.is_of_rows() => {
+            let unsaid = indexed::unsaid(mapping, index, &format!("x.code = {value}"));
+            within.replace("{}", &format!("{value} is not null and not {unsaid}"))
+        }
+        [one] => match gainsaid(one, mapping) {
+            Some(test) => format!("({present}) and not {}", indexed::unsaid(mapping, index, &test)),
+            None => present,
+        },
+        _ => present,
+    }
+}
+
 /// A sort key of records of the mapping. None: they have no value that an order could go by.
 pub fn order(mapping: &Mapping, sort: &Sort) -> Option<Order> {
     let (name, kind, descending) = (sort.param.name, sort.param.kind, sort.is_descending);
@@ -74,7 +91,7 @@ fn empty(is_number: bool) -> String {
     if is_number { "null::float8".into() } else { "null::text".into() }
 }
 
-/// The code that the record's columns say of the parameter, whatever stands beside them. None: they say none.
+/// The code that the record's columns say of the parameter. None: they say none, or in several ways.
 pub fn code(find: &Find, mapping: &Mapping) -> Option<String> {
     match find {
         Find::Any(finds) => match finds.iter().filter(|find| !matches!(find, Find::Indexed(_))).collect::<Vec<_>>().as_slice() {
@@ -83,6 +100,20 @@ pub fn code(find: &Find, mapping: &Mapping) -> Option<String> {
         },
         Find::Indexed(_) => None,
         find => keys(find, mapping, Kind::Token, false),
+    }
+}
+
+/// Which row `x` of what nobody said gainsays what the record's own columns say. None: they say nothing that is kept so.
+pub fn gainsaid(find: &Find, mapping: &Mapping) -> Option<String> {
+    let is = |text: &str| Some(format!("x.code = left({text}, {TEXT_MAX})"));
+    match find {
+        Find::Said(text) => is(text),
+        Find::Text { within, exact, .. } => exact.first().filter(|_| *within == HERE && exact.len() == 1).and_then(|text| is(text)),
+        find => match dates::starts(find) {
+            // A time may be said less exactly, or more, than the column has it.
+            Some(starts) => Some(format!("x.starts_at = {starts}")),
+            None => code(find, mapping).map(|code| format!("x.code is not distinct from ({code})::text")),
+        },
     }
 }
 
@@ -124,8 +155,16 @@ fn keys(find: &Find, mapping: &Mapping, kind: Kind, descending: bool) -> Option<
         Find::Listed { column, .. } => format!("(select {of_rows}(u) from unnest({column}) u)"),
         Find::Indexed(index) => indexed::key(mapping, index, kind, of_rows)?,
         Find::Any(finds) => {
-            let all: Option<Vec<String>> =
-                finds.iter().map(|find| keys(find, mapping, kind, descending).map(|key| typed(&key, is_number))).collect();
+            let index = finds.iter().find_map(indexed::of);
+            let one = |find: &Find| {
+                let key = typed(&keys(find, mapping, kind, descending)?, is_number);
+                let unsaid = index.filter(|_| find.is_gainsaid()).zip(gainsaid(find, mapping));
+                Some(match unsaid.map(|(index, test)| indexed::unsaid(mapping, index, &test)) {
+                    Some(unsaid) => format!("case when not {unsaid} then {key} end"),
+                    None => key,
+                })
+            };
+            let all: Option<Vec<String>> = finds.iter().map(one).collect();
             format!("{of_row}({})", all?.join(", "))
         }
         Find::Never => empty(is_number),

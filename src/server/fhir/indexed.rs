@@ -243,22 +243,6 @@ impl Search<'_> {
         any.collect::<Vec<_>>().join(" or ")
     }
 
-    /// Whether nobody said the code that the record still says by itself.
-    pub fn unsaid(&self, index: &Index, code: &str) -> String {
-        self.without(index, &format!("x.code is not distinct from ({code})::text"))
-    }
-
-    /// The same of a time, by when it starts.
-    pub fn unsaid_time(&self, index: &Index, starts: &str) -> String {
-        self.without(index, &format!("x.starts_at = {starts}"))
-    }
-
-    fn without(&self, index: &Index, test: &str) -> String {
-        let (table, names) = (place(self.mapping).table, among(self.mapping, &names(index, UNSAID)));
-        let tenant = if self.mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
-        format!("exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and {names} and {test})")
-    }
-
     fn composite(&self, index: &Index, writing: &mut Writing, values: &[Asked]) -> String {
         // Elements are counted under each name.
         let mut ways = Vec::with_capacity(1);
@@ -387,6 +371,13 @@ fn of_codes(writing: &mut Writing, codes: &Codes) -> String {
         any.push(format!("{among} and (x.system = {} or x.system is null)", writing.text(cut(system))));
     }
     any.join(" or ")
+}
+
+/// Whether nobody said what the record `r` still says by itself: a row `x` of that meets the test.
+pub fn unsaid(mapping: &Mapping, index: &Index, test: &str) -> String {
+    let (table, names) = (place(mapping).table, among(mapping, &names(index, UNSAID)));
+    let tenant = if mapping.table.has_tenant() { "r.tenant_id" } else { "r.id" };
+    format!("exists (select from {table} x where x.tenant_id = {tenant} and x.record_id = r.id and {names} and {test})")
 }
 
 /// What a record `r` is ordered by: of its values the least or the greatest.

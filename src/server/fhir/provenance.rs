@@ -29,6 +29,7 @@ pub fn mapping() -> &'static Mapping {
             ("patient", Find::Points { column: "r.patient_id", to: "Patient" }),
             ("recorded", Find::Moment("r.occurred_at")),
             ("agent", AGENT),
+            ("agent-type", Find::Code { expr: KIND, system: KINDS, stored: str::to_owned }),
         ]),
         ..Mapping::shown(&TYPE, &CHANGE_LOG_ENTRY, STAFF, BINDS)
     })
@@ -46,6 +47,10 @@ const BINDS: &[Bind] = &[
     ),
     Bind::item("reason", How::Words { column: "reason" }),
 ];
+
+/// Who has a login changed it; what no login did the clinic keeps.
+const KIND: &str = "case when r.user_id is null then 'custodian' else 'author' end";
+const KINDS: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
 
 /// Somebody's change is their provider's, where they are one; what no login did the clinic answers for.
 const AGENT: Find = Find::Any(&[
@@ -133,7 +138,6 @@ fn render(whole: &Whole, out: &mut Resource) {
     };
     let mut agent = Element::default();
     let kind = if entry.text("user_id").is_some() { "author" } else { "custodian" };
-    let kinds = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
-    agent.value("type", json!({"coding": [{"system": kinds, "code": kind}]})).value("who", who);
+    agent.value("type", json!({"coding": [{"system": KINDS, "code": kind}]})).value("who", who);
     out.push_element("agent", agent);
 }

@@ -27,16 +27,13 @@ pub fn rows(mapping: &Mapping, shown: &Shown, own: &Json, base: &str) -> Vec<Row
 /// Behind a parameter: what the record says of it by itself and nobody said who sent it.
 pub const UNSAID: &str = ":unsaid";
 
-/// Of the codes and references that the record says by itself those that the resource does not say: it says others, or nothing. And times of
-/// the record in whose place the resource says another, as a year is where the column has its first day.
+/// Of what the record says by itself that which the resource does not say: it says another code, text or time, or none. A year is
+/// another where the column has its first day.
 fn unsaid<'r>(own: &'r [Row], resource: &'r [Row]) -> impl Iterator<Item = Row> + 'r {
     let plain = |row: &&Row| row.part == 0 && !row.is_identifier && row.range.is_none();
     let said = |row: &Row| {
         let mut others = resource.iter().filter(|other| other.param == row.param);
-        match row.span {
-            Some(_) => !others.clone().any(|other| other.span.is_some()) || others.any(|other| other.span == row.span),
-            None => others.any(|other| (&other.system, &other.code) == (&row.system, &row.code)),
-        }
+        others.any(|other| (&other.system, &other.code, other.span) == (&row.system, &row.code, row.span))
     };
     own.iter().filter(plain).filter(move |row| !said(row)).map(|row| Row {
         param: format!("{}{UNSAID}", row.param),

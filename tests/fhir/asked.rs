@@ -1,15 +1,10 @@
-//! Generated searches, and what an evaluator that knows R4's words and no table finds by them: it reads every resource as it is
-//! served and asks the official expression what the parameter means.
+//! Generated questions, and what each means: from R4's words and no table.
 
-use super::meaning::{UCUM, UNITS, dated, lasts, measured, span, words};
-use super::{Client, id};
-use chrono::{DateTime, Utc};
+use super::meaning::{UCUM, UNITS, dated, lasts, measured, plain, selected, span, words};
 use enamel::fhir::definitions::Definitions;
 use enamel::fhir::definitions::parameter::SearchParameter;
-use enamel::fhir::path::{Alone, Context, Expression, Item, Node};
 use enamel::kernel::table::store::fold;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// xorshift64*: the same run from the same seed.
 pub struct Dice(pub u64);
@@ -29,53 +24,10 @@ impl Dice {
     }
 }
 
-/// What the official expression selects. None where that takes more than the resource itself, as the type of what a reference to
-/// a contained or an unknown resource leads to, or where R4 leaves it open, as it does of elements that have extensions alone.
-fn selected(resource: &Value, parameter: &SearchParameter) -> Option<Vec<Value>> {
-    let name = resource["resourceType"].as_str().unwrap();
-    let node = Node::resource(resource).unwrap();
-    let now = DateTime::<Utc>::UNIX_EPOCH.fixed_offset();
-    let context =
-        Context { resource: node, root: node, document: node, now, world: &Alone, is_strict: false, steps_max: 100_000, variables: &[] };
-    let mut found = Vec::new();
-    for path in parameter.expression.split(" | ").map(str::trim) {
-        let first = path.trim_start_matches('(').split(['.', ' ']).next().unwrap();
-        if first.starts_with(char::is_lowercase) {
-            return None;
-        }
-        if ![name, "Resource", "DomainResource"].contains(&first) {
-            continue;
-        }
-        let (path, to) = path.split_once(".where(resolve() is ").map_or((path, None), |(path, to)| (path, Some(to.trim_end_matches(')'))));
-        let expression = Expression::parse(path).unwrap();
-        let items = expression.evaluate(Item::Node(node), &context).unwrap();
-        for item in &items {
-            let value = match item {
-                Item::Node(node) => node.value.cloned()?,
-                Item::Boolean(flag) => json!(flag),
-                _ => continue,
-            };
-            let is_of = match (to, value["reference"].as_str()) {
-                (None, _) => true,
-                (Some(_), None) => return None,
-                (Some(_), Some(text)) if text.starts_with(['#', 'u']) => return None,
-                (Some(to), Some(text)) => plain(text).rsplit('/').nth(1) == Some(to),
-            };
-            found.extend(is_of.then_some(value));
-        }
-    }
-    Some(found)
-}
-
 /// Each of its codes says what it is called: of one that does not the server knows more than the evaluator.
 fn is_called(value: &Value) -> bool {
     let is_called = |coding: &Value| coding.get("code").is_none() || coding.get("display").is_some();
     value["coding"].as_array().map_or_else(|| is_called(value), |codings| codings.iter().all(is_called))
-}
-
-/// A reference without the version it names.
-fn plain(reference: &str) -> &str {
-    reference.split("/_history/").next().unwrap_or(reference)
 }
 
 /// The evaluator below knows what the value means.
@@ -95,7 +47,7 @@ fn is_measured(value: &Value) -> bool {
 
 /// One question about one parameter.
 #[derive(Debug, Clone)]
-enum Asked {
+pub enum Asked {
     Missing(bool),
     Token { system: Option<String>, code: String, is_not: bool },
     Called(String),
@@ -117,7 +69,7 @@ fn day(dice: &mut Dice, own: Option<&str>) -> String {
     }
 }
 
-fn question(dice: &mut Dice, known: &Known, about: usize) -> Option<Asked> {
+pub fn question(dice: &mut Dice, known: &Known, about: usize) -> Option<Asked> {
     let (kind, values) = (known.parameter.kind.as_str(), &known.values[about]);
     if kind != "composite" && (values.is_empty() || dice.roll(8) == 0) {
         return Some(Asked::Missing(dice.is()));
@@ -179,7 +131,7 @@ fn escaped(text: &str) -> String {
 }
 
 impl Asked {
-    fn written(&self, name: &str) -> String {
+    pub fn written(&self, name: &str) -> String {
         match self {
             Self::Missing(flag) => format!("{name}:missing={flag}"),
             Self::Token { system, code, is_not } => {
@@ -197,7 +149,7 @@ impl Asked {
         }
     }
 
-    fn holds(&self, values: &[Value]) -> bool {
+    pub fn holds(&self, values: &[Value]) -> bool {
         match self {
             Self::Missing(flag) => values.is_empty() == *flag,
             Self::Token { is_not: true, .. } => !values.iter().any(|value| self.is_met(value)),
@@ -253,15 +205,15 @@ impl Asked {
 }
 
 /// A parameter, and what it selects of each resource of its type.
-struct Known {
-    parameter: &'static SearchParameter,
-    values: Vec<Vec<Value>>,
+pub struct Known {
+    pub parameter: &'static SearchParameter,
+    pub values: Vec<Vec<Value>>,
     is_measured: bool,
     is_called: bool,
 }
 
 /// What can be asked of these resources of one type, as far as the evaluator understands it.
-fn known(name: &str, resources: &[&Value]) -> Vec<Known> {
+pub fn known(name: &str, resources: &[&Value]) -> Vec<Known> {
     let all = Definitions::r4().parameters(name).chain(Definitions::r4().parameters("Resource"));
     let ours = |known: &&SearchParameter| !known.expression.is_empty() && !known.url.starts_with("urn:");
     // Of a name R4 leaves it to servers what is looked at; practitioners are found by each of its words.
@@ -275,83 +227,4 @@ fn known(name: &str, resources: &[&Value]) -> Vec<Known> {
             each.all(|value| is_known(&parameter.kind, value)).then_some(Known { parameter, values, is_measured, is_called })
         })
         .collect()
-}
-
-/// The type's resources by one of its times: the earliest first by the first they say, or the latest by the last, and then those
-/// that say none.
-async fn in_order(fhir: &Client, dice: &mut Dice, (name, known, resources): (&str, &[Known], &[&Value])) {
-    let dates: Vec<&Known> = known.iter().filter(|one| one.parameter.kind == "date").collect();
-    if dates.is_empty() {
-        return;
-    }
-    let (by, is_descending) = (dates[dice.roll(dates.len())], dice.is());
-    let sort = format!("{}{}", if is_descending { "-" } else { "" }, by.parameter.code);
-    let path = format!("/{name}?_sort={sort}&_count={}", dice.of(&[2, 7, 200]));
-    let sorted = fhir.paged(&path).await;
-    assert_eq!(sorted.iter().collect::<BTreeSet<_>>().len(), resources.len(), "{path}");
-    let key = |found: &String| {
-        let place = resources.iter().position(|one| id(one) == *found).unwrap();
-        let starts = by.values[place].iter().filter_map(lasts).map(|(starts, _)| starts);
-        if is_descending { starts.max() } else { starts.min() }
-    };
-    let keys: Vec<Option<DateTime<Utc>>> = sorted.iter().map(key).collect();
-    let is_before = |one: &Option<DateTime<Utc>>, next: &Option<DateTime<Utc>>| match (one, next) {
-        (Some(one), Some(next)) => {
-            if is_descending {
-                one >= next
-            } else {
-                one <= next
-            }
-        }
-        (one, next) => one.is_some() || next.is_none(),
-    };
-    assert!(keys.windows(2).all(|pair| is_before(&pair[0], &pair[1])), "{path}: {keys:?}");
-}
-
-/// Asks for what somebody may ask about the resources `all`, which are all there are, and compares.
-pub async fn held(fhir: &Client, all: &[Value], dice: &mut Dice, searches: usize) {
-    let mut types: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
-    all.iter().for_each(|one| types.entry(one["resourceType"].as_str().unwrap()).or_default().push(one));
-    let types: Vec<_> = types.into_iter().map(|(name, resources)| (name, known(name, &resources), resources)).collect();
-    let (mut asked, mut hits, mut wrong) = (0, 0, Vec::new());
-    while asked < searches {
-        let (name, known, resources) = &types[dice.roll(types.len())];
-        let about = dice.roll(resources.len());
-        let mut parts = Vec::new();
-        for _ in 0..=dice.roll(2) {
-            let one = &known[dice.roll(known.len())];
-            parts.extend(question(dice, one, about).map(|question| (one, question)));
-        }
-        if parts.is_empty() {
-            continue;
-        }
-        asked += 1;
-        let query: Vec<String> = parts.iter().map(|(one, question)| question.written(&one.parameter.code)).collect();
-        let path = format!("/{name}?{}", query.join("&"));
-        let meant = (0..resources.len()).filter(|place| parts.iter().all(|(one, question)| question.holds(&one.values[*place])));
-        let meant: BTreeSet<String> = meant.map(|place| id(resources[place])).collect();
-        let mut answer = fhir.get(&format!("{path}&_count=200")).await;
-        if answer.status != 200 {
-            wrong.push(format!("{path}: {} {}", answer.status, answer.body));
-            continue;
-        }
-        let mut found: BTreeSet<String> = super::ids(&answer.body).into_iter().collect();
-        while let Some(next) = super::next(&answer.body) {
-            answer = fhir.get(&next).await;
-            found.extend(super::ids(&answer.body));
-        }
-        hits += usize::from(!found.is_empty());
-        if found != meant {
-            let one = resources.iter().find(|one| found.contains(&id(one)) != meant.contains(&id(one)));
-            wrong.push(format!("{path}: found {} of {}, first: {}", found.len(), meant.len(), one.unwrap()));
-        } else if dice.roll(8) == 0 {
-            in_order(fhir, dice, (name, known, resources)).await;
-            let sort = dice.of(&["_id", "-_lastUpdated", "_lastUpdated,-_id"]);
-            let paged = fhir.paged(&format!("{path}&_sort={sort}&_count=3")).await;
-            assert_eq!((paged.len(), paged.iter().cloned().collect::<BTreeSet<_>>()), (meant.len(), meant), "{path} by {sort}");
-        }
-    }
-    println!("{asked} searches of {} types, {hits} of them with matches, {} wrong", types.len(), wrong.len());
-    assert!(wrong.is_empty(), "{} of {asked} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(hits * 3 > asked, "{hits} of {asked} find anything");
 }

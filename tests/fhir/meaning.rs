@@ -1,7 +1,9 @@
 //! What R4 says a value of a resource means to a search, written from its words and not from the server's code.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
-use serde_json::Value;
+use enamel::fhir::definitions::parameter::SearchParameter;
+use enamel::fhir::path::{Alone, Context, Expression, Item, Node};
+use serde_json::{Value, json};
 
 pub const UNITS: [(&str, f64, char); 5] = [("mm", 0.001, 'm'), ("cm", 0.01, 'm'), ("m", 1.0, 'm'), ("g", 1.0, 'g'), ("mg", 0.001, 'g')];
 pub const UCUM: &str = "http://unitsofmeasure.org";
@@ -83,4 +85,47 @@ pub fn measured(value: &Value, prefix: &str, text: &str, unit: Option<&str>) -> 
         "ge" => own >= asked - grain,
         _ => own <= asked + grain,
     }
+}
+
+/// What the official expression selects. None where that takes more than the resource itself, as the type of what a reference to
+/// a contained or an unknown resource leads to, or where R4 leaves it open, as it does of elements that have extensions alone.
+pub fn selected(resource: &Value, parameter: &SearchParameter) -> Option<Vec<Value>> {
+    let name = resource["resourceType"].as_str().unwrap();
+    let node = Node::resource(resource).unwrap();
+    let now = DateTime::<Utc>::UNIX_EPOCH.fixed_offset();
+    let context =
+        Context { resource: node, root: node, document: node, now, world: &Alone, is_strict: false, steps_max: 100_000, variables: &[] };
+    let mut found = Vec::new();
+    for path in parameter.expression.split(" | ").map(str::trim) {
+        let first = path.trim_start_matches('(').split(['.', ' ']).next().unwrap();
+        if first.starts_with(char::is_lowercase) {
+            return None;
+        }
+        if ![name, "Resource", "DomainResource"].contains(&first) {
+            continue;
+        }
+        let (path, to) = path.split_once(".where(resolve() is ").map_or((path, None), |(path, to)| (path, Some(to.trim_end_matches(')'))));
+        let expression = Expression::parse(path).unwrap();
+        let items = expression.evaluate(Item::Node(node), &context).unwrap();
+        for item in &items {
+            let value = match item {
+                Item::Node(node) => node.value.cloned()?,
+                Item::Boolean(flag) => json!(flag),
+                _ => continue,
+            };
+            let is_of = match (to, value["reference"].as_str()) {
+                (None, _) => true,
+                (Some(_), None) => return None,
+                (Some(_), Some(text)) if text.starts_with(['#', 'u']) => return None,
+                (Some(to), Some(text)) => plain(text).rsplit('/').nth(1) == Some(to),
+            };
+            found.extend(is_of.then_some(value));
+        }
+    }
+    Some(found)
+}
+
+/// A reference without the version it names.
+pub fn plain(reference: &str) -> &str {
+    reference.split("/_history/").next().unwrap_or(reference)
 }

@@ -6,6 +6,7 @@ mod bulk;
 mod bulk_jobs;
 mod change;
 mod clients;
+mod comparison;
 mod condition;
 mod differential;
 mod directory;

@@ -98,7 +98,8 @@ pub fn list(watched: &Watched) -> String {
 
 /// The statement with pgbench's variables in place of what the server bound.
 fn bound(statement: &Statement) -> String {
-    let mut text = statement.text.clone();
+    // In a text it would be one of pgbench's variables.
+    let mut text = statement.text.replace(":unsaid", "' || ':' || 'unsaid");
     // pgbench sends prepared statements, and SET takes no parameter.
     if let Some((begin, _)) = text.split_once("set local app.ctx") {
         text = format!("{begin}select set_config('app.ctx', :context, true)");

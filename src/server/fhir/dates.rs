@@ -58,6 +58,19 @@ pub fn starts(find: &Find) -> Option<String> {
     }
 }
 
+/// Whether what the columns say may answer otherwise than what was said in their place: a day does for a year, a stamp for no time
+/// at all. A moment and what begins with it have the same answer of what is after.
+pub fn may_differ(find: &Find, date: &DateValue) -> bool {
+    let is_about_an_end = || edges(date).0.iter().any(|edge| edge.edge == Side::End && matches!(edge.compare, Compare::Lt | Compare::Le));
+    match find {
+        Find::Moment(column) | Find::Moments { from: column, .. } => STAMPS.contains(column) || is_about_an_end(),
+        _ => true,
+    }
+}
+
+/// Columns that have a time whatever a sender says.
+const STAMPS: [&str; 2] = ["r.created_at", "r.updated_at"];
+
 /// On a search row `x`, which has both edges or none. What the bound has let through nearly always passes, but the planner takes
 /// the edges for independent, and rows without any for nearly all: it would expect a hundredth. So it is asked what is left out.
 pub fn of_row(writing: &mut Writing, date: &DateValue) -> String {

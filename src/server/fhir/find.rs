@@ -1,7 +1,7 @@
 //! Conditions of a search as SQL over our own columns; every value of the caller is a parameter.
 
 use super::apart::Side;
-use super::dates::{date, span};
+use super::dates::{self, date, span};
 use super::indexed::{self, Search};
 use super::writing::{NEVER, Sql, Writing, any_of_these};
 use super::{amount, chain, dental, held, search, token};
@@ -267,6 +267,7 @@ fn pointing(writing: &mut Writing, rows: &str, to: &str, asked: &Asked) -> Strin
 fn unsaid(asking: &Asking<'_>, writing: &mut Writing, find: &Find, asked: &Asked) -> Option<String> {
     match asked {
         Asked::Token(token) if find.is_of_rows() => token.code.as_ref().map(|code| format!("x.code = {}", writing.text(code))),
+        Asked::Date(date) if !dates::may_differ(find, date) => None,
         _ => held::gainsaid(find, asking.mapping),
     }
 }
